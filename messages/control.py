@@ -1,0 +1,139 @@
+"""The house itself: hearts, health, the kill switch, and asking again for what was missed."""
+
+from typing import Literal
+
+from messages.base import Event, Part, Reply, Request
+
+TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+
+
+class Heartbeat(Event, frozen=True, kw_only=True):
+    """An actor's loop turns; every 0.5 s of machine time. boot fences. The rest is the loop's own measure since boot."""
+
+    actor: str
+    pid: int
+    boot: int
+    mono_ns: int
+    uptime_s: float
+    handled: int
+    inbox_lag_ms: float
+    gaps: int
+    dropped: int
+    schema: str
+
+    @property
+    def key(self) -> str:
+        return self.actor
+
+
+class ActorHealth(Part, frozen=True, kw_only=True):
+    """One actor as the watchdog sees it. down_since_ns world time, 0 when up; exits within the last 60 machine seconds."""
+
+    actor: str
+    state: Literal["up", "starting", "down", "stopped"]
+    pid: int
+    restarts: int
+    exits_in_minute: int
+    heartbeat_age_ms: int
+    down_since_ns: int
+
+
+class Health(Event, frozen=True, kw_only=True):
+    """Level of the watchdog, each second and on change; risk halts after 10 s of silence."""
+
+    actors: tuple[ActorHealth, ...]
+    mono_ns: int
+
+
+class ActorDied(Event, frozen=True, kw_only=True):
+    """A process left or was killed for silence. Kept, so that the rows of its windows can say so."""
+
+    actor: str
+    pid: int
+    how: str
+    died_ns: int
+    exits_in_minute: int
+
+    @property
+    def key(self) -> str:
+        return self.actor
+
+
+class LimitUse(Part, frozen=True, kw_only=True):
+    """One limit as used/limit, both as people's text."""
+
+    rule: str
+    used: str
+    limit: str
+
+
+class RiskState(Event, frozen=True, kw_only=True):
+    """Level of risk. executor closes admission on HALTED and lets only reduce_only through on REDUCING."""
+
+    state: TradingState
+    reason_code: str
+    reason: str
+    boot: int
+    refused: dict[str, int]
+    approved: int
+    limits: tuple[LimitUse, ...]
+    since_ns: int
+
+
+class Halt(Request, frozen=True, kw_only=True):
+    """Stop trading. The file `state/halt.json` is the switch; this makes the living act at once."""
+
+    by: str
+    reason_code: str
+    reason: str
+
+
+class Resume(Request, frozen=True, kw_only=True):
+    """Lift the halt of `halt_id` (another one standing: refused). The file has been removed by the asker before."""
+
+    halt_id: str
+    by: str
+    reason: str
+
+
+class Pause(Request, frozen=True, kw_only=True):
+    """REDUCING by hand until Resume."""
+
+    by: str
+    reason: str
+
+
+class Done(Reply, frozen=True, kw_only=True):
+    """A request without a richer answer was carried out, or not and why."""
+
+    ok: bool
+    reason: str = ""
+    trading_state: TradingState = "ACTIVE"
+
+
+class Resend(Request, frozen=True, kw_only=True):
+    """Say again what was said under a topic since (boot, from_seq); served by every loop from its flight recorder.
+
+    `topic` is a prefix of full topic strings ("Prediction/"). `to` names the actor asked; seq counts per full topic, so a
+    prefix that covers several is asked with from_seq 1 of the boot last heard, and the hearer drops what it knows.
+    """
+
+    to: str
+    topic: str
+    boot: int
+    from_seq: int
+    limit: int = 500
+
+
+class Resent(Reply, frozen=True, kw_only=True):
+    """Answer to Resend: encoded envelopes, oldest first. lost: some of what was asked is no longer on disk."""
+
+    envelopes: tuple[bytes, ...]
+    more: bool
+    lost: bool
+
+
+class Query(Request, frozen=True, kw_only=True):
+    """recorder: is everything up to here written? Answered by Done once its batch is on disk."""
+
+    upto_journal_seq: int = 0

@@ -1,0 +1,235 @@
+"""What the executor says of money: everyone else's view is a cache of this. All carry the journal's sequence."""
+
+from typing import Literal
+
+from messages.base import Event, Part, Reply, Request
+from messages.feeds import Outcome
+from messages.trade import OrderIntent, Side
+
+OrderState = Literal[
+    "JOURNALLED",  # signed, on disk, not yet sent
+    "UNKNOWN",  # sent, no clear yes or no
+    "LIVE",
+    "MATCHED",  # at the venue, filled in part or whole, nothing more will come
+    "CANCELED",
+    "REJECTED",  # the venue said a clear no, or it never left the gate
+    "WRITTEN_OFF",  # absent at the venue and its market has closed
+]
+
+
+class OrderUpdate(Event, frozen=True, kw_only=True):
+    """The state of an order as the journal knows it. final: no further fill is expected. reason for REJECTED and UNKNOWN."""
+
+    account: str
+    order_id: str
+    intent_id: str
+    strategy: str
+    slug: str
+    token_id: str
+    outcome: Outcome
+    side: Side
+    state: OrderState
+    final: bool
+    filled_e6: int
+    cost_e6: int
+    fee_e6: int
+    reserved_e6: int
+    limit_e6: int
+    stake_e6: int
+    reason_code: str
+    reason: str
+    posts: int
+    updated_ns: int
+    journal_seq: int
+    intent: OrderIntent | None = None
+
+    @property
+    def key(self) -> str:
+        return self.order_id
+
+
+class Fill(Event, frozen=True, kw_only=True):
+    """One trade of ours. cost_e6 is the venue's own amount; fee on top. CONFIRMED is final, FAILED reverses it."""
+
+    account: str
+    trade_id: str
+    order_id: str
+    intent_id: str
+    strategy: str
+    slug: str
+    token_id: str
+    outcome: Outcome
+    side: Side
+    size_e6: int
+    price_e6: int
+    cost_e6: int
+    fee_e6: int
+    status: Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
+    traded_ns: int
+    journal_seq: int
+
+    @property
+    def key(self) -> str:
+        return self.trade_id
+
+
+class Settlement(Event, frozen=True, kw_only=True):
+    """What a window came to for one strategy. provisional: from the oracle's print; final: from the venue's resolution.
+
+    payout_e6 face value of what was held; paid: the cash has arrived. pnl_e6 = payout − cost − fee. corrected: it differs
+    from what was said before. win None = no outcome yet. win_streak: the strategy's streak after this window.
+    """
+
+    account: str
+    strategy: str
+    slug: str
+    start_s: int
+    end_s: int
+    outcome: Literal["UP", "DOWN", "SPLIT"]
+    provisional: bool
+    paid: bool
+    corrected: bool
+    held: Outcome
+    cost_e6: int
+    fee_e6: int
+    payout_e6: int
+    pnl_e6: int
+    win: bool
+    win_streak: int
+    settled_ns: int
+    journal_seq: int
+
+    @property
+    def key(self) -> str:
+        return f"{self.strategy}/{self.slug}"
+
+
+class Position(Part, frozen=True, kw_only=True):
+    """Shares held of one token. cost includes the fee; state "open", "claim" (outcome known, not paid) or "late"."""
+
+    account: str
+    strategy: str
+    slug: str
+    token_id: str
+    outcome: Outcome
+    size_e6: int
+    cost_e6: int
+    provisional_e6: int
+    end_s: int
+    state: Literal["open", "claim", "late"]
+
+
+class Positions(Event, frozen=True, kw_only=True):
+    """Level: all positions and all orders not final. journal_seq: how much of the journal this has seen."""
+
+    account: str
+    positions: tuple[Position, ...]
+    orders: tuple[OrderUpdate, ...]
+    foreign: tuple[str, ...]
+    journal_seq: int
+
+    @property
+    def key(self) -> str:
+        return self.account
+
+
+class Streak(Part, frozen=True, kw_only=True):
+    """A strategy's fold over its traded windows. known: the last traded window has an outcome; last_move_bp of it."""
+
+    wins: int
+    losses: int
+    known: bool
+    last_slug: str
+    last_move_bp: float | None
+    trades: int
+    won: int
+    lost: int
+
+
+class Account(Event, frozen=True, kw_only=True):
+    """Level: the purse. free = min(wallet spendable, purse + P&L) − reserved; equity = purse + realised P&L + positions.
+
+    ready          False until the first reconciliation: no one may trade on this
+    last_window_s  end of the newest window whose outcome is folded in
+    next_n         strategy/slug → next free n of an intent id
+    day_pnl_e6     realised P&L of the UTC day `day`
+    """
+
+    account: str
+    ready: bool
+    why_not_ready: str
+    purse_e6: int
+    wallet_e6: int
+    cash_pnl_e6: int
+    free_e6: int
+    reserved_e6: int
+    positions_e6: int
+    claims_e6: int
+    equity_e6: int
+    realised_e6: int
+    peak_equity_e6: int
+    max_drawdown_e6: int
+    fees_e6: int
+    streaks: dict[str, Streak]
+    halted: bool
+    halt_reason: str
+    unknown_orders: tuple[str, ...]
+    open_orders: int
+    unresolved: int
+    late: int
+    blocked_slugs: tuple[str, ...]
+    last_window_s: int
+    day: str
+    day_pnl_e6: int
+    reconciled_ns: int
+    journal_seq: int
+    venue_state: str
+    open_e6: int = 0
+
+    @property
+    def key(self) -> str:
+        return self.account
+
+
+class Snapshot(Request, frozen=True, kw_only=True):
+    """executor: the account, positions and open orders as of now."""
+
+
+class SnapshotTaken(Reply, frozen=True, kw_only=True):
+    """Answer to Snapshot: the two levels at one journal sequence."""
+
+    account: Account
+    positions: Positions
+
+
+class EventsSince(Request, frozen=True, kw_only=True):
+    """executor: the money events of the journal after sequence `after`, at most `limit`."""
+
+    after: int
+    limit: int = 500
+
+
+class Events(Reply, frozen=True, kw_only=True):
+    """Answer to EventsSince, in order. more: ask again from the last one's sequence; last: the journal's newest."""
+
+    events: tuple[OrderUpdate | Fill | Settlement, ...]
+    last: int
+    more: bool
+
+
+class CancelAll(Request, frozen=True, kw_only=True):
+    """executor: cancel everything at the venue and prove it. The kill switch's second step."""
+
+    reason: str
+
+
+class CancelProof(Reply, frozen=True, kw_only=True):
+    """Answer to CancelAll. `open` is what the venue said twice, further apart than the taker delay; -1 = it did not say."""
+
+    cancelled: tuple[str, ...]
+    open: int
+    unknown: tuple[str, ...]
+    pending_posts: tuple[str, ...]
+    fills_after: tuple[str, ...]
+    held: tuple[Position, ...]
+    took_ms: float

@@ -1,0 +1,1 @@
+"""FLOOR 1: thinking. No clock, no I/O, no luck."""

@@ -1,0 +1,116 @@
+"""The knobs as frozen structs: their names, units, defaults and bounds. `runtime/config.py` fills them from config.toml.
+
+Cores receive them in `Started.config` as JSON text, so a recording carries the knobs it was made with.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from messages.units import e6
+
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Price = Annotated[float, Meta(gt=0, lt=1)]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of config.toml."""
+
+
+class Bot(Part, frozen=True, kw_only=True):
+    """Who trades, and with how much."""
+
+    profile: str = "demo"
+    account: str = "main"
+    capital_usd: Positive = 100.0
+    strategies: tuple[str, ...] = ("rsi_ema",)
+    on_no_signal: str = "down"
+
+
+class Trade(Part, frozen=True, kw_only=True):
+    """When and at which price a window is entered (rules §2, §3)."""
+
+    decide_after_s: NotNegative = 10.0
+    decide_until_s: Positive = 20.0
+    good_for_s: Positive = 3.0
+    no_entry_last_s: NotNegative = 30.0
+    max_price: Price = 0.65
+    min_price: Price = 0.20
+    limit_slack: NotNegative = 0.02
+    max_spread: Positive = 0.05
+
+
+class Sizing(Part, frozen=True, kw_only=True):
+    """How much a window is worth (rules §4, §5)."""
+
+    rule: str = "win_streak"
+    base_stake_usd: Positive = 5.0
+    streak_factor: Annotated[float, Meta(ge=1)] = 1.5
+    max_stake_usd: Positive = 25.0
+    max_cash_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
+
+
+class Risk(Part, frozen=True, kw_only=True):
+    """When not to trade at all (rules §1, §6)."""
+
+    max_drawdown_pct: Annotated[float, Meta(gt=0, le=100)] = 30.0
+    max_range_pct: Positive = 3.0
+    max_volatility_ratio: Positive = 2.0
+    max_order_usd: Positive = 50.0
+    max_unresolved: Annotated[int, Meta(ge=1)] = 3
+    stale_price_s: Positive = 2.0
+    stale_book_s: Positive = 2.0
+    stale_oracle_s: Positive = 5.0
+
+
+class World(Part, frozen=True, kw_only=True):
+    """The local venue of the demo and paper profiles."""
+
+    seed: int = 7
+    tape: str = ""
+    speed: Positive = 60.0
+    windows: Annotated[int, Meta(ge=1)] = 18
+    grant_usd: Positive = 1000.0
+    port: Annotated[int, Meta(ge=0, le=65535)] = 0
+
+
+class Keep(Part, frozen=True, kw_only=True):
+    """How much disk is kept, and how the bot talks."""
+
+    flight_mb: Annotated[int, Meta(ge=1)] = 256
+    log_level: str = "INFO"
+
+
+class Live(Part, frozen=True, kw_only=True):
+    """Only read in the live profile; the key stands in a file, never here."""
+
+    key_file: str = "~/.config/polybot/key"
+    live_max_stake_usd: Positive = 5.0
+
+
+class Settings(Part, frozen=True, kw_only=True):
+    """All of config.toml. `strategy` holds each strategy's own parameters: [strategy.rsi_ema] and so on."""
+
+    bot: Bot = Bot()
+    trade: Trade = Trade()
+    sizing: Sizing = Sizing()
+    risk: Risk = Risk()
+    world: World = World()
+    keep: Keep = Keep()
+    live: Live = Live()
+    strategy: dict[str, dict[str, float | int | str | bool]] = {}
+
+
+_decoder = msgspec.json.Decoder(Settings)
+
+
+def settings_from(text: str) -> Settings:
+    """The knobs out of `Started.config`."""
+    return _decoder.decode(text)
+
+
+def usd_e6(value: float) -> int:
+    """A knob in dollars (or a price) as millionths, by its decimal text: 0.1 is 100000, not 99999."""
+    return e6(repr(value))
