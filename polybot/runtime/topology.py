@@ -190,6 +190,26 @@ TABLE: tuple[Actor, ...] = (
 ALWAYS_SAID: tuple[type[Event], ...] = (Heartbeat,)  # by every loop
 ALWAYS_SERVED: tuple[type[Request], ...] = (Resend,)  # by every loop
 
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a request is asked: machine seconds in all until NoReply, and how often it is sent (same id)."""
+
+    deadline_s: float
+    tries: int
+
+
+PATIENCE: dict[type[Request], Patience] = {
+    OrderIntent: Patience(1.0, 2),
+    ApprovedOrder: Patience(1.0, 2),
+    Snapshot: Patience(1.0, 1),
+    History: Patience(2.0, 1),
+    EventsSince: Patience(2.0, 1),
+    Resend: Patience(2.0, 1),
+}
+DEFAULT_PATIENCE = Patience(1.0, 1)
+
 BY_NAME = {a.name: a for a in TABLE}
 CLASS_OF: dict[type[Event], TopicClass] = {t.word: t.kind for t in TOPICS}
 
