@@ -112,16 +112,19 @@ class Done(Reply, frozen=True, kw_only=True):
 
 
 class Resend(Request, frozen=True, kw_only=True):
-    """Say again what was said under a topic since (boot, from_seq); served by every loop from its flight recorder.
+    """Say again what was said under a topic; served by every loop from its flight recorder.
 
-    `topic` is a prefix of full topic strings ("Prediction/"). `to` names the actor asked; seq counts per full topic, so a
-    prefix that covers several is asked with from_seq 1 of the boot last heard, and the hearer drops what it knows.
+    topic       prefix of full topic strings ("Prediction/"); "" = every kept topic      to       the actor asked
+    boot, from_seq   not before this boot, and within that boot not below this sequence (for one full topic string)
+    since_ns    not said before this world time        skip  how many matches to leave out: the next page
     """
 
     to: str
     topic: str
-    boot: int
-    from_seq: int
+    boot: int = 0
+    from_seq: int = 0
+    since_ns: int = 0
+    skip: int = 0
     limit: int = 500
 
 

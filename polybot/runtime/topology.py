@@ -125,7 +125,18 @@ TABLE: tuple[Actor, ...] = (
         "signal",
         "one prediction a window and strategy",
         says=(Prediction, Signal),
-        hears=(PriceTick, Candle, Depth, OraclePrice, MarketListed, Book, WindowObserved, FeedStatus, Account, Allocation),
+        hears=(
+            PriceTick,
+            Candle,
+            Depth,
+            OraclePrice,
+            MarketListed,
+            Book,
+            WindowObserved,
+            FeedStatus,
+            Account,
+            Allocation,
+        ),
         asks=(History,),
     ),
     Actor(
@@ -189,7 +200,6 @@ TABLE: tuple[Actor, ...] = (
 
 ALWAYS_SAID: tuple[type[Event], ...] = (Heartbeat,)  # by every loop
 ALWAYS_SERVED: tuple[type[Request], ...] = (Resend,)  # by every loop
-
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,72 @@
+"""What every actor stands on: its folders, knobs, session, clock, lock and boot number, gathered once at start."""
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+
+import msgspec
+
+import polybot
+from messages import schema_hash
+from messages.inner import Started
+from polybot.core.settings import Settings
+from polybot.runtime import config, endpoints, locks
+from polybot.runtime.clock import Clock, WallClock, WorldClock, mono_s
+from polybot.runtime.paths import Paths
+
+WARM_UP_S = 60  # world seconds before the first window that a fresh demo world begins at
+
+
+@dataclass
+class Context:
+    """boot is strictly increasing over restarts of this actor: it fences. session is session.json's text, "" without one."""
+
+    name: str
+    paths: Paths
+    settings: Settings
+    session: str
+    clock: Clock
+    boot: int
+    lock: locks.Lock
+
+    @classmethod
+    def open(cls, name: str) -> "Context":
+        """Take the actor's lock (75 when held), read config (78 when wrong), join the clock."""
+        settings = config.load_or_exit()
+        paths = Paths.of()
+        lock = locks.take_or_exit(paths, name)
+        session = paths.session.read_text() if paths.session.exists() else ""
+        clock = open_clock(paths, settings, session)
+        return cls(name, paths, settings, session, clock, lock.next_boot(), lock)
+
+    @cached_property
+    def endpoints(self) -> dict[str, str]:
+        """The outside world's addresses; in the demo, waits for the local venue to say them."""
+        return endpoints.wait(self.paths, self.settings)
+
+    def started(self, halted: str) -> Started:
+        """The first word of every core."""
+        return Started(
+            actor=self.name,
+            boot=self.boot,
+            config=msgspec.json.encode(self.settings).decode(),
+            versions={
+                "polybot": polybot.__version__,
+                "schema": schema_hash(),
+                "python": sys.version.split()[0],
+            },
+            mono_s=mono_s(),
+            speed=self.clock.speed,
+            session=self.session,
+            halted=halted,
+        )
+
+
+def open_clock(paths: Paths, settings: Settings, session: str) -> Clock:
+    """The demo's shared world clock, or the wall."""
+    if settings.bot.profile != "demo" or not session:
+        return WallClock()
+    facts = json.loads(session)
+    origin_ns = (int(facts["first_window_s"]) - WARM_UP_S) * 1_000_000_000
+    return WorldClock.open(paths.state, facts["id"], origin_ns, float(facts["speed"]))
