@@ -1,6 +1,7 @@
 """Between a core and its own loop: time, timers, disk, and the outside world as requests with recorded answers.
 
-A core *says* WakeAt, WakeIn, Persist, SignOrder, effects, Store; it *hears* Started, Restored, Tick, NoReply and results. Whatever comes from outside the core comes as one of these, so a recording of them replays the core exactly.
+A core *says* WakeAt, WakeIn, Persist, SignOrder, effects, Store; it *hears* Started, Restored, Tick, NoReply and results.
+Whatever comes from outside the core comes as one of these, so a recording of them replays the core exactly.
 """
 
 from typing import Literal

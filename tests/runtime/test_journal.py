@@ -1,0 +1,147 @@
+"""The journal keeps an exact prefix, or refuses by name and offset."""
+
+import os
+import resource
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from polybot.runtime.journal import ENTRY, SNAPSHOT, Journal, JournalDamaged, JournalFailed
+
+
+def written(folder: Path, count: int = 5) -> list[bytes]:
+    """A journal of `count` records; what was appended."""
+    journal = Journal(folder)
+    data = [f"record {i}".encode() * (i + 1) for i in range(count)]
+    for i, record in enumerate(data):
+        journal.append(record, i + 1)
+    journal.close()
+    return data
+
+
+def test_what_was_appended_is_read_back_in_order(tmp_path: Path) -> None:
+    data = written(tmp_path / "journal")
+    records = Journal(tmp_path / "journal").records
+    assert [r.data for r in records] == data
+    assert [r.seq for r in records] == [1, 2, 3, 4, 5]
+    assert {r.kind for r in records} == {ENTRY}
+
+
+def test_a_new_segment_opens_with_its_snapshot_and_keeps_the_chain(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"one", 1)
+    journal.compact(b"all of it", 1)
+    journal.append(b"two", 2)
+    journal.close()
+    assert [(r.kind, r.data) for r in Journal(tmp_path).records] == [
+        (ENTRY, b"one"),
+        (SNAPSHOT, b"all of it"),
+        (ENTRY, b"two"),
+    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1.log", "2.log"]
+
+
+def test_a_torn_tail_is_cut_at_every_byte(tmp_path: Path) -> None:
+    data = written(tmp_path / "whole")
+    whole = (tmp_path / "whole" / "1.log").read_bytes()
+    before_last = len(whole) - 27 - len(data[-1])
+    for cut in range(before_last, len(whole)):
+        folder = tmp_path / "torn"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "1.log").write_bytes(whole[:cut])
+        journal = Journal(folder)
+        assert [r.data for r in journal.records] == data[:4]
+        journal.append(b"goes on", 5)
+        journal.close()
+        assert Journal(folder).records[-1].data == b"goes on"
+
+
+def test_a_bit_flipped_anywhere_gives_an_exact_prefix_or_a_refusal_with_file_and_offset(tmp_path: Path) -> None:
+    data = written(tmp_path / "whole")
+    whole = (tmp_path / "whole" / "1.log").read_bytes()
+    refused = 0
+    for place in range(len(whole) * 8):
+        folder = tmp_path / "flipped"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << (place % 8)
+        (folder / "1.log").write_bytes(damaged)
+        try:
+            read = [r.data for r in Journal(folder).records]
+        except JournalDamaged as exc:
+            refused += 1
+            assert "1.log" in str(exc)
+            assert "offset" in str(exc)
+            assert (folder / "1.log").read_bytes() == damaged, "a refusal changes nothing"
+        else:
+            assert read == data[: len(read)]
+            assert len(read) == 4, "only the last record may be taken for a torn tail"
+    assert refused > len(whole) * 6
+
+
+def test_garbage_at_the_tail_is_cut(tmp_path: Path) -> None:
+    data = written(tmp_path)
+    with open(tmp_path / "1.log", "ab") as file:
+        file.write(os.urandom(200))
+    journal = Journal(tmp_path)
+    assert [r.data for r in journal.records] == data
+    assert "200 bytes" in journal.cut
+
+
+def test_a_missing_segment_is_refused_by_name(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"one", 1)
+    journal.compact(b"snapshot", 1)
+    journal.close()
+    (tmp_path / "1.log").unlink()
+    with pytest.raises(JournalDamaged, match=r"1\.log is missing"):
+        Journal(tmp_path)
+
+
+def test_records_moved_between_segments_break_the_chain(tmp_path: Path) -> None:
+    written(tmp_path / "a")
+    written(tmp_path / "b", 7)
+    raw_a, raw_b = ((tmp_path / x / "1.log").read_bytes() for x in "ab")
+    (tmp_path / "a" / "1.log").write_bytes(raw_a[:-20] + raw_b[-200:])
+    with pytest.raises(JournalDamaged):
+        Journal(tmp_path / "a")
+
+
+def test_after_a_failed_write_the_journal_takes_no_more(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"good", 1)
+    size = (tmp_path / "1.log").stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    import signal
+
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limits[1]))
+        with pytest.raises(JournalFailed):
+            journal.append(b"does not fit any more", 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, old)
+    with pytest.raises(JournalFailed):
+        journal.append(b"space is back, but this descriptor failed", 2)
+    journal.close()
+    assert [r.data for r in Journal(tmp_path).records] == [b"good"]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=st.lists(st.binary(max_size=300), max_size=12), compact_at=st.integers(0, 12))
+def test_any_records_come_back(tmp_path: Path, records: list[bytes], compact_at: int) -> None:
+    folder = tmp_path / "any"
+    shutil.rmtree(folder, ignore_errors=True)
+    journal = Journal(folder)
+    for i, record in enumerate(records):
+        if i == compact_at:
+            journal.compact(b"snapshot", i)
+        journal.append(record, i + 1)
+    journal.close()
+    assert [r.data for r in Journal(folder).records if r.kind == ENTRY] == records
