@@ -1,0 +1,324 @@
+"""One process, one clock, the same cores by the same table: a heap of deliveries.
+
+Machine time and world time are one here (speed 1). Every delivery costs `hop_ns`; equal times keep the order of saying,
+so two runs with one seed say identical bytes. `kill` may strike between any two words a core says (`crash_at`), and what
+an actor persisted is all that it finds again. The outside world is an object behind the same effect words.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from messages import Envelope, Event, Reply, Request, Resend, Word, tag_of
+from messages.inner import (
+    Compact,
+    HaltSeen,
+    Leave,
+    NoReply,
+    Persist,
+    Restored,
+    SignOrder,
+    Started,
+    Store,
+    Tick,
+    WakeAt,
+    WakeIn,
+    WriteHalt,
+)
+from polybot.core.core import Core
+from polybot.runtime.bus import Stamper, cause_of
+from polybot.runtime.topology import DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
+
+WATCH_HALT = ("risk", "executor")
+HALT_LOOK_NS = 100_000_000
+
+
+class Outside(Protocol):
+    """The world behind the effects. Everything it lets happen it puts on the simulator's heap itself."""
+
+    def begin(self, sim: "Simulator") -> None:
+        """Schedule the first happenings."""
+        ...
+
+    def perform(self, actor: str, word: Word, now_ns: int) -> Word | None:
+        """Carry out an effect: answer at once with a word (SignOrder), or schedule the answer and return None."""
+        ...
+
+
+class Weather(Protocol):
+    """What the bus does to one event on its way to one hearer: arrival delays in ns, none = lost, two = doubled."""
+
+    def strike(self, event: Event, hearer: str) -> Iterable[int]:
+        """Delays of each arrival."""
+        ...
+
+
+@dataclass
+class Member:
+    """One actor in the simulator and all that survives its death: `records` and the boot number."""
+
+    name: str
+    make: Callable[[], Core]
+    core: Any = None
+    stamper: Stamper = field(default_factory=lambda: Stamper("", 0))
+    boot: int = 0
+    alive: bool = False
+    records: list[bytes] = field(default_factory=list)
+    last_seq: int = 0
+    said: int = 0
+    crash_at: int | None = None
+    wishes: dict[str, int] = field(default_factory=dict)  # timer name → the wish that stands
+    halt_told: str = ""
+
+
+class _Killed(Exception):
+    """This actor's process has just ended, in the middle of a sentence."""
+
+
+class Simulator:
+    """Build, `begin`, `run_until`. `digest` is a hash over every word said by anyone, in order."""
+
+    def __init__(
+        self,
+        cores: dict[str, Callable[[], Core]],
+        outside: Outside,
+        origin_ns: int,
+        config: str,
+        session: str,
+        hop_ns: int = 100_000,
+        restart_ns: int = 300_000_000,
+        weather: Weather | None = None,
+    ) -> None:
+        self.members = {row.name: Member(row.name, cores[row.name]) for row in TABLE if row.name in cores}
+        self.outside, self.origin_ns, self.now_ns = outside, origin_ns, origin_ns
+        self.config, self.session = config, session
+        self._hop_ns, self._restart_ns, self._weather = hop_ns, restart_ns, weather
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._asked: dict[str, str] = {}  # request id → asker
+        self._digest = hashlib.blake2b(digest_size=16)
+        self.halt: WriteHalt | None = None
+        self.halt_id = ""
+        self.tables: dict[str, list[bytes]] = {}
+        self.listeners: list[Callable[[str, Envelope], None]] = []
+
+    # --- driving
+
+    def begin(self) -> None:
+        """Start every actor, then let the world begin."""
+        for name in self.members:
+            self.start(name)
+        self.outside.begin(self)
+
+    def at(self, at_ns: int, happen: Callable[[], None]) -> None:
+        """Let something happen at a world time (not before now)."""
+        self._count += 1
+        heapq.heappush(self._heap, (max(at_ns, self.now_ns), self._count, happen))
+
+    def run_until(self, until_ns: int) -> None:
+        """Turn until world time until_ns."""
+        while self._heap and self._heap[0][0] <= until_ns:
+            at_ns, _, happen = heapq.heappop(self._heap)
+            self.now_ns = at_ns
+            happen()
+        self.now_ns = max(self.now_ns, until_ns)
+
+    @property
+    def digest(self) -> str:
+        """Hex hash over every word said so far."""
+        return self._digest.hexdigest()
+
+    @property
+    def mono_s(self) -> float:
+        """Machine time."""
+        return (self.now_ns - self.origin_ns) / 1e9
+
+    # --- life and death
+
+    def start(self, name: str) -> None:
+        """A new process of this actor: start-up is the recovery path."""
+        member = self.members[name]
+        member.core, member.alive, member.boot = member.make(), True, member.boot + 1
+        member.stamper, member.said, member.wishes = Stamper(name, member.boot), 0, {}
+        member.halt_told = self.halt_id if name in WATCH_HALT else ""
+        started = Started(
+            actor=name,
+            boot=member.boot,
+            config=self.config,
+            versions={},
+            mono_s=self.mono_s,
+            speed=1.0,
+            session=self.session,
+            halted=member.halt_told,
+        )
+        self.hear(name, started)
+        if name == "executor" and member.alive:
+            self.hear(name, Restored(records=tuple(member.records), last_seq=member.last_seq))
+
+    def kill(self, name: str, restart: bool = True) -> None:
+        """kill -9. What was on its way to it is lost; supervision starts it again."""
+        member = self.members[name]
+        member.alive, member.crash_at = False, None
+        if restart:
+            self.at(self.now_ns + self._restart_ns, lambda: None if member.alive else self.start(name))
+
+    # --- words
+
+    def deliver(self, name: str, word: Word, delay_ns: int, cause: str = "") -> None:
+        """Put a word from outside (a source, an effect's result) on its way to the present process of an actor."""
+        boot = self.members[name].boot if name in self.members else 0
+        self.at(self.now_ns + delay_ns, lambda: self._arrive(name, word, boot, cause))
+
+    def _arrive(self, name: str, word: Word, boot: int, cause: str) -> None:
+        if name in self.members and self.members[name].boot == boot:
+            self.hear(name, word, cause)
+
+    def hear(self, name: str, word: Word, cause: str = "") -> None:
+        """A word from inside the actor's own house."""
+        inner = Stamper(f"{name}.source", self.members[name].boot)
+        self._hear_envelope(name, inner.envelope(word, self.now_ns, cause))
+
+    def _hear_envelope(self, name: str, envelope: Envelope) -> None:
+        member = self.members[name]
+        if not member.alive:
+            return
+        inside = envelope.source == f"{name}.source"
+        heard: Any = envelope if getattr(member.core, "wants_envelopes", False) and not inside else envelope.body
+        cause = cause_of(envelope, name)
+        next_words: list[Word] = []
+        try:
+            for word in member.core.handle(heard, self.now_ns):
+                self._say(member, word, cause, next_words)
+        except _Killed:
+            self.kill(name)
+            return
+        for word in next_words:
+            self.hear(name, word, cause)
+
+    def _say(self, member: Member, word: Word, cause: str, next_words: list[Word]) -> None:
+        member.said += 1
+        if member.crash_at is not None and member.said >= member.crash_at:
+            raise _Killed
+        topic = "" if not isinstance(word, Event) else f"{tag_of(word)}/{word.key}"
+        envelope = member.stamper.envelope(word, self.now_ns, cause, topic)
+        self._digest.update(repr(envelope).encode())
+        for listener in self.listeners:
+            listener(member.name, envelope)
+        match word:
+            case Event():
+                self._publish(member.name, envelope)
+            case Reply():
+                self._reply(envelope)
+            case Request():
+                self._ask(member, envelope)
+            case WakeAt() | WakeIn():
+                self._wake(member, word)
+            case Persist():
+                member.records.append(word.record)
+                member.last_seq = word.seq
+            case Compact():
+                member.records, member.last_seq = [word.snapshot], word.seq
+            case Store():
+                self.tables.setdefault(word.table, []).append(word.row)
+            case WriteHalt():
+                self.write_halt(word)
+            case Leave():
+                raise _Killed
+            case SignOrder():
+                answer = self.outside.perform(member.name, word, self.now_ns)
+                assert answer is not None
+                next_words.append(answer)
+            case _:
+                self.outside.perform(member.name, word, self.now_ns)
+
+    def _publish(self, source: str, envelope: Envelope) -> None:
+        event: Any = envelope.body
+        for hearer in self._hearers(type(event)):
+            strikes = [self._hop_ns] if self._weather is None else self._weather.strike(event, hearer)
+            for delay_ns in strikes:
+                self._on_its_way(hearer, envelope, delay_ns)
+
+    def _hearers(self, word: type[Event]) -> Iterator[str]:
+        return (row.name for row in TABLE if word in row.hears and row.name in self.members)
+
+    def _on_its_way(self, name: str, envelope: Envelope, delay_ns: int) -> None:
+        boot = self.members[name].boot
+
+        def arrive() -> None:
+            if self.members[name].boot == boot:
+                self._hear_envelope(name, envelope)
+
+        self.at(self.now_ns + delay_ns, arrive)
+
+    def _ask(self, member: Member, envelope: Envelope) -> None:
+        request: Any = envelope.body
+        server = request.to if isinstance(request, Resend) else server_of(type(request)).name
+        self._asked[request.id] = member.name
+        if server in self.members:
+            self._on_its_way(server, envelope, self._hop_ns)
+        patience = PATIENCE.get(type(request), DEFAULT_PATIENCE)
+        boot = member.boot
+
+        def give_up() -> None:
+            if self._asked.pop(request.id, None) == member.name and member.boot == boot:
+                self.hear(
+                    member.name, NoReply(id=request.id, to=server, request=tag_of(request)), f"request:{request.id}"
+                )
+
+        self.at(self.now_ns + int(patience.deadline_s * 1e9), give_up)
+
+    def _reply(self, envelope: Envelope) -> None:
+        reply: Any = envelope.body
+        asker = self._asked.pop(reply.id, None)
+        if asker is not None:
+            self._on_its_way(asker, envelope, self._hop_ns)
+
+    def _wake(self, member: Member, wish: WakeAt | WakeIn) -> None:
+        at_ns = wish.at_ns if isinstance(wish, WakeAt) else self.now_ns + int(wish.after_s * 1e9)
+        self._count += 1
+        number, boot = self._count, member.boot
+        member.wishes[wish.name] = number
+
+        def ring() -> None:
+            if member.boot == boot and member.wishes.get(wish.name) == number:
+                del member.wishes[wish.name]
+                self.hear(member.name, Tick(name=wish.name, mono_s=self.mono_s), f"inner:Tick:{wish.name}")
+
+        self.at(at_ns, ring)
+
+    # --- the kill switch
+
+    def write_halt(self, word: WriteHalt) -> None:
+        """The file: the first writer wins; who watches it sees it within 100 ms."""
+        if self.halt is None:
+            self.halt, self.halt_id = word, f"halt-{self._count}"
+            self._tell_halt()
+
+    def lift_halt(self) -> None:
+        """The file is gone."""
+        self.halt, self.halt_id = None, ""
+        self._tell_halt()
+
+    def _tell_halt(self) -> None:
+        for name in WATCH_HALT:
+            if name in self.members:
+                self.at(self.now_ns + HALT_LOOK_NS, lambda name=name: self._look_at_halt(name))  # type: ignore[misc]
+
+    def _look_at_halt(self, name: str) -> None:
+        member = self.members[name]
+        if not member.alive or member.halt_told == self.halt_id:
+            return
+        member.halt_told = self.halt_id
+        halt = self.halt
+        self.hear(
+            name,
+            HaltSeen(
+                halt_id=self.halt_id,
+                by=halt.by if halt else "",
+                reason_code=halt.reason_code if halt else "",
+                reason=halt.reason if halt else "",
+            ),
+            "inner:HaltSeen",
+        )
