@@ -1,0 +1,297 @@
+"""config.toml → Settings. Flag > environment > file > default; what is unknown or absurd is named, with line and near name.
+
+POLYBOT_PROFILE, POLYBOT_STATE, POLYBOT_CONFIG choose profile, state folder and file; POLYBOT__RISK__MAX_ORDER_USD=5 sets a
+knob. A flag of the command line reaches the actors as such a variable, so all processes read the same.
+"""
+
+import difflib
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from polybot.core.settings import Settings
+from polybot.runtime.paths import ROOT
+
+# ConfigError  the operator must edit something; we do not start (78)
+
+
+class ConfigError(Exception):
+    """One sentence: where it stands, what is wrong, what was probably meant."""
+
+
+Origin = Literal["default", "file", "environment", "flag"]
+PREFIX = "POLYBOT__"
+PROFILES = ("demo", "paper", "live")
+NO_SIGNAL = ("up", "down", "skip")
+SIZINGS = ("win_streak",)
+WORST_FEE_RATE = 0.07  # the venue's dearest schedule for these markets; facts §6
+
+
+@dataclass(frozen=True)
+class Config:
+    """The knobs, and where each one that is not a default was set: "risk.max_order_usd" → (origin, place)."""
+
+    settings: Settings
+    file: Path
+    origins: dict[str, tuple[Origin, str]] = field(default_factory=dict)
+
+    def place(self, knob: str) -> str:
+        """Where a knob was set, for sentences."""
+        return self.origins.get(knob, ("default", "default"))[1]
+
+
+def load_or_exit(flags: Mapping[str, str] | None = None) -> Settings:
+    """For programs: the knobs, or a sentence on stderr and 78."""
+    try:
+        return load(flags).settings
+    except ConfigError as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(78)
+
+
+def load(flags: Mapping[str, str] | None = None, environment: Mapping[str, str] | None = None) -> Config:
+    """Everything read, merged and checked. flags: dotted knob → text. Raises ConfigError."""
+    environment = os.environ if environment is None else environment
+    file = Path(environment.get("POLYBOT_CONFIG") or ROOT / "config.toml").expanduser()
+    text = _text_of(file, must_exist="POLYBOT_CONFIG" in environment)
+    tree, origins = _from_file(file, text)
+    for dotted, value, place in _from_environment(environment):
+        _put(tree, dotted, value, place)
+        origins[dotted] = ("environment", place)
+    for dotted, value in (flags or {}).items():
+        _put(tree, dotted, value, f"flag {dotted}")
+        origins[dotted] = ("flag", dotted)
+    settings = _convert(tree, origins)
+    config = Config(settings, file, origins)
+    _check(config)
+    return config
+
+
+# --- reading
+
+
+def _text_of(file: Path, must_exist: bool) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if must_exist:
+            raise ConfigError(f"{file}: no such file (POLYBOT_CONFIG names it)") from None
+        return ""
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{file}: cannot be read: {exc}") from exc
+
+
+def _from_file(file: Path, text: str) -> tuple[dict[str, Any], dict[str, tuple[Origin, str]]]:
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError(f"{file}: {exc}") from exc
+    origins: dict[str, tuple[Origin, str]] = {}
+    for dotted in _leaves(tree):
+        place = f"{file}:{_line_of(text, dotted)}"
+        _must_be_known(dotted, place)
+        origins[dotted] = ("file", place)
+    return tree, origins
+
+
+def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+            if not value and not above:
+                yield key
+        else:
+            yield f"{above}{key}"
+
+
+def _line_of(text: str, dotted: str) -> int:
+    """The line a key stands on. TOML's own parser does not tell; our files are plain tables of plain keys."""
+    table, _, key = dotted.rpartition(".")
+    here = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
+            here = header[1]
+            if here == dotted or (here.startswith(f"{dotted}.")):
+                return number
+        elif named := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
+            full = f"{here}.{named[1]}" if here else named[1]
+            if full == dotted or (here == table and named[1] == key):
+                return number
+    return 1
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name in sorted(environment):
+        if name.startswith(PREFIX):
+            dotted = name[len(PREFIX) :].lower().replace("__", ".")
+            _must_be_known(dotted, f"environment {name}")
+            yield dotted, environment[name], f"environment {name}"
+    if profile := environment.get("POLYBOT_PROFILE"):
+        yield "bot.profile", profile, "environment POLYBOT_PROFILE"
+
+
+def variable_of(dotted: str) -> str:
+    """The environment's name of a knob: risk.max_order_usd → POLYBOT__RISK__MAX_ORDER_USD."""
+    return PREFIX + dotted.upper().replace(".", "__")
+
+
+# --- knobs
+
+
+def known_knobs() -> dict[str, Any]:
+    """Dotted name → its default; strategies' own parameters are open and not among them."""
+    knobs: dict[str, Any] = {}
+    for table in msgspec.structs.fields(Settings):
+        if table.name != "strategy":
+            default = table.default
+            knobs |= {f"{table.name}.{f.name}": getattr(default, f.name) for f in msgspec.structs.fields(type(default))}
+    return knobs
+
+
+def _must_be_known(dotted: str, place: str) -> None:
+    if re.fullmatch(r"strategy\.\w+\.\w+", dotted):
+        _must_be_strategy(dotted.split(".")[1], place)
+        return
+    knobs = known_knobs()
+    if dotted in knobs:
+        return
+    tables = [*dict.fromkeys(knob.split(".")[0] for knob in knobs), "strategy"]
+    table, _, key = dotted.rpartition(".")
+    siblings = [knob.split(".")[1] for knob in knobs if knob.startswith(f"{table}.")]
+    if siblings and (near := difflib.get_close_matches(key, siblings, 1, 0.5)):
+        near = [f"{table}.{near[0]}"]
+    elif not siblings:
+        near = [f"[{name}]" for name in difflib.get_close_matches(table.split(".")[0] or key, tables, 1)]
+    near = near or difflib.get_close_matches(dotted, knobs, 1, 0.5) or _same_key(key, knobs)
+    hint = f": did you mean {near[0]}?" if near else f"; known tables: {', '.join(tables)}"
+    raise ConfigError(f'{place}: unknown key "{dotted}"{hint}')
+
+
+def _same_key(key: str, knobs: dict[str, Any]) -> list[str]:
+    return [knob for knob in knobs if knob.split(".")[1] == key]
+
+
+def strategies() -> list[str]:
+    """The names that exist: one file each in polybot/core/strategies. Its private and shared files begin with "_"."""
+    folder = ROOT / "polybot" / "core" / "strategies"
+    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_") and p.stem != "base")
+
+
+def _must_be_strategy(name: str, place: str) -> None:
+    known = strategies()
+    if known and name not in known:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f': did you mean "{near[0]}"?' if near else f"; known: {', '.join(known)}"
+        raise ConfigError(f'{place}: unknown strategy "{name}"{hint}')
+
+
+def _put(tree: dict[str, Any], dotted: str, text: str, place: str) -> None:
+    """Set a knob from text: a TOML value where it is one, else plain text; lists also as a,b,c."""
+    _must_be_known(dotted, place)
+    *tables, key = dotted.split(".")
+    for table in tables:
+        tree = tree.setdefault(table, {})
+    if isinstance(known_knobs().get(dotted), tuple) and not text.lstrip().startswith("["):
+        tree[key] = [part.strip() for part in text.split(",") if part.strip()]
+        return
+    if isinstance(known_knobs().get(dotted), str):
+        tree[key] = text
+        return
+    try:
+        tree[key] = tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        tree[key] = text
+
+
+def _convert(tree: dict[str, Any], origins: dict[str, tuple[Origin, str]]) -> Settings:
+    try:
+        return msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as exc:
+        what, _, where = str(exc).partition(" - at `$.")
+        dotted = re.sub(r"\[.*", "", where.rstrip("`"))
+        place = origins.get(dotted, ("default", "config"))[1]
+        raise ConfigError(f"{place}: {dotted}: {what[:1].lower()}{what[1:]}") from exc
+
+
+# --- what must fit together
+
+
+def _check(config: Config) -> None:
+    s, place = config.settings, config.place
+    _must_be_one_of("bot.on_no_signal", s.bot.on_no_signal, NO_SIGNAL, place("bot.on_no_signal"))
+    _must_be_one_of("sizing.rule", s.sizing.rule, SIZINGS, place("sizing.rule"))
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", s.bot.account):
+        raise ConfigError(
+            f'{place("bot.account")}: bot.account = "{s.bot.account}": letters, digits, _ and - only, at most 32'
+        )
+    if not s.bot.strategies:
+        raise ConfigError(f"{place('bot.strategies')}: bot.strategies is empty: name at least one")
+    for name in s.bot.strategies:
+        _must_be_strategy(name, place("bot.strategies"))
+    if len(set(s.bot.strategies)) < len(s.bot.strategies):
+        raise ConfigError(f"{place('bot.strategies')}: bot.strategies names a strategy twice")
+    _check_times(s, place)
+    _check_money(s, place)
+    if s.bot.profile != "demo":
+        _check_not_demo(config)
+
+
+def _must_be_one_of(knob: str, value: str, known: tuple[str, ...], place: str) -> None:
+    if value not in known:
+        near = difflib.get_close_matches(value, known, 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
+        raise ConfigError(f'{place}: {knob} = "{value}": {hint}')
+
+
+def _check_times(s: Settings, place: Callable[[str], str]) -> None:
+    if s.trade.decide_until_s < s.trade.decide_after_s:
+        raise ConfigError(
+            f"{place('trade.decide_until_s')}: trade.decide_until_s = {s.trade.decide_until_s:g} is before "
+            f"trade.decide_after_s = {s.trade.decide_after_s:g}"
+        )
+    if s.trade.min_price >= s.trade.max_price:
+        raise ConfigError(
+            f"{place('trade.min_price')}: trade.min_price = {s.trade.min_price:g} is not below "
+            f"trade.max_price = {s.trade.max_price:g}: no price could pass"
+        )
+
+
+def _check_money(s: Settings, place: Callable[[str], str]) -> None:
+    """A limit below one base stake with its fee would silently refuse everything: say so now."""
+    base = s.sizing.base_stake_usd
+    worst = base * (1 + WORST_FEE_RATE)
+    bounds = [
+        ("sizing.max_stake_usd", s.sizing.max_stake_usd, base),
+        ("risk.max_order_usd", s.risk.max_order_usd, worst),
+        ("bot.capital_usd", s.bot.capital_usd * s.sizing.max_cash_fraction, worst),
+    ]
+    if s.bot.profile == "live":
+        bounds.append(("live.live_max_stake_usd", s.live.live_max_stake_usd, base))
+    for knob, limit, needed in bounds:
+        if needed > limit + 1e-9:
+            raise ConfigError(
+                f"{place(knob)}: {knob} allows {limit:.2f} USD, one base stake of {base:.2f} USD needs {needed:.2f}"
+                f"{' with its fee' if needed > base else ''}: nothing could ever trade"
+            )
+
+
+def _check_not_demo(config: Config) -> None:
+    profile = config.settings.bot.profile
+    if config.origins.get("world.speed", ("default", ""))[0] in ("flag", "environment"):
+        place = config.origins["world.speed"][1]
+        raise ConfigError(f"{place}: the {profile} profile lives by the wall clock and refuses a speed")
+    if config.settings.world.tape:
+        place = config.origins["world.tape"][1]
+        raise ConfigError(f"{place}: the {profile} profile reads the real feeds and refuses a tape")
+    if "bot.on_no_signal" not in config.origins:
+        raise ConfigError(
+            f"bot.on_no_signal is not written: trading {config.settings.bot.on_no_signal} without a signal is a default "
+            f"of the demo only; the {profile} profile must write it out (up, down or skip)"
+        )
