@@ -1,0 +1,202 @@
+"""Binance's side of the wire: bars kept from the trades that passed, and frames as Binance writes them. Pure.
+
+One symbol. A second without a trade is answered as Binance answers it: a flat bar with zero volume and n = 0.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+encode = msgspec.json.encode
+
+SYMBOL = "BTCUSDT"
+STEP_S = {"1s": 1, "1m": 60}
+KEEP_S = 8 * 3600  # seconds of bars kept; an indicator of the bot looks back one hour at most
+MAX_LIMIT = 1000
+
+
+@dataclass
+class Bar:
+    """One interval's trades. n = 0: nothing traded, price carried."""
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float = 0.0
+    quote: float = 0.0
+    n: int = 0
+    first_id: int = -1
+    last_id: int = -1
+
+    def add(self, other: "Bar") -> None:
+        """Fold a later bar into this one."""
+        if other.n == 0:
+            self.close = other.close if self.n == 0 else self.close
+            return
+        if self.n == 0:
+            self.open = self.high = self.low = other.open
+            self.first_id = other.first_id
+        self.high = max(self.high, other.high)
+        self.low = min(self.low, other.low)
+        self.close = other.close
+        self.volume += other.volume
+        self.quote += other.quote
+        self.n += other.n
+        self.last_id = other.last_id
+
+
+@dataclass
+class Bars:
+    """Second bars of what traded, and any longer interval folded from them."""
+
+    seconds: dict[int, Bar] = field(default_factory=dict)
+    first_s: int = 0
+    last_s: int = 0
+    price: float = 0.0
+    trade_id: int = 0
+
+    def trade(self, at_ms: int, price: float, size: float, trade_id: int) -> None:
+        """One more trade, in time order."""
+        second = at_ms // 1000
+        new = Bar(price, price, price, price, size, price * size, 1, trade_id, trade_id)
+        bar = self.seconds.get(second)
+        if bar is None:
+            self.seconds[second] = new
+            self.first_s = self.first_s or second
+            self._forget(second)
+        else:
+            bar.add(new)
+        self.last_s, self.price, self.trade_id = max(self.last_s, second), price, trade_id
+
+    def _forget(self, newest_s: int) -> None:
+        while newest_s - self.first_s > KEEP_S:
+            self.seconds.pop(self.first_s, None)
+            self.first_s += 1
+
+    def bar(self, start_s: int, step_s: int) -> Bar | None:
+        """The bar [start, start + step), or None before the first trade known."""
+        if not self.first_s or start_s + step_s <= self.first_s:
+            return None
+        carried = self._close_before(start_s)
+        opening = carried if carried is not None else self.seconds[self.first_s].open
+        whole = Bar(opening, opening, opening, opening)
+        for second in range(max(start_s, self.first_s), min(start_s + step_s, self.last_s + 1)):
+            bar = self.seconds.get(second)
+            if bar is not None:
+                whole.add(bar)
+        return whole
+
+    def _close_before(self, start_s: int) -> float | None:
+        for second in range(min(start_s - 1, self.last_s), self.first_s - 1, -1):
+            bar = self.seconds.get(second)
+            if bar is not None:
+                return bar.close
+        return None
+
+    def klines(self, step_s: int, now_ms: int, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
+        """Rows of /api/v3/klines; the last one is unfinished when it reaches now."""
+        newest = min(now_ms, end_ms if end_ms is not None else now_ms) // 1000 // step_s * step_s
+        oldest = -(-start_ms // (1000 * step_s)) * step_s if start_ms is not None else newest - (limit - 1) * step_s
+        oldest = max(oldest, -(-self.first_s // step_s) * step_s if self.first_s else newest + 1)
+        starts = range(oldest, newest + 1, step_s)
+        return [row for s in starts[:limit] if (row := self._row(s, step_s)) is not None]
+
+    def _row(self, start_s: int, step_s: int) -> list[Any] | None:
+        bar = self.bar(start_s, step_s)
+        if bar is None:
+            return None
+        return [
+            start_s * 1000,
+            price_text(bar.open),
+            price_text(bar.high),
+            price_text(bar.low),
+            price_text(bar.close),
+            price_text(bar.volume),
+            (start_s + step_s) * 1000 - 1,
+            price_text(bar.quote),
+            bar.n,
+            price_text(bar.volume / 2),
+            price_text(bar.quote / 2),
+            "0",
+        ]
+
+
+def price_text(value: float) -> str:
+    """Binance writes eight decimals everywhere."""
+    return f"{value:.8f}"
+
+
+def trade_data(
+    event_ms: int, at_ms: int, price: float, size: float, trade_id: int, buyer_is_maker: bool
+) -> dict[str, Any]:
+    """`@trade`."""
+    return {
+        "e": "trade",
+        "E": event_ms,
+        "s": SYMBOL,
+        "t": trade_id,
+        "p": price_text(price),
+        "q": price_text(size),
+        "T": at_ms,
+        "m": buyer_is_maker,
+        "M": True,
+    }
+
+
+def kline_data(event_ms: int, start_s: int, interval: str, bar: Bar, closed: bool) -> dict[str, Any]:
+    """`@kline_<interval>`."""
+    step = STEP_S[interval]
+    return {
+        "e": "kline",
+        "E": event_ms,
+        "s": SYMBOL,
+        "k": {
+            "t": start_s * 1000,
+            "T": (start_s + step) * 1000 - 1,
+            "s": SYMBOL,
+            "i": interval,
+            "f": bar.first_id,
+            "L": bar.last_id,
+            "o": price_text(bar.open),
+            "c": price_text(bar.close),
+            "h": price_text(bar.high),
+            "l": price_text(bar.low),
+            "v": price_text(bar.volume),
+            "n": bar.n,
+            "x": closed,
+            "q": price_text(bar.quote),
+            "V": price_text(bar.volume / 2),
+            "Q": price_text(bar.quote / 2),
+            "B": "0",
+        },
+    }
+
+
+FloatLevels = Iterable[tuple[float, float]]
+
+
+def depth_data(update_id: int, bids: FloatLevels, asks: FloatLevels) -> dict[str, Any]:
+    """`@depth20` and /api/v3/depth; best first on both sides."""
+    return {
+        "lastUpdateId": update_id,
+        "bids": [[price_text(p), price_text(q)] for p, q in bids],
+        "asks": [[price_text(p), price_text(q)] for p, q in asks],
+    }
+
+
+def combined(stream: str, data: dict[str, Any]) -> bytes:
+    """A frame of /stream."""
+    return encode({"stream": stream, "data": data})
+
+
+def error(code: int, message: str) -> dict[str, Any]:
+    """Binance's error body."""
+    return {"code": code, "msg": message}
+
+
+def streams_of(query: str) -> Iterator[str]:
+    """The names in `?streams=a/b/c`."""
+    return (name for name in query.split("/") if name)

@@ -1,0 +1,286 @@
+"""Market and event objects as Gamma delivers them (facts §9): JSON inside strings, empty keys omitted, nothing from the future.
+
+What is true only after the end (`closed`, `outcomePrices` of 1 and 0, `closedTime`, resolution marks) is added when the
+world has resolved the market, never read from the recording. Synthetic books are labelled: `polybotSyntheticBooks`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, Literal
+
+from messages.units import E6, decimal_text
+
+Rule = Literal["spot", "twap30", "twap60"]
+SERIES = {"id": "10684", "ticker": "btc-up-or-down-5m", "slug": "btc-up-or-down-5m", "title": "BTC Up or Down 5m"}
+LISTED_BEFORE_S = 86_000  # median of the recorded day: 85,943 s before the start
+
+# Keys of a recorded object that hold at listing time. A list of what may pass, not of what may not.
+KNOWN_AT_LISTING = frozenset(
+    [
+        "id",
+        "new",
+        "cyom",
+        "icon",
+        "slug",
+        "image",
+        "ready",
+        "funded",
+        "endDate",
+        "feeType",
+        "negRisk",
+        "approved",
+        "archived",
+        "featured",
+        "outcomes",
+        "question",
+        "createdAt",
+        "deploying",
+        "startDate",
+        "endDateIso",
+        "questionID",
+        "restricted",
+        "rfqEnabled",
+        "comboStatus",
+        "conditionId",
+        "description",
+        "feeSchedule",
+        "feesEnabled",
+        "clobTokenIds",
+        "makerBaseFee",
+        "negRiskOther",
+        "orderMinSize",
+        "startDateIso",
+        "takerBaseFee",
+        "showGmpSeries",
+        "eventStartTime",
+        "rewardsMinSize",
+        "showGmpOutcome",
+        "enableOrderBook",
+        "clearBookOnStart",
+        "hasReviewedDates",
+        "manualActivation",
+        "resolutionSource",
+        "rewardsMaxSpread",
+        "pendingDeployment",
+        "groupItemThreshold",
+        "marketMakerAddress",
+        "automaticallyActive",
+        "requiresTranslation",
+        "umaResolutionStatuses",
+        "holdingRewardsEnabled",
+        "makerRebatesFeeShareBps",
+        "acceptingOrdersTimestamp",
+        "pagerDutyNotificationEnabled",
+        "cryptoMarketConfig",
+        "cryptoMarketConfigId",
+        "version",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A window's market as the world knows it at listing. raw: the recorded Gamma object, None in a made-up world."""
+
+    slug: str
+    start_s: int
+    end_s: int
+    condition_id: str
+    question_id: str
+    up_token: str
+    down_token: str
+    gamma_id: str
+    rule: Rule
+    raw: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Now:
+    """What is true of a market at this moment of world time. None where nothing is known: its key is left out."""
+
+    tick_e6: int
+    best_bid_e6: int | None = None
+    best_ask_e6: int | None = None
+    last_e6: int | None = None
+    volume_e6: int = 0
+    accepting: bool = True
+    resolved_s: int | None = None
+    winner: Literal["UP", "DOWN", "SPLIT"] | None = None
+
+
+def market_object(listing: Listing, now: Now) -> dict[str, Any]:
+    """The market as `GET /markets/slug/{slug}` answers it."""
+    if listing.raw is not None:
+        body = {k: v for k, v in listing.raw.items() if k in KNOWN_AT_LISTING}
+    else:
+        body = _listed(listing)
+    body["active"] = True
+    body["closed"] = now.winner is not None
+    body["acceptingOrders"] = now.accepting and now.winner is None
+    body["orderPriceMinTickSize"] = _number(now.tick_e6)
+    body["polybotSyntheticBooks"] = True
+    body |= _prices(now) | _volumes(now)
+    if now.winner is not None and now.resolved_s is not None:
+        body |= _resolution(now.winner, now.resolved_s)
+    return body
+
+
+def event_object(listing: Listing, now: Now) -> dict[str, Any]:
+    """The event around it; the price to beat is not pushed here in time in reality, and not at all by us."""
+    market = market_object(listing, now)
+    return {
+        "id": str(int(listing.gamma_id) + 7_000_000),
+        "ticker": listing.slug,
+        "slug": listing.slug,
+        "title": market["question"],
+        "description": market["description"],
+        "startTime": _iso(listing.start_s),
+        "startDate": market["startDate"],
+        "endDate": _iso(listing.end_s),
+        "active": True,
+        "closed": market["closed"],
+        "archived": False,
+        "restricted": True,
+        "enableOrderBook": True,
+        "negRisk": False,
+        "seriesSlug": SERIES["slug"],
+        "series": [SERIES],
+        "markets": [market],
+    }
+
+
+def _listed(listing: Listing) -> dict[str, Any]:
+    """A made-up world's object, same keys and types as the recorded ones."""
+    seconds = {"twap60": 60, "twap30": 30, "spot": 0}[listing.rule]
+    listed_s = listing.start_s - LISTED_BEFORE_S
+    stream = f"btc-usd-twap-{seconds}s-streams" if seconds else "btc-usd"
+    body: dict[str, Any] = {
+        "id": listing.gamma_id,
+        "new": False,
+        "cyom": False,
+        "slug": listing.slug,
+        "question": title(listing.start_s, listing.end_s),
+        "description": _description(seconds, stream),
+        "conditionId": listing.condition_id,
+        "questionID": listing.question_id,
+        "clobTokenIds": json.dumps([listing.up_token, listing.down_token]),
+        "outcomes": '["Up", "Down"]',
+        "eventStartTime": _iso(listing.start_s),
+        "endDate": _iso(listing.end_s),
+        "endDateIso": _iso(listing.end_s)[:10],
+        "startDate": f"{_iso(listed_s)[:-1]}.475646Z",
+        "startDateIso": _iso(listed_s)[:10],
+        "createdAt": f"{_iso(listed_s - 3600)[:-1]}.10127Z",
+        "acceptingOrdersTimestamp": _iso(listed_s),
+        "ready": False,
+        "funded": False,
+        "approved": True,
+        "archived": False,
+        "featured": False,
+        "restricted": True,
+        "deploying": False,
+        "enableOrderBook": True,
+        "clearBookOnStart": False,
+        "orderMinSize": 5,
+        "negRisk": False,
+        "negRiskOther": False,
+        "makerBaseFee": 1000,
+        "takerBaseFee": 1000,
+        "feesEnabled": True,
+        "feeType": "crypto_fees_v2",
+        "feeSchedule": {"rate": 0.07, "exponent": 1, "takerOnly": True, "rebateRate": 0.2},
+        "makerRebatesFeeShareBps": 10000,
+        "rewardsMinSize": 50,
+        "rewardsMaxSpread": 4.5,
+        "resolutionSource": f"https://data.chain.link/streams/{stream}",
+        "umaResolutionStatuses": "[]",
+        "groupItemThreshold": "0",
+        "marketMakerAddress": "",
+        "version": "v1",
+    }
+    if seconds:
+        body["cryptoMarketConfigId"] = f"btc-5m-twap-{seconds}"
+        body["cryptoMarketConfig"] = {
+            "asset": "btc",
+            "duration": "5m",
+            "twapEnabled": True,
+            "twapLookbackSeconds": seconds,
+        }
+    return body
+
+
+def _description(seconds: int, stream: str) -> str:
+    what = f"{seconds}-second TWAP of the Bitcoin price" if seconds else "Bitcoin price"
+    return (
+        f'This market will resolve to "Up" if the {what} at the end of the time range specified in the title is greater '
+        f'than or equal to the one at the beginning of that range. Otherwise, it will resolve to "Down".\n'
+        f"The resolution source for this market is information from Chainlink, specifically the data stream available at "
+        f"https://data.chain.link/streams/{stream}."
+    )
+
+
+def _prices(now: Now) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if now.best_bid_e6 is not None:
+        body["bestBid"] = _number(now.best_bid_e6)
+    if now.best_ask_e6 is not None:
+        body["bestAsk"] = _number(now.best_ask_e6)
+    if now.best_bid_e6 is not None and now.best_ask_e6 is not None:
+        body["spread"] = _number(now.best_ask_e6 - now.best_bid_e6)
+    if now.last_e6 is not None:
+        body["lastTradePrice"] = _number(now.last_e6)
+    mid = ((now.best_bid_e6 or 0) + (E6 if now.best_ask_e6 is None else now.best_ask_e6)) // 2
+    body["outcomePrices"] = json.dumps([decimal_text(mid), decimal_text(E6 - mid)])
+    return body
+
+
+def _volumes(now: Now) -> dict[str, Any]:
+    if not now.volume_e6:
+        return {}
+    volume = now.volume_e6 / E6
+    return {"volume": repr(volume)} | dict.fromkeys(("volumeNum", "volume24hr", "volumeClob", "volume24hrClob"), volume)
+
+
+def _resolution(winner: str, resolved_s: int) -> dict[str, Any]:
+    at = datetime.fromtimestamp(resolved_s, UTC)
+    return {
+        "outcomePrices": {"UP": '["1", "0"]', "DOWN": '["0", "1"]', "SPLIT": '["0.5", "0.5"]'}[winner],
+        "closedTime": at.strftime("%Y-%m-%d %H:%M:%S+00"),
+        "umaEndDate": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "umaResolutionStatus": "resolved",
+        "automaticallyResolved": True,
+    }
+
+
+def _number(value_e6: int) -> float | int:
+    """0.01 and 5, as JSON numbers."""
+    return value_e6 // E6 if value_e6 % E6 == 0 else float(decimal_text(value_e6))
+
+
+def _iso(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def title(start_s: int, end_s: int) -> str:
+    """Bitcoin Up or Down - November 19, 7:00PM-7:05PM ET."""
+    start, end = _eastern(start_s), _eastern(end_s)
+    return f"Bitcoin Up or Down - {start:%B} {start.day}, {_hour(start)}-{_hour(end)} ET"
+
+
+def _hour(moment: datetime) -> str:
+    return f"{moment.hour % 12 or 12}:{moment:%M%p}"
+
+
+def _eastern(second: int) -> datetime:
+    """US Eastern without a time-zone database: daylight time from the second Sunday of March to the first of November."""
+    moment = datetime.fromtimestamp(second, UTC)
+    begins = _sunday(moment.year, 3, 2) + timedelta(hours=7)
+    ends = _sunday(moment.year, 11, 1) + timedelta(hours=6)
+    return moment.astimezone(timezone(timedelta(hours=-4 if begins <= moment < ends else -5)))
+
+
+def _sunday(year: int, month: int, nth: int) -> datetime:
+    first = datetime(year, month, 1, tzinfo=UTC)
+    return first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (nth - 1))
