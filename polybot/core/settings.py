@@ -77,10 +77,9 @@ class World(Part, frozen=True, kw_only=True):
 
 
 class Keep(Part, frozen=True, kw_only=True):
-    """How much disk is kept, and how the bot talks."""
+    """How much disk is kept."""
 
     flight_mb: Annotated[int, Meta(ge=1)] = 256
-    log_level: str = "INFO"
 
 
 class Live(Part, frozen=True, kw_only=True):

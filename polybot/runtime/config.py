@@ -225,6 +225,7 @@ def _convert(tree: dict[str, Any], origins: dict[str, tuple[Origin, str]]) -> Se
 
 def _check(config: Config) -> None:
     s, place = config.settings, config.place
+    _must_be_one_of("bot.profile", s.bot.profile, PROFILES, place("bot.profile"))
     _must_be_one_of("bot.on_no_signal", s.bot.on_no_signal, NO_SIGNAL, place("bot.on_no_signal"))
     _must_be_one_of("sizing.rule", s.sizing.rule, SIZINGS, place("sizing.rule"))
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", s.bot.account):
@@ -264,12 +265,12 @@ def _check_times(s: Settings, place: Callable[[str], str]) -> None:
 
 
 def _check_money(s: Settings, place: Callable[[str], str]) -> None:
-    """A limit below one base stake with its fee would silently refuse everything: say so now."""
+    """A limit below one base stake would silently refuse everything: say so now. Cash must cover its fee as well."""
     base = s.sizing.base_stake_usd
     worst = base * (1 + WORST_FEE_RATE)
     bounds = [
         ("sizing.max_stake_usd", s.sizing.max_stake_usd, base),
-        ("risk.max_order_usd", s.risk.max_order_usd, worst),
+        ("risk.max_order_usd", s.risk.max_order_usd, base),
         ("bot.capital_usd", s.bot.capital_usd * s.sizing.max_cash_fraction, worst),
     ]
     if s.bot.profile == "live":
