@@ -35,9 +35,10 @@ def decode_envelope(data: bytes) -> Envelope:
 def decode_word(data: bytes) -> AnyWord:
     """The bare word in `data`; raises BadBytes."""
     try:
-        return _words.decode(data)
+        word: AnyWord = _words.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
         raise BadBytes(str(exc)) from exc
+    return word
 
 
 def union_members(union: UnionType) -> tuple[type[Word], ...]:
