@@ -12,9 +12,9 @@ import msgspec
 
 from messages import SettleRule
 
-OUTCOMES = {"Up", "Down"}
-FEE_TYPES = {"crypto_fees_v2"}  # rate 0.07, exponent 1, takers only: every crypto market since 2026-04
-ORDER_VERSIONS = {"", "v1"}  # signed for Exchange V2; "v2" markets want Exchange V3 signatures, which this bot lacks
+OUTCOMES = ["Down", "Up"]
+FEE_TYPES = ("crypto_fees_v2",)  # rate 0.07, exponent 1, takers only: every crypto market since 2026-04
+ORDER_VERSIONS = ("", "v1")  # signed for Exchange V2; "v2" markets want Exchange V3 signatures, which this bot lacks
 STREAMS = "https://data.chain.link/streams/"
 
 
@@ -53,10 +53,10 @@ def rule_of(gamma: Mapping[str, Any], clob: Mapping[str, Any] | None) -> tuple[S
 
 def _wrong_everywhere(gamma: Mapping[str, Any], clob: Mapping[str, Any] | None) -> str:
     outcomes = _plain(gamma.get("outcomes"))
-    if not isinstance(outcomes, list) or len(outcomes) != 2 or {str(o) for o in outcomes} != OUTCOMES:
+    if not isinstance(outcomes, list) or sorted(map(str, outcomes)) != OUTCOMES:
         return f"outcomes {gamma.get('outcomes')!r} are not Up and Down"
     if gamma.get("feeType") not in FEE_TYPES:
-        return f"feeType {gamma.get('feeType')!r} is none of {sorted(FEE_TYPES)}"
+        return f"feeType {gamma.get('feeType')!r} is none of {', '.join(FEE_TYPES)}"
     for where, version in (("Gamma", gamma.get("version")), ("the CLOB", (clob or {}).get("v"))):
         if (version or "") not in ORDER_VERSIONS:
             return f"order version {version!r} of {where} is not v1"
