@@ -97,6 +97,12 @@ InnerWord = (
     | inner.CandlesFetched
     | inner.Reconnect
     | inner.Store
+    | inner.ProcessState
+    | inner.ProcessGone
+    | inner.WatchPid
+    | inner.KillActor
+    | inner.WakeSupervisor
+    | inner.StopProgram
 )
 AnyWord = EventWord | RequestWord | ReplyWord | InnerWord
 

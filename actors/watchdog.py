@@ -1,0 +1,36 @@
+"""watchdog: an event listener of supervisord. Its stdout is the listener's protocol, so everything else goes to stderr."""
+
+import os
+
+from messages.inner import KillActor, StopProgram, WakeSupervisor, WatchPid
+from polybot.core.watch import WatchCore
+from polybot.runtime import supervise
+from polybot.runtime.actor import Wiring, run
+from polybot.runtime.context import Context
+from polybot.runtime.inbox import Effect, Inbox
+from polybot.runtime.watching import Eyes, Hands
+
+
+def main() -> None:
+    """Take stdout away from everyone before the first line is logged, then watch."""
+    answers_fd = os.dup(1)
+    os.dup2(2, 1)
+
+    def wire(context: Context, inbox: Inbox) -> Wiring:
+        supervisor = supervise.Supervisor(supervise.note_supervisor(context.paths))
+        eyes, hands = Eyes(inbox, supervisor, 0, answers_fd), Hands(context.paths, supervisor)
+        return Wiring(
+            effects={
+                KillActor: Effect(hands.kill, "kill"),
+                WakeSupervisor: Effect(hands.wake, "wake"),
+                StopProgram: Effect(hands.stop, "stop"),
+            },
+            sync={WatchPid: eyes.watch},
+            sources=[eyes],
+        )
+
+    run("watchdog", WatchCore(), wire)
+
+
+if __name__ == "__main__":
+    main()
