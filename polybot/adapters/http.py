@@ -1,0 +1,144 @@
+"""One kept-alive HTTP connection, and an exact answer to the only question that matters after a failure: did the bytes leave?
+
+# HttpError
+# ├── NotSent     nothing left this machine: the same request may be made again
+# └── Lost        bytes left, and no whole answer came back: what became of it is unknown
+"""
+
+import contextlib
+import http.client
+import select
+import ssl
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+MAX_BODY = 16 * 1024 * 1024  # bytes; a longer answer is not one of ours
+
+Gate = Callable[[], AbstractContextManager[str]]
+"""Entered with the connection open and the bytes ready; yields "" to let them leave, or why they must not."""
+
+
+class HttpError(Exception):
+    """The request failed below HTTP."""
+
+
+class NotSent(HttpError):
+    """Nothing left this machine."""
+
+
+class Lost(HttpError):
+    """Bytes left; the outcome is unknown."""
+
+
+class Shut(HttpError):
+    """The gate was shut: nothing left, by our own will."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """status, body and headers (names in lower case)."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def _open_gate() -> AbstractContextManager[str]:
+    return contextlib.nullcontext("")
+
+
+class HttpConnection:
+    """Not thread safe: one a lane. timeout_s bounds each wait for the network (machine time), not the whole exchange.
+
+    Requests are written whole, in one segment, by hand: http.client's own way costs twice the time.
+    """
+
+    def __init__(self, base_url: str, timeout_s: float) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"not an http address: {base_url!r}")
+        self.base_path = parts.path.rstrip("/")
+        port = parts.port
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.hostname, port, timeout=timeout_s, context=context
+            )
+        else:
+            self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout_s)
+        host = parts.hostname if port is None else f"{parts.hostname}:{port}"
+        self._common = f" HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nUser-Agent: polybot\r\n"
+        self.connects = 0
+
+    def close(self) -> None:
+        """Drop the connection; the next request opens another."""
+        self._connection.close()
+
+    def warm(self) -> None:
+        """Connect now, so that the first order need not. Raises NotSent."""
+        if self._connection.sock is not None and self._is_gone():
+            self.close()
+        if self._connection.sock is None:
+            try:
+                self._connection.connect()  # turns Nagle off
+            except (OSError, http.client.HTTPException) as exc:
+                self.close()
+                raise NotSent(f"cannot connect: {exc}") from exc
+            self.connects += 1
+
+    def _is_gone(self) -> bool:
+        """An idle connection that is readable was closed by the other side (or spoke out of turn): not to be trusted."""
+        poller = select.poll()
+        poller.register(self._connection.sock, select.POLLIN | select.POLLHUP | select.POLLERR)
+        return bool(poller.poll(0))
+
+    def exchange(
+        self, method: str, path: str, headers: dict[str, str], body: bytes = b"", gate: Gate | None = None
+    ) -> Response:
+        """One request, one answer. Raises NotSent, Shut or Lost; the connection is dropped after Lost."""
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        if body:
+            lines += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        elif method != "GET":
+            lines += "Content-Length: 0\r\n"
+        request = f"{method} {self.base_path}{path}{self._common}{lines}\r\n".encode("latin-1") + body
+        self.warm()
+        with (gate or _open_gate)() as shut:
+            if shut:
+                raise Shut(shut)
+            try:
+                self._connection.sock.sendall(request)
+            except OSError as exc:
+                self.close()
+                raise Lost(f"the connection broke while sending: {exc}") from exc
+        return self._answer(method)
+
+    def read(self, path: str, headers: dict[str, str] | None = None) -> Response:
+        """GET, repeated once when the connection breaks: a kept one may have been closed under us. A timeout is not."""
+        try:
+            return self.exchange("GET", path, headers or {})
+        except HttpError as exc:
+            if isinstance(exc.__cause__, TimeoutError):
+                raise
+            return self.exchange("GET", path, headers or {})
+
+    def _answer(self, method: str) -> Response:
+        response = http.client.HTTPResponse(self._connection.sock, method=method)
+        try:
+            response.begin()
+            body = response.read(MAX_BODY + 1)
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            self.close()
+            raise Lost(f"no whole answer: {type(exc).__name__} {exc}") from exc
+        if len(body) > MAX_BODY:
+            self.close()
+            raise Lost(f"an answer of more than {MAX_BODY} bytes")
+        if response.length:  # a body cut short is read without complaint when an amount is given
+            self.close()
+            raise Lost(f"the answer was cut short, {response.length} bytes missing")
+        if response.will_close:
+            self.close()
+        response.close()
+        return Response(response.status, body, {k.lower(): v for k, v in response.getheaders()})

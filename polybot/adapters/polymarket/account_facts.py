@@ -1,0 +1,116 @@
+"""Our own orders and trades as the venue reports them, on REST and on the user channel alike. Pure; ValueError on garbage."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from messages import Side
+from messages.inner import VenueOrder, VenueTrade
+from polybot.adapters.polymarket.numbers import amount_of, is_base_units, price_of, seconds_of
+
+State = Literal["LIVE", "MATCHED", "CANCELED", "DELAYED", "OTHER"]
+Status = Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
+
+_STATES: dict[str, State] = {"LIVE": "LIVE", "MATCHED": "MATCHED", "DELAYED": "DELAYED", "INVALID": "CANCELED"}
+_STATUSES: dict[str, Status] = {
+    "MATCHED": "MATCHED",
+    "MATCHED_NOT_BROADCASTED": "MATCHED",
+    "MINED": "MINED",
+    "CONFIRMED": "CONFIRMED",
+    "RETRYING": "RETRYING",
+    "FAILED": "FAILED",
+}
+
+
+@dataclass(frozen=True)
+class Ourselves:
+    """By what the venue may name us: the API key (`owner`) and the address that holds the money (`maker_address`)."""
+
+    api_key: str
+    address: str
+
+    def is_named_in(self, part: dict[str, Any]) -> bool:
+        """Is this order, or this maker's part of a trade, ours?"""
+        if part.get("owner") == self.api_key:
+            return True
+        return str(part.get("maker_address") or "").lower() == self.address.lower()
+
+
+def order_of(shown: dict[str, Any]) -> VenueOrder:
+    """An OpenOrder of REST or an `order` event of the user channel.
+
+    Any status that begins with CANCELED is final whatever follows; a CANCELLATION event is one whatever its status.
+    """
+    raw = str(shown["status"]).removeprefix("ORDER_STATUS_")
+    base_units = is_base_units(shown["original_size"])
+    state: State = _STATES.get(raw.upper(), "OTHER")
+    if raw.upper().startswith("CANCELED") or shown.get("type") == "CANCELLATION":
+        state = "CANCELED"
+    return VenueOrder(
+        order_id=_text(shown, "id").lower(),
+        condition_id=_text(shown, "market"),
+        token_id=_text(shown, "asset_id"),
+        side=_side(shown),
+        state=state,
+        raw_status=raw,
+        original_e6=amount_of(shown["original_size"], base_units),
+        matched_e6=amount_of(shown["size_matched"], base_units),
+        price_e6=price_of(shown["price"]),
+        trade_ids=tuple(str(t) for t in shown.get("associate_trades") or ()),
+        created_s=seconds_of(shown.get("created_at")),
+    )
+
+
+def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
+    """A Trade of REST or a `trade` event: one line an order of ours in it.
+
+    As taker the top level is ours; as maker ours stands inside maker_orders, and the top level is somebody else's, perhaps
+    even on the other token. A logical trade settled in several transactions has rows with different bucket_index: those
+    after the first get ids of their own ("id#1"), so that none is taken for a repetition of another.
+    """
+    status = _STATUSES.get(str(shown["status"]).removeprefix("TRADE_STATUS_").upper())
+    if status is None:
+        raise ValueError(f"trade status {shown['status']!r:.40}")
+    bucket = shown.get("bucket_index") or 0
+    trade_id = _text(shown, "id") + (f"#{bucket}" if bucket else "")
+    makers = [m for m in shown.get("maker_orders") or () if us.is_named_in(m)]
+    side = shown.get("trader_side")
+    is_taker = side == "TAKER" if side else not makers
+    base_units = any(is_base_units(m.get("matched_amount")) for m in makers) or is_base_units(shown["size"])
+    matched_s = seconds_of(shown.get("match_time") or shown.get("matchtime"))
+
+    def line(part: dict[str, Any], order_key: str, size_key: str, taker: bool) -> VenueTrade:
+        return VenueTrade(
+            trade_id=trade_id,
+            order_id=_text(part, order_key).lower(),
+            condition_id=_text(shown, "market"),
+            token_id=_text(part, "asset_id"),
+            side=_side(part),
+            size_e6=amount_of(part[size_key], base_units),
+            price_e6=price_of(part["price"]),
+            status=status,
+            is_taker=taker,
+            matched_s=matched_s,
+        )
+
+    taken = [line(shown, "taker_order_id", "size", True)] if is_taker else []
+    lines = taken + [line(m, "order_id", "matched_amount", False) for m in makers]
+    if not lines:
+        raise ValueError("a trade in which we are the maker, but none of its makers is us")
+    return tuple(lines)
+
+
+def _text(shown: dict[str, Any], key: str) -> str:
+    value = shown[key]
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key} is {value!r:.40}")
+    return value
+
+
+def _side(shown: dict[str, Any]) -> Side:
+    match shown["side"]:
+        case "BUY":
+            return "BUY"
+        case "SELL":
+            return "SELL"
+        case other:
+            raise ValueError(f"side {other!r:.40}")

@@ -1,0 +1,298 @@
+"""REST of the CLOB for the executor: one kept-alive connection a lane, answers in three values, never an assumption.
+
+A private read that fails in any way is Unknown; Empty is only said where the venue itself said "none". Only reads are
+repeated, once, when a connection breaks; nothing that changes anything ever is: POST /order is the executor's to repeat.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from messages.inner import PostOrder, PostResult, VenueOrder, VenueTrade
+from polybot.adapters.http import Gate, HttpConnection, HttpError, Lost, NotSent, Response, Shut
+from polybot.adapters.polymarket import eip712
+from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.numbers import GARBAGE, amount_of
+from polybot.adapters.polymarket.post_answer import object_of, read_post_answer, reason_of
+from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet, auth_headers
+from polybot.adapters.reads import Empty, Known, Unknown
+
+FIRST_PAGE, LAST_PAGE = "MA==", "LTE="
+MAX_PAGES = 200
+MAX_CANCELS = 1000  # ids in one DELETE /orders
+MOST_E6 = 2**62  # an unlimited allowance does not fit the bus's 64 bits
+
+Read = Known[Any] | Empty | Unknown
+
+
+class Clob:
+    """Not thread safe: one for each lane (`sibling`).
+
+    now_s      world time, for the stamps in signatures      timeout_s  machine time, each wait for the network
+    funder     who holds the money (order.maker); "" = the wallet's own address, signature type 0
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        wallet: Wallet,
+        now_s: Callable[[], int],
+        *,
+        credentials: Credentials | None = None,
+        signature_type: int = 0,
+        funder: str = "",
+        timeout_s: float = 5.0,
+    ) -> None:
+        self._url, self._wallet, self._now_s, self._timeout_s = base_url, wallet, now_s, timeout_s
+        self._type, self._funder = signature_type, funder or wallet.address
+        self.http = HttpConnection(base_url, timeout_s)
+        self.credentials = credentials
+        if credentials is not None:
+            self._become(credentials)
+
+    def _become(self, credentials: Credentials) -> None:
+        self.credentials = credentials
+        self._l2 = RequestSigner(self._wallet.address, credentials)
+        self._us = Ourselves(credentials.api_key, self._funder)
+
+    def sibling(self) -> "Clob":
+        """The same account on a connection of its own, for another lane."""
+        return Clob(
+            self._url,
+            self._wallet,
+            self._now_s,
+            credentials=self.credentials,
+            signature_type=self._type,
+            funder=self._funder,
+            timeout_s=self._timeout_s,
+        )
+
+    # --- who we are
+
+    def login(self) -> Known[Credentials] | Unknown:
+        """The wallet's credentials: derived (the same for ever), created where there are none yet. Needed before all else."""
+        derived = self._l1("GET", "/auth/derive-api-key")
+        found = derived if isinstance(derived, Known) else self._l1("POST", "/auth/api-key")
+        if isinstance(found, Known):
+            self._become(found.value)
+            return found
+        return Unknown(f"derive: {derived.why}; create: {found.why}" if isinstance(derived, Unknown) else found.why)
+
+    def _l1(self, method: str, path: str) -> Known[Credentials] | Unknown:
+        try:
+            response = self.http.exchange(method, path, auth_headers(self._wallet, self._now_s()))
+            shown = object_of(response.body)
+            if response.status == 200 and shown is not None:
+                return Known(Credentials(*(_text(shown[k]) for k in ("apiKey", "secret", "passphrase"))))
+        except HttpError as exc:
+            return Unknown(str(exc))
+        except GARBAGE as exc:
+            return Unknown(f"unreadable credentials: {type(exc).__name__}")
+        return Unknown(_described(response))
+
+    # --- orders
+
+    def post_order(self, word: PostOrder, gate: Gate | None = None) -> PostResult:
+        """The signed bytes, once. `gate` is held while they leave, not while the answer is awaited."""
+        path, started = "/order", time.monotonic()
+        try:
+            headers = self._l2.headers(self._now_s(), "POST", path, word.body)
+            response = self.http.exchange("POST", path, headers, word.body, gate)
+        except Shut as exc:
+            return self._result(word, started, "gate", str(exc))
+        except NotSent as exc:
+            return self._result(word, started, "retry", str(exc))
+        except Lost as exc:
+            return self._result(word, started, "unknown", str(exc))
+        answer = read_post_answer(
+            response.status, response.body, word.order_id, response.headers.get("retry-after", "")
+        )
+        return PostResult(
+            order_id=word.order_id,
+            attempt=word.attempt,
+            http=response.status,
+            took_ms=(time.monotonic() - started) * 1000,
+            **answer._asdict(),
+        )
+
+    @staticmethod
+    def _result(word: PostOrder, started: float, outcome: Any, why: str) -> PostResult:
+        return PostResult(
+            order_id=word.order_id,
+            outcome=outcome,
+            status="",
+            making_e6=0,
+            taking_e6=0,
+            trade_ids=(),
+            http=0,
+            code={"gate": "GATE", "retry": "NOT_SENT", "unknown": "LOST"}[outcome],
+            text=why,
+            took_ms=(time.monotonic() - started) * 1000,
+            attempt=word.attempt,
+        )
+
+    def cancel(self, ids: tuple[str, ...]) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
+        """(canceled, not canceled and why). An id the venue does not know stands in the second."""
+        done: list[str] = []
+        left: dict[str, str] = {}
+        for chunk in (ids[i : i + MAX_CANCELS] for i in range(0, len(ids), MAX_CANCELS)):
+            if len(chunk) == 1:
+                answer = self._cancel("/order", msgspec.json.encode({"orderID": chunk[0]}))
+            else:
+                answer = self._cancel("/orders", msgspec.json.encode(chunk))
+            if isinstance(answer, Unknown):
+                return answer
+            done += answer.value[0]
+            left |= answer.value[1]
+        return Known((tuple(done), left))
+
+    def cancel_all(self) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
+        """Everything of this account."""
+        return self._cancel("/cancel-all", b"")
+
+    def _cancel(self, path: str, body: bytes) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
+        try:
+            headers = self._l2.headers(self._now_s(), "DELETE", path, body)
+            response = self.http.exchange("DELETE", path, headers, body)
+        except HttpError as exc:
+            return Unknown(str(exc))
+        shown = object_of(response.body)
+        if response.status != 200 or shown is None:
+            return Unknown(_described(response))
+        try:
+            canceled = tuple(_text(i).lower() for i in shown["canceled"] or ())
+            left = {_text(i).lower(): str(why) for i, why in (shown.get("not_canceled") or {}).items()}
+        except GARBAGE as exc:
+            return Unknown(f"unreadable answer to a cancel: {exc}")
+        return Known((canceled, left))
+
+    def order(self, order_id: str) -> Known[VenueOrder] | Empty | Unknown:
+        """Also of orders that are over. Empty only on the venue's own "not found"."""
+        match self._read(f"/data/order/{order_id}"):
+            case Known(None):
+                return Empty()
+            case Known(shown):
+                return _parsed(lambda: order_of(shown))
+            case other:
+                return other
+
+    def open_orders(self) -> Known[tuple[VenueOrder, ...]] | Unknown:
+        """All open orders of this account."""
+        rows = self._pages("/data/orders", {})
+        return rows if isinstance(rows, Unknown) else _parsed(lambda: tuple(order_of(r) for r in rows.value))
+
+    def trades(self, after_s: int = 0, condition_id: str = "") -> Known[tuple[VenueTrade, ...]] | Unknown:
+        """Our lines of all trades at or after a world second, of one market or all."""
+        query = {"market": condition_id} if condition_id else {}
+        if after_s > 0:
+            query["after"] = str(after_s - 1)  # whether the venue means ≥ or > is not written anywhere
+        rows = self._pages("/data/trades", query)
+        if isinstance(rows, Unknown):
+            return rows
+        return _parsed(lambda: tuple(line for r in rows.value for line in trades_of(r, self._us)))
+
+    # --- money and markets
+
+    def balance(self, token_id: str = "") -> Known[tuple[int, int]] | Unknown:
+        """(balance, allowance for the exchange) in millionths of pUSD, or of a token's shares. No allowance shown = 0."""
+        query = {"asset_type": "CONDITIONAL" if token_id else "COLLATERAL", "signature_type": str(self._type)}
+        if token_id:
+            query["token_id"] = token_id
+        match self._read("/balance-allowance", query):
+            case Known(shown):
+                return _parsed(lambda: (_base(shown["balance"]), _allowance(shown)))
+            case Empty():
+                return Unknown("the venue does not know this balance")
+            case Unknown() as unknown:
+                return unknown
+
+    def time(self) -> Known[int] | Unknown:
+        """The venue's clock, unix seconds."""
+        match self._read("/time", private=False):
+            case Known(int(second)):
+                return Known(second)
+            case Unknown() as unknown:
+                return unknown
+            case _:
+                return Unknown("unreadable time")
+
+    def market(self, condition_id: str) -> Read:
+        """`GET /markets/{cid}`: tokens with their winner, closed."""
+        return self._read(f"/markets/{condition_id}", private=False)
+
+    def clob_market(self, condition_id: str) -> Read:
+        """`GET /clob-markets/{cid}`: tick, minimum, fee, taker delay."""
+        return self._read(f"/clob-markets/{condition_id}", private=False)
+
+    # --- the wire
+
+    def _read(self, path: str, query: dict[str, str] | None = None, private: bool = True) -> Read:
+        headers = self._l2.headers(self._now_s(), "GET", path) if private else {}  # the query is not signed
+        try:
+            return _answered(self.http.read(path + (f"?{urlencode(query)}" if query else ""), headers))
+        except HttpError as exc:
+            return Unknown(str(exc))
+
+    def _pages(self, path: str, query: dict[str, str]) -> Known[list[dict[str, Any]]] | Unknown:
+        rows: list[dict[str, Any]] = []
+        cursor = FIRST_PAGE
+        for _ in range(MAX_PAGES):
+            match self._read(path, query | {"next_cursor": cursor}):
+                case Known({"data": list(page), "next_cursor": str(following)}):
+                    rows += page
+                case Unknown() as unknown:
+                    return unknown
+                case other:
+                    return Unknown(f"not a page: {other!r:.200}")
+            if following == LAST_PAGE:
+                return Known(rows)
+            if following == cursor:
+                return Unknown(f"{path}: page {cursor} points to itself")
+            cursor = following
+        return Unknown(f"{path}: more than {MAX_PAGES} pages")
+
+
+def _answered(response: Response) -> Read:
+    if response.status == 404 and reason_of(object_of(response.body)):
+        return Empty()
+    if response.status != 200:
+        return Unknown(_described(response))
+    try:
+        return Known(msgspec.json.decode(response.body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        return Unknown(f"unreadable answer: {exc}")
+
+
+def _described(response: Response) -> str:
+    text = reason_of(object_of(response.body)) or response.body[:200].decode("utf-8", "replace")
+    return f"HTTP {response.status}: {text}"
+
+
+def _parsed(read: Callable[[], Any]) -> Known[Any] | Unknown:
+    try:
+        return Known(read())
+    except GARBAGE as exc:
+        return Unknown(f"unreadable answer: {type(exc).__name__} {exc}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"not a text: {value!r:.40}")
+    return value
+
+
+def _base(value: object) -> int:
+    """Base units, which are millionths. A text with a point has been seen too: then it is decimal."""
+    return min(amount_of(value, in_base_units="." not in str(value)), MOST_E6)
+
+
+def _allowance(shown: dict[str, Any]) -> int:
+    """The standard exchange's; the old form had one for all."""
+    by_spender: Iterator[Any] = (
+        v for k, v in (shown.get("allowances") or {}).items() if k.lower() == eip712.EXCHANGE.lower()
+    )
+    text = str(next(by_spender, shown.get("allowance", "0")))
+    return min(int(text), MOST_E6) if text.isascii() and text.isdigit() else 0

@@ -1,0 +1,69 @@
+"""Gamma, Polymarket's catalogue: a market by its slug, and what it came to."""
+
+import json
+from typing import Any, Literal
+from urllib.parse import quote
+
+import msgspec
+
+from polybot.adapters.http import HttpConnection, HttpError
+from polybot.adapters.polymarket.numbers import GARBAGE
+from polybot.adapters.reads import Empty, Known, Unknown
+
+Winner = Literal["UP", "DOWN", "SPLIT", ""]
+
+
+class Gamma:
+    """Not thread safe: one a lane. timeout_s: machine time, each wait for the network."""
+
+    def __init__(self, base_url: str, timeout_s: float = 5.0) -> None:
+        self.http = HttpConnection(base_url, timeout_s)
+
+    def market(self, slug: str) -> Known[dict[str, Any]] | Empty | Unknown:
+        """Closed markets are hidden unless asked for: two queries before Empty is believed."""
+        for closed in ("", "&closed=true"):
+            match self._list(f"/markets?slug={quote(slug)}{closed}", slug):
+                case Empty():
+                    continue
+                case other:
+                    return other
+        return Empty()
+
+    def _list(self, path: str, slug: str) -> Known[dict[str, Any]] | Empty | Unknown:
+        try:
+            response = self.http.read(path)
+        except HttpError as exc:
+            return Unknown(str(exc))
+        if response.status != 200:
+            return Unknown(f"HTTP {response.status}: {response.body[:200].decode('utf-8', 'replace')}")
+        try:
+            rows = msgspec.json.decode(response.body)
+            found = [row for row in rows if row["slug"] == slug]
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, *GARBAGE) as exc:
+            return Unknown(f"unreadable answer: {exc}")
+        return Known(found[0]) if found else Empty()
+
+
+def winner_of(gamma: dict[str, Any]) -> Winner:
+    """The official outcome, by outcome *name*; "" until the market is closed with final prices. ValueError on garbage."""
+    if gamma.get("closed") is not True:
+        return ""
+    prices = dict(zip(_listed(gamma, "outcomes"), _listed(gamma, "outcomePrices"), strict=True))
+    match float(prices["Up"]), float(prices["Down"]):
+        case (1.0, 0.0):
+            return "UP"
+        case (0.0, 1.0):
+            return "DOWN"
+        case (0.5, 0.5):
+            return "SPLIT"
+        case _:
+            return ""
+
+
+def _listed(gamma: dict[str, Any], key: str) -> list[str]:
+    """Gamma writes lists as JSON inside strings."""
+    value = gamma[key]
+    found = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(found, list):
+        raise ValueError(f"{key} is {value!r:.80}")
+    return [str(v) for v in found]

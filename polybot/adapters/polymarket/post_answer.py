@@ -1,0 +1,135 @@
+"""What the answer to POST /order means. Pure. Only a clear yes or no counts; whatever is in doubt is *unknown*.
+
+  accepted  200 that names our order · 400 "Duplicated": the same bytes were heard before
+  refused   400 and other 4xx whose JSON body gives a reason · 401 · a 403 (page of the firewall before the venue: GEOBLOCK)
+            200 with success false, or with a reason and no order id
+  retry     425 · 429 · 503 whose JSON body says the venue is not trading now: the order was not taken
+  unknown   everything else: all 500s ("order timed out" was perhaps heard), gateways' 502/503/504 pages, 408, redirects,
+            answers that do not parse or name another order, "order match delayed"
+
+Sources: facts §5.5, §5.6, §12.3, §12.4.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from polybot.adapters.polymarket.numbers import e6_of
+
+Outcome = Literal["accepted", "refused", "unknown", "retry"]
+
+DUPLICATED = "DUPLICATED"
+_TEXT_LIMIT = 300  # characters of a strange body that are kept
+
+# (part of the venue's text in lower case, our code); the first that is found decides
+REFUSALS: tuple[tuple[str, str], ...] = (
+    ("not enough balance", "INSUFFICIENT"),
+    ("duplicated", DUPLICATED),
+    ("lower than the minimum", "MIN_SIZE"),
+    ("min size:", "MIN_SIZE"),
+    ("minimum tick size", "TICK"),
+    ("invalid price", "TICK"),
+    ("fok orders are f", "FOK_KILLED"),
+    ("no orders found to match", "FAK_NO_MATCH"),
+    ("no match is found", "FAK_NO_MATCH"),
+    ("not yet ready", "NOT_READY"),
+    ("invalid amounts", "PRECISION"),
+    ("post-only order", "POST_ONLY"),
+    ("crosses the book", "POST_ONLY"),
+    ("invalid expiration", "EXPIRATION"),
+    ("order_version_mismatch", "VERSION"),
+    ("invalid signature", "SIGNATURE"),
+    ("address banned", "BANNED"),
+    ("closed only", "CLOSED_ONLY"),
+    ("owner of the api key", "AUTH"),
+    ("address of the api key", "AUTH"),
+    ("api key", "AUTH"),
+    ("canceled in the ctf exchange", "CANCELED"),
+    ("invalid order payload", "PAYLOAD"),
+)
+_NOT_NOW: tuple[tuple[str, str], ...] = (
+    ("post_only_mode", "POST_ONLY_MODE"),
+    ("post-only mode", "POST_ONLY_MODE"),
+    ("cancel-only", "CANCEL_ONLY"),
+    ("disabled", "DISABLED"),
+)
+_DELAYED = "order match delayed"
+
+
+class PostAnswer(NamedTuple):
+    """As PostResult. making, taking: given and received so far, by the answer."""
+
+    outcome: Outcome
+    code: str
+    text: str
+    status: str = ""
+    making_e6: int = 0
+    taking_e6: int = 0
+    trade_ids: tuple[str, ...] = ()
+
+
+def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "") -> PostAnswer:
+    """order_id: the digest that was posted."""
+    shown = object_of(body)
+    text = reason_of(shown) or body[:_TEXT_LIMIT].decode("utf-8", "replace")
+    if http == 200:
+        return _ok(shown, text, order_id)
+    if http in (425, 429) or (http == 503 and reason_of(shown)):
+        code = {425: "RESTARTING", 429: "RATE_LIMIT"}.get(http) or _named(text, _NOT_NOW, "NOT_NOW")
+        return PostAnswer("retry", code, f"{text} (retry after {retry_after} s)" if retry_after else text)
+    if http == 401:
+        return PostAnswer("refused", "AUTH", text)
+    if http == 403:
+        return PostAnswer("refused", _named(text, REFUSALS, "FORBIDDEN") if shown else "GEOBLOCK", text)
+    if 400 <= http < 500 and http != 408 and reason_of(shown):
+        return _refused(text)
+    return PostAnswer("unknown", f"HTTP_{http}", text)
+
+
+def _refused(text: str) -> PostAnswer:
+    if _DELAYED in text.lower():
+        return PostAnswer("unknown", "DELAYED", text)
+    code = _named(text, REFUSALS, "REJECTED")
+    return PostAnswer("accepted" if code == DUPLICATED else "refused", code, text)
+
+
+def _ok(shown: dict[str, Any] | None, text: str, order_id: str) -> PostAnswer:
+    if shown is None:
+        return PostAnswer("unknown", "UNREADABLE", text)
+    named, reason = shown.get("orderID"), reason_of(shown)
+    if not named and (reason or shown.get("success") is False):
+        return _refused(reason or text)
+    if reason or shown.get("success") is not True:
+        return PostAnswer("unknown", "CONTRADICTORY", text)
+    if not isinstance(named, str) or named.lower() != order_id.lower():
+        return PostAnswer("unknown", "OTHER_ORDER", f"the answer names {named!r}, not {order_id}")
+    try:
+        making, taking = (e6_of(shown.get(k) or "0") for k in ("makingAmount", "takingAmount"))
+        trades = tuple(str(t) for t in shown.get("tradeIDs") or ())
+    except (ValueError, TypeError):
+        return PostAnswer("unknown", "UNREADABLE", text)
+    return PostAnswer("accepted", "", "", str(shown.get("status") or ""), making, taking, trades)
+
+
+def _named(text: str, table: tuple[tuple[str, str], ...], otherwise: str) -> str:
+    lowered = text.lower()
+    return next((code for part, code in table if part in lowered), otherwise)
+
+
+def object_of(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in a body, or None."""
+    try:
+        shown = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return shown if isinstance(shown, dict) else None
+
+
+def reason_of(shown: dict[str, Any] | None) -> str:
+    """The venue's own words: `error` or `errorMsg` (and `error_msg`), with its `code` where it gives one."""
+    for key in ("error", "errorMsg", "error_msg"):
+        reason = (shown or {}).get(key)
+        if isinstance(reason, str) and reason:
+            code = (shown or {}).get("code")
+            return f"{reason} [{code}]" if isinstance(code, str) else reason
+    return ""

@@ -1,0 +1,40 @@
+"""The user channel's frames as words. Pure."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from messages.inner import UserFact
+from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.numbers import GARBAGE
+from polybot.adapters.polymarket.signing import Credentials
+
+
+def first_frame(credentials: Credentials) -> str:
+    """Without `markets`: all of them."""
+    auth = {
+        "apiKey": credentials.api_key,
+        "secret": credentials.secret,
+        "passphrase": credentials.passphrase,
+    }
+    return msgspec.json.encode({"type": "user", "auth": auth}).decode()
+
+
+def facts_of(text: str, us: Ourselves) -> Iterator[UserFact]:
+    """One frame. Never raises; what cannot be read is said to be bad, without its content (it may name secrets)."""
+    if text.strip() in ("PONG", ""):
+        return
+    try:
+        shown = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as exc:
+        yield UserFact(kind="bad", why=f"not JSON: {exc}")
+        return
+    for event in shown if isinstance(shown, list) else [shown]:
+        try:
+            match event.get("event_type"):
+                case "order":
+                    yield UserFact(kind="order", order=order_of(event))
+                case "trade":
+                    yield UserFact(kind="trade", trades=trades_of(event, us))
+        except GARBAGE as exc:
+            yield UserFact(kind="bad", why=f"{type(exc).__name__}: {exc}")

@@ -1,0 +1,25 @@
+"""Reads are three-valued: an answer, a clear "there is none", or no answer. The third is never taken for the second."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Known(Generic[T_co]):
+    """The other side said so."""
+
+    value: T_co
+
+
+@dataclass(frozen=True)
+class Empty:
+    """The other side said clearly that it has none."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """No clear answer, and why."""
+
+    why: str
