@@ -175,10 +175,11 @@ class MarketFrames:
 
     def _distrust(self, event: object, heard: Heard) -> None:
         """Part of a change may have been applied: the market's books are not to be believed."""
-        slug = self._of_condition.get(str(event.get("market"))) if isinstance(event, dict) else None
-        if slug is not None and isinstance(event, dict) and event.get("event_type") in ("book", "price_change"):
-            if self.builders[slug].forget():
-                heard.distrusted[slug] = None
+        if not isinstance(event, dict) or event.get("event_type") not in ("book", "price_change"):
+            return
+        slug = self._of_condition.get(str(event.get("market")))
+        if slug is not None and self.builders[slug].forget():
+            heard.distrusted[slug] = None
 
 
 def book_hash(shown: dict[str, Any]) -> str:

@@ -1,0 +1,148 @@
+"""The CLOB's two websocket channels as sources."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from messages import MarketListed
+from messages.inner import UserFact
+from polybot.adapters.polymarket import frames, user_frames
+from polybot.adapters.polymarket.account_facts import Ourselves
+from polybot.adapters.polymarket.signing import Credentials
+from polybot.adapters.sources import Source
+from polybot.adapters.websocket import Backoff, Inbox, KeepAlive, WebSocketSource
+
+CLOB_PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
+ALL_RESOLVED = "all subscribed assets resolved"
+JUST_ADDED_S = 5.0  # machine time: a market added while the server was closing is not among "all"
+
+
+class MarketChannelSource(Source):
+    """Book (the newest unread one a slug), TradePrint, TickSizeChanged, MarketResolved, SourceState "ws_market".
+
+    Closed while nothing is subscribed. Each connection opens with one first frame for all markets; later changes are
+    dynamic. A book that fails its checksum is left and subscribed again, which brings a new snapshot.
+    """
+
+    name = "ws_market"
+
+    def __init__(self, url: str, inbox: Inbox, now_ns: Callable[[], int], backoff: Backoff | None = None) -> None:
+        super().__init__(inbox, now_ns)
+        self._guard = threading.Lock()  # subscribe() comes from a lane
+        self._frames = frames.MarketFrames()
+        self._markets: dict[str, MarketListed] = {}
+        self._since: dict[str, float] = {}
+        self._is_open = self._has_begun = False
+        self.resubscribed = 0
+        self.socket = WebSocketSource(
+            self.name,
+            url,
+            self._frame,
+            self._state,
+            self.bad,
+            keep_alive=CLOB_PING,
+            backoff=backoff,
+            wanted=False,
+        )
+
+    def subscribe(self, add: Iterable[MarketListed], remove: Iterable[str] = ()) -> None:
+        """Markets to hear from now on, slugs to leave. What is heard already stays as it is."""
+        with self._guard:
+            gone = [self._drop(slug) for slug in remove if slug in self._markets]
+            new = [market for market in add if market.slug not in self._markets]
+            for market in new:
+                self._markets[market.slug] = market
+                self._since[market.slug] = time.monotonic()
+                self._frames.add(market)
+            if gone and self._is_open:
+                self.socket.send(frames.unsubscribe_frame(_tokens(gone)))
+            if new and self._is_open:
+                self._ask(new)
+            self.socket.want(bool(self._markets))
+
+    def _drop(self, slug: str) -> MarketListed:
+        self._frames.remove(slug)
+        del self._since[slug]
+        return self._markets.pop(slug)
+
+    def _ask(self, markets: Iterable[MarketListed]) -> None:
+        """The first frame goes out once a connection."""
+        frame = frames.subscribe_frame if self._has_begun else frames.first_frame
+        self._has_begun = True
+        self.socket.send(frame(_tokens(markets)))
+
+    def _state(self, state: Literal["open", "closed"], why: str) -> None:
+        with self._guard:
+            self._is_open, self._has_begun = state == "open", False
+            for builder in self._frames.builders.values():
+                builder.forget()
+            if ALL_RESOLVED in why:
+                for slug in [s for s, since in self._since.items() if time.monotonic() - since > JUST_ADDED_S]:
+                    self._drop(slug)
+                self.socket.want(bool(self._markets))
+            if self._is_open and self._markets:
+                self._ask(self._markets.values())
+        self.said(state, why)
+
+    def _frame(self, text: str) -> None:
+        received_ns = self.now_ns()
+        with self._guard:
+            heard = self._frames.hear(text, received_ns)
+            books = [self._frames.builders[slug].book_word(received_ns) for slug in heard.books]
+            for slug in heard.distrusted:
+                self._again(slug)
+        if heard.bad:
+            self.bad(heard.bad)
+        for slug in heard.distrusted:
+            self.bad(f"{slug}: book distrusted, snapshot asked again")
+        for book in books:
+            if book is not None:
+                self.inbox.put(book, conflate=f"Book/{book.slug}")
+        for word in heard.words:
+            self.inbox.put(word)
+
+    def _again(self, slug: str) -> None:
+        self._frames.builders[slug].forget()
+        self.resubscribed += 1
+        tokens = _tokens([self._markets[slug]])
+        self.socket.send(frames.unsubscribe_frame(tokens))
+        self.socket.send(frames.subscribe_frame(tokens))
+
+
+class UserChannelSource(Source):
+    """UserFact of our orders and trades, and of the channel's own coming and going: no replay, so re-read on each "open"."""
+
+    name = "ws_user"
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        address: str,
+        inbox: Inbox,
+        now_ns: Callable[[], int],
+        backoff: Backoff | None = None,
+    ) -> None:
+        super().__init__(inbox, now_ns)
+        self._credentials, self._us = credentials, Ourselves(credentials.api_key, address)
+        self.socket = WebSocketSource(
+            self.name, url, self._frame, self._state, self.bad, keep_alive=CLOB_PING, backoff=backoff
+        )
+
+    def _state(self, state: Literal["open", "closed"], why: str) -> None:
+        if state == "open":
+            self.socket.send(user_frames.first_frame(self._credentials))
+        self.inbox.put(UserFact(kind=state, why=why))
+
+    def bad(self, why: str) -> None:
+        self.inbox.put(UserFact(kind="bad", why=why))
+
+    def _frame(self, text: str) -> None:
+        for fact in user_frames.facts_of(text, self._us):
+            self.inbox.put(fact)
+
+
+def _tokens(markets: Iterable[MarketListed]) -> list[str]:
+    """Both tokens of each market together: fan-out is per market."""
+    return [token for market in markets for token in (market.up_token, market.down_token)]
