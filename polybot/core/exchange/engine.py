@@ -1,0 +1,335 @@
+"""The exchange itself: orders in, results out; what happened is collected as events, what must survive as rows.
+
+Life of an order: submit → Rejected | Held → release → Placed | Rejected; a resting one goes on to fills, cancel, expiry
+(`due`) or the market's resolution. The world's makers set whole ladders (`set_levels`), its takers walk the book (`take`).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from polybot.core.exchange import rules
+from polybot.core.exchange.book import SIDES, Book
+from polybot.core.exchange.matching import Wish, is_immediate, wish_for
+from polybot.core.exchange.state import State
+from polybot.core.exchange.trading import Trading
+from polybot.core.exchange.types import (
+    COLLATERAL,
+    CROWD,
+    HOUSE,
+    BookSide,
+    Canceled,
+    ExchangeEvent,
+    Held,
+    Levels,
+    Market,
+    MarketEnded,
+    NewOrder,
+    Order,
+    OrderChanged,
+    Rejected,
+    Result,
+    Row,
+    Side,
+    TickChanged,
+    Trade,
+    TradeChanged,
+    Winner,
+)
+
+FINE_TICK_E6 = 1_000
+TICK_HIGH_E6, TICK_LOW_E6 = 960_000, 40_000
+
+
+class Exchange:
+    """All markets, books, orders and accounts of the venue.
+
+    exceed_taker_amount: whether a market BUY spends its whole dollars where the price is better than its limit (the real
+    venue may; unknown), or stops at the shares it asked for.
+    """
+
+    def __init__(self, exceed_taker_amount: bool = False) -> None:
+        self.state = State()
+        self._trading = Trading(self.state, exceed_taker_amount)
+
+    # --- markets and money from outside
+
+    def list_market(self, market: Market) -> None:
+        """Open a market; a second time changes nothing."""
+        if market.condition_id not in self.state.markets:
+            self.state.add_market(market)
+
+    def set_accepting(self, condition_id: str, accepting: bool) -> None:
+        """Stop or resume taking orders."""
+        market = self.state.markets[condition_id]
+        market.accepting = accepting
+        self.state.touch_market(market)
+
+    def grant(self, address: str, usd_e6: int, now_ns: int) -> None:
+        """A deposit into a wallet, opened at first sight with full allowances."""
+        self.state.ledger.grant(address, usd_e6, now_ns)
+
+    # --- orders
+
+    def submit(self, new: NewOrder, now_ns: int) -> Result:
+        """A signed order arrives. A marketable one of a delayed market is Held; call `release` at its until_ns."""
+        if new.order_id in self.state.orders:
+            return Rejected(new.order_id, rules.DUPLICATED.format(id=new.order_id))
+        market = self.state.market_of(new.token)
+        if market is None or not market.accepting:
+            return Rejected(new.order_id, rules.NOT_READY)
+        error = rules.shape_error(new, market, now_ns)
+        if error:
+            return Rejected(new.order_id, error)
+        price, _ = rules.limit_price_e6(new, market.tick_e6)
+        size = new.taker_e6 if new.side == "BUY" else new.maker_e6
+        crosses = self._crosses(market, wish_for(market, new.token, new.side, price, size, None))
+        error = self._standing_error(new, market, price, size, crosses)
+        if error:
+            return Rejected(new.order_id, error)
+        order = self._admit(new, market, price, size, crosses, now_ns)
+        if crosses and market.taker_delay_ns:
+            order.status, order.until_ns = "HELD", now_ns + market.taker_delay_ns
+            return Held(order.order_id, order.until_ns)
+        return self._finish(order, market, now_ns)
+
+    def release(self, order_id: str, now_ns: int) -> Result:
+        """The taker delay is over: look at the book as it is now, then match, rest or kill."""
+        order = self.state.orders.get(order_id)
+        if order is None or order.status != "HELD":
+            return Rejected(order_id, rules.NOT_READY, stored=order is not None)
+        market = self.state.markets[order.condition_id]
+        if not market.accepting:
+            return self._trading.kill(order, rules.NOT_READY, now_ns)
+        order.status = "LIVE"
+        return self._finish(order, market, now_ns)
+
+    def cancel(self, owner: str, order_ids: Iterable[str], now_ns: int) -> Canceled:
+        """Cancel some of an owner's orders; finished, held and unknown ones are named with the reason."""
+        gone: list[str] = []
+        kept: dict[str, str] = {}
+        for order_id in order_ids:
+            order = self.state.orders.get(order_id)
+            if order is None or order.owner != owner:
+                kept[order_id] = "order not found"
+            elif order.status == "HELD":
+                kept[order_id] = "order is held for the taker delay"
+            elif not order.is_open:
+                kept[order_id] = "already canceled or matched"
+            else:
+                self._end(order, "CANCELED", now_ns)
+                gone.append(order_id)
+        return Canceled(tuple(gone), kept)
+
+    def cancel_all(self, owner: str, now_ns: int, condition_id: str = "", token: str = "") -> Canceled:
+        """Cancel all of an owner's resting orders, or those of one market or token."""
+        mine = [o for o in self.state.open_orders(owner) if o.is_open]
+        chosen = [o for o in mine if condition_id in ("", o.condition_id) and token in ("", o.token)]
+        return self.cancel(owner, [o.order_id for o in chosen], now_ns)
+
+    def wipe(self, now_ns: int) -> int:
+        """After the venue's restart: resting orders and held takers are gone. Returns how many."""
+        open_orders = list(self.state.open.values())
+        for order in open_orders:
+            self._end(order, "CANCELED", now_ns)
+        return len(open_orders)
+
+    # --- the world
+
+    def set_levels(self, condition_id: str, bids: Levels, asks: Levels, now_ns: int) -> None:
+        """The world's makers replace their whole ladder, in Up's terms. Costs only the levels that differ from the
+        ladder before; a level whose wanted size is unchanged is not refilled. Wallets' orders in the way are traded with.
+        """
+        market = self.state.markets[condition_id]
+        book = self.state.books[condition_id]
+        wanted = {"BID": dict(bids), "ASK": dict(asks)}
+        for side in SIDES:
+            before, after = book.house[side], wanted[side]
+            for price in before:
+                if price not in after:
+                    book.sides[side].set_house(price, 0)
+                    self.state.touch_level(condition_id, side, price)
+        for side in SIDES:
+            self._raise_levels(market, book, side == "BID", book.house[side], wanted[side], now_ns)
+            book.house[side] = wanted[side]
+        self._settle_book(market, now_ns)
+
+    def _raise_levels(
+        self, market: Market, book: Book, is_bid: bool, before: Mapping[int, int], after: dict[int, int], now_ns: int
+    ) -> None:
+        side: BookSide = "BID" if is_bid else "ASK"
+        other: BookSide = "ASK" if is_bid else "BID"
+        for price, size in after.items():
+            if before.get(price) == size:
+                continue
+            best = book.sides[other].best()
+            if best is not None and (best <= price if is_bid else best >= price):
+                wish = Wish(True, "BUY" if is_bid else "SELL", price, size)
+                size -= self._trading.world_takes(market, HOUSE, wish, now_ns)
+            book.sides[side].set_house(price, size)
+            self.state.touch_level(market.condition_id, side, price)
+
+    def take(self, condition_id: str, token: str, side: Side, size_e6: int, limit_e6: int, now_ns: int) -> int:
+        """An anonymous taker of the world walks the book down to its limit; returns the shares it got."""
+        market = self.state.markets[condition_id]
+        if not market.accepting:
+            return 0
+        wish = wish_for(market, token, side, limit_e6, size_e6, None)
+        taken = self._trading.world_takes(market, CROWD, wish, now_ns)
+        self._settle_book(market, now_ns)
+        return taken
+
+    def resolve(self, condition_id: str, winner: Winner, now_ns: int) -> dict[str, int]:
+        """The official word: orders are cancelled, winners paid. Returns pUSD paid by wallet. Again: {}."""
+        market = self.state.markets[condition_id]
+        if market.winner is not None:
+            return {}
+        for order in [o for o in self.state.open.values() if o.condition_id == condition_id]:
+            self._end(order, "CANCELED_MARKET_RESOLVED", now_ns)
+        self.set_levels(condition_id, (), (), now_ns)
+        market.accepting, market.winner, market.resolved_ns = False, winner, now_ns
+        paid = self.state.ledger.pay_out(market, winner, now_ns)
+        self.state.touch_market(market)
+        self.state.say(MarketEnded(condition_id, winner, paid, now_ns))
+        return paid
+
+    def due(self, now_ns: int) -> None:
+        """Advance what only needs time: trades towards CONFIRMED, GTD orders past their life."""
+        for trade in self.state.advance_trades(now_ns):
+            self.state.say(TradeChanged(trade, trade.mined_ns if trade.status == "MINED" else trade.confirmed_ns))
+        for order in [o for o in self.state.open.values() if o.kind == "GTD" and o.is_open]:
+            if (order.expiration_s - rules.GTD_EARLY_S) * 10**9 <= now_ns:
+                self._end(order, "CANCELED_EXPIRED_ORDER", now_ns)
+
+    def next_due_ns(self) -> int | None:
+        """When `due` next has something to do; None when nothing is pending."""
+        lives = [o.expiration_s - rules.GTD_EARLY_S for o in self.state.open.values() if o.kind == "GTD"]
+        times = [s * 10**9 for s in lives] + self.state.next_trade_ns()
+        return min(times, default=None)
+
+    # --- reading
+
+    def account_balance(self, address: str, asset: str = COLLATERAL) -> int:
+        """A wallet's balance of pUSD or of a token; 0 for a wallet never seen."""
+        account = self.state.ledger.accounts.get(address)
+        if account is None:
+            return 0
+        return account.cash_e6 if asset == COLLATERAL else account.positions.get(asset, 0)
+
+    def knows(self, address: str) -> bool:
+        """Whether this wallet was seen before."""
+        return address in self.state.ledger.accounts
+
+    def order(self, order_id: str) -> Order | None:
+        """An order in any state."""
+        return self.state.orders.get(order_id)
+
+    def open_orders(self, owner: str) -> list[Order]:
+        """Resting and held orders, oldest first."""
+        return self.state.open_orders(owner)
+
+    def trades(self, owner: str) -> list[Trade]:
+        """All trades a wallet had a part in, oldest first, as they stand now."""
+        return [self.state.trades[t] for t in self.state.trades_by_owner.get(owner, ())]
+
+    def levels(self, token: str) -> tuple[Levels, Levels]:
+        """(bids, asks) of a token, best first; empty for an unknown or resolved one."""
+        market = self.state.market_of(token)
+        if market is None or market.winner is not None:
+            return (), ()
+        return self.state.books[market.condition_id].levels(token == market.up_token)
+
+    def best(self, condition_id: str) -> tuple[int | None, int | None]:
+        """(best bid, best ask) in Up's terms."""
+        book = self.state.books[condition_id]
+        return book.best_bid, book.best_ask
+
+    def market(self, condition_id: str) -> Market | None:
+        """A market in any state."""
+        return self.state.markets.get(condition_id)
+
+    def market_of(self, token: str) -> Market | None:
+        """The market a token belongs to."""
+        return self.state.market_of(token)
+
+    def total_e6(self) -> int:
+        """All cash and all sets outstanding; always equal to `granted_e6`."""
+        cash = sum(a.cash_e6 for a in self.state.ledger.accounts.values())
+        return cash + sum(m.pool_e6 for m in self.state.markets.values())
+
+    def granted_e6(self) -> int:
+        """All that ever came from outside."""
+        return self.state.ledger.granted_e6
+
+    # --- what happened, what to keep
+
+    def take_events(self) -> list[ExchangeEvent]:
+        """What happened since the last call, in order."""
+        return self.state.take_events()
+
+    def take_changed_rows(self) -> list[Row]:
+        """One row for everything that changed since the last call. Written in one transaction they are a state."""
+        return self.state.take_changed_rows()
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Load rows into an empty exchange. Books hold wallets' resting orders again; call `wipe` if they must not."""
+        self.state.restore(rows)
+
+    # --- inside
+
+    def _crosses(self, market: Market, wish: Wish) -> bool:
+        best = self.state.books[market.condition_id].sides[wish.hits].best()
+        return best is not None and wish.reaches(best)
+
+    def _standing_error(self, new: NewOrder, market: Market, price: int, size: int, crosses: bool) -> str:
+        if new.post_only and crosses:
+            return rules.CROSSES
+        if is_immediate(new.kind) or crosses:
+            error = rules.marketable_error(new)
+            if error:
+                return error
+        account = self.state.ledger.account(new.owner)
+        asset = COLLATERAL if new.side == "BUY" else new.token
+        need = self._trading.reservation_e6(market, new, price, size, crosses)
+        return rules.funds_error(account, asset, need, new.side == "BUY")
+
+    def _admit(self, new: NewOrder, market: Market, price: int, size: int, crosses: bool, now_ns: int) -> Order:
+        order = Order(
+            order_id=new.order_id,
+            owner=new.owner,
+            condition_id=market.condition_id,
+            token=new.token,
+            side=new.side,
+            kind=new.kind,
+            price_e6=price,
+            size_e6=size,
+            maker_e6=new.maker_e6,
+            taker_e6=new.taker_e6,
+            post_only=new.post_only,
+            expiration_s=new.expiration_s,
+            created_ns=now_ns,
+        )
+        self.state.add_order(order)
+        self._trading.reserve(order, self._trading.reservation_e6(market, new, price, size, crosses))
+        return order
+
+    def _finish(self, order: Order, market: Market, now_ns: int) -> Result:
+        result = self._trading.execute(order, market, now_ns)
+        self._settle_book(market, now_ns)
+        return result
+
+    def _end(self, order: Order, status: str, now_ns: int) -> None:
+        market = self.state.markets[order.condition_id]
+        self._trading.end(order, market, status, now_ns)
+        self.state.say(OrderChanged("CANCELLATION", self.state.copy_of(order), now_ns))
+        self._settle_book(market, now_ns)
+
+    def _settle_book(self, market: Market, now_ns: int) -> None:
+        """Say what levels changed; then the grid, which gets finer for good once the best price is extreme."""
+        self.state.say_book(market.condition_id, now_ns)
+        if market.tick_e6 <= FINE_TICK_E6 or market.winner is not None:
+            return
+        book = self.state.books[market.condition_id]
+        bid, ask = book.best_bid, book.best_ask
+        if (bid is not None and bid > TICK_HIGH_E6) or (ask is not None and ask < TICK_LOW_E6):
+            old, market.tick_e6 = market.tick_e6, FINE_TICK_E6
+            self.state.touch_market(market)
+            self.state.say(TickChanged(market.condition_id, old, FINE_TICK_E6, now_ns))

@@ -1,0 +1,241 @@
+"""Carrying out: reservations, fills, fees, and what becomes of the order that caused them."""
+
+import hashlib
+
+from polybot.core.exchange import rules
+from polybot.core.exchange.book import grain_e6
+from polybot.core.exchange.fees import fee_e6
+from polybot.core.exchange.ledger import world_leg
+from polybot.core.exchange.matching import Fill, Wish, by_price, cost_e6, is_immediate, plan, wish_for
+from polybot.core.exchange.state import State
+from polybot.core.exchange.types import (
+    COLLATERAL,
+    E6,
+    HOUSE,
+    UNLIMITED,
+    BookSide,
+    MakerFill,
+    Market,
+    NewOrder,
+    Order,
+    OrderChanged,
+    Placed,
+    Rejected,
+    Result,
+    Side,
+    Trade,
+    TradeChanged,
+)
+
+S = 1_000_000_000
+
+
+class Trading:
+    """The part of the exchange that moves shares and money."""
+
+    def __init__(self, state: State, exceed_taker_amount: bool) -> None:
+        self.state = state
+        self.exceed_taker_amount = exceed_taker_amount
+
+    def reservation_e6(self, market: Market, new: NewOrder, price: int, size: int, crosses: bool) -> int:
+        """What to set aside: shares of a SELL; dollars of a BUY, with the dearest fee if it may take.
+
+        cost + fee grows with the price, so the limit is the dearest case for a fixed number of shares.
+        """
+        if new.side == "SELL":
+            return size
+        if not crosses:
+            return new.maker_e6
+        fee = fee_e6(size, price, market.fee_rate_e6, market.fee_exponent)
+        if self.exceed_taker_amount and is_immediate(new.kind):
+            fee = -(-new.maker_e6 * market.fee_rate_e6 // E6)
+        return new.maker_e6 + fee
+
+    def reserve(self, order: Order, amount_e6: int) -> None:
+        """Set an order's reservation to this."""
+        asset = COLLATERAL if order.side == "BUY" else order.token
+        self.state.ledger.reserve(self.state.ledger.account(order.owner), asset, amount_e6 - order.reserved_e6)
+        order.reserved_e6 = amount_e6
+
+    def execute(self, order: Order, market: Market, now_ns: int) -> Result:
+        """Match what can be matched now; then rest, or kill the remainder."""
+        book = self.state.books[market.condition_id]
+        wish = self._wish(order, market)
+        planned = plan(book.sides[wish.hits], wish)
+        if order.kind == "FOK" and not planned.is_whole:
+            return self.kill(order, rules.FOK_KILLED, now_ns)
+        if order.kind == "FAK" and not planned.fills:
+            return self.kill(order, rules.FAK_KILLED, now_ns)
+        error = self._cannot_pay(order, market, wish, planned.fills)
+        if error:
+            return self.kill(order, error, now_ns)
+        if planned.fills:
+            trades = self._fill(order.owner, order.order_id, market, wish, planned.fills, now_ns)
+            self._book_taker(order, trades)
+        return self._rest_or_end(order, market, now_ns)
+
+    def world_takes(self, market: Market, who: str, wish: Wish, now_ns: int) -> int:
+        """The world's makers or takers take; returns shares. The makers' own ladder never trades with itself: it was
+        lowered before it is raised."""
+        planned = plan(self.state.books[market.condition_id].sides[wish.hits], wish)
+        if planned.fills:
+            self._fill(who, "", market, wish, planned.fills, now_ns)
+        return sum(f.size_e6 for f in planned.fills)
+
+    def kill(self, order: Order, error: str, now_ns: int) -> Rejected:
+        """The order ends unfilled; its id stays known, so that a repeat is refused."""
+        self.end(order, self.state.markets[order.condition_id], f"CANCELED_{error}", now_ns)
+        self.state.say(OrderChanged("CANCELLATION", self.state.copy_of(order), now_ns))
+        return Rejected(order.order_id, error, stored=True)
+
+    def end(self, order: Order, market: Market, status: str, now_ns: int) -> None:
+        """Off the book, nothing reserved, this status for good."""
+        is_up = order.token == market.up_token
+        side: BookSide = "BID" if (order.side == "BUY") == is_up else "ASK"
+        price = order.price_e6 if is_up else E6 - order.price_e6
+        if self.state.books[market.condition_id].sides[side].remove(price, order.order_id):
+            self.state.touch_level(market.condition_id, side, price)
+        order.status = status
+        self.reserve(order, 0)
+        self.state.close_order(order)
+
+    def _wish(self, order: Order, market: Market) -> Wish:
+        budget = order.maker_e6 if order.side == "BUY" and is_immediate(order.kind) else None
+        size = order.size_e6 - order.filled_e6
+        if budget is not None and self.exceed_taker_amount:
+            size = budget * E6
+        return wish_for(market, order.token, order.side, order.price_e6, size, budget)
+
+    def _cannot_pay(self, order: Order, market: Market, wish: Wish, fills: tuple[Fill, ...]) -> str:
+        if order.side == "SELL" or not fills:
+            return ""
+        account = self.state.ledger.account(order.owner)
+        able = account.available_e6(COLLATERAL) + order.reserved_e6
+        need = cost_e6(market, wish, fills)
+        return "" if need <= able else rules.BALANCE.format(what="balance", have=able, need=need)
+
+    def _rest_or_end(self, order: Order, market: Market, now_ns: int) -> Result:
+        left = order.size_e6 - order.filled_e6
+        making, taking = (order.usd_e6, order.filled_e6) if order.side == "BUY" else (order.filled_e6, order.usd_e6)
+        status = "live" if not order.filled_e6 else "matched"
+        if is_immediate(order.kind) or left < grain_e6(order.price_e6):
+            order.status = "MATCHED"
+            self.reserve(order, 0)
+            self.state.close_order(order)
+            self.state.say(OrderChanged("UPDATE", self.state.copy_of(order), now_ns))
+        else:
+            self._rest(order, market, left)
+            self.state.say(OrderChanged("PLACEMENT", self.state.copy_of(order), now_ns))
+        return Placed(order.order_id, status, making, taking, tuple(order.trade_ids))  # type: ignore[arg-type]
+
+    def _rest(self, order: Order, market: Market, left: int) -> None:
+        order.status = "LIVE"
+        self.reserve(order, left if order.side == "SELL" else -(-left * order.price_e6 // E6))
+        self.state.rest(order, market, left)
+
+    def _book_taker(self, order: Order, trades: list[Trade]) -> None:
+        for trade in trades:
+            order.filled_e6 += trade.size_e6
+            order.usd_e6 += trade.usd_e6
+            order.fee_e6 += trade.fee_e6
+            order.trade_ids.append(trade.trade_id)
+        self.state.touch_order(order)
+
+    def _fill(
+        self, taker: str, order_id: str, market: Market, wish: Wish, fills: tuple[Fill, ...], now_ns: int
+    ) -> list[Trade]:
+        trades = []
+        for group in by_price(fills):
+            own = wish.own_price_e6(group[0].price_e6)
+            size = sum(f.size_e6 for f in group)
+            makers = tuple(self._fill_maker(taker, market, wish, f, now_ns) for f in group)
+            fee = fee_e6(size, own, market.fee_rate_e6, market.fee_exponent)
+            self.state.ledger.charge(self.state.ledger.account(taker), fee, now_ns)
+            token = market.up_token if wish.is_up else market.down_token
+            trade = self._trade(taker, order_id, market, token, wish.side, size, own, fee, makers, now_ns)
+            self._remember(trade, market, now_ns)
+            trades.append(trade)
+        self.state.touch_market(market)
+        return trades
+
+    def _fill_maker(self, taker: str, market: Market, wish: Wish, fill: Fill, now_ns: int) -> MakerFill:
+        ledger, entry, price = self.state.ledger, fill.entry, fill.price_e6
+        maker_order = self.state.orders[entry.order_id] if entry.order_id else None
+        side: Side
+        if maker_order is None:
+            owner, token, side, own = HOUSE, market.up_token, "SELL" if wish.is_bid else "BUY", price
+        else:
+            owner, token, side = maker_order.owner, maker_order.token, maker_order.side
+            own = maker_order.price_e6
+        taker_token = market.up_token if wish.is_up else market.down_token
+        taker_leg = world_leg(ledger.account(taker), market, taker_token, wish.side, wish.own_price_e6(price))
+        maker_leg = world_leg(ledger.account(owner), market, token, side, own)
+        ledger.settle(market, taker_leg, maker_leg, fill.size_e6, now_ns)
+        self.state.books[market.condition_id].sides[wish.hits].take(price, entry, fill.size_e6)
+        self.state.touch_level(market.condition_id, wish.hits, price)
+        if maker_order is not None:
+            self._book_maker(maker_order, fill.size_e6, own, now_ns)
+        return MakerFill(entry.order_id, owner, token, side, fill.size_e6, own)
+
+    def _book_maker(self, order: Order, size_e6: int, own_e6: int, now_ns: int) -> None:
+        order.filled_e6 += size_e6
+        order.usd_e6 += size_e6 * own_e6 // E6
+        left = order.size_e6 - order.filled_e6
+        if left < grain_e6(own_e6):
+            order.status = "MATCHED"
+            self.reserve(order, 0)
+            self.state.close_order(order)
+        else:
+            self.reserve(order, left if order.side == "SELL" else -(-left * own_e6 // E6))
+        self.state.touch_order(order)
+        self.state.say(OrderChanged("UPDATE", self.state.copy_of(order), now_ns))
+
+    def _trade(
+        self,
+        taker: str,
+        order_id: str,
+        market: Market,
+        token: str,
+        side: Side,
+        size: int,
+        own: int,
+        fee: int,
+        makers: tuple[MakerFill, ...],
+        now_ns: int,
+    ) -> Trade:
+        self.state.trade_count += 1
+        seed = f"{market.condition_id}/{order_id}/{now_ns}/{self.state.trade_count if not order_id else own}"
+        digest = hashlib.sha256(seed.encode()).digest()
+        mined = now_ns + 2 * S + int.from_bytes(digest[16:20]) * 2 * S // 2**32
+        confirmed = mined + 2 * S + int.from_bytes(digest[20:24]) * 8 * S // 2**32
+        h = digest[:16].hex()
+        trade_id = f"{h[:8]}-{h[8:12]}-4{h[13:16]}-8{h[17:20]}-{h[20:32]}"
+        return Trade(
+            trade_id=trade_id,
+            condition_id=market.condition_id,
+            taker_order_id=order_id,
+            taker=taker,
+            token=token,
+            side=side,
+            size_e6=size,
+            price_e6=own,
+            usd_e6=size * own // E6,
+            fee_e6=fee,
+            makers=makers,
+            matched_ns=now_ns,
+            mined_ns=mined,
+            confirmed_ns=confirmed,
+            n=self.state.trade_count,
+        )
+
+    def _remember(self, trade: Trade, market: Market, now_ns: int) -> None:
+        """Keep a trade that a wallet has a part in, and tell it; the world's own is only told."""
+        owners = dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)])
+        wallets = [o for o in owners if o not in UNLIMITED]
+        if wallets:
+            self.state.add_trade(trade, wallets)
+        for maker in trade.makers:
+            if maker.order_id:
+                order = self.state.orders[maker.order_id]
+                order.trade_ids.append(trade.trade_id)
+        self.state.say(TradeChanged(trade, now_ns))

@@ -1,0 +1,162 @@
+"""What must hold whatever is sent: nothing is lost or made, nobody owes, the book never crosses, time decides a tie."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from polybot.core.exchange import Exchange, Held, Market, NewOrder, OrderChanged, Placed, Rejected, TradeChanged
+
+E6 = 1_000_000
+S = 1_000_000_000
+NOW = 1_795_132_800 * S
+CID, UP, DOWN = "0xc1", "111", "222"
+WALLETS = ("alice", "bob", "carol")
+
+cents = st.integers(3, 97)
+orders = st.fixed_dictionaries(
+    {
+        "do": st.just("order"),
+        "owner": st.sampled_from(WALLETS),
+        "token": st.sampled_from((UP, DOWN)),
+        "side": st.sampled_from(("BUY", "BUY", "SELL")),
+        "kind": st.sampled_from(("GTC", "GTC", "FAK", "FOK")),
+        "price": cents,
+        "hundredths": st.integers(1, 6_000),
+    }
+)
+ladders = st.fixed_dictionaries(
+    {"do": st.just("ladder"), "bid": st.integers(2, 96), "gap": st.integers(1, 4), "size": st.integers(0, 3_000)}
+)
+takes = st.fixed_dictionaries(
+    {
+        "do": st.just("take"),
+        "token": st.sampled_from((UP, DOWN)),
+        "side": st.sampled_from(("BUY", "SELL")),
+        "price": cents,
+        "size": st.integers(1, 5_000),
+    }
+)
+waits = st.fixed_dictionaries({"do": st.just("wait"), "s": st.integers(0, 8)})
+cancels = st.fixed_dictionaries({"do": st.just("cancel"), "owner": st.sampled_from(WALLETS)})
+steps = st.lists(st.one_of(orders, orders, orders, ladders, takes, waits, cancels), max_size=40)
+
+
+def an_exchange(delay_ns: int) -> Exchange:
+    exchange = Exchange()
+    exchange.list_market(Market(CID, "slug", UP, DOWN, NOW // S, NOW // S + 300, taker_delay_ns=delay_ns))
+    for wallet in WALLETS:
+        exchange.grant(wallet, 40 * E6, NOW)
+    return exchange
+
+
+def an_order(order_id: str, step: dict[str, Any]) -> NewOrder:
+    shares, price = step["hundredths"] * 10_000, step["price"] * 10_000
+    usd = shares * price // E6
+    if step["side"] == "BUY" and step["kind"] in ("FAK", "FOK"):
+        usd = usd // 10_000 * 10_000
+        shares = usd * E6 // price // 100 * 100
+    maker, taker = (usd, shares) if step["side"] == "BUY" else (shares, usd)
+    return NewOrder(order_id, step["owner"], step["token"], step["side"], maker, taker, step["kind"])
+
+
+def carry_out(exchange: Exchange, step: dict[str, Any], n: int, now: int) -> None:
+    match step["do"]:
+        case "order":
+            order = an_order(f"o{n}", step)
+            result = exchange.submit(order, now)
+            if isinstance(result, Held):
+                exchange.take(CID, UP, "BUY", 7 * E6, 990_000, now)  # somebody was faster
+                result = exchange.release(order.order_id, result.until_ns)
+            if order.kind == "FOK" and isinstance(result, Placed):
+                got = result.taking_e6 if order.side == "BUY" else result.making_e6
+                wanted = order.taker_e6 if order.side == "BUY" else order.maker_e6
+                spent = order.side == "BUY" and order.maker_e6 - result.making_e6 < 10_000
+                assert wanted - got < 1_000 or spent
+            if isinstance(result, Rejected) and not result.stored:
+                assert exchange.order(order.order_id) is None
+        case "ladder":
+            bid, ask, size = step["bid"] * 10_000, (step["bid"] + step["gap"]) * 10_000, step["size"] * 10_000
+            exchange.set_levels(CID, ((bid, size),) if size else (), ((ask, size),) if size else (), now)
+        case "take":
+            exchange.take(CID, step["token"], step["side"], step["size"] * 10_000, step["price"] * 10_000, now)
+        case "cancel":
+            exchange.cancel_all(step["owner"], now)
+
+
+def check(exchange: Exchange) -> None:
+    assert exchange.total_e6() == exchange.granted_e6() == 120 * E6
+    market = exchange.market(CID)
+    assert market is not None
+    for token in (UP, DOWN):
+        held = sum(a.positions.get(token, 0) for a in exchange.state.ledger.accounts.values())
+        assert held == market.pool_e6
+    for account in exchange.state.ledger.accounts.values():
+        if account.address in WALLETS:
+            assert account.cash_e6 >= account.reserved_e6.get("pUSD", 0) >= 0
+            for token, size in account.positions.items():
+                assert size >= account.reserved_e6.get(token, 0) >= 0
+    bid, ask = exchange.best(CID)
+    assert bid is None or ask is None or bid < ask
+    for bids_or_asks in exchange.levels(UP):
+        assert all(size > 0 for _, size in bids_or_asks)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps, delay_ns=st.sampled_from((0, 150_000_000)), winner=st.sampled_from(("UP", "DOWN", "SPLIT")))
+def test_money_and_shares_are_conserved_and_nobody_owes(
+    steps: list[dict[str, Any]], delay_ns: int, winner: Any
+) -> None:
+    exchange, now = an_exchange(delay_ns), NOW
+    rows = {(table, key): data for table, key, data in exchange.take_changed_rows()}
+    for n, step in enumerate(steps):
+        now += S * step["s"] if step["do"] == "wait" else 200_000_000
+        exchange.due(now)
+        carry_out(exchange, step, n, now)
+        check(exchange)
+        rows |= {(table, key): data for table, key, data in exchange.take_changed_rows()}
+    restored = Exchange()
+    restored.restore([(table, key, data) for (table, key), data in rows.items()])
+    assert restored.total_e6() == exchange.total_e6()
+    for wallet in WALLETS:
+        assert restored.open_orders(wallet) == exchange.open_orders(wallet)
+        assert restored.trades(wallet) == exchange.trades(wallet)
+    exchange.resolve(CID, winner, now)
+    assert exchange.total_e6() == 120 * E6
+    assert sum(a.cash_e6 for a in exchange.state.ledger.accounts.values()) == 120 * E6
+    for wallet in WALLETS:
+        assert exchange.open_orders(wallet) == []
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    queue=st.lists(st.tuples(st.sampled_from(WALLETS), st.integers(40, 50), st.integers(500, 1_500)), max_size=6),
+    size=st.integers(100, 6_000),
+)
+def test_better_prices_first_then_earlier_orders(queue: list[tuple[str, int, int]], size: int) -> None:
+    exchange = an_exchange(0)
+    placed: list[tuple[int, int, str]] = []
+    for n, (owner, cent, hundredths) in enumerate(queue):
+        step = {"owner": owner, "token": UP, "side": "BUY", "kind": "GTC", "price": cent, "hundredths": hundredths}
+        if isinstance(exchange.submit(an_order(f"o{n}", step), NOW + n), Placed):
+            placed.append((-cent, n, f"o{n}"))
+    exchange.take_events()
+    exchange.take(CID, UP, "SELL", size * 10_000, 10_000, NOW + 99)
+    filled = [e.order.order_id for e in exchange.take_events() if isinstance(e, OrderChanged)]
+    assert filled == [order_id for _, _, order_id in sorted(placed)][: len(filled)]
+    for order_id in filled[:-1]:
+        order = exchange.order(order_id)
+        assert order is not None
+        assert order.status == "MATCHED"
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps=steps)
+def test_the_same_orders_make_the_same_trades(steps: list[dict[str, Any]]) -> None:
+    told = []
+    for _ in range(2):
+        exchange = an_exchange(0)
+        for n, step in enumerate(steps):
+            carry_out(exchange, step, n, NOW + n * S)
+        told.append([e for e in exchange.take_events() if isinstance(e, TradeChanged)])
+    assert told[0] == told[1]
