@@ -148,3 +148,12 @@ def _note(state: Path, session: str, origin_ns: int, start_ns: int, speed: float
     fresh = state / "clock.json.new"
     fresh.write_text(text)
     fresh.replace(state / "clock.json")
+
+
+def peek_ns(state: Path) -> int | None:
+    """How far the world of a stopped bot has come, without joining its clock; None where there was none."""
+    try:
+        raw = (state / "run" / "clock.bin").read_bytes()
+    except FileNotFoundError:
+        return None
+    return int(_LAYOUT.unpack_from(raw)[4]) if len(raw) >= _LAYOUT.size else None
