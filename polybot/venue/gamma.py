@@ -17,67 +17,16 @@ SERIES = {"id": "10684", "ticker": "btc-up-or-down-5m", "slug": "btc-up-or-down-
 LISTED_BEFORE_S = 86_000  # median of the recorded day: 85,943 s before the start
 
 # Keys of a recorded object that hold at listing time. A list of what may pass, not of what may not.
-KNOWN_AT_LISTING = frozenset(
-    [
-        "id",
-        "new",
-        "cyom",
-        "icon",
-        "slug",
-        "image",
-        "ready",
-        "funded",
-        "endDate",
-        "feeType",
-        "negRisk",
-        "approved",
-        "archived",
-        "featured",
-        "outcomes",
-        "question",
-        "createdAt",
-        "deploying",
-        "startDate",
-        "endDateIso",
-        "questionID",
-        "restricted",
-        "rfqEnabled",
-        "comboStatus",
-        "conditionId",
-        "description",
-        "feeSchedule",
-        "feesEnabled",
-        "clobTokenIds",
-        "makerBaseFee",
-        "negRiskOther",
-        "orderMinSize",
-        "startDateIso",
-        "takerBaseFee",
-        "showGmpSeries",
-        "eventStartTime",
-        "rewardsMinSize",
-        "showGmpOutcome",
-        "enableOrderBook",
-        "clearBookOnStart",
-        "hasReviewedDates",
-        "manualActivation",
-        "resolutionSource",
-        "rewardsMaxSpread",
-        "pendingDeployment",
-        "groupItemThreshold",
-        "marketMakerAddress",
-        "automaticallyActive",
-        "requiresTranslation",
-        "umaResolutionStatuses",
-        "holdingRewardsEnabled",
-        "makerRebatesFeeShareBps",
-        "acceptingOrdersTimestamp",
-        "pagerDutyNotificationEnabled",
-        "cryptoMarketConfig",
-        "cryptoMarketConfigId",
-        "version",
-    ]
-)
+_AT_LISTING = """
+id new cyom icon slug image ready funded endDate feeType negRisk approved archived featured outcomes question
+createdAt deploying startDate endDateIso questionID restricted rfqEnabled comboStatus conditionId description
+feeSchedule feesEnabled clobTokenIds makerBaseFee negRiskOther orderMinSize startDateIso takerBaseFee
+showGmpSeries eventStartTime rewardsMinSize showGmpOutcome enableOrderBook clearBookOnStart hasReviewedDates
+manualActivation resolutionSource rewardsMaxSpread pendingDeployment groupItemThreshold marketMakerAddress
+automaticallyActive requiresTranslation umaResolutionStatuses holdingRewardsEnabled makerRebatesFeeShareBps
+acceptingOrdersTimestamp pagerDutyNotificationEnabled cryptoMarketConfig cryptoMarketConfigId version
+"""
+KNOWN_AT_LISTING = frozenset(_AT_LISTING.split())
 
 
 @dataclass(frozen=True)
@@ -136,9 +85,9 @@ def event_object(listing: Listing, now: Now) -> dict[str, Any]:
         "slug": listing.slug,
         "title": market["question"],
         "description": market["description"],
-        "startTime": _iso(listing.start_s),
+        "startTime": iso(listing.start_s),
         "startDate": market["startDate"],
-        "endDate": _iso(listing.end_s),
+        "endDate": iso(listing.end_s),
         "active": True,
         "closed": market["closed"],
         "archived": False,
@@ -167,13 +116,13 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "questionID": listing.question_id,
         "clobTokenIds": json.dumps([listing.up_token, listing.down_token]),
         "outcomes": '["Up", "Down"]',
-        "eventStartTime": _iso(listing.start_s),
-        "endDate": _iso(listing.end_s),
-        "endDateIso": _iso(listing.end_s)[:10],
-        "startDate": f"{_iso(listed_s)[:-1]}.475646Z",
-        "startDateIso": _iso(listed_s)[:10],
-        "createdAt": f"{_iso(listed_s - 3600)[:-1]}.10127Z",
-        "acceptingOrdersTimestamp": _iso(listed_s),
+        "eventStartTime": iso(listing.start_s),
+        "endDate": iso(listing.end_s),
+        "endDateIso": iso(listing.end_s)[:10],
+        "startDate": f"{iso(listed_s)[:-1]}.475646Z",
+        "startDateIso": iso(listed_s)[:10],
+        "createdAt": f"{iso(listed_s - 3600)[:-1]}.10127Z",
+        "acceptingOrdersTimestamp": iso(listed_s),
         "ready": False,
         "funded": False,
         "approved": True,
@@ -259,7 +208,8 @@ def _number(value_e6: int) -> float | int:
     return value_e6 // E6 if value_e6 % E6 == 0 else float(decimal_text(value_e6))
 
 
-def _iso(second: int) -> str:
+def iso(second: int) -> str:
+    """2026-11-20T00:00:00Z."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -47,6 +47,11 @@ class Keys:
         self.by_key[credentials.api_key] = credentials
         self.by_owner[(credentials.address.lower(), credentials.nonce)] = credentials
 
+    def forget(self, credentials: Credentials) -> None:
+        """Deleted by its owner."""
+        self.by_key.pop(credentials.api_key, None)
+        self.by_owner.pop((credentials.address.lower(), credentials.nonce), None)
+
     def of(self, address: str, nonce: int) -> Credentials | None:
         """What was created for this wallet, if anything."""
         return self.by_owner.get((address.lower(), nonce))

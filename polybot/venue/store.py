@@ -1,6 +1,6 @@
 """What must survive the venue's death: committed, FULL, before the venue answers.
 
-Documents are opaque here (JSON text written by the desk); the store knows keys and order only. One file is one session:
+Documents are opaque here (JSON of the exchange and the desk); the store knows keys and order only. One file is one session:
 a new session's world begins in the past, so the old file is put aside, never mixed.
 """
 
@@ -12,12 +12,12 @@ from pathlib import Path
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS doc (
-    kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, changed INTEGER NOT NULL, PRIMARY KEY (kind, id)
+    kind TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL, changed INTEGER NOT NULL, PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 """
 
-Doc = tuple[str, str, str]
-"""(kind, id, body)"""
+Doc = tuple[str, str, bytes]
+"""(kind, id, body): the rows of the exchange, and a few of our own"""
 
 
 class Store:
@@ -51,7 +51,7 @@ class Store:
                 self._changes += 1
                 self._db.execute("INSERT OR REPLACE INTO doc VALUES (?, ?, ?, ?)", (kind, id_, body, self._changes))
 
-    def all(self, kind: str) -> Iterator[tuple[str, str]]:
+    def all(self, kind: str) -> Iterator[tuple[str, bytes]]:
         """(id, body) of a kind, in the order of their last change."""
         return iter(self._db.execute("SELECT id, body FROM doc WHERE kind = ? ORDER BY changed", (kind,)).fetchall())
 

@@ -1,0 +1,94 @@
+"""The applications behind the ports: REST by Starlette routes, WebSockets by the hubs."""
+
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from polybot.venue import binance
+from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.clob_private import ClobPrivate
+from polybot.venue.clob_public import ClobPublic
+from polybot.venue.desk import Desk
+from polybot.venue.feeds_rest import BinanceRest, GammaRest
+from polybot.venue.hub import Connection
+from polybot.venue.reply import Refusal, refused
+from polybot.venue.rtds import Rtds
+
+
+def rest(routes: list[Route]) -> Starlette:
+    """REST with the venue's way of saying no."""
+    every: list[BaseRoute] = [*routes]
+    return Starlette(routes=every, exception_handlers={Refusal: refused})
+
+
+def apps(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub) -> dict[str, ASGIApp]:
+    """Service → application, one a port."""
+    house = desk.house
+    return {
+        "clob": rest(ClobPublic(house).routes() + ClobPrivate(desk).routes()),
+        "gamma": rest(GammaRest(house).routes()),
+        "data": rest([]),
+        "ws": _sockets({"/ws/market": _market(desk), "/ws/user": _user(desk)}),
+        "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns)}),
+        "binance": rest(prices.routes()),
+        "binance_ws": _sockets({"/stream": _combined(streams)}),
+    }
+
+
+Endpoint = Callable[[WebSocket], object]
+
+
+def _sockets(endpoints: dict[str, Endpoint]) -> Starlette:
+    return Starlette(routes=[WebSocketRoute(path, endpoint) for path, endpoint in endpoints.items()])
+
+
+def _market(desk: Desk) -> Endpoint:
+    channel = desk.house.market_channel
+
+    async def endpoint(socket: WebSocket) -> None:
+        connection = Connection(socket)
+        try:
+            await connection.serve(channel.on_text)
+        finally:
+            channel.leave(connection)
+
+    return endpoint
+
+
+def _user(desk: Desk) -> Endpoint:
+    channel = desk.house.user_channel
+
+    async def endpoint(socket: WebSocket) -> None:
+        connection = Connection(socket)
+        try:
+            await connection.serve(channel.on_text)
+        finally:
+            channel.leave(connection)
+
+    return endpoint
+
+
+def _rtds(rtds: Rtds, now_ns: Callable[[], int]) -> Endpoint:
+    async def endpoint(socket: WebSocket) -> None:
+        connection = Connection(socket)
+        try:
+            await connection.serve(lambda c, text: rtds.on_text(c, text, now_ns()))
+        finally:
+            rtds.leave(connection)
+
+    return endpoint
+
+
+def _combined(streams: BinanceHub) -> Endpoint:
+    async def endpoint(socket: WebSocket) -> None:
+        connection = Connection(socket)
+        streams.join(connection, binance.streams_of(socket.query_params.get("streams", "")))
+        try:
+            await connection.serve(streams.on_text)
+        finally:
+            streams.leave(connection)
+
+    return endpoint

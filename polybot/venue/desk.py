@@ -1,0 +1,112 @@
+"""What a wallet may do: open and drop keys, order, cancel, read. Called only for those whose identity was verified."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from messages.units import decimal_text
+from polybot.core.exchange import Held, NewOrder, Order, Rejected, Result, Trade
+from polybot.venue.house import House
+from polybot.venue.keys import Credentials
+from polybot.venue.wallets import BadOrder, WireOrder
+
+Delay = Callable[[int], Awaitable[None]]
+"""Returns when world time has reached this nanosecond and the world has been stepped to it."""
+
+
+class Desk:
+    """`delay` is the pacer's: at high speed the world jumps over the taker delay, at speed 1 one waits."""
+
+    def __init__(self, house: House, delay: Delay) -> None:
+        self.house, self._delay = house, delay
+
+    # --- keys
+
+    def open_key(self, address: str, nonce: int) -> Credentials:
+        """New credentials, and the wallet's grant if it was never seen; on disk before they are told."""
+        made = self.house.keys.made(address, nonce)
+        self.house.remember_key(made)
+        self.house.admit(address, made)
+        self.house.flush(durable=True)
+        return made
+
+    def drop_key(self, me: Credentials) -> None:
+        """These credentials are nobody's any more."""
+        self.house.forget_key(me)
+        self.house.flush(durable=True)
+
+    # --- orders
+
+    async def place(self, wire: WireOrder, me: Credentials) -> dict[str, Any]:
+        """Through the taker delay to the final answer; raises BadOrder with the venue's words."""
+        self.house.admit(wire.maker, me)
+        exchange = self.house.exchange
+        new = NewOrder(
+            order_id=wire.order_id,
+            owner=wire.maker.lower(),
+            token=wire.token_id,
+            side=wire.side,
+            maker_e6=wire.maker_e6,
+            taker_e6=wire.taker_e6,
+            kind=wire.order_type,
+            post_only=wire.post_only,
+            expiration_s=wire.expiration_s,
+        )
+        result: Result = exchange.submit(new, self.house.now_ns())
+        if isinstance(result, Held):
+            self.house.flush()
+            await self._delay(result.until_ns)
+            result = exchange.release(new.order_id, max(result.until_ns, self.house.now_ns()))
+        self.house.flush(durable=True)
+        if isinstance(result, Rejected):
+            raise BadOrder(result.error)
+        assert not isinstance(result, Held), "a released order is final"
+        return {
+            "success": True,
+            "errorMsg": "",
+            "orderID": result.order_id,
+            "status": result.status,
+            "makingAmount": decimal_text(result.making_e6) if result.making_e6 else "",
+            "takingAmount": decimal_text(result.taking_e6) if result.taking_e6 else "",
+            "transactionsHashes": [],
+            "tradeIDs": list(result.trade_ids),
+        }
+
+    def cancel(self, me: Credentials, ids: list[str]) -> dict[str, Any]:
+        """Gone, and why the others are not; committed before it is told."""
+        canceled: list[str] = []
+        kept: dict[str, str] = {}
+        mine = self.house.wallets_of(me)
+        for order_id in dict.fromkeys(ids):
+            order = self.house.exchange.order(order_id)
+            owner = order.owner if order is not None and order.owner in mine else ""
+            done = self.house.exchange.cancel(owner, [order_id], self.house.now_ns())
+            canceled += done.canceled
+            kept |= done.not_canceled
+        self.house.flush(durable=True)
+        return {"canceled": canceled, "not_canceled": kept}
+
+    # --- reads
+
+    def order(self, me: Credentials, order_id: str) -> Order | None:
+        """Mine, in any state."""
+        order = self.house.exchange.order(order_id)
+        return order if order is not None and order.owner in self.house.wallets_of(me) else None
+
+    def open_orders(self, me: Credentials) -> list[Order]:
+        """Resting ones, oldest first. A taker that is held is not open yet and cannot be cancelled."""
+        found = [o for w in self.house.wallets_of(me) for o in self.house.exchange.open_orders(w) if o.is_open]
+        return sorted(found, key=lambda o: o.created_ns)
+
+    def trades(self, me: Credentials) -> list[tuple[Trade, str]]:
+        """(trade, my wallet in it), newest first."""
+        found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.exchange.trades(w)]
+        return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
+
+    def balance(self, me: Credentials, asset: str) -> tuple[int, int]:
+        """(balance, allowance) of the wallet that orders: the funder where there is one, else the key's own."""
+        wallets = self.house.wallets_of(me)
+        wallet = wallets[-1] if wallets else me.address.lower()
+        if not self.house.exchange.knows(wallet):
+            self.house.admit(wallet, me)
+            self.house.flush(durable=True)
+        return self.house.exchange.account_balance(wallet, asset), 2**256 - 1

@@ -1,0 +1,283 @@
+"""A venue on free ports with one market, a clock we move by hand, and a wallet with a known key."""
+
+import asyncio
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from messages.inner import OrderFields, SignOrder
+from polybot.adapters.polymarket.signing import (
+    Credentials,
+    OrderSigner,
+    RequestSigner,
+    Wallet,
+    auth_headers,
+    metadata_of,
+    salt_of,
+)
+from polybot.venue import ports
+from polybot.venue.apps import apps
+from polybot.venue.binance import Bars
+from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.desk import Desk
+from polybot.venue.feeds_rest import BinanceRest
+from polybot.venue.gamma import Listing
+from polybot.venue.house import House, market_from
+from polybot.venue.keys import Keys
+from polybot.venue.rtds import Rtds
+from polybot.venue.store import Store
+from polybot.venue.web import Web
+
+START_S = 1_795_132_800
+KEY = "11" * 32
+UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
+DOWN = "76630000000000000000000000000000000000000000000000000000000000000000000003403"
+SECOND = 1_000_000_000
+
+
+def a_listing(start_s: int = START_S, **change: Any) -> Listing:
+    facts = {
+        "slug": f"btc-updown-5m-{start_s}",
+        "start_s": start_s,
+        "end_s": start_s + 300,
+        "condition_id": "0x" + "74" * 32,
+        "question_id": "0x" + "75" * 32,
+        "up_token": UP,
+        "down_token": DOWN,
+        "gamma_id": "3048031",
+        "rule": "twap60",
+    }
+    return Listing(**(facts | change))
+
+
+class Catalogue:
+    """The windows of a test."""
+
+    def __init__(self, *listings: Listing) -> None:
+        self.listings = listings
+
+    def listing(self, slug: str) -> Listing | None:
+        return next((each for each in self.listings if each.slug == slug), None)
+
+    def open_listing(self, condition_id: str = "", token: str = "") -> Listing | None:
+        return next(
+            (e for e in self.listings if e.condition_id == condition_id or token in (e.up_token, e.down_token)), None
+        )
+
+
+@dataclass
+class HandClock:
+    """World time, moved by the test."""
+
+    ns: int = START_S * SECOND
+
+    def now_ns(self) -> int:
+        return self.ns
+
+
+@dataclass
+class Client:
+    """The bot's own signing code, over plain HTTP: what it signs the venue must accept."""
+
+    urls: dict[str, str]
+    clock: HandClock
+    wallet: Wallet = field(default_factory=lambda: Wallet(KEY))
+    credentials: Credentials | None = None
+
+    def http(
+        self, url: str, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
+        request = urllib.request.Request(url, data=body, method=method, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as exc:
+            status, text = exc.code, exc.read()
+        return status, json.loads(text) if text else None
+
+    def get(self, service: str, path: str) -> tuple[int, Any]:
+        return self.http(self.urls[service] + path)
+
+    def login(self) -> Credentials:
+        headers = auth_headers(self.wallet, self.clock.ns // SECOND)
+        status, body = self.http(self.urls["clob"] + "/auth/api-key", "POST", b"", headers)
+        assert status == 200, body
+        self.credentials = Credentials(body["apiKey"], body["secret"], body["passphrase"])
+        return self.credentials
+
+    def private(self, method: str, path: str, body: bytes = b"", skew_s: int = 0) -> tuple[int, Any]:
+        assert self.credentials is not None
+        signer = RequestSigner(self.wallet.address, self.credentials)
+        bare = path.split("?")[0]
+        headers = signer.headers(self.clock.ns // SECOND + skew_s, method, bare, body)
+        return self.http(self.urls["clob"] + path, method, body or None, headers)
+
+    def signed(self, intent: str = "main/test/w/1", **change: Any) -> tuple[str, bytes]:
+        """(order id, body of POST /order)."""
+        assert self.credentials is not None
+        facts = {
+            "salt": salt_of(intent),
+            "token_id": UP,
+            "maker_e6": 5_000_000,
+            "taker_e6": 9_090_900,
+            "side": "BUY",
+            "timestamp_ms": self.clock.ns // 1_000_000,
+            "metadata": metadata_of(intent),
+            "neg_risk": False,
+            "order_type": "FAK",
+            "post_only": False,
+            "expiration_s": 0,
+        }
+        signer = OrderSigner(self.wallet, self.credentials.api_key)
+        done = signer.sign(SignOrder(intent_id=intent, fields=OrderFields(**(facts | change))))
+        assert not done.why, done.why
+        return done.order_id, done.body
+
+    def resting(self, intent: str = "main/test/rest/1", price_e6: int = 400_000, size_e6: int = 10_000_000) -> Any:
+        """A post-only GTC BUY; its id."""
+        order_id, body = self.signed(
+            intent, maker_e6=price_e6 * size_e6 // 1_000_000, taker_e6=size_e6, order_type="GTC", post_only=True
+        )
+        status, answer = self.private("POST", "/order", body)
+        assert (status, answer["status"]) == (200, "live"), answer
+        return order_id
+
+
+@dataclass
+class Bench:
+    """A running venue in a thread of its own; `do` runs something on its loop."""
+
+    house: House
+    clock: HandClock
+    client: Client
+    urls: dict[str, str]
+    rtds: Rtds
+    streams: BinanceHub
+    bars: Bars
+    loop: asyncio.AbstractEventLoop
+    delays: list[int]
+
+    def do(self, work: Callable[[], Any]) -> Any:
+        async def run() -> Any:
+            return work()
+
+        return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
+
+    def quote(self, bid_e6: int = 500_000, ask_e6: int = 520_000, size_e6: int = 200_000_000) -> None:
+        def work() -> None:
+            levels = [((bid_e6 - i * 10_000, size_e6), (ask_e6 + i * 10_000, size_e6)) for i in range(3)]
+            cid = self.house.catalogue.listings[0].condition_id  # type: ignore[attr-defined]
+            self.house.exchange.set_levels(
+                cid, tuple(b for b, _ in levels), tuple(a for _, a in levels), self.clock.ns
+            )
+            self.house.flush()
+
+        self.do(work)
+
+    def pass_time(self, seconds: float) -> None:
+        def work() -> None:
+            self.clock.ns += int(seconds * SECOND)
+            self.house.exchange.due(self.clock.ns)
+            self.house.flush()
+
+        self.do(work)
+
+    def resolve(self, winner: str) -> None:
+        def work() -> None:
+            cid = self.house.catalogue.listings[0].condition_id  # type: ignore[attr-defined]
+            self.house.exchange.resolve(cid, winner, self.clock.ns)  # type: ignore[arg-type]
+            self.house.flush()
+
+        self.do(work)
+
+    def socket(self, service: str, path: str = "") -> ClientConnection:
+        return connect(self.urls[service] + path, open_timeout=5, close_timeout=1, compression=None, max_size=1 << 22)
+
+
+@dataclass
+class Opener:
+    """Starts venues on one folder, one after another, as a killed and restarted program would."""
+
+    folder: Path
+    stops: list[Callable[[], None]] = field(default_factory=list)
+
+    def open(self, *listings: Listing, clock: HandClock | None = None, wipe: bool = True) -> Bench:
+        clock = clock or HandClock()
+        ready: list[Bench] = []
+        stopped = threading.Event()
+        thread = threading.Thread(
+            target=lambda: asyncio.run(self._live(listings or (a_listing(),), clock, wipe, ready, stopped)), daemon=True
+        )
+        began = threading.Event()
+        self._began = began
+        thread.start()
+        assert began.wait(10), "the venue did not start"
+
+        def stop() -> None:
+            stopped.set()
+            thread.join(5)
+
+        self.stops.append(stop)
+        return ready[0]
+
+    async def _live(
+        self, listings: tuple[Listing, ...], clock: HandClock, wipe: bool, ready: list[Bench], stopped: threading.Event
+    ) -> None:
+        store = Store(self.folder / "venue.sqlite", "test")
+        keys = Keys(store.meta("secret") or b"")
+        house = House(store, keys, Catalogue(*listings), clock.now_ns, 1_000_000_000)
+        house.restore(wipe)
+        for listing in listings:
+            house.exchange.list_market(market_from(listing))
+        delays: list[int] = []
+
+        async def delay(until_ns: int) -> None:
+            delays.append(until_ns)
+            clock.ns = max(clock.ns, until_ns)
+
+        desk, bars, rtds, streams = Desk(house, delay), Bars(), Rtds(), BinanceHub()
+        prices = BinanceRest(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
+        sockets = ports.bind(0, self.folder / "ports.json")
+        urls = ports.urls(sockets)
+        web = Web(apps(desk, prices, rtds, streams), sockets)
+        await web.start()
+        loop = asyncio.get_running_loop()
+        ready.append(Bench(house, clock, Client(urls, clock), urls, rtds, streams, bars, loop, delays))
+        self._began.set()
+        while not stopped.is_set():
+            await asyncio.sleep(0.01)
+        await web.stop()
+        store.close()
+
+    def close(self) -> None:
+        for stop in self.stops:
+            stop()
+        self.stops.clear()
+
+
+@pytest.fixture
+def opener(tmp_path: Path) -> Iterator[Opener]:
+    made = Opener(tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bench(opener: Opener) -> Bench:
+    made = opener.open()
+    made.quote()
+    return made
+
+
+@pytest.fixture
+def trader(bench: Bench) -> Client:
+    bench.client.login()
+    return bench.client
