@@ -1,0 +1,115 @@
+"""What the world looks like to whoever must decide: newest price, oracle prints, books, markets, windows; and their age.
+
+Heard alike by `signal` and `risk`, so that both mean the same by fresh. Pessimistic: the age of a price is that of the
+trade itself where that is older than its arrival; the oracle is judged by arrival and by stamp.
+"""
+
+from messages import Book, FeedStatus, MarketListed, OraclePrice, PriceTick, SettleRule, WindowObserved, Word
+from messages.units import NS
+from polybot.core.reasons import Reason
+from polybot.core.settings import Settings
+from polybot.core.windows import Window, is_stale, staleness_s, window_of
+
+KEPT_S = 3600  # markets and books of windows that ended longer ago are forgotten
+
+
+class MarketView:
+    """`hear` every word; ask for reasons. speed scales the limits of staleness."""
+
+    def __init__(self, settings: Settings, speed: float) -> None:
+        self._settings, self._speed = settings, speed
+        self.tick: PriceTick | None = None
+        self._tick_ns = 0
+        self._prints: dict[SettleRule, OraclePrice] = {}
+        self._feeds: dict[str, FeedStatus] = {}
+        self.books: dict[str, Book] = {}
+        self.markets: dict[str, MarketListed] = {}
+        self.windows: dict[str, WindowObserved] = {}
+
+    def hear(self, word: Word, now_ns: int) -> None:
+        """Keep the newest of each kind."""
+        match word:
+            case PriceTick():
+                self.tick, self._tick_ns = word, min(word.traded_ns, now_ns)
+            case Book():
+                self.books[word.slug] = word
+            case OraclePrice():
+                self._prints[word.feed] = word
+            case FeedStatus():
+                self._feeds[word.feed] = word
+            case WindowObserved():
+                self.windows[word.slug] = word
+            case MarketListed():
+                self.markets[word.slug] = word
+                self._forget(now_ns)
+
+    # --- reasons
+
+    def unlisted(self, window: Window) -> Reason | None:
+        """NO_MARKET, RULE_UNKNOWN, NO_FEE_SCHEDULE, NOT_ACCEPTING"""
+        market = self.markets.get(window.slug)
+        if market is None:
+            return Reason("NO_MARKET", f"the venue has not listed {window.slug}")
+        if market.rule is None:
+            return Reason("RULE_UNKNOWN", market.rule_why or "the market's description is in no known row")
+        if market.fee is None:
+            return Reason("NO_FEE_SCHEDULE", "the venue gave no fee schedule for this market; unknown is not zero")
+        if not market.accepting:
+            return Reason("NOT_ACCEPTING", "the venue takes no orders for this market")
+        return None
+
+    def no_strike(self, window: Window) -> Reason | None:
+        """NO_STRIKE: no print, no trading; nothing else stands in for it."""
+        observed = self.windows.get(window.slug)
+        if observed is None:
+            return Reason("NO_STRIKE", "nothing observed of this window yet")
+        if observed.strike is None or observed.strike_e18 is None or not observed.strike_source:
+            return Reason("NO_STRIKE", observed.why or "no oracle print stamped at the window's start")
+        return None
+
+    def stale_price(self, now_ns: int) -> Reason | None:
+        """STALE_PRICE: no trade of the exchange for longer than the limit."""
+        return self._stale("STALE_PRICE", "price", self.price_ns, now_ns, self._settings.risk.stale_price_s)
+
+    def stale_book(self, slug: str, now_ns: int) -> Reason | None:
+        """STALE_BOOK"""
+        book = self.books.get(slug)
+        stamp_ns = book.received_ns if book else None
+        return self._stale("STALE_BOOK", "book", stamp_ns, now_ns, self._settings.risk.stale_book_s)
+
+    def stale_oracle(self, slug: str, now_ns: int) -> Reason | None:
+        """STALE_ORACLE: of the feed that this market settles on."""
+        market = self.markets.get(slug)
+        newest = self._prints.get(market.rule) if market and market.rule else None
+        oldest_ns = min(newest.received_ns, newest.observed_ns) if newest else None
+        return self._stale("STALE_ORACLE", "oracle", oldest_ns, now_ns, self._settings.risk.stale_oracle_s)
+
+    def age_s(self, stamp_ns: int | None, now_ns: int) -> float | None:
+        """World seconds since; None without a stamp."""
+        return None if stamp_ns is None else max(0, now_ns - stamp_ns) / NS
+
+    @property
+    def price_ns(self) -> int | None:
+        """Stamp of the newest price."""
+        return self._tick_ns if self.tick else None
+
+    def _stale(self, code: str, feed: str, stamp_ns: int | None, now_ns: int, limit_s: float) -> Reason | None:
+        if stamp_ns is not None and not is_stale(now_ns - stamp_ns, limit_s, self._speed):
+            return None
+        status = self._feeds.get(feed)
+        why = f"; feed {status.state}: {status.reason}" if status and status.reason else ""
+        if stamp_ns is None:
+            return Reason(code, f"no {feed} heard yet{why}")
+        age, limit = (now_ns - stamp_ns) / NS, staleness_s(limit_s, self._speed)
+        return Reason(code, f"{feed} is {age:.1f} s old, limit {limit:g} s{why}")
+
+    def _forget(self, now_ns: int) -> None:
+        oldest_s = now_ns // NS - KEPT_S
+        self.books = {slug: b for slug, b in self.books.items() if _ended_after(slug, oldest_s)}
+        self.markets = {slug: m for slug, m in self.markets.items() if _ended_after(slug, oldest_s)}
+        self.windows = {slug: w for slug, w in self.windows.items() if _ended_after(slug, oldest_s)}
+
+
+def _ended_after(slug: str, oldest_s: int) -> bool:
+    window = window_of(slug)
+    return window is not None and window.end_s >= oldest_s
