@@ -1,7 +1,7 @@
 """Reads are three-valued: an answer, a clear "there is none", or no answer. The third is never taken for the second."""
 
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -23,3 +23,7 @@ class Unknown:
     """No clear answer, and why."""
 
     why: str
+
+
+Read = Known[Any] | Empty | Unknown
+"""Of somebody else's JSON."""

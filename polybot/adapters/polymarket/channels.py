@@ -19,13 +19,13 @@ JUST_ADDED_S = 5.0  # machine time: a market added while the server was closing 
 
 
 class MarketChannelSource(Source):
-    """Book (the newest unread one a slug), TradePrint, TickSizeChanged, MarketResolved, SourceState "ws_market".
+    """Book (the newest unread one a slug), TradePrint, TickSizeChanged, MarketResolved, SourceState "market".
 
     Closed while nothing is subscribed. Each connection opens with one first frame for all markets; later changes are
     dynamic. A book that fails its checksum is left and subscribed again, which brings a new snapshot.
     """
 
-    name = "ws_market"
+    name = "market"
 
     def __init__(self, url: str, inbox: Inbox, now_ns: Callable[[], int], backoff: Backoff | None = None) -> None:
         super().__init__(inbox, now_ns)
@@ -113,7 +113,7 @@ class MarketChannelSource(Source):
 class UserChannelSource(Source):
     """UserFact of our orders and trades, and of the channel's own coming and going: no replay, so re-read on each "open"."""
 
-    name = "ws_user"
+    name = "user"
 
     def __init__(
         self,

@@ -12,23 +12,22 @@ from urllib.parse import urlencode
 import msgspec
 
 from messages.inner import PostOrder, PostResult, VenueOrder, VenueTrade
-from polybot.adapters.http import Gate, HttpConnection, HttpError, Lost, NotSent, Response, Shut
+from polybot.adapters.http import Gate, HttpError, Lost, NotSent, Shut
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.clob_public import ClobPublic, described
 from polybot.adapters.polymarket.numbers import GARBAGE, amount_of
-from polybot.adapters.polymarket.post_answer import object_of, read_post_answer, reason_of
+from polybot.adapters.polymarket.post_answer import object_of, read_post_answer
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet, auth_headers
-from polybot.adapters.reads import Empty, Known, Unknown
+from polybot.adapters.reads import Empty, Known, Read, Unknown
 
 FIRST_PAGE, LAST_PAGE = "MA==", "LTE="
 MAX_PAGES = 200
 MAX_CANCELS = 1000  # ids in one DELETE /orders
 MOST_E6 = 2**62  # an unlimited allowance does not fit the bus's 64 bits
 
-Read = Known[Any] | Empty | Unknown
 
-
-class Clob:
+class Clob(ClobPublic):
     """Not thread safe: one for each lane (`sibling`).
 
     now_s      world time, for the stamps in signatures      timeout_s  machine time, each wait for the network
@@ -48,7 +47,7 @@ class Clob:
     ) -> None:
         self._url, self._wallet, self._now_s, self._timeout_s = base_url, wallet, now_s, timeout_s
         self._type, self._funder = signature_type, funder or wallet.address
-        self.http = HttpConnection(base_url, timeout_s)
+        super().__init__(base_url, timeout_s)
         self.credentials = credentials
         if credentials is not None:
             self._become(credentials)
@@ -91,7 +90,7 @@ class Clob:
             return Unknown(str(exc))
         except GARBAGE as exc:
             return Unknown(f"unreadable credentials: {type(exc).__name__}")
-        return Unknown(_described(response))
+        return Unknown(described(response))
 
     # --- orders
 
@@ -161,7 +160,7 @@ class Clob:
             return Unknown(str(exc))
         shown = object_of(response.body)
         if response.status != 200 or shown is None:
-            return Unknown(_described(response))
+            return Unknown(described(response))
         try:
             canceled = tuple(_text(i).lower() for i in shown["canceled"] or ())
             left = {_text(i).lower(): str(why) for i, why in (shown.get("not_canceled") or {}).items()}
@@ -194,7 +193,7 @@ class Clob:
             return rows
         return _parsed(lambda: tuple(line for r in rows.value for line in trades_of(r, self._us)))
 
-    # --- money and markets
+    # --- money
 
     def balance(self, token_id: str = "") -> Known[tuple[int, int]] | Unknown:
         """(balance, allowance for the exchange) in millionths of pUSD, or of a token's shares. No allowance shown = 0."""
@@ -209,32 +208,11 @@ class Clob:
             case Unknown() as unknown:
                 return unknown
 
-    def time(self) -> Known[int] | Unknown:
-        """The venue's clock, unix seconds."""
-        match self._read("/time", private=False):
-            case Known(int(second)):
-                return Known(second)
-            case Unknown() as unknown:
-                return unknown
-            case _:
-                return Unknown("unreadable time")
-
-    def market(self, condition_id: str) -> Read:
-        """`GET /markets/{cid}`: tokens with their winner, closed."""
-        return self._read(f"/markets/{condition_id}", private=False)
-
-    def clob_market(self, condition_id: str) -> Read:
-        """`GET /clob-markets/{cid}`: tick, minimum, fee, taker delay."""
-        return self._read(f"/clob-markets/{condition_id}", private=False)
-
     # --- the wire
 
-    def _read(self, path: str, query: dict[str, str] | None = None, private: bool = True) -> Read:
-        headers = self._l2.headers(self._now_s(), "GET", path) if private else {}  # the query is not signed
-        try:
-            return _answered(self.http.read(path + (f"?{urlencode(query)}" if query else ""), headers))
-        except HttpError as exc:
-            return Unknown(str(exc))
+    def _read(self, path: str, query: dict[str, str] | None = None) -> Read:
+        headers = self._l2.headers(self._now_s(), "GET", path)  # the query is not signed
+        return self.read(path + (f"?{urlencode(query)}" if query else ""), headers)
 
     def _pages(self, path: str, query: dict[str, str]) -> Known[list[dict[str, Any]]] | Unknown:
         rows: list[dict[str, Any]] = []
@@ -253,22 +231,6 @@ class Clob:
                 return Unknown(f"{path}: page {cursor} points to itself")
             cursor = following
         return Unknown(f"{path}: more than {MAX_PAGES} pages")
-
-
-def _answered(response: Response) -> Read:
-    if response.status == 404 and reason_of(object_of(response.body)):
-        return Empty()
-    if response.status != 200:
-        return Unknown(_described(response))
-    try:
-        return Known(msgspec.json.decode(response.body))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        return Unknown(f"unreadable answer: {exc}")
-
-
-def _described(response: Response) -> str:
-    text = reason_of(object_of(response.body)) or response.body[:200].decode("utf-8", "replace")
-    return f"HTTP {response.status}: {text}"
 
 
 def _parsed(read: Callable[[], Any]) -> Known[Any] | Unknown:

@@ -1,7 +1,6 @@
-"""Gamma, Polymarket's catalogue: a market by its slug, and what it came to."""
+"""Gamma, Polymarket's catalogue: a market by its slug."""
 
-import json
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -9,8 +8,6 @@ import msgspec
 from polybot.adapters.http import HttpConnection, HttpError
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.reads import Empty, Known, Unknown
-
-Winner = Literal["UP", "DOWN", "SPLIT", ""]
 
 
 class Gamma:
@@ -42,28 +39,3 @@ class Gamma:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, *GARBAGE) as exc:
             return Unknown(f"unreadable answer: {exc}")
         return Known(found[0]) if found else Empty()
-
-
-def winner_of(gamma: dict[str, Any]) -> Winner:
-    """The official outcome, by outcome *name*; "" until the market is closed with final prices. ValueError on garbage."""
-    if gamma.get("closed") is not True:
-        return ""
-    prices = dict(zip(_listed(gamma, "outcomes"), _listed(gamma, "outcomePrices"), strict=True))
-    match float(prices["Up"]), float(prices["Down"]):
-        case (1.0, 0.0):
-            return "UP"
-        case (0.0, 1.0):
-            return "DOWN"
-        case (0.5, 0.5):
-            return "SPLIT"
-        case _:
-            return ""
-
-
-def _listed(gamma: dict[str, Any], key: str) -> list[str]:
-    """Gamma writes lists as JSON inside strings."""
-    value = gamma[key]
-    found = json.loads(value) if isinstance(value, str) else value
-    if not isinstance(found, list):
-        raise ValueError(f"{key} is {value!r:.80}")
-    return [str(v) for v in found]
