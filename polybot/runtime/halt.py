@@ -229,8 +229,10 @@ def _allocate_spare(paths: Paths) -> None:
 # --- lifting
 
 
-def lift(paths: Paths, halt_id: str, *, override: bool) -> Standing:
-    """Remove the halt that is named, and only that one. Raises NotLifted. The spare stands before the switch goes."""
+def lift(paths: Paths, halt_id: str, *, override: bool, reason: str) -> Standing:
+    """Remove the halt that is named, and only that one. Raises NotLifted. The spare stands before the switch goes, and
+    `halt.log` keeps what was lifted and why.
+    """
     standing = look(paths)
     if standing is None:
         raise NotLifted("no halt stands")
@@ -245,8 +247,18 @@ def lift(paths: Paths, halt_id: str, *, override: bool) -> Standing:
             f"{standing.by} halted by itself ({standing.reason_code}: {standing.reason}): once its cause is "
             "understood, resume with --override"
         )
+    _note_lifted(paths, standing, reason)
     _take_away(paths)
     return standing
+
+
+def _note_lifted(paths: Paths, standing: Standing, reason: str) -> None:
+    line = json.dumps({"lifted_ns": time.time_ns(), "because": reason, **standing._asdict()}, ensure_ascii=False)
+    fd = os.open(paths.state / "halt.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, f"{line}\n".encode())
+    finally:
+        os.close(fd)
 
 
 def _take_away(paths: Paths) -> None:

@@ -65,6 +65,14 @@ def ensure(paths: Paths, settings: Settings, *, windows_given: bool = True) -> S
         return fresh
 
 
+def other_profile(paths: Paths, stands: Session, profile: str) -> str:
+    """The sentence for a state folder that belongs to another profile."""
+    return (
+        f"{paths.state} holds the {stands.profile} session {stands.id}, the profile is {profile}: choose another state "
+        "folder with POLYBOT_STATE"
+    )
+
+
 def new(settings: Settings, *, windows_given: bool = True) -> Session:
     """A session by the knobs. Raises ConfigError when the tape cannot serve one."""
     world, profile = settings.world, settings.bot.profile

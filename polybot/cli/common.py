@@ -1,0 +1,41 @@
+"""What every verb shares: exit codes, flags that become knobs, sentences on stderr."""
+
+import json
+import sys
+from typing import Any, NoReturn
+
+import typer
+
+from polybot.core.settings import Settings
+from polybot.runtime import config
+
+FAILED, DEGRADED, NOT_RUNNING, HALTED = 1, 3, 4, 5
+
+
+def leave(code: int, sentence: str = "") -> NoReturn:
+    """Say why on stderr and end with the code."""
+    if sentence:
+        sys.stderr.write(f"{sentence}\n")
+    raise typer.Exit(code)
+
+
+def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:
+    """The knobs; 78 with a sentence when they are wrong."""
+    try:
+        return config.load(flags).settings
+    except config.ConfigError as exc:
+        leave(78, str(exc))
+
+
+def flags_of(**given: object) -> dict[str, str]:
+    """Options that were given, as knobs: table__key=value."""
+    return {name.replace("__", ".", 1): _text(value) for name, value in given.items() if value not in (None, [], ())}
+
+
+def _text(value: object) -> str:
+    return ",".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+
+
+def say_json(facts: dict[str, Any]) -> None:
+    """One object on stdout, with its version."""
+    sys.stdout.write(json.dumps({"v": 1, **facts}) + "\n")

@@ -1,0 +1,39 @@
+"""`bin/polybot actor NAME`: what supervisord starts. Makes the session if none stands, then becomes the actor."""
+
+import difflib
+import importlib
+import sys
+
+from polybot.runtime import config, log, session
+from polybot.runtime.config import ConfigError
+from polybot.runtime.paths import Paths, UnsafeMode
+from polybot.runtime.topology import BY_NAME
+
+
+def main(argv: list[str]) -> None:
+    """Does not return while the actor lives. 0: this profile needs no such program."""
+    name = argv[0] if argv else ""
+    if name not in BY_NAME:
+        near = difflib.get_close_matches(name, BY_NAME, 1)
+        hint = f": did you mean {near[0]}?" if near else f"; known: {', '.join(BY_NAME)}"
+        sys.stderr.write(f'unknown actor "{name}"{hint}\n')
+        sys.exit(2)
+    settings = config.load_or_exit()
+    profile = settings.bot.profile
+    if profile not in BY_NAME[name].profiles:
+        log.event("not_needed", actor=name, profile=profile)
+        sys.exit(0)
+    try:
+        stands = session.ensure(Paths.of(), settings)
+    except (ConfigError, UnsafeMode) as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(77 if isinstance(exc, UnsafeMode) else 78)
+    if stands.profile != profile:
+        sys.stderr.write(f"{session.other_profile(Paths.of(), stands, profile)}\n")
+        sys.exit(78)
+    sys.argv = [f"actors.{name}", *argv[1:]]
+    importlib.import_module(f"actors.{name}").main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

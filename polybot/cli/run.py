@@ -1,0 +1,175 @@
+"""`run`, `up`, `down` as verbs."""
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from polybot.cli import lifecycle
+from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, flags_of, leave, settings_or_leave
+from polybot.cli.ending import Ending
+from polybot.runtime import halt, preflight, supervise
+from polybot.runtime.config import ConfigError
+from polybot.runtime.paths import Paths
+from polybot.runtime.preflight import Refused
+from polybot.runtime.topology import actors_of
+
+INTERRUPTED = 130
+
+Profile = Annotated[str | None, typer.Option(help="demo, paper or live.")]
+Windows = Annotated[int | None, typer.Option(min=1, help="How many five-minute windows.")]
+Speed = Annotated[float | None, typer.Option(help="How many times faster than real; demo only.")]
+Seed = Annotated[int | None, typer.Option(help="Which synthetic world; demo only.")]
+Tape = Annotated[str | None, typer.Option(help="Folder of a recorded day; demo only.")]
+Strategy = Annotated[list[str] | None, typer.Option(help="Strategy to trade; may be given several times.")]
+Capital = Annotated[float | None, typer.Option(help="The purse, in dollars.")]
+Confirm = Annotated[bool, typer.Option("--confirm-live", help="Real money may be lost.")]
+
+
+def run(
+    profile: Profile = None,
+    windows: Windows = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    tape: Tape = None,
+    strategy: Strategy = None,
+    capital: Capital = None,
+    confirm_live: Confirm = False,
+) -> None:
+    """A session from start to report, in the foreground. Ctrl-C is one clean stop."""
+    flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
+    settings, paths = settings_or_leave(flags), Paths.of()
+    with lifecycle.interrupts() as interrupted:
+        try:
+            preflight.check(paths, settings, confirmed_live=confirm_live)
+            found = lifecycle.fresh_session(paths, settings, windows_given=windows is not None)
+            started = lifecycle.start(paths, settings, found, flags, attached=True)
+        except (Refused, ConfigError) as exc:
+            leave(exc.code if isinstance(exc, Refused) else 78, str(exc))
+        code = FAILED
+        try:
+            code = _session(started, interrupted)
+        except Refused as exc:
+            code = exc.code
+            sys.stderr.write(f"{exc}\n")
+        finally:
+            killed = lifecycle.stop(paths, started.popen)
+            if killed:
+                sys.stderr.write(f"had to be killed: {', '.join(killed)}\n")
+    raise typer.Exit(code)
+
+
+def _session(started: lifecycle.Started, interrupted: list[str]) -> int:
+    """From the first heartbeat to the report; the exit code."""
+    from polybot.cli import progress, report
+
+    paths, found = started.paths, started.session
+    lifecycle.wait_ready(started, interrupted)
+    ending = Ending(paths.sockets, found)
+    why = ""
+
+    def is_over() -> bool:
+        nonlocal why
+        ending.listen(0)
+        why = _why_not(started, ending, interrupted)
+        return bool(why) or ending.is_over()
+
+    try:
+        progress.watch(paths, started.settings, is_over)
+        if not interrupted and started.popen.poll() is None:
+            ending.wait_written()
+        report.show(paths)
+    finally:
+        ending.close()
+    if why:
+        sys.stderr.write(f"{why}\n")
+        return INTERRUPTED if interrupted else HALTED if halt.look(paths) else FAILED
+    return HALTED if ending.was_halted or halt.look(paths) else 0
+
+
+def _why_not(started: lifecycle.Started, ending: Ending, interrupted: list[str]) -> str:
+    if interrupted:
+        return f"stopped by {interrupted[0]}"
+    if started.popen.poll() is not None:
+        return "the bot was stopped from elsewhere"
+    if ending.is_stuck():
+        return "the world stands still: the session did not come to its end"
+    return ""
+
+
+def up(
+    profile: Profile = None,
+    windows: Windows = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    tape: Tape = None,
+    strategy: Strategy = None,
+    capital: Capital = None,
+    confirm_live: Confirm = False,
+) -> None:
+    """The same, detached: go on with the session that stands, or begin one."""
+    flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
+    settings, paths = settings_or_leave(flags), Paths.of()
+    began = time.monotonic()
+    try:
+        preflight.check(paths, settings, confirmed_live=confirm_live)
+        found = lifecycle.continued_session(paths, settings, windows_given=windows is not None)
+        started = lifecycle.start(paths, settings, found, flags, attached=False)
+    except (Refused, ConfigError) as exc:
+        leave(exc.code if isinstance(exc, Refused) else 78, str(exc))
+    try:
+        lifecycle.wait_ready(started, [])
+    except (Refused, KeyboardInterrupt) as exc:
+        lifecycle.stop(paths, started.popen)
+        leave(exc.code if isinstance(exc, Refused) else INTERRUPTED, str(exc))
+    names = len(actors_of(settings.bot.profile))
+    sys.stdout.write(f"{names} programs up in {time.monotonic() - began:.1f} s, session {found.id}, {paths.state}\n")
+    standing = halt.look(paths)
+    if standing is not None:
+        sys.stderr.write(f"halted by {standing.by}: {standing.reason}; nothing is traded until: polybot-ctl resume\n")
+
+
+def down() -> None:
+    """Stop everything: the actors, then the executor with its last cancels, then the venue."""
+    paths = Paths.of()
+    runs = lifecycle.running(paths)
+    try:
+        supervise.Supervisor.of(paths).pid()
+    except supervise.Unreachable:
+        if not runs:
+            lifecycle.sweep(paths) if paths.run.is_dir() else None
+            leave(NOT_RUNNING, f"nothing runs in {paths.state}")
+    began = time.monotonic()
+    killed = lifecycle.stop(paths)
+    sys.stdout.write(f"all down in {time.monotonic() - began:.1f} s\n")
+    if killed:
+        leave(FAILED, f"had to be killed: {', '.join(killed)}")
+
+
+def _flags(
+    profile: str | None,
+    windows: int | None,
+    speed: float | None,
+    seed: int | None,
+    tape: str | None,
+    strategy: list[str] | None,
+    capital: float | None,
+) -> dict[str, str]:
+    return flags_of(
+        bot__profile=profile,
+        world__windows=windows,
+        world__speed=speed,
+        world__seed=seed,
+        world__tape=os.path.abspath(os.path.expanduser(tape)) if tape else None,
+        bot__strategies=strategy,
+        bot__capital_usd=capital,
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Compose."""
+    app.command()(run)
+    app.command()(up)
+    app.command()(down)
