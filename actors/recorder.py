@@ -1,0 +1,33 @@
+"""recorder: everything said, kept in state/ledger.sqlite. An observer that nothing waits for."""
+
+import sys
+
+from messages.inner import Store
+from polybot.core.recorder import RecorderCore
+from polybot.runtime import log
+from polybot.runtime.actor import Wiring, run
+from polybot.runtime.context import Context
+from polybot.runtime.inbox import Inbox
+from polybot.runtime.ledger_db import LedgerDb, LedgerError
+
+
+def wire(context: Context, inbox: Inbox) -> Wiring:
+    """The store, performed by the loop; what it held is heard right after Started."""
+    try:
+        ledger = LedgerDb(context.paths.ledger)
+    except LedgerError as exc:
+        log.event("ledger_refused", error=str(exc))
+        sys.exit(78)
+    if ledger.moved_aside:
+        log.event("ledger_damaged", moved_to=ledger.moved_aside, then="begun anew; everything is asked for again")
+    inbox.put(ledger.restored())
+    return Wiring(sync={Store: ledger.store}, every=ledger.commit, every_s=0.05)
+
+
+def main() -> None:
+    """Run until told to leave."""
+    run("recorder", RecorderCore(), wire)
+
+
+if __name__ == "__main__":
+    main()
