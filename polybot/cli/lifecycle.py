@@ -173,6 +173,8 @@ def _refuse_if_gone(started: Started, missing: set[str]) -> None:
         name, code = str(info["name"]), int(info["exitstatus"])
         if name in missing and info["statename"] == "EXITED" and code in (75, 77, 78):
             raise Refused(code, f"{name} left with code {code}: {_tail(started.paths, f'{name}.log')}")
+        if name in missing and info["statename"] in ("STOPPED", "FATAL"):
+            raise Refused(1, f"{name} died again and again: {_tail(started.paths, f'{name}.log')}")
 
 
 def _logs(started: Started, names: set[str]) -> str:

@@ -47,7 +47,12 @@ class _Watched:
         self.gone_pid = 0
         self.exits: list[float] = []
         self.restarts = 0
+        self.is_looping = False  # taken out of supervision by us
         self.down_since_ns = 0
+
+    def exits_since(self, now_s: float) -> int:
+        """How many within the last minute."""
+        return sum(1 for at in self.exits if now_s - at < MINUTE_S)
 
     def health(self, now_s: float) -> ActorHealth:
         age_ms = int(max(0.0, now_s - self.beat_s) * 1000) if self.has_beaten else -1
@@ -56,7 +61,7 @@ class _Watched:
             state=self.state,
             pid=self.pid,
             restarts=self.restarts,
-            exits_in_minute=sum(1 for at in self.exits if now_s - at < MINUTE_S),
+            exits_in_minute=self.exits_since(now_s),
             heartbeat_age_ms=age_ms,
             down_since_ns=self.down_since_ns,
         )
@@ -90,7 +95,8 @@ class WatchCore:
                 yield from self._told(word, now_ns)
             case ProcessGone():
                 yield from self._gone(word.actor, word.pid, word.mono_s, "left", now_ns)
-                yield WakeSupervisor(actor=word.actor, pid=word.pid)
+                if not self._of(word.actor).is_looping:
+                    yield WakeSupervisor(actor=word.actor, pid=word.pid)
 
     def _of(self, name: str) -> _Watched:
         return self._actors.setdefault(name, _Watched(name))
@@ -104,6 +110,8 @@ class WatchCore:
         if beat.pid != watched.pid:
             yield from self._born(watched, beat.pid, beat.mono_ns / 1e9)
         watched.beat_s, watched.has_beaten = beat.mono_ns / 1e9, True
+        if watched.is_looping and not watched.exits_since(watched.beat_s):
+            watched.is_looping = False  # someone started it by hand, and it lives
         if watched.state != "up":
             watched.state, watched.down_since_ns = "up", 0
             yield self._health()
@@ -145,14 +153,17 @@ class WatchCore:
         count = len(watched.exits)
         yield ActorDied(actor=name, pid=pid, how=how, died_ns=now_ns, exits_in_minute=count)
         if count > MOST_EXITS:
-            watched.state = "stopped"
-            yield WriteHalt(
-                by=self._own,
-                reason_code="CRASH_LOOP",
-                reason=f"{name} ended {count} times within {MINUTE_S:.0f} s, more than {MOST_EXITS}",
-            )
-            yield StopProgram(actor=name)
+            yield from self._give_up(watched, count)
         yield self._health()
+
+    def _give_up(self, watched: _Watched, count: int) -> Iterator[Word]:
+        watched.state = "stopped"
+        if watched.is_looping:
+            return  # its last gasps while supervisord is being asked to stop it
+        watched.is_looping = True
+        reason = f"{watched.name} ended {count} times within {MINUTE_S:.0f} s, more than {MOST_EXITS}"
+        yield WriteHalt(by=self._own, reason_code="CRASH_LOOP", reason=reason)
+        yield StopProgram(actor=watched.name)
 
     def _look(self, now_s: float) -> Iterator[Word]:
         if now_s - self._now_s > SILENT_S / 2:
