@@ -36,7 +36,8 @@ from polybot.core.windows import WINDOW_S, Session, Window, session_from, stalen
 ORACLE, ORACLE_SOURCE = "oracle", "rtds"
 BOOKS, BOOKS_SOURCE = "book", "market"
 AHEAD = 2  # windows after the current one
-BACK_S = 1200  # a restart looks back this far: the longest resolution seen took 8 minutes
+ORACLE_SYMBOL = "btc/usd"
+BACK_S = 900  # a restart looks back this far: the longest resolution seen took 8 minutes after a window of 5
 BACK_MACHINE_S = 10.0
 LATE_S = 15.0
 POLL_S = 2.0
@@ -99,8 +100,7 @@ class MarketFeedCore:
         yield WakeIn(name="beat", after_s=BEAT_S)
         yield self._oracle.status(now_ns)
         yield self._books.status(now_ns)
-        back_s = round(max(BACK_S, BACK_MACHINE_S * word.speed))
-        oldest = window_at(now_ns).start_s - back_s // WINDOW_S * WINDOW_S
+        oldest = window_at(now_ns).start_s - remembers_s(word.speed) // WINDOW_S * WINDOW_S
         yield from self._look_ahead(oldest, now_ns)
 
     def _look_ahead(self, from_s: int, now_ns: int) -> Iterator[Word]:
@@ -271,3 +271,8 @@ class MarketFeedCore:
         for second, value in ((seen.start_s, seen.strike_e18), (seen.end_s, seen.end_e18)):
             if value is not None:
                 self._prints.remember(rule, second, int(value))
+
+
+def remembers_s(speed: float) -> int:
+    """How far back (world seconds) a restart looks: at high speed its own absence alone is long."""
+    return round(max(BACK_S, BACK_MACHINE_S * speed))

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pytest
 
 from messages import Candle, Candles, Depth, FeedStatus, History, PriceTick, Word
@@ -84,16 +85,13 @@ class Feed:
         self.hear(a_start(speed), now_s)
 
     def hear(self, word: Word, now_s: float) -> list[Word]:
-        said: list[Word] = []
-        for answer in self.core.handle(word, round(now_s * NS)):
-            said.append(answer)
-        for wish in [w for w in said if isinstance(w, FetchCandles)]:
-            if self.reachable:
-                said += self.hear(self.exchange.klines(wish), now_s)
-            else:
-                lost = CandlesFetched(tag=wish.tag, symbol=SYMBOL, interval=wish.interval, known=False, rows=(), why="")
-                said += self.hear(lost, now_s)
+        said = list(self.core.handle(word, round(now_s * NS)))
         self.said += said
+        for wish in [w for w in said if isinstance(w, FetchCandles)]:
+            answer = self.exchange.klines(wish)
+            if not self.reachable:
+                answer = msgspec.structs.replace(answer, known=False, rows=())
+            said += self.hear(answer, now_s)
         return said
 
     def stream(self, trades: Iterable[PriceTick], lag_s: float = 0.1) -> list[Word]:

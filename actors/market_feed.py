@@ -1,0 +1,47 @@
+"""market_feed: markets by REST, books and resolutions by the market channel, oracle prints by RTDS."""
+
+from messages import MarketListed, MarketResolved, WindowObserved, Word
+from messages.inner import FetchMarket, Reconnect, Subscribe
+from messages.units import NS
+from polybot.adapters.polymarket.channels import MarketChannelSource
+from polybot.adapters.polymarket.clob_public import ClobPublic
+from polybot.adapters.polymarket.effects import MarketEffects
+from polybot.adapters.polymarket.gamma import Gamma
+from polybot.adapters.sources import RtdsSource
+from polybot.core.market_feed import ORACLE_SYMBOL, MarketFeedCore, remembers_s
+from polybot.runtime.actor import Wiring, run
+from polybot.runtime.context import Context
+from polybot.runtime.inbox import Effect, Inbox
+from polybot.runtime.recall import recalled
+
+
+def wire(context: Context, inbox: Inbox) -> Wiring:
+    """Two sockets; reads on one lane, subscriptions on another. First of all the core hears what it said before."""
+    urls, now_ns = context.endpoints, context.clock.now_ns
+    books = MarketChannelSource(urls["ws_market"], inbox, now_ns)
+    oracle = RtdsSource(urls["rtds"], ORACLE_SYMBOL, inbox, now_ns)
+    reads = MarketEffects(Gamma(urls["gamma"]), ClobPublic(urls["clob"]), now_ns)
+    since_ns = now_ns() - remembers_s(context.clock.speed) * NS
+    inbox.put(recalled(context.paths.flight / context.name, (MarketListed, WindowObserved, MarketResolved), since_ns))
+
+    def reconnect(wish: Reconnect) -> Word | None:
+        (oracle if wish.source == oracle.name else books).reconnect(wish.why)
+        return None
+
+    def subscribe(wish: Subscribe) -> None:
+        books.subscribe(wish.add, wish.remove)
+
+    return Wiring(
+        effects={FetchMarket: Effect(reads.fetch, "reads"), Subscribe: Effect(subscribe, "subscriptions")},
+        sync={Reconnect: reconnect},
+        sources=[books, oracle],
+    )
+
+
+def main() -> None:
+    """Turn until told to leave."""
+    run("market_feed", MarketFeedCore(), wire)
+
+
+if __name__ == "__main__":
+    main()
