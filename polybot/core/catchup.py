@@ -85,8 +85,8 @@ class CatchUp:
             mark.asked = f"resend/{self.boot}/{self._count}"
             yield Resend(id=mark.asked, to=source, topic="", since_ns=max(mark.since_ns, 0), skip=mark.skip, limit=PAGE)
 
-    def answered(self, source: str, reply: Resent) -> None:
-        """A page arrived: note where the next begins, or that nothing is owed any more."""
+    def answered(self, source: str, at_ns: int, reply: Resent) -> None:
+        """A page arrived: note where the next begins, or that all said before at_ns is here."""
         mark = self.marks.get(source)
         if mark is None or mark.asked != reply.id or mark.since_ns is None:
             return
@@ -94,6 +94,7 @@ class CatchUp:
         self.lost += reply.lost
         if not reply.more:
             mark.since_ns, mark.skip = None, 0
+            mark.last_ns = max(mark.last_ns, at_ns)
             return
         last_ns = decode_envelope(reply.envelopes[-1]).at_ns
         if last_ns > mark.since_ns:

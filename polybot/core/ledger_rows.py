@@ -75,6 +75,13 @@ class MarkRow(msgspec.Struct, frozen=True, kw_only=True):
     safe_ns: int
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger hands back first. absent: (start_s, account, strategy, code, sentence) of rows nobody spoke about."""
+
+    marks: tuple[MarkRow, ...] = ()
+    absent: tuple[tuple[int, str, str, str, str], ...] = ()
+
+
 class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
     """Something counted, cumulative over the life of the ledger or since this boot, as its name says."""
 
@@ -82,7 +89,7 @@ class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
     value: int
 
 
-_marks = msgspec.json.Decoder(tuple[MarkRow, ...])
+_known = msgspec.json.Decoder(Known)
 
 
 def message(table: str, envelope: Envelope) -> Store:
@@ -179,9 +186,9 @@ def mark(source: str, boot: int, safe_ns: int) -> Store:
     return Store(table="marks", row=_json(MarkRow(source=source, boot=boot, safe_ns=safe_ns)))
 
 
-def marks_from(data: bytes) -> tuple[MarkRow, ...]:
-    """The marks as the store hands them back."""
-    return _marks.decode(data)
+def known_from(data: bytes) -> Known:
+    """As the store hands it back."""
+    return _known.decode(data)
 
 
 def counter(name: str, value: int) -> Store:

@@ -49,11 +49,11 @@ from polybot.core import ledger_rows
 from polybot.core.absence import Absences
 from polybot.core.calendar import Calendar
 from polybot.core.catchup import CatchUp, Mark
-from polybot.core.ledger_rows import MoneyEvent
+from polybot.core.ledger_rows import Known, MoneyEvent
 from polybot.core.rows import Facts, WindowRow
 from polybot.core.sampling import Tape
 from polybot.core.settings import Settings, settings_from, usd_e6
-from polybot.core.windows import Window, session_from
+from polybot.core.windows import Window, session_from, slug_of
 
 # Who says kept topics that the executor's journal does not hold. A test holds this equal to the table.
 SOURCES = ("price_feed", "market_feed", "signal", "allocator", "risk", "watchdog")
@@ -62,6 +62,7 @@ AGAIN_S = 2.0
 COMMIT = Store(table="commit", row=b"{}")
 WAIT_S, PATIENT_WAITS = 0.25, 8  # a row from silence waits two machine seconds for answers; a later one corrects it
 RECONSIDERED = 12  # windows looked at again when an absence is learnt of
+VAGUE = ("NO_DECISION", "NO_ANSWER")
 _PATH = ("signal", "allocator", "risk", "executor")
 
 
@@ -81,6 +82,7 @@ class RecorderCore:
         self.absences = Absences()
         self.tape = Tape()
         self._asked_money = ""
+        self._knows_money = False  # has the executor answered since we started?
         self._count = 0
         self._by_bus: dict[tuple[int, str, str], None] = {}
         self._queries: list[Query] = []
@@ -122,11 +124,16 @@ class RecorderCore:
     def _restore(self, word: Restored) -> Iterator[Word]:
         """What the ledger held: the marks of all sources as JSON, then the messages that rows are made of."""
         self.applied = self.newest = word.last_seq
-        for mark in ledger_rows.marks_from(word.records[0]) if word.records else ():
+        known = ledger_rows.known_from(word.records[0]) if word.records else Known()
+        for mark in known.marks:
             self.catch_up.marks[mark.source] = Mark(boot=mark.boot, last_ns=mark.safe_ns)
             self.absences.restore(mark.source, mark.boot, mark.safe_ns)
         for record in word.records[1:]:
             yield from self._fold(decode_envelope(record).body)
+        for start_s, account, strategy, code, reason in known.absent:
+            facts = self.calendar.facts(slug_of(start_s), account, strategy)
+            if facts is not None:
+                facts.absent = (code, reason)
         self.catch_up.start(self.boot)
         yield from self._ask_money()
         yield WakeIn(name="ask", after_s=ASK_S)
@@ -146,7 +153,7 @@ class RecorderCore:
             case Event():
                 yield from self._event(envelope, body, now_ns)
             case Resent():
-                yield from self._resent(envelope.source, body)
+                yield from self._resent(envelope, body)
             case Events():
                 yield from self._events(body)
             case Query():
@@ -243,7 +250,7 @@ class RecorderCore:
                 yield WakeIn(name="ask", after_s=ASK_S)
 
     def _ask_money(self) -> Iterator[Word]:
-        if not self._asked_money and (self.newest > self.applied or not self.applied):
+        if not self._asked_money and (self.newest > self.applied or not self._knows_money):
             self._count += 1
             self._asked_money = f"events/{self.boot}/{self._count}"
             yield EventsSince(id=self._asked_money, after=self.applied)
@@ -251,7 +258,7 @@ class RecorderCore:
     def _events(self, reply: Events) -> Iterator[Word]:
         if reply.id != self._asked_money:
             return
-        self._asked_money = ""
+        self._asked_money, self._knows_money = "", True
         for event in reply.events:
             if (event.journal_seq, type(event).__name__, event.key) not in self._by_bus:
                 yield from self._money(event, None)
@@ -292,13 +299,10 @@ class RecorderCore:
         yield from self._ask_money()
         yield from self.catch_up.wishes()
 
-    def _resent(self, source: str, reply: Resent) -> Iterator[Word]:
+    def _resent(self, answer: Envelope, reply: Resent) -> Iterator[Word]:
         for data in reply.envelopes:
-            envelope = decode_envelope(data)
-            if isinstance(envelope.body, OrderUpdate | Fill | Settlement):
-                continue  # the executor's journal tells these
-            yield from self._kept(envelope)
-        self.catch_up.answered(source, reply)
+            yield from self._kept(decode_envelope(data))
+        self.catch_up.answered(answer.source, answer.at_ns, reply)
         yield from self.catch_up.wishes()
         if not self.catch_up.owes(*SOURCES):
             yield from self._note()
@@ -342,7 +346,7 @@ class RecorderCore:
 
     def _conclude(self, start_s: int) -> Iterator[Word]:
         for facts in self.calendar.of_window(start_s):
-            if not facts.is_answered:
+            if not facts.is_answered and (facts.absent is None or facts.absent[0] in VAGUE):
                 facts.absent = self._why_absent(facts)
         for row in self.calendar.refold(start_s):
             yield ledger_rows.window(row)

@@ -63,6 +63,10 @@ TABLES: dict[str, Table] = {
 }
 _NEWER_WINS = ("orders", "fills", "settlements")  # by journal_seq: words of money may come late and twice
 
+_ABSENT = (
+    "SELECT start_s, account, strategy, reason_code, reason FROM windows"
+    " WHERE order_id = '' AND reason_code IN ('ACTOR_DOWN', 'HALTED') AND prediction IS NULL AND signal_type = ''"
+)
 _row_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -206,7 +210,9 @@ class LedgerDb:
             "SELECT at_ns, body FROM money WHERE tag IN ('OrderUpdate', 'Settlement') ORDER BY journal_seq"
         )
         records = [encode(_envelope(at_ns, body)) for at_ns, body in bodies]
-        return Restored(records=(msgspec.json.encode(sources), *records), last_seq=applied)
+        absent = list(db.execute(_ABSENT))
+        known = msgspec.json.encode({"marks": sources, "absent": absent})
+        return Restored(records=(known, *records), last_seq=applied)
 
 
 def _envelope(at_ns: int, body: str) -> Envelope:
