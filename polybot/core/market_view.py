@@ -93,6 +93,16 @@ class MarketView:
         """Stamp of the newest price."""
         return self._tick_ns if self.tick else None
 
+    @property
+    def newest_book_ns(self) -> int | None:
+        """Arrival of the newest book of any market."""
+        return max((book.received_ns for book in self.books.values()), default=None)
+
+    @property
+    def newest_print_ns(self) -> int | None:
+        """Stamp of the newest oracle print of any feed."""
+        return max((seen.observed_ns for seen in self._prints.values()), default=None)
+
     def _stale(self, code: str, feed: str, stamp_ns: int | None, now_ns: int, limit_s: float) -> Reason | None:
         if stamp_ns is not None and not is_stale(now_ns - stamp_ns, limit_s, self._speed):
             return None

@@ -1,0 +1,356 @@
+"""risk: whether at all. Judges every wish by THE RULES (risk_rules.py), alone hands orders to the executor, and keeps the
+trading state.
+
+ 1. An intent id fixes its content: a repeat gets the first verdict. A wish whose order the executor's books already show
+    counts as approved and is not handed on again.
+ 2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence.
+ 3. What was handed on is *in flight*: counted in full until a Snapshot, asked after the executor answered or fell silent,
+    shows it or shows that it is over. Only a clear Refused frees it at once.
+ 4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
+    REDUCING by hand, until Resume. Lifting a halt does not lift its cause: the next look halts again.
+ 5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
+    that itself was stopped must not take its own sleep for the others' silence.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from messages import (
+    Accepted,
+    Account,
+    ApprovedOrder,
+    Book,
+    Candle,
+    Candles,
+    Done,
+    FeedStatus,
+    Halt,
+    Health,
+    Judged,
+    MarketListed,
+    OraclePrice,
+    OrderIntent,
+    Pause,
+    Positions,
+    PriceTick,
+    Refused,
+    Resume,
+    RiskState,
+    RiskVerdict,
+    Seen,
+    Snapshot,
+    SnapshotTaken,
+    TradingState,
+    WindowObserved,
+    Word,
+)
+from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt
+from polybot.core.bar_feed import BarFeed
+from polybot.core.limits import limits_of
+from polybot.core.market_view import MarketView
+from polybot.core.reasons import Reason
+from polybot.core.risk_rules import RiskView, drawdown_of, judge
+from polybot.core.settings import Settings, settings_from
+from polybot.core.turbulence import BARS_WANTED, Range, volatility
+from polybot.core.windows import Session, session_from
+
+LEVEL_S = 1.0
+WATCHDOG_SILENCE_S = 10.0
+ASK_AGAIN_S = 0.25
+KEPT_VERDICTS = 1000
+
+
+class Silence:
+    """Machine seconds since something was heard, by rule 5."""
+
+    def __init__(self, mono_s: float) -> None:
+        self._last_s = mono_s
+        self._heard = False
+        self.age_s = 0.0
+
+    def heard(self) -> None:
+        self._heard = True
+        self.age_s = 0.0
+
+    def tick(self, mono_s: float) -> None:
+        if self._heard:
+            self._last_s, self._heard = mono_s, False
+        self.age_s = mono_s - self._last_s
+
+
+class RiskCore:
+    """See the head of this file."""
+
+    def __init__(self) -> None:
+        self._settings, self._session = Settings(), Session()
+        self._boot, self._speed = 0, 1.0
+        self._market = MarketView(self._settings, 1.0)
+        self._range = Range()
+        self._feed = BarFeed("risk/0", 30, BARS_WANTED, 1.0)
+        self._account: Account | None = None
+        self._positions: Positions | None = None
+        self._has_snapshot = False
+        self._silent_account, self._silent_watchdog = Silence(0.0), Silence(0.0)
+        self._halted: Reason | None = None
+        self._halt_id = ""
+        self._paused: Reason | None = None
+        self._state_said: TradingState = "ACTIVE"
+        self._since_ns = 0
+        self._verdicts: dict[str, RiskVerdict] = {}
+        self._in_flight: dict[str, OrderIntent] = {}
+        self._answered: list[str] = []  # in flight, the executor has answered: the next snapshot settles them
+        self._settling: tuple[str, ...] = ()
+        self._snapshots = 0
+        self._snapshot_id = ""  # of the question under way
+        self._snapshot_again = False
+        self._held: list[OrderIntent] = []
+        self._refused: dict[str, int] = {}
+        self._approved = 0
+
+    def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
+        match word:
+            case PriceTick():
+                self._market.hear(word, now_ns)
+                self._range.trade(word.price, word.traded_ns)
+            case Book() | OraclePrice() | MarketListed() | WindowObserved() | FeedStatus():
+                self._market.hear(word, now_ns)
+            case OrderIntent():
+                yield from self._intent(word, now_ns)
+            case Accepted() | Refused() | Seen():
+                yield from self._executor_answered(word)
+            case Account() | Positions():
+                self._adopt(word)
+                yield from self._look_at_equity(now_ns)
+            case SnapshotTaken():
+                yield from self._snapshot_taken(word, now_ns)
+            case Health():
+                self._silent_watchdog.heard()
+            case HaltSeen() | Halt() | Resume() | Pause():
+                yield from self._switch(word, now_ns)
+            case Started():
+                yield from self._start(word, now_ns)
+            case Tick(name="level"):
+                yield from self._tick(word, now_ns)
+            case Tick(name="snapshot"):
+                yield from self._ask_snapshot()
+            case NoReply() if word.request in ("ApprovedOrder", "Snapshot"):
+                yield from self._unanswered(word, now_ns)
+            case Candle() | Candles() | NoReply() | Tick():
+                yield from self._feed.hear(word, now_ns)
+
+    def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
+        self._settings, self._session = settings_from(word.config), session_from(word.session)
+        self._boot, self._speed, self._since_ns = word.boot, word.speed, now_ns
+        self._market = MarketView(self._settings, word.speed)
+        self._feed = BarFeed(f"risk/{word.boot}", 30, BARS_WANTED, word.speed)
+        self._silent_account, self._silent_watchdog = Silence(word.mono_s), Silence(word.mono_s)
+        if word.halted:
+            self._halt_id = word.halted
+            self._halted = Reason("KILL_SWITCH", f"halt {word.halted} stands since before risk started")
+        yield from self._ask_snapshot()
+        yield from self._feed.ask(now_ns)
+        yield self._level(now_ns)
+        yield WakeIn(name="level", after_s=LEVEL_S)
+
+    def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
+        self._silent_account.tick(tick.mono_s)
+        self._silent_watchdog.tick(tick.mono_s)
+        silent_s = self._silent_watchdog.age_s
+        if silent_s > WATCHDOG_SILENCE_S and self._halted is None:
+            text = f"the watchdog was last heard {silent_s:.1f} s ago, limit {WATCHDOG_SILENCE_S:g} s"
+            yield from self._halt("risk", Reason("WATCHDOG", text), now_ns)
+        if not self._feed.is_heard(now_ns):
+            yield from self._feed.ask(now_ns)
+        yield self._level(now_ns)
+        yield WakeIn(name="level", after_s=LEVEL_S)
+
+    # --- wishes
+
+    def _intent(self, intent: OrderIntent, now_ns: int) -> Iterator[Word]:
+        first = self._verdicts.get(intent.id)
+        if first is not None:
+            yield Judged(id=intent.id, verdict=first)
+        elif not self._has_snapshot and self._snapshot_id:
+            self._held = [held for held in self._held if held.id != intent.id] + [intent]
+        elif order_id := self._order_of(intent.id):
+            yield from self._answer(intent, None, f"already with the executor as order {order_id}", now_ns)
+        else:
+            reason = judge(intent, self._view(now_ns))
+            if reason is None:
+                yield from self._hand_on(intent)
+            yield from self._answer(intent, reason, "", now_ns)
+
+    def _hand_on(self, intent: OrderIntent) -> Iterator[Word]:
+        """First thing said of it: dying after this the repeat finds the order; before it, nothing happened."""
+        self._in_flight[intent.id] = intent
+        self._approved += 1
+        yield ApprovedOrder(
+            id=intent.id,
+            intent=intent,
+            risk_boot=self._boot,
+            good_until_ns=intent.good_until_ns,
+            cancel_at_ns=intent.cancel_at_ns,
+            reduce_only=intent.reduce_only,
+        )
+
+    def _answer(self, intent: OrderIntent, refused: Reason | None, note: str, now_ns: int) -> Iterator[Word]:
+        verdict = RiskVerdict(
+            intent_id=intent.id,
+            account=intent.account,
+            strategy=intent.strategy,
+            slug=intent.slug,
+            approved=refused is None,
+            reason_code=refused.code if refused else "",
+            reason=refused.text if refused else note,
+            judged_ns=now_ns,
+        )
+        self._verdicts[intent.id] = verdict
+        if len(self._verdicts) > KEPT_VERDICTS:
+            del self._verdicts[next(iter(self._verdicts))]
+        if refused is not None:
+            self._refused[refused.code] = self._refused.get(refused.code, 0) + 1
+        yield verdict
+        yield Judged(id=intent.id, verdict=verdict)
+        yield self._level(now_ns)
+
+    def _order_of(self, intent_id: str) -> str:
+        orders = self._positions.orders if self._positions else ()
+        return next((o.order_id for o in orders if o.intent_id == intent_id), "")
+
+    def _view(self, now_ns: int) -> RiskView:
+        return RiskView(
+            now_ns=now_ns,
+            settings=self._settings,
+            session=self._session,
+            halted=self._halted,
+            reducing=self._paused,
+            has_snapshot=self._has_snapshot,
+            account=self._account,
+            account_age_s=self._silent_account.age_s,
+            positions=self._positions,
+            in_flight=tuple(self._in_flight.values()),
+            market=self._market,
+            range_pct=self._range.pct(self._feed.bars, now_ns),
+            volatility=volatility(self._feed.bars, now_ns),
+        )
+
+    # --- what the executor says
+
+    def _executor_answered(self, word: Accepted | Refused | Seen) -> Iterator[Word]:
+        if word.id not in self._in_flight:
+            return
+        if isinstance(word, Refused):
+            del self._in_flight[word.id]
+        else:
+            self._answered.append(word.id)
+            yield from self._ask_snapshot()
+
+    def _unanswered(self, word: NoReply, now_ns: int) -> Iterator[Word]:
+        """Unknown is not no."""
+        if word.request == "ApprovedOrder":
+            if word.id in self._in_flight:
+                self._answered.append(word.id)
+                yield from self._ask_snapshot()
+        elif word.id == self._snapshot_id:
+            self._snapshot_id = ""
+            self._answered = [*self._settling, *self._answered]
+            self._settling = ()
+            yield from self._judge_held(now_ns)
+            yield WakeIn(name="snapshot", after_s=ASK_AGAIN_S)
+
+    def _ask_snapshot(self) -> Iterator[Word]:
+        """One at a time; it can settle only what was answered before it was asked."""
+        if self._snapshot_id:
+            self._snapshot_again = True
+            return
+        self._snapshots += 1
+        self._snapshot_id, self._snapshot_again = f"risk/{self._boot}/snapshot/{self._snapshots}", False
+        self._settling, self._answered = tuple(self._answered), []
+        yield Snapshot(id=self._snapshot_id)
+
+    def _snapshot_taken(self, word: SnapshotTaken, now_ns: int) -> Iterator[Word]:
+        if word.id != self._snapshot_id:
+            return
+        self._adopt(word.account)
+        self._adopt(word.positions)
+        self._has_snapshot, self._snapshot_id = True, ""
+        for intent_id in self._settling:
+            self._in_flight.pop(intent_id, None)
+        self._settling = ()
+        if self._snapshot_again:
+            yield from self._ask_snapshot()
+        yield from self._look_at_equity(now_ns)
+        yield from self._judge_held(now_ns)
+
+    def _judge_held(self, now_ns: int) -> Iterator[Word]:
+        held, self._held = self._held, []
+        for intent in held:
+            yield from self._intent(intent, now_ns)
+
+    def _adopt(self, word: Account | Positions) -> None:
+        """Levels are caches of the journal: an older sequence never replaces a newer."""
+        if word.account != self._settings.bot.account:
+            return
+        if isinstance(word, Account):
+            if self._account is None or word.journal_seq >= self._account.journal_seq:
+                self._account = word
+                self._silent_account.heard()
+        elif self._positions is None or word.journal_seq >= self._positions.journal_seq:
+            self._positions = word
+
+    # --- the trading state
+
+    @property
+    def _state(self) -> TradingState:
+        return "HALTED" if self._halted else "REDUCING" if self._paused else "ACTIVE"
+
+    def _look_at_equity(self, now_ns: int) -> Iterator[Word]:
+        text = drawdown_of(self._account, self._settings) if self._account and self._halted is None else None
+        if text is not None:
+            yield from self._halt("risk", Reason("DRAWDOWN", text), now_ns)
+
+    def _halt(self, by: str, reason: Reason, now_ns: int) -> Iterator[Word]:
+        self._halted = reason
+        yield WriteHalt(by=by, reason_code=reason.code, reason=reason.text)
+        yield self._level(now_ns)
+
+    def _switch(self, word: HaltSeen | Halt | Resume | Pause, now_ns: int) -> Iterator[Word]:
+        match word:
+            case HaltSeen():
+                self._halt_id = word.halt_id
+                self._halted = Reason(word.reason_code, word.reason) if word.halt_id else None
+                yield self._level(now_ns)
+                yield from self._look_at_equity(now_ns)
+            case Halt():
+                yield from self._halt(word.by, Reason(word.reason_code, word.reason), now_ns)
+                yield Done(id=word.id, ok=True, trading_state=self._state)
+            case Pause():
+                self._paused = Reason("PAUSED", f"paused by {word.by}: {word.reason}")
+                yield self._level(now_ns)
+                yield Done(id=word.id, ok=True, trading_state=self._state)
+            case Resume():
+                yield from self._resume(word, now_ns)
+
+    def _resume(self, word: Resume, now_ns: int) -> Iterator[Word]:
+        if self._halt_id and word.halt_id != self._halt_id:
+            text = f"another halt stands: {self._halt_id}, not {word.halt_id or 'none'}"
+            yield Done(id=word.id, ok=False, reason=text, trading_state=self._state)
+            return
+        self._halted, self._halt_id, self._paused = None, "", None
+        yield self._level(now_ns)
+        yield from self._look_at_equity(now_ns)
+        yield Done(id=word.id, ok=True, trading_state=self._state)
+
+    def _level(self, now_ns: int) -> RiskState:
+        state, reason = self._state, self._halted or self._paused
+        if state != self._state_said:
+            self._state_said, self._since_ns = state, now_ns
+        return RiskState(
+            state=state,
+            reason_code=reason.code if reason else "",
+            reason=reason.text if reason else "",
+            boot=self._boot,
+            refused=dict(self._refused),
+            approved=self._approved,
+            limits=limits_of(self._view(now_ns), self._speed),
+            since_ns=self._since_ns,
+        )

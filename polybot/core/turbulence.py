@@ -1,0 +1,83 @@
+"""How rough the market is (rules.md §6): the range of the last five minutes, and volatility against its own last hour.
+
+Range: (high − low) / low of accepted trades of the last 300 s, from trades heard and from the candles that lie whole within
+(the bus may conflate trades, never candles). Trades are kept as whole seconds, so up to a second more is looked at.
+σ at a mark: rms of the last 10 thirty-second log returns; unknown with fewer than 8 of them.
+Baseline: median of σ at the five-minute marks of the hour before the newest sample; fewer than 6 known = off, and says so.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from messages.units import NS
+from polybot.core.bars import Bars
+
+RANGE_S = 300
+RETURNS, LEAST_RETURNS = 10, 8
+MARK_S, MARKS, LEAST_MARKS = 300, 12, 6
+BARS_WANTED = (MARK_S * MARKS + RETURNS * 30) // 30 + 10
+
+
+@dataclass(frozen=True)
+class Volatility:
+    """σ now and its baseline per 30 s; None where unknown. off: why the rule cannot speak, "" when it can."""
+
+    now: float | None
+    baseline: float | None
+    off: str
+
+    @property
+    def ratio(self) -> float | None:
+        """σ now over its baseline; above 0 a flat hour has none, and any movement then is infinitely above it."""
+        if self.now is None or self.baseline is None:
+            return None
+        if self.baseline == 0:
+            return math.inf if self.now > 0 else 0.0
+        return self.now / self.baseline
+
+
+class Range:
+    """High and low of each of the last 300 seconds in which something traded."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[int, tuple[float, float]] = {}
+
+    def trade(self, price: float, traded_ns: int) -> None:
+        """One accepted trade."""
+        second = traded_ns // NS
+        low, high = self._seconds.get(second, (price, price))
+        self._seconds[second] = (min(low, price), max(high, price))
+        if len(self._seconds) > 2 * RANGE_S:
+            self._seconds = {s: seen for s, seen in self._seconds.items() if s >= second - RANGE_S}
+
+    def pct(self, bars: Bars, now_ns: int) -> float | None:
+        """The range in percent; None when nothing traded."""
+        since_ns = now_ns - RANGE_S * NS
+        seen = [span for second, span in self._seconds.items() if (second + 1) * NS > since_ns]
+        seen += [(bar.low, bar.high) for bar in bars.since(since_ns) if bar.traded]
+        if not seen:
+            return None
+        low, high = min(s[0] for s in seen), max(s[1] for s in seen)
+        return (high - low) / low * 100
+
+
+def volatility(bars: Bars, now_ns: int) -> Volatility:
+    """By the newest sample heard at or before now."""
+    newest_ns = min(bars.mark(now_ns), bars.newest_ns)
+    now = _sigma(bars, newest_ns)
+    if now is None:
+        return Volatility(None, None, f"fewer than {LEAST_RETURNS} of the last {RETURNS} returns are known")
+    last_mark_ns = (newest_ns - 1) // (MARK_S * NS) * MARK_S * NS
+    marks = [_sigma(bars, last_mark_ns - i * MARK_S * NS) for i in range(MARKS)]
+    known = sorted(sigma for sigma in marks if sigma is not None)
+    if len(known) < LEAST_MARKS:
+        return Volatility(now, None, f"{len(known)} of {LEAST_MARKS} marks known")
+    half = len(known) // 2
+    return Volatility(now, known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2, "")
+
+
+def _sigma(bars: Bars, mark_ns: int) -> float | None:
+    closes = bars.closes(mark_ns, RETURNS + 1)
+    squares = [math.log(b / a) ** 2 for a, b in pairwise(closes) if a is not None and b is not None]
+    return math.sqrt(sum(squares) / len(squares)) if len(squares) >= LEAST_RETURNS else None
