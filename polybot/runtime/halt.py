@@ -74,7 +74,7 @@ def look(paths: Paths) -> Standing | None:
 
 def _look_inside(folder: int, paths: Paths) -> Standing | None:
     try:
-        file = os.open(paths.halt.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+        file = os.open(paths.halt.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder)
     except FileNotFoundError:
         return _verify(folder, paths)
     except OSError as exc:

@@ -1,0 +1,141 @@
+"""config.toml, the environment and flags: what wins, what is refused, and with which sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from polybot.cli.config import sentences
+from polybot.core.settings import Settings
+from polybot.runtime import config
+from polybot.runtime.config import ConfigError, load
+from polybot.runtime.paths import ROOT
+
+
+def with_file(tmp_path: Path, text: str, **environment: str) -> dict[str, str]:
+    file = tmp_path / "config.toml"
+    file.write_text(text)
+    return {"POLYBOT_CONFIG": str(file), **environment}
+
+
+def sentence(environment: dict[str, str], flags: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(flags, environment)
+    return str(caught.value)
+
+
+def test_the_file_we_ship_says_the_defaults_and_explains_every_knob() -> None:
+    assert load(environment={}).settings == Settings()
+    said = sentences()
+    assert set(said) == set(config.known_knobs())
+    assert all(said.values())
+
+
+def test_there_are_at_most_forty_knobs() -> None:
+    assert len(config.known_knobs()) <= 40
+
+
+def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:
+    env = with_file(tmp_path, "[risk]\nmax_order_usd = 40\nmax_unresolved = 2\n[world]\nseed = 1\n")
+    env |= {"POLYBOT__RISK__MAX_ORDER_USD": "30", "POLYBOT__WORLD__SEED": "2"}
+    loaded = load({"world.seed": "3"}, env)
+    s = loaded.settings
+    assert (s.world.seed, s.risk.max_order_usd, s.risk.max_unresolved, s.risk.max_range_pct) == (3, 30.0, 2, 3.0)
+    assert loaded.origins["world.seed"][0] == "flag"
+    assert loaded.origins["risk.max_order_usd"] == ("environment", "environment POLYBOT__RISK__MAX_ORDER_USD")
+    assert loaded.origins["risk.max_unresolved"] == ("file", f"{tmp_path}/config.toml:3")
+    assert "risk.max_range_pct" not in loaded.origins
+
+
+def test_an_unknown_key_names_file_line_and_nearest_key(tmp_path: Path) -> None:
+    env = with_file(tmp_path, "# a comment\n[risk]\nmax_unresolved = 2\nmax_ordr_usd = 5\n")
+    assert (
+        sentence(env) == f'{tmp_path}/config.toml:4: unknown key "risk.max_ordr_usd": did you mean risk.max_order_usd?'
+    )
+
+
+def test_an_unknown_table_names_the_nearest(tmp_path: Path) -> None:
+    env = with_file(tmp_path, "\n[rsik]\nmax_order_usd = 5\n")
+    assert sentence(env) == f'{tmp_path}/config.toml:3: unknown key "rsik.max_order_usd": did you mean [risk]?'
+
+
+def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+    env = with_file(tmp_path, "[bot]\nmax_order_usd = 5\n")
+    assert "did you mean risk.max_order_usd?" in sentence(env)
+
+
+def test_broken_toml_names_the_line(tmp_path: Path) -> None:
+    env = with_file(tmp_path, "[risk]\nmax_order_usd = = 5\n")
+    assert "config.toml: Invalid value (at line 2" in sentence(env)
+
+
+def test_a_wrong_type_names_key_and_line(tmp_path: Path) -> None:
+    env = with_file(tmp_path, '[risk]\nmax_order_usd = "much"\n')
+    assert sentence(env) == f"{tmp_path}/config.toml:2: risk.max_order_usd: expected `float`, got `str`"
+
+
+def test_an_unknown_variable_is_an_error() -> None:
+    assert "did you mean risk.max_order_usd?" in sentence({"POLYBOT__RISK__MAX_ORDER": "5"})
+
+
+def test_variables_of_other_programs_are_none_of_our_business() -> None:
+    load(environment={"POLYBOT_STATE": "/x", "POLYBOT_PARENT": "1", "PATH": "/bin"})
+
+
+def test_an_unknown_strategy_names_the_nearest() -> None:
+    said = sentence({"POLYBOT__BOT__STRATEGIES": "rsi_emma"})
+    assert 'unknown strategy "rsi_emma": did you mean "rsi_ema"?' in said
+
+
+def test_several_strategies_are_given_with_commas() -> None:
+    s = load(environment={"POLYBOT__BOT__STRATEGIES": "rsi_ema, coin"}).settings
+    assert s.bot.strategies == ("rsi_ema", "coin")
+
+
+def test_a_strategys_own_parameters_are_open(tmp_path: Path) -> None:
+    env = with_file(tmp_path, "[strategy.rsi_ema]\nperiod = 9\n", POLYBOT__STRATEGY__RSI_EMA__LOW="25")
+    assert load(environment=env).settings.strategy == {"rsi_ema": {"period": 9, "low": 25}}
+    assert "unknown strategy" in sentence({"POLYBOT__STRATEGY__MOMENTUM__X": "1"})
+
+
+def test_a_named_file_that_is_missing_is_an_error() -> None:
+    assert "no such file" in sentence({"POLYBOT_CONFIG": "/nowhere/config.toml"})
+
+
+def test_the_profile_comes_from_its_own_variable() -> None:
+    assert 'bot.profile = "lve": did you mean "live"?' in sentence({"POLYBOT_PROFILE": "lve"})
+
+
+@pytest.mark.parametrize("profile", ["paper", "live"])
+def test_what_is_bought_without_a_signal_must_be_written_outside_the_demo(profile: str) -> None:
+    assert "must write it out" in sentence({"POLYBOT_PROFILE": profile})
+    env = {"POLYBOT_PROFILE": profile, "POLYBOT__BOT__ON_NO_SIGNAL": "skip"}
+    assert load(environment=env).settings.bot.profile == profile
+
+
+def test_paper_and_live_refuse_a_speed_and_a_tape() -> None:
+    env = {"POLYBOT_PROFILE": "paper", "POLYBOT__BOT__ON_NO_SIGNAL": "skip"}
+    assert "refuses a speed" in sentence(env | {"POLYBOT__WORLD__SPEED": "2"})
+    assert "refuses a speed" in sentence(env, {"world.speed": "2"})
+    assert "refuses a tape" in sentence(env | {"POLYBOT__WORLD__TAPE": "day"})
+
+
+@pytest.mark.parametrize(
+    ("knob", "below", "at"),
+    [
+        ("POLYBOT__RISK__MAX_ORDER_USD", "4.99", "5"),
+        ("POLYBOT__SIZING__MAX_STAKE_USD", "4.99", "5"),
+        ("POLYBOT__BOT__CAPITAL_USD", "10.69", "10.70"),
+    ],
+)
+def test_a_limit_below_one_base_stake_is_refused_and_at_it_passes(knob: str, below: str, at: str) -> None:
+    load(environment={knob: at})
+    assert "nothing could ever trade" in sentence({knob: below})
+
+
+def test_a_price_band_that_nothing_can_pass_is_refused() -> None:
+    assert "no price could pass" in sentence({"POLYBOT__TRADE__MIN_PRICE": "0.65"})
+    load(environment={"POLYBOT__TRADE__MIN_PRICE": "0.64"})
+
+
+def test_the_shipped_file_is_the_default_file() -> None:
+    assert load(environment={}).file == ROOT / "config.toml"

@@ -1,0 +1,102 @@
+"""One process a name, found and named without ever taking its lock; boots that only grow."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from polybot.runtime import locks
+from polybot.runtime.paths import ROOT, Paths
+
+HOLD = """
+import sys, time
+from polybot.runtime import locks
+from polybot.runtime.paths import Paths
+lock = locks.take_or_exit(Paths.of(sys.argv[1]), "risk")
+print(lock.next_boot(), flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    paths = Paths(tmp_path / "state")
+    paths.prepare()
+    return paths
+
+
+def a_holder(paths: Paths) -> "subprocess.Popen[str]":
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    popen = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(paths.state)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert popen.stdout is not None
+    popen.boot = popen.stdout.readline().strip()  # type: ignore[attr-defined]
+    return popen
+
+
+def test_a_second_taker_is_told_who_holds_it(paths: Paths) -> None:
+    first = a_holder(paths)
+    try:
+        with pytest.raises(locks.Occupied, match=rf"risk already runs: .*held by process {first.pid} \(risk\)"):
+            locks.take(paths, "risk")
+        assert locks.holder(paths, "risk") == locks.Holder(first.pid, "risk")
+        second = a_holder(paths)
+        assert second.wait(10) == 75
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_a_killed_holder_holds_nothing(paths: Paths) -> None:
+    popen = a_holder(paths)
+    popen.send_signal(signal.SIGKILL)
+    popen.communicate()
+    assert locks.holder(paths, "risk") is None, "its name still stands in the file"
+    locks.take(paths, "risk").release()
+
+
+def test_looking_never_takes(paths: Paths) -> None:
+    lock = locks.take(paths, "risk")
+    assert locks.holder(paths, "risk") == locks.Holder(os.getpid(), "risk")
+    lock.release()
+    assert locks.holder(paths, "risk") is None
+    assert locks.holder(paths, "signal") is None
+
+
+def test_a_lock_file_that_was_replaced_is_not_ours(paths: Paths) -> None:
+    lock = locks.take(paths, "risk")
+    paths.lock("risk").unlink()
+    other = locks.take(paths, "risk")
+    assert locks.holder(paths, "risk") is not None
+    lock.release()
+    other.release()
+
+
+def test_boots_grow_over_lives(paths: Paths) -> None:
+    boots = []
+    for _ in range(3):
+        popen = a_holder(paths)
+        boots.append(int(popen.boot))  # type: ignore[attr-defined]
+        popen.kill()
+        popen.communicate()
+    assert boots == [1, 2, 3]
+
+
+def test_a_lost_counter_of_a_bot_that_has_lived_jumps_ahead(paths: Paths) -> None:
+    lock = locks.take(paths, "risk")
+    assert lock.next_boot() == 1
+    paths.boot("risk").unlink()
+    paths.journal.mkdir()
+    (paths.journal / "1.log").touch()
+    boot = lock.next_boot()
+    assert boot > 100_000_000
+    assert lock.next_boot() == boot + 1
+    lock.release()
