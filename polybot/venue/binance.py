@@ -71,6 +71,12 @@ class Bars:
             bar.add(new)
         self.last_s, self.price, self.trade_id = max(self.last_s, second), price, trade_id
 
+    def put(self, start_s: int, open_: float, high: float, low: float, close: float, volume: float, n: int) -> None:
+        """A whole second from before we were there, in time order."""
+        self.seconds[start_s] = Bar(open_, high, low, close, volume, volume * close, n)
+        self.first_s = self.first_s or start_s
+        self.last_s, self.price = max(self.last_s, start_s), close
+
     def _forget(self, newest_s: int) -> None:
         while newest_s - self.first_s > KEEP_S:
             self.seconds.pop(self.first_s, None)

@@ -68,7 +68,7 @@ class ClobPublic:
             raise Refusal(400, "Invalid payload")
         if len(wishes) > MAX_BATCH:
             raise Refusal(400, "Payload exceeds the limit")
-        found = (self.house.book_object(str(w.get("token_id", ""))) for w in wishes)
+        found = (self.house.teller.book_object(str(w.get("token_id", ""))) for w in wishes)
         return as_json([book for book in found if book is not None])
 
     async def price(self, request: Request) -> Response:
@@ -94,7 +94,7 @@ class ClobPublic:
         """With no trade yet 0.5 and no side."""
         token = wanted(request, "token_id", BAD_TOKEN)
         self._market(token)
-        last = self.house.last_trade(token)
+        last = self.house.teller.last_trade(token)
         return as_json({"price": decimal_text(last[0]), "side": last[1]} if last else {"price": "0.5", "side": ""})
 
     async def tick_size(self, request: Request) -> Response:
@@ -134,14 +134,14 @@ class ClobPublic:
     def _book(self, token: str) -> dict[str, Any]:
         if not token.isdigit():
             raise Refusal(400, BAD_TOKEN)
-        book = self.house.book_object(token)
+        book = self.house.teller.book_object(token)
         if book is None:
             raise Refusal(404, NO_BOOK)
         return book
 
     def _sides(self, token: str) -> frames.Sides:
         self._book(token)
-        return self.house.sides(token)
+        return self.house.teller.sides(token)
 
     def _market(self, token: str) -> Market:
         market = self.house.market_of(token)

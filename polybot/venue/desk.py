@@ -9,8 +9,8 @@ from polybot.venue.house import House
 from polybot.venue.keys import Credentials
 from polybot.venue.wallets import BadOrder, WireOrder
 
-Delay = Callable[[int], Awaitable[None]]
-"""Returns when world time has reached this nanosecond and the world has been stepped to it."""
+Delay = Callable[[int, str], Awaitable[None]]
+"""Returns when world time has reached this nanosecond, the world was stepped to it, and the token's makers have looked."""
 
 
 class Desk:
@@ -54,7 +54,7 @@ class Desk:
         result: Result = exchange.submit(new, self.house.now_ns())
         if isinstance(result, Held):
             self.house.flush()
-            await self._delay(result.until_ns)
+            await self._delay(result.until_ns, new.token)
             result = exchange.release(new.order_id, max(result.until_ns, self.house.now_ns()))
         self.house.flush(durable=True)
         if isinstance(result, Rejected):

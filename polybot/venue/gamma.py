@@ -43,6 +43,9 @@ class Listing:
     gamma_id: str
     rule: Rule
     raw: Mapping[str, Any] | None = None
+    fee_rate_e6: int = 70_000
+    fee_exponent: int = 1
+    min_size_e6: int = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -132,14 +135,19 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "deploying": False,
         "enableOrderBook": True,
         "clearBookOnStart": False,
-        "orderMinSize": 5,
+        "orderMinSize": _number(listing.min_size_e6),
         "negRisk": False,
         "negRiskOther": False,
         "makerBaseFee": 1000,
         "takerBaseFee": 1000,
         "feesEnabled": True,
         "feeType": "crypto_fees_v2",
-        "feeSchedule": {"rate": 0.07, "exponent": 1, "takerOnly": True, "rebateRate": 0.2},
+        "feeSchedule": {
+            "rate": _number(listing.fee_rate_e6),
+            "exponent": listing.fee_exponent,
+            "takerOnly": True,
+            "rebateRate": 0.2,
+        },
         "makerRebatesFeeShareBps": 10000,
         "rewardsMinSize": 50,
         "rewardsMaxSpread": 4.5,

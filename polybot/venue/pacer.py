@@ -14,8 +14,17 @@ from typing import Any, Protocol
 
 from polybot.venue.ports import write_atomically
 
-LOOKAHEAD_S = 0.1
-CAPS_S = {"start": 30.0, "restart": 3.0, "decision": 1.5, "settlement_print": 1.0, "resolution": 1.0}
+LOOKAHEAD_S = 0.02  # some turns of the driver's loop
+SLOW_LOOKAHEAD_S = 1.0  # without holds, only a dead venue is to stop the world
+CAPS_S = {
+    "start": 30.0,
+    "restart": 3.0,
+    "books": 0.1,
+    "decision": 1.5,
+    "late_decision": 1.5,
+    "settlement_print": 1.0,
+    "resolution": 1.0,
+}
 
 
 class PacedClock(Protocol):
@@ -98,7 +107,8 @@ class Pacer:
                 self.clock.set_horizon(now_ns)
                 return True
             heapq.heappop(self._holds)
-        horizon = now_ns + int(LOOKAHEAD_S * self.clock.speed * 1e9)
+        ahead_s = LOOKAHEAD_S if self.waits_at_all else SLOW_LOOKAHEAD_S
+        horizon = now_ns + int(ahead_s * self.clock.speed * 1e9)
         if self._holds:
             horizon = min(horizon, self._holds[0].at_ns)
         self.clock.set_horizon(horizon)

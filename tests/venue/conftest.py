@@ -175,9 +175,7 @@ class Bench:
         def work() -> None:
             levels = [((bid_e6 - i * 10_000, size_e6), (ask_e6 + i * 10_000, size_e6)) for i in range(3)]
             cid = self.house.catalogue.listings[0].condition_id  # type: ignore[attr-defined]
-            self.house.exchange.set_levels(
-                cid, tuple(b for b, _ in levels), tuple(a for _, a in levels), self.clock.ns
-            )
+            self.house.exchange.set_levels(cid, tuple(b for b, _ in levels), tuple(a for _, a in levels), self.clock.ns)
             self.house.flush()
 
         self.do(work)
@@ -239,7 +237,7 @@ class Opener:
             house.exchange.list_market(market_from(listing))
         delays: list[int] = []
 
-        async def delay(until_ns: int) -> None:
+        async def delay(until_ns: int, _token: str) -> None:
             delays.append(until_ns)
             clock.ns = max(clock.ns, until_ns)
 

@@ -1,0 +1,34 @@
+"""The local venue: Polymarket and Binance on loopback, in the profiles that need it."""
+
+import asyncio
+import sys
+
+from polybot.runtime import log, process
+from polybot.runtime.clock import WorldClock
+from polybot.runtime.context import Context
+
+
+def main() -> None:
+    """Take the lock, build the world, serve until SIGTERM."""
+    process.die_with_parent()
+    context = Context.open("venue")
+    if not isinstance(context.clock, WorldClock):
+        log.event("venue_refused", reason=f"profile {context.settings.bot.profile} has no world of its own to serve")
+        sys.exit(78)
+    from polybot.core.windows import session_from
+    from polybot.venue.program import Venue, world_of
+
+    try:
+        world = world_of(session_from(context.session))
+    except (ValueError, OSError) as exc:
+        log.event("world_unreadable", error=str(exc))
+        sys.exit(78)
+    asyncio.run(_live(Venue, context, world))
+
+
+async def _live(venue: type, context: Context, world: object) -> None:
+    await venue(context, world).live()
+
+
+if __name__ == "__main__":
+    main()

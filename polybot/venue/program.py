@@ -1,0 +1,201 @@
+"""The venue as a program: one process, one event loop, world time's only mover.
+
+Each turn hears the bus, steps the world to where its clock stands, and lets the clock run on to the next horizon. World
+time stops with us: nobody can pass an instant that we have not been at.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from messages import Heartbeat, schema_hash
+from polybot.core.settings import usd_e6
+from polybot.core.windows import Session, session_from
+from polybot.core.world.world import World
+from polybot.runtime import endpoints, log
+from polybot.runtime.bus import Publisher, Stamper, Subscriber
+from polybot.runtime.clock import WorldClock, mono_s
+from polybot.runtime.context import Context
+from polybot.venue import ports
+from polybot.venue.apps import apps
+from polybot.venue.binance import Bars
+from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.catalogue import WorldCatalogue
+from polybot.venue.desk import Desk
+from polybot.venue.driver import Driver
+from polybot.venue.feeds_rest import BinanceRest
+from polybot.venue.heard import HEARS, SPEAKERS, Heard
+from polybot.venue.house import House
+from polybot.venue.instants import Instants
+from polybot.venue.keys import SKEW_S, Keys
+from polybot.venue.pacer import Pacer, write_waits
+from polybot.venue.rtds import Rtds
+from polybot.venue.store import Store
+from polybot.venue.web import Web
+
+TURN_S = 0.004
+SLOW_TURN_S = 0.02
+HEARTBEAT_S = 0.5
+REPORT_S = 1.0
+SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on its way to us
+
+
+class Venue:
+    """Everything wired together; `live` runs until SIGTERM."""
+
+    def __init__(self, context: Context, world: World) -> None:
+        assert isinstance(context.clock, WorldClock), "only the demo has a world clock to move"
+        self.context, self.clock = context, context.clock
+        self.session: Session = session_from(context.session)
+        settings, folder = context.settings, context.paths.venue
+        self.store = Store(folder / "venue.sqlite", self.session.id)
+        keys = Keys(self.store.meta("secret") or b"", max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S))
+        catalogue = WorldCatalogue(world, self.clock.now_ns)
+        self.house = House(self.store, keys, catalogue, self.clock.now_ns, usd_e6(settings.world.grant_usd))
+        self.bars, self.rtds, self.streams, self.heard = Bars(), Rtds(), BinanceHub(), Heard()
+        self.pacer = Pacer(self.clock, mono_s)
+        self.waits_file = context.paths.run / "waits.json"
+        self.pacer.restore(self.waits_file, self.session.id)
+        self.driver = Driver(
+            self.house, catalogue, self.bars, self.rtds, self.streams, self.clock.speed, self.clock.now_ns()
+        )
+        self.instants = Instants(
+            world, self.session, settings.trade, self.pacer, self.heard, self.driver.freshen, mono_s, self.clock.now_ns
+        )
+        self.driver.on_open = self.instants.plan
+        self.sockets = ports.bind(settings.world.port, folder / "ports.json")
+        desk = Desk(self.house, self._delay)
+        prices = BinanceRest(self.bars, self._depth, self.clock.now_ns)
+        self.web = Web(apps(desk, prices, self.rtds, self.streams), self.sockets)
+        self.subscriber = Subscriber(context.paths.sockets, SPEAKERS, HEARS)
+        self.publisher = Publisher(self.subscriber.socket.context, context.paths.sockets, "venue")
+        self.stamper = Stamper("venue", context.boot)
+        self.leaving = asyncio.Event()
+        self.handled = 0
+        self._started_s = mono_s()
+
+    # --- life
+
+    async def live(self) -> None:
+        """Come up, say where, turn until told to leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.leaving.set)
+        was_here = self.store.meta("begun") is not None
+        self.house.restore()
+        self.driver.begin()
+        self.store.commit([], meta={"begun": b"1"})
+        self.pacer.hold(self.clock.now_ns(), "restart" if was_here else "start", self._is_heard)
+        await self.web.start()
+        urls = ports.urls(self.sockets)
+        endpoints.write(self.context.paths, urls)
+        sys.stdout.write(json.dumps({"v": 1} | urls) + "\n")
+        log.event("started", actor="venue", boot=self.context.boot, pid=os.getpid(), wiped=self.house.wiped)
+        loop.add_reader(self.subscriber.socket.FD, self._turn)
+        gc.collect()
+        gc.freeze()
+        await self._turns()
+        loop.remove_reader(self.subscriber.socket.FD)
+        await self._leave()
+
+    async def _turns(self) -> None:
+        beat_s = report_s = 0.0
+        pause = TURN_S if self.pacer.waits_at_all else SLOW_TURN_S
+        while not self.leaving.is_set():
+            self._turn()
+            now = mono_s()
+            if now >= beat_s:
+                beat_s = now + HEARTBEAT_S
+                self._beat(now)
+            if now >= report_s:
+                report_s = now + REPORT_S
+                self.house.flush(durable=True)
+                self._report()
+            await asyncio.sleep(pause)
+
+    def _turn(self) -> None:
+        """Hear, step, pace. Also called at once when the bus has something: an answer may be what the world waits for."""
+        while batch := [envelope.body for envelope, _ in self.subscriber.drain(256)]:
+            for word in batch:
+                self.heard.hear(word)
+        self.handled += 1
+        self.driver.step(self.clock.now_ns())
+        self.pacer.advance()
+
+    async def _leave(self) -> None:
+        self.house.flush(durable=True)
+        self._report()
+        await self.web.stop()
+        self.subscriber.close()
+        self.publisher.close()
+        self.store.close()
+        log.event("left", actor="venue", code=0)
+
+    # --- what others call
+
+    async def _delay(self, until_ns: int, token: str) -> None:
+        """The taker delay, in world time: jumped over when the world waits for its actors anyway, else lived through."""
+        began_s = mono_s()
+        if self.pacer.waits_at_all:
+            self.clock.jump(until_ns)
+        while self.clock.now_ns() < until_ns:
+            await asyncio.sleep(max(0.001, self.clock.wait_s(until_ns)))
+        self.driver.step(self.clock.now_ns())
+        self.driver.requote(token)
+        self.pacer.count("order", mono_s() - began_s)
+
+    def _depth(self) -> tuple[int, tuple[tuple[float, float], ...], tuple[tuple[float, float], ...]]:
+        now_ns = self.clock.now_ns()
+        book = self.driver.world.depth(now_ns)
+        return (now_ns // 1_000_000, book.bids, book.asks) if book is not None else (now_ns // 1_000_000, (), ())
+
+    def _is_heard(self) -> bool:
+        """Everyone is up and listening: no window is lost to start-up."""
+        listening = self.rtds.hearers and self.streams.wanted("btcusdt@trade") and self.house.market_channel.hearers
+        return bool(listening) and self.heard.is_up()
+
+    # --- what we say of ourselves
+
+    def _beat(self, now_s: float) -> None:
+        beat = Heartbeat(
+            actor="venue",
+            pid=os.getpid(),
+            boot=self.context.boot,
+            mono_ns=time.monotonic_ns(),
+            uptime_s=round(now_s - self._started_s, 3),
+            handled=self.handled,
+            inbox_lag_ms=0.0,
+            gaps=self.subscriber.gaps,
+            dropped=self.subscriber.dropped,
+            schema=schema_hash(),
+        )
+        self.publisher.send(*self.stamper.wrap(beat, self.clock.now_ns(), ""))
+
+    def _report(self) -> None:
+        thinned = self.driver.thinned
+        report: dict[str, Any] = {
+            "session": self.session.id,
+            "world": self.driver.world.label,
+            "speed": self.clock.speed,
+            "waits": self.pacer.report(),
+            "behind_s": round(self.pacer.behind_s(), 3),
+            "thinned": {"quotes": thinned.quotes, "takers": thinned.takers, "trades": thinned.trades},
+        }
+        write_waits(self.waits_file, report)
+
+
+def world_of(session: Session) -> World:
+    """The session's world: its tape, or the seed's. Raises with a sentence when the tape cannot be read."""
+    if session.tape:
+        from polybot.venue.tape_files import load_tape
+
+        return load_tape(Path(session.tape), session.seed)
+    from polybot.core.world.synthetic import SyntheticWorld
+
+    return SyntheticWorld(session.seed, session.first_window_s)
