@@ -26,7 +26,7 @@ from polybot.core.windows import staleness_s
 FEED = "price"
 SOURCE = "binance"
 SYMBOL = "BTCUSDT"
-SAMPLES_KEPT_S = 40 * 60
+SAMPLES_KEPT_S = 75 * 60  # risk looks back an hour and ten bars
 MINUTES_KEPT_S = 3 * 3600
 AHEAD_S = 5
 LEAP = 0.2
