@@ -18,6 +18,7 @@ from messages import (
     OrderIntent,
     OrderUpdate,
     Positions,
+    Resent,
     RiskVerdict,
     Signal,
     Word,
@@ -25,6 +26,7 @@ from messages import (
 from messages.inner import NoReply, Started, Tick, WakeAt
 from messages.units import decimal_text
 from polybot.core import amounts, sizing
+from polybot.core.listings import Listings, words_of
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, settings_from, usd_e6
 from polybot.core.windows import Window
@@ -38,6 +40,7 @@ class AllocatorCore:
     def __init__(self) -> None:
         self._settings = Settings()
         self._account: Account | None = None
+        self._listings = Listings("allocator/0")
         self._markets: dict[str, MarketListed] = {}
         self._orders: dict[str, OrderUpdate] = {}
         self._said: dict[str, Allocation] = {}
@@ -48,6 +51,8 @@ class AllocatorCore:
         match word:
             case Started():
                 self._settings = settings_from(word.config)
+                self._listings = Listings(f"allocator/{word.boot}", ("MarketListed/",))
+                yield from self._listings.ask(now_ns)
             case Signal() if word.prediction.account == self._settings.bot.account:
                 yield from self._signal(word, now_ns)
             case Account() if word.account == self._settings.bot.account:
@@ -63,10 +68,18 @@ class AllocatorCore:
                 self._asked.pop(word.id, None)
             case RiskVerdict():
                 self._asked.pop(word.intent_id, None)
-            case NoReply():
+            case NoReply(request="OrderIntent"):
                 yield from self._unanswered(word.id, now_ns)
             case Tick(name="late"):
                 yield from self._retry(now_ns)
+            case Resent():
+                for listed in words_of(word):
+                    if isinstance(listed, MarketListed):
+                        self._markets.setdefault(listed.slug, listed)
+                yield from self._listings.hear(word)
+                yield from self._retry(now_ns)
+            case NoReply() | Tick():
+                yield from self._listings.hear(word)
 
     # --- one allocation
 
@@ -90,6 +103,8 @@ class AllocatorCore:
             yield self._refused(signal, missing or late)
         elif missing is not None or account is None or market is None:
             self._waiting[signal.key] = signal
+            if market is None:
+                yield from self._listings.ask(now_ns, signal.prediction.slug)
             yield WakeAt(name="late", at_ns=1 + min(s.good_until_ns for s in self._waiting.values()))
         elif (order := self._orders.get(self._intent_id(signal))) is not None:
             yield self._keep(_of_order(signal, order))

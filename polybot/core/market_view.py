@@ -4,6 +4,8 @@ Heard alike by `signal` and `risk`, so that both mean the same by fresh. Pessimi
 trade itself where that is older than its arrival; the oracle is judged by arrival and by stamp.
 """
 
+from collections.abc import Iterable
+
 from messages import Book, FeedStatus, MarketListed, OraclePrice, PriceTick, SettleRule, WindowObserved, Word
 from messages.units import NS
 from polybot.core.reasons import Reason
@@ -42,6 +44,11 @@ class MarketView:
             case MarketListed():
                 self.markets[word.slug] = word
                 self._forget(now_ns)
+
+    def hear_again(self, words: Iterable[MarketListed | WindowObserved], now_ns: int) -> None:
+        """What market_feed said before we listened."""
+        for word in words:
+            self.hear(word, now_ns)
 
     # --- reasons
 

@@ -33,6 +33,7 @@ from messages import (
     Positions,
     PriceTick,
     Refused,
+    Resent,
     Resume,
     RiskState,
     RiskVerdict,
@@ -46,12 +47,13 @@ from messages import (
 from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt
 from polybot.core.bar_feed import BarFeed
 from polybot.core.limits import limits_of
+from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.reasons import Reason
 from polybot.core.risk_rules import RiskView, drawdown_of, judge
 from polybot.core.settings import Settings, settings_from
 from polybot.core.turbulence import BARS_WANTED, Range, volatility
-from polybot.core.windows import Session, session_from
+from polybot.core.windows import Session, session_from, window_at
 
 LEVEL_S = 1.0
 WATCHDOG_SILENCE_S = 10.0
@@ -86,6 +88,7 @@ class RiskCore:
         self._market = MarketView(self._settings, 1.0)
         self._range = Range()
         self._feed = BarFeed("risk/0", 30, BARS_WANTED, 1.0)
+        self._listings = Listings("risk/0")
         self._account: Account | None = None
         self._positions: Positions | None = None
         self._has_snapshot = False
@@ -134,7 +137,11 @@ class RiskCore:
                 yield from self._ask_snapshot()
             case NoReply() if word.request in ("ApprovedOrder", "Snapshot"):
                 yield from self._unanswered(word, now_ns)
+            case Resent():
+                self._market.hear_again([w for w in words_of(word) if is_news(w, self._market)], now_ns)
+                yield from self._listings.hear(word)
             case Candle() | Candles() | NoReply() | Tick():
+                yield from self._listings.hear(word)
                 yield from self._feed.hear(word, now_ns)
 
     def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
@@ -148,6 +155,8 @@ class RiskCore:
             self._halted = Reason("KILL_SWITCH", f"halt {word.halted} stands since before risk started")
         yield from self._ask_snapshot()
         yield from self._feed.ask(now_ns)
+        self._listings = Listings(f"risk/{word.boot}")
+        yield from self._listings.ask(now_ns)
         yield self._level(now_ns)
         yield WakeIn(name="level", after_s=LEVEL_S)
 
@@ -160,6 +169,9 @@ class RiskCore:
             yield from self._halt("risk", Reason("WATCHDOG", text), now_ns)
         if not self._feed.is_heard(now_ns):
             yield from self._feed.ask(now_ns)
+        window = window_at(now_ns)
+        if self._session.n_of(window.start_s) and (self._market.unlisted(window) or self._market.no_strike(window)):
+            yield from self._listings.ask(now_ns, window.slug)
         yield self._level(now_ns)
         yield WakeIn(name="level", after_s=LEVEL_S)
 

@@ -26,6 +26,7 @@ from messages import (
     OraclePrice,
     Prediction,
     PriceTick,
+    Resent,
     Signal,
     WindowObserved,
     Word,
@@ -34,6 +35,7 @@ from messages.inner import Leave, NoReply, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core import strategies
 from polybot.core.bar_feed import BarFeed
+from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.quotes import ask_e6, book_reason
 from polybot.core.reasons import Reason
@@ -66,6 +68,7 @@ class SignalCore:
         self._market = MarketView(self._settings, 1.0)
         self._account: Account | None = None
         self._depth: Depth | None = None
+        self._listings = Listings("signal/0")
         self._feeds: dict[Timeframe, BarFeed] = {}
         self._bound: tuple[_Bound, ...] = ()
         self._speed, self._started_ns = 1.0, 0
@@ -88,7 +91,11 @@ class SignalCore:
                 self._open.pop(word.key, None)
             case Tick(name="resay"):
                 yield from self._resay(now_ns)
+            case Resent():
+                self._market.hear_again([w for w in words_of(word) if is_news(w, self._market)], now_ns)
+                yield from self._listings.hear(word)
             case Candle() | Candles() | NoReply() | Tick():
+                yield from self._listings.hear(word)
                 for feed in self._feeds.values():
                     yield from feed.hear(word, now_ns)
         yield from self._decide_due(now_ns)
@@ -112,6 +119,8 @@ class SignalCore:
             self._feeds["1m"] = BarFeed(asker, 60, MINUTES, word.speed)
         for feed in self._feeds.values():
             yield from feed.ask(now_ns)
+        self._listings = Listings(asker)
+        yield from self._listings.ask(now_ns)
         while self._window.decide_until_ns(self._settings.trade) < now_ns and self._n <= self._session.windows:
             self._n += 1
         self._waiting = list(self._bound)
@@ -158,6 +167,8 @@ class SignalCore:
             feed = self._feeds.get(bound.strategy.timeframe)
             if feed is not None and not feed.is_heard(now_ns):
                 yield from feed.ask(now_ns)
+            if self._market.unlisted(window) or self._market.no_strike(window):
+                yield from self._listings.ask(now_ns, window.slug)
             if now_ns >= until_ns:
                 self._waiting.remove(bound)
                 reason = _skip_reason(missing, now_ns - until_ns)
