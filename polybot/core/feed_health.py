@@ -31,6 +31,7 @@ class FeedHealth:
         self._connected = False
         self._closed_why = "not connected yet"
         self._arrived_ns: int | None = None
+        self._opened_ns = 0
         self._stamp_ns: int | None = None
         self._alive, self._alive_mono_s = False, mono_s
         self._armed = False
@@ -43,7 +44,7 @@ class FeedHealth:
         """The socket came, went, or sent something unreadable."""
         match word.state:
             case "open":
-                self._connected, self._alive = True, True
+                self._connected, self._alive, self._opened_ns = True, True, now_ns
                 self._opened += 1
             case "closed":
                 self._connected, self._closed_why = False, word.why or "closed"
@@ -78,7 +79,7 @@ class FeedHealth:
         yield self.status(now_ns)
         if self._alive or not expects:
             self._alive, self._alive_mono_s = False, mono_s
-        elif self._connected and mono_s - self._alive_mono_s >= SILENT_S and self._state(now_ns)[0] == "stale":
+        elif self._connected and mono_s - self._alive_mono_s >= SILENT_S and self._is_quiet(now_ns):
             self._alive_mono_s = mono_s
             yield Reconnect(source=self.source, why=f"nothing heard for {SILENT_S:g} s though the socket is open")
 
@@ -117,6 +118,10 @@ class FeedHealth:
         if self._stamp_ns is not None and is_stale(now_ns - self._stamp_ns, self._limit_s, self._speed):
             return "stale", f"newest {self._what} is {(now_ns - self._stamp_ns) / NS:.1f} s old, limit {limit:g} s"
         return "up", ""
+
+    def _is_quiet(self, now_ns: int) -> bool:
+        """Has market time enough passed for something to have come?"""
+        return is_stale(now_ns - max(self._arrived_ns or 0, self._opened_ns), self._limit_s, self._speed)
 
     def _if_changed(self, now_ns: int) -> Iterator[Word]:
         if self._state(now_ns)[0] != self._said:

@@ -368,8 +368,10 @@ def test_a_silent_stall_is_answered_by_a_reconnect_once_ten_machine_seconds_have
     assert [any(isinstance(w, Reconnect) for w in words) for words in said] == [False] * 9 + [True, False]
 
 
-def test_a_world_that_waits_is_no_stall() -> None:
+@pytest.mark.parametrize("has_traded", [True, False])
+def test_a_world_that_waits_is_no_stall(has_traded: bool) -> None:
     feed = opened()
-    feed.hear(a_trade(T0 + 1), T0 + 1)
-    said = [feed.hear(Tick(name="beat", mono_s=float(m)), T0 + 1) for m in range(1, 60)]
+    if has_traded:
+        feed.hear(a_trade(T0), T0)
+    said = [feed.hear(Tick(name="beat", mono_s=float(m)), T0) for m in range(1, 60)]
     assert not any(isinstance(w, Reconnect) for words in said for w in words)
