@@ -318,6 +318,7 @@ def test_recorded_sessions_are_read_without_a_bad_frame() -> None:
                 if message["source"] == "polymarket_clob" and "event_type" in message["payload"]:
                     heard = frames.hear(message["payload"], 1)
                     assert heard.bad == ""
+                    assert not heard.distrusted, "every recorded change agrees with the tops named beside it"
                     books += len(heard.books)
         assert books
     if not SESSIONS.exists():
