@@ -5,7 +5,7 @@ from pathlib import Path
 from polybot.core.settings import Settings
 from polybot.runtime import halt, locks, session, supervise
 from polybot.runtime.config import ConfigError
-from polybot.runtime.paths import Paths, UnsafeMode, check_secret
+from polybot.runtime.paths import ROOT, Paths, UnsafeMode, check_secret
 from polybot.runtime.topology import TABLE
 
 # Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
@@ -22,6 +22,8 @@ class Refused(Exception):
 def check(paths: Paths, settings: Settings, *, confirmed_live: bool = False) -> None:
     """Everything that can be known without starting anything. Raises Refused."""
     check_not_running(paths)
+    if "%" in f"{paths.state}{ROOT}":
+        raise Refused(78, f"supervisord cannot write logs below a folder with a % in its name: {paths.state}")
     try:
         paths.prepare()
         session.read(paths)

@@ -51,7 +51,7 @@ environment=OPENBLAS_NUM_THREADS="1"
 """
 
 _COMMON = """\
-command={root}/bin/polybot actor {name}
+command={program} actor {name}
 startsecs=0
 autorestart=unexpected
 exitcodes=0,75,78
@@ -88,7 +88,9 @@ def render(root: str, state: str, sockets: str, actors: tuple[Actor, ...]) -> st
     """supervisor.conf for these paths and rows of the table."""
     parts = [_HEAD.format(root=root, state=state, sockets=sockets)]
     for actor in actors:
-        common = _COMMON.format(root=root, name=actor.name)
+        # the line is split like a shell's: a folder with a blank in its name is quoted
+        program = f'"{root}/bin/polybot"' if " " in root else f"{root}/bin/polybot"
+        common = _COMMON.format(program=program, name=actor.name)
         if actor.group == "watch":
             parts.append(_LISTENER.format(name=actor.name, common=common, state=state))
             continue
@@ -107,9 +109,9 @@ def render_default() -> str:
 
 
 def render_for(paths: Paths, profile: str) -> Path:
-    """Render for this state folder and profile; the file `up` starts supervisord with. A % in a path is doubled."""
-    root, state, sockets = (str(p).replace("%", "%%") for p in (ROOT, paths.state, paths.sockets))
-    replace_synced(paths.supervisor_conf, render(root, state, sockets, actors_of(profile)))
+    """Render for this state folder and profile; the file `up` starts supervisord with. No path may hold a % (preflight)."""
+    text = render(str(ROOT), str(paths.state), str(paths.sockets), actors_of(profile))
+    replace_synced(paths.supervisor_conf, text)
     return paths.supervisor_conf
 
 

@@ -1,0 +1,58 @@
+"""supervisor.conf equals the table, and supervisord itself reads it as meant."""
+
+import configparser
+from pathlib import Path
+
+import pytest
+from supervisor.options import ServerOptions
+
+from polybot.runtime import supervise
+from polybot.runtime.paths import ROOT, Paths
+from polybot.runtime.topology import TABLE, actors_of
+
+
+def parsed(path: Path) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(inline_comment_prefixes=(";",))
+    parser.read(path)
+    return parser
+
+
+def test_the_checked_in_file_equals_the_table() -> None:
+    assert (ROOT / "supervisor.conf").read_text() == supervise.render_default(), (
+        "render it anew: python -m polybot.runtime.supervise > supervisor.conf"
+    )
+
+
+def test_every_actor_is_a_program_with_the_rules_proven_by_trial() -> None:
+    conf = parsed(ROOT / "supervisor.conf")
+    for actor in TABLE:
+        section = f"{'eventlistener' if actor.group == 'watch' else 'program'}:{actor.name}"
+        rules = dict(conf[section])
+        assert rules["command"] == f"%(here)s/bin/polybot actor {actor.name}"
+        assert (rules["startsecs"], rules["autorestart"], rules["exitcodes"]) == ("0", "unexpected", "0,75,78")
+        assert (rules["stopwaitsecs"], rules["stopasgroup"]) == ("3", "true")
+    assert "inet_http_server" not in conf
+    assert conf["unix_http_server"]["chmod"] == "0700"
+    assert "%(ENV_" not in (ROOT / "supervisor.conf").read_text(), "an unset variable would be fatal"
+
+
+@pytest.mark.parametrize("profile", ["demo", "paper", "live"])
+def test_supervisord_stops_the_edge_then_the_executor_then_the_venue_then_the_watchdog(
+    tmp_path: Path, profile: str
+) -> None:
+    paths = Paths(tmp_path / "a blank" / "state")
+    paths.prepare()
+    options = ServerOptions()
+    options.realize(["-c", str(supervise.render_for(paths, profile))])
+    groups = sorted(options.process_group_configs)
+    order = [sorted(p.name for p in g.process_configs) for g in reversed(groups)]
+    edge = sorted(a.name for a in actors_of(profile) if a.group == "edge")
+    venue = [] if profile == "live" else [["venue"]]
+    assert order == [edge, ["executor"], *venue, ["watchdog"]]
+    if paths.sockets != paths.run:
+        paths.sockets.rmdir()
+
+
+def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
+    with pytest.raises(supervise.Unreachable):
+        supervise.Supervisor(str(tmp_path / "none.sock")).processes()
