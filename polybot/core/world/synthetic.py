@@ -118,6 +118,11 @@ class SyntheticWorld:
         """Bars that start in [from, to), of trades up to upto_ns."""
         return self._exchange.klines(interval_s, max(from_s, self.path.origin_s), to_s, upto_ns)
 
+    def close_at(self, second: int) -> float | None:
+        """Close of the one-second bar that ends at a second; None if nobody traded in it."""
+        trades = self._exchange.trades((second - 1) * S - 1, second * S - 1)
+        return trades[-1].price if trades else None
+
     def depth(self, t_ns: int) -> DepthBook | None:
         """The exchange's twenty levels a side."""
         return self._exchange.depth(t_ns, self.path.price(t_ns - 35_000_000))

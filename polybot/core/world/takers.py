@@ -33,6 +33,10 @@ class Takers:
         wanted = [d for d in self._of(market) if after_ns < d[0] <= upto_ns]
         return [order for d in wanted if (order := self._order(market, d))]
 
+    def drawn_usd(self, market: WorldMarket, after_ns: int, upto_ns: int) -> float:
+        """Dollars the takers of a span bring along, whether or not the book has them."""
+        return sum(d[1] for d in self._of(market) if after_ns < d[0] <= upto_ns)
+
     def _order(self, market: WorldMarket, drawn: tuple[int, float, float, float, float]) -> TakerOrder | None:
         at, usd, coin, kind, sells = drawn
         _, _, mid = self.makers.best(market, at)

@@ -1,0 +1,84 @@
+"""`polybot-ctl venue …`: looking at the local venue's world."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from polybot.core.world.honesty import WorldReport
+
+app = typer.Typer(help="The local venue and its worlds.", no_args_is_help=True)
+
+
+@app.callback()
+def venue() -> None:
+    """The local venue and its worlds."""
+
+
+@app.command("check-world")
+def check_world(
+    windows: Annotated[int, typer.Option(min=20, help="windows to look at")] = 2_000,
+    seed: Annotated[int, typer.Option(help="the world's seed")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Is the synthetic world honest? Its figures beside the measured ones, and four tests. Exit 1 if one fails."""
+    from polybot.core.world import honesty
+
+    report = _with_progress(honesty.check_world, seed, windows)
+    if as_json:
+        typer.echo(json.dumps(as_object(report), separators=(",", ":")))
+    else:
+        typer.echo(as_text(report))
+    raise typer.Exit(0 if report.is_honest else 1)
+
+
+def _with_progress(check: Any, seed: int, windows: int) -> "WorldReport":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("windows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("windows", total=windows)
+        report: WorldReport = check(seed, windows, lambda done: bar.update(task, completed=done))
+    return report
+
+
+def as_object(report: "WorldReport") -> dict[str, Any]:
+    """The report for programs."""
+    return {
+        "v": 1,
+        "seed": report.seed,
+        "windows": report.windows,
+        "level_bp": report.level_bp,
+        "honest": report.is_honest,
+        "figures": [figure._asdict() for figure in report.figures],
+        "tests": [asdict(test) for test in report.tests],
+    }
+
+
+def as_text(report: "WorldReport") -> str:
+    """The report for people."""
+    lines = [
+        "synthetic books: no evidence of profit",
+        f"world of seed {report.seed}: {report.windows} windows, its own level {report.level_bp:.2f} bp/√s",
+        "",
+        "figures at the measured day's level (0.47 bp/√s)",
+    ]
+    for figure in report.figures:
+        lines += [
+            figure.name,
+            f"  measured  {_row(figure.measured)}",
+            f"  world     {_row(figure.world)}",
+        ]
+    makers = next(t for t in report.tests if t.name == "makers")
+    lines += ["", "makers' mids by decile"]
+    lines += [f"  said      {_row(makers.values['said'])}", f"  happened  {_row(makers.values['happened'])}"]
+    lines += ["", "the four tests of an honest world"]
+    lines += [f"  {'holds' if t.holds else 'FAILS'}  {t.name:<8} {t.text}" for t in report.tests]
+    return "\n".join(lines)
+
+
+def _row(values: Any) -> str:
+    return " ".join(f"{v:>8.3f}" if abs(v) < 10 else f"{v:>8.1f}" for v in values)
