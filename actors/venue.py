@@ -17,10 +17,11 @@ def main() -> None:
         sys.exit(78)
     from polybot.core.windows import session_from
     from polybot.venue.program import Venue, world_of
+    from polybot.venue.tape_files import TapeError
 
     try:
         world = world_of(session_from(context.session))
-    except (ValueError, OSError) as exc:
+    except TapeError as exc:
         log.event("world_unreadable", error=str(exc))
         sys.exit(78)
     asyncio.run(_live(Venue, context, world))

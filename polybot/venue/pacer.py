@@ -84,7 +84,13 @@ class Pacer:
         self._holds: list[Hold] = []
         self._number = 0
         self._held_s = 0.0
-        self._began_s, self._began_ns = mono_s(), clock.now_ns()
+        self._began_s, self._began_ns = 0.0, 0
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on the world ought to keep up with its speed."""
+        self._held_s = 0.0
+        self._began_s, self._began_ns = self._mono_s(), self.clock.now_ns()
 
     @property
     def waits_at_all(self) -> bool:

@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from messages import Heartbeat, schema_hash
@@ -61,7 +60,7 @@ class Venue:
         self.bars, self.rtds, self.streams, self.heard = Bars(), Rtds(), BinanceHub(), Heard()
         self.pacer = Pacer(self.clock, mono_s)
         self.waits_file = context.paths.run / "waits.json"
-        self.pacer.restore(self.waits_file, self.session.id)
+        self._behind_before_s = self.pacer.restore(self.waits_file, self.session.id)
         self.driver = Driver(
             self.house, catalogue, self.bars, self.rtds, self.streams, self.clock.speed, self.clock.now_ns()
         )
@@ -100,6 +99,7 @@ class Venue:
         loop.add_reader(self.subscriber.socket.FD, self._turn)
         gc.collect()
         gc.freeze()
+        self.pacer.begin()
         await self._turns()
         loop.remove_reader(self.subscriber.socket.FD)
         await self._leave()
@@ -184,18 +184,18 @@ class Venue:
             "world": self.driver.world.label,
             "speed": self.clock.speed,
             "waits": self.pacer.report(),
-            "behind_s": round(self.pacer.behind_s(), 3),
+            "behind_s": round(self._behind_before_s + self.pacer.behind_s(), 3),
             "thinned": {"quotes": thinned.quotes, "takers": thinned.takers, "trades": thinned.trades},
         }
         write_waits(self.waits_file, report)
 
 
 def world_of(session: Session) -> World:
-    """The session's world: its tape, or the seed's. Raises with a sentence when the tape cannot be read."""
+    """The session's world: its tape, or the seed's. Raises TapeError when the tape cannot be used."""
     if session.tape:
-        from polybot.venue.tape_files import load_tape
+        from polybot.venue.tape_files import open_tape
 
-        return load_tape(Path(session.tape), session.seed)
+        return open_tape(session.tape, session.seed)
     from polybot.core.world.synthetic import SyntheticWorld
 
     return SyntheticWorld(session.seed, session.first_window_s)
