@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.inner import OrderFields, SignOrder
-from polybot.adapters.polymarket import eip712
+from polybot.adapters.polymarket import eip712, keccak
 from polybot.adapters.polymarket.signing import (
     Credentials,
     OrderSigner,
@@ -235,6 +235,19 @@ def test_salt_and_metadata_are_functions_of_the_intent(intent_id: str) -> None:
     assert len(bytes.fromhex(metadata_of(intent_id)[2:])) == 32
     assert salt_of(intent_id) != salt_of(intent_id + "/2")
     assert metadata_of(intent_id) != metadata_of(intent_id + "/2")
+
+
+@given(data=st.binary(max_size=500))
+def test_both_ways_of_hashing_agree(data: bytes) -> None:
+    quick = keccak.by_one_call()
+    if quick is not None:
+        assert quick(data) == keccak.by_object(data)
+    assert keccak.keccak256(data) == keccak.by_object(data)
+
+
+def test_without_a_known_declaration_the_documented_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("Crypto.Hash.keccak._keccak_cdecl", "int keccak_oneshot(void);", raising=False)
+    assert keccak.by_one_call() is None
 
 
 @given(

@@ -7,7 +7,8 @@ hashes, domain separators) is computed once. Sources: facts §1.1, §2.1, §2.3,
 from typing import NamedTuple
 
 import coincurve
-from Crypto.Hash import keccak
+
+from polybot.adapters.polymarket.keccak import keccak256
 
 POLYGON = 137
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
@@ -26,11 +27,6 @@ _AUTH_MESSAGE = b"This message attests that I control the given wallet"
 _V2_ASSET_MASK = ((1 << 64) - 1) << 40  # all zero in a token id: a protocol-v2 position, traded on Exchange V3
 
 ZERO_32 = bytes(32)
-
-
-def keccak256(data: bytes) -> bytes:
-    """Ethereum's hash (not NIST's SHA-3)."""
-    return keccak.new(digest_bits=256, data=data).digest()
 
 
 def word(value: int) -> bytes:
