@@ -26,13 +26,11 @@ class Bar:
     high: float
     low: float
     close: float
-    volume: float
 
-    def add(self, price: float, size: float) -> None:
+    def add(self, price: float) -> None:
         self.high = max(self.high, price)
         self.low = min(self.low, price)
         self.close = price
-        self.volume += size
 
 
 class Seconds:
@@ -43,14 +41,14 @@ class Seconds:
         self._bars: dict[int, Bar] = {}
         self._oldest_s: int | None = None
 
-    def trade(self, second: int, price: float, size: float) -> None:
+    def trade(self, second: int, price: float) -> None:
         """One accepted trade; in order within its second."""
         bar = self._bars.get(second)
         if bar is None:
-            self._bars[second] = Bar(price, price, price, price, size)
+            self._bars[second] = Bar(price, price, price, price)
             self._forget(second)
         else:
-            bar.add(price, size)
+            bar.add(price)
 
     def replace(self, rows: Iterable[tuple[int, Bar | None]], from_s: int) -> None:
         """What klines say, None = nobody traded: rule 3. A second they leave out stays as the stream had it."""
@@ -62,14 +60,14 @@ class Seconds:
         self._oldest_s = from_s if self._oldest_s is None else min(self._oldest_s, from_s)
 
     def sample(self, mark_s: int) -> Candle | None:
-        """The 30-second candle that ends at the mark; high, low and volume are those of its own trades."""
+        """The 30-second candle that ends at the mark; high and low are those of its own trades."""
         inside = [bar for s in range(mark_s - SAMPLE_S, mark_s) if (bar := self._bars.get(s)) is not None]
         if inside:
             return self._candle(mark_s, inside, traded=True)
         older = self._bars.get(mark_s - SAMPLE_S - 1)  # ends exactly 30 s before the mark: still counts
         if older is None:
             return None
-        return self._candle(mark_s, [Bar(older.close, older.close, older.close, older.close, 0.0)], traded=False)
+        return self._candle(mark_s, [Bar(older.close, older.close, older.close, older.close)], traded=False)
 
     def _candle(self, mark_s: int, bars: list[Bar], traded: bool) -> Candle:
         return Candle(
@@ -80,7 +78,7 @@ class Seconds:
             high=max(b.high for b in bars),
             low=min(b.low for b in bars),
             close=bars[-1].close,
-            volume=round(sum(b.volume for b in bars), 8),  # sums of floats differ in the last bit with their order
+            volume=0.0,  # a stream may be thinned at high speed: it would depend on how the trades were heard
             traded=traded,
             source=self._source,
         )

@@ -132,7 +132,7 @@ class PriceFeedCore:
             self._joining = False
             self._gap.joined(second + 1)
             self._minute_gap.joined(second // MINUTE_S * MINUTE_S)
-        self._seconds.trade(second, tick.price, tick.size)
+        self._seconds.trade(second, tick.price)
         yield tick
         yield from self._health.arrived(now_ns)
         if second < self._mark_s:  # later than GRACE_S
@@ -257,7 +257,7 @@ def _wish(interval: Literal["1s", "1m"], span: tuple[int, int]) -> FetchCandles:
 
 
 def _bar(row: Row) -> Bar:
-    return Bar(open=row[1], high=row[2], low=row[3], close=row[4], volume=row[5])
+    return Bar(open=row[1], high=row[2], low=row[3], close=row[4])
 
 
 def _is_sane(*values: float) -> bool:
