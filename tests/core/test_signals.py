@@ -1,0 +1,505 @@
+"""signal decides once a window, when everything is fresh, and says what was missing when it is not."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from messages import (
+    Account,
+    Allocation,
+    Book,
+    Candle,
+    Candles,
+    FeeSchedule,
+    History,
+    MarketListed,
+    OraclePrice,
+    Prediction,
+    PriceTick,
+    Resend,
+    Signal,
+    Streak,
+    WindowObserved,
+    Word,
+)
+from messages.inner import Leave, Started, Tick, WakeAt
+from messages.units import MS, NS
+from polybot.core.settings import Settings
+from polybot.core.signals import SignalCore
+
+T0 = 1_795_132_800
+SLUG = f"btc-updown-5m-{T0}"
+
+
+def an_account(**changed: Any) -> Account:
+    fields: dict[str, Any] = {
+        "account": "main",
+        "ready": True,
+        "why_not_ready": "",
+        "halted": False,
+        "halt_reason": "",
+        "streaks": {},
+        "unknown_orders": (),
+        "blocked_slugs": (),
+        "day": "2026-11-20",
+        "venue_state": "",
+    }
+    sums = {f: 0 for f in Account.__struct_fields__ if f not in fields}
+    return Account(**{**sums, **fields, **changed})
+
+
+def a_market(start_s: int = T0, **changed: Any) -> MarketListed:
+    fields: dict[str, Any] = {
+        "slug": f"btc-updown-5m-{start_s}",
+        "condition_id": "0x1",
+        "up_token": "111",
+        "down_token": "222",
+        "start_s": start_s,
+        "end_s": start_s + 300,
+        "tick_e6": 10_000,
+        "min_size_e6": 5_000_000,
+        "fee": FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
+        "neg_risk": False,
+        "rule": "twap60",
+        "rule_why": "",
+        "synthetic_books": True,
+    }
+    return MarketListed(**{**fields, **changed})
+
+
+def a_window(start_s: int = T0, **changed: Any) -> WindowObserved:
+    fields: dict[str, Any] = {
+        "slug": f"btc-updown-5m-{start_s}",
+        "start_s": start_s,
+        "end_s": start_s + 300,
+        "strike_e18": "64000000000000000000000",
+        "strike": 64000.0,
+        "strike_source": "rtds_twap60",
+    }
+    return WindowObserved(**{**fields, **changed})
+
+
+def a_book(at_ns: int, start_s: int = T0, up_ask: int | None = 510_000, down_ask: int | None = 510_000) -> Book:
+    def levels(price: int | None) -> tuple[tuple[int, int], ...]:
+        return () if price is None else ((price, 100_000_000),)
+
+    return Book(
+        slug=f"btc-updown-5m-{start_s}",
+        condition_id="0x1",
+        up_bids=levels(up_ask and up_ask - 20_000),
+        up_asks=levels(up_ask),
+        down_bids=levels(down_ask and down_ask - 20_000),
+        down_asks=levels(down_ask),
+        venue_ns=at_ns,
+        received_ns=at_ns,
+    )
+
+
+def a_tick(at_ns: int) -> PriceTick:
+    return PriceTick(symbol="BTCUSDT", price=64010.0, size=0.1, trade_id=1, traded_ns=at_ns, source="binance")
+
+
+def a_print(at_ns: int, feed: Any = "twap60", observed_ns: int | None = None) -> OraclePrice:
+    return OraclePrice(
+        symbol="btc/usd",
+        feed=feed,
+        price=64000.0,
+        value_e18="64000000000000000000000",
+        observed_ns=at_ns if observed_ns is None else observed_ns,
+        received_ns=at_ns,
+        source="rtds",
+    )
+
+
+def a_candle(end_s: int, close: float) -> Candle:
+    return Candle(
+        symbol="BTCUSDT",
+        interval_s=30,
+        start_ns=(end_s - 30) * NS,
+        open=close,
+        high=close,
+        low=close,
+        close=close,
+        volume=1.0,
+        traded=True,
+        source="binance",
+    )
+
+
+def zigzag(last_end_s: int = T0) -> tuple[Candle, ...]:
+    return tuple(a_candle(last_end_s - 30 * (69 - i), 64000.0 + i % 2) for i in range(70))
+
+
+@dataclass
+class Bench:
+    """A core and everything it said; `hear` at a moment in seconds after T0."""
+
+    settings: Settings = field(default_factory=Settings)
+    windows: int = 3
+    speed: float = 1.0
+    boot: int = 1
+    core: SignalCore = field(default_factory=SignalCore)
+    said: list[Word] = field(default_factory=list)
+
+    def start(self, at_s: float = -60.0) -> "Bench":
+        session = {"id": "s", "first_window_s": T0, "windows": self.windows, "speed": self.speed}
+        started = Started(
+            actor="signal",
+            boot=self.boot,
+            config=msgspec.json.encode(self.settings).decode(),
+            versions={},
+            mono_s=0.0,
+            speed=self.speed,
+            session=json.dumps(session),
+        )
+        self.hear(at_s, started)
+        return self
+
+    def hear(self, at_s: float, *words: Word) -> list[Word]:
+        now_ns = T0 * NS + round(at_s * NS)
+        new = [said for word in words for said in self.core.handle(word, now_ns)]
+        self.said += new
+        return new
+
+    def history(self, at_s: float, candles: tuple[Candle, ...], complete: bool = True) -> None:
+        asked = [w for w in self.said if isinstance(w, History)][-1]
+        self.hear(at_s, Candles(id=asked.id, symbol="BTCUSDT", interval_s=30, candles=candles, complete=complete))
+
+    def ready(self, at_s: float, start_s: int = T0, leave_out: tuple[type[Word], ...] = ()) -> list[Word]:
+        """Everything fresh as of at_s; what is to be left out is not said."""
+        ns = T0 * NS + round(at_s * NS)
+        words: list[Word] = [
+            a_market(start_s),
+            a_window(start_s),
+            a_tick(ns),
+            a_print(ns),
+            a_book(ns, start_s),
+            an_account(),
+        ]
+        return self.hear(at_s, *(w for w in words if not isinstance(w, leave_out)))
+
+    def predictions(self) -> list[Prediction]:
+        return [w for w in self.said if isinstance(w, Prediction)]
+
+    def signals(self) -> list[Signal]:
+        return [w for w in self.said if isinstance(w, Signal)]
+
+
+def a_coin(**changed: Any) -> Bench:
+    bot = Settings().bot
+    return Bench(settings=Settings(bot=msgspec.structs.replace(bot, strategies=("always_up",)), **changed)).start()
+
+
+def tick(name: str) -> Tick:
+    return Tick(name=name, mono_s=0.0)
+
+
+# --- the moment
+
+
+def test_nothing_is_decided_before_decide_after_and_then_at_once() -> None:
+    bench = a_coin()
+    bench.ready(9.999)
+    assert bench.predictions() == []
+    wake = [w for w in bench.said if isinstance(w, WakeAt)][-1]
+    assert wake.at_ns == (T0 + 10) * NS
+    bench.hear(10.0, tick("window"))
+    (prediction,), (signal,) = bench.predictions(), bench.signals()
+    assert prediction.reason_code == "" and prediction.prediction == "UP" and prediction.n == 1
+    assert prediction.decided_ns == (T0 + 10) * NS and signal.good_until_ns == (T0 + 13) * NS
+    assert (signal.outcome, signal.token_id) == ("UP", "111")
+    assert (prediction.up_ask_e6, prediction.strike, prediction.strike_source) == (510_000, 64000.0, "rtds_twap60")
+
+
+def test_one_decision_a_window_however_much_is_heard_afterwards() -> None:
+    bench = a_coin()
+    for at_s in (10.0, 10.1, 12.0, 19.0, 21.0, 299.0):
+        bench.ready(at_s)
+    assert len(bench.predictions()) == 1
+    bench.ready(310.0, T0 + 300)
+    assert [p.n for p in bench.predictions()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("absent", "code"),
+    [
+        (MarketListed, "NO_MARKET"),
+        (WindowObserved, "NO_STRIKE"),
+        (PriceTick, "STALE_PRICE"),
+        (OraclePrice, "STALE_ORACLE"),
+        (Book, "STALE_BOOK"),
+        (Account, "ACCOUNT_UNKNOWN"),
+    ],
+)
+def test_what_is_missing_until_the_last_moment_is_the_reason(absent: type[Word], code: str) -> None:
+    bench = a_coin()
+    for at_s in (10.0, 15.0, 19.9):
+        bench.ready(at_s, leave_out=(absent,))
+    assert bench.predictions() == []
+    bench.hear(20.0, tick("window"))
+    (prediction,) = bench.predictions()
+    assert prediction.reason_code == code and prediction.reason and prediction.prediction is None
+    assert bench.signals() == []
+
+
+def test_the_last_moment_itself_still_decides() -> None:
+    bench = a_coin()
+    bench.ready(19.0, leave_out=(WindowObserved,))
+    bench.hear(20.0, a_window())
+    assert [p.reason_code for p in bench.predictions()] == [""]
+
+
+def test_all_that_was_missing_is_named() -> None:
+    bench = a_coin()
+    bench.hear(20.0, tick("window"))
+    (prediction,) = bench.predictions()
+    assert prediction.reason_code == "NO_MARKET"
+    for part in ("listed", "observed", "price", "oracle", "book", "executor"):
+        assert part in prediction.reason
+
+
+def test_a_window_looked_at_too_late_with_everything_there_is_skipped_as_too_late() -> None:
+    bench = a_coin()
+    bench.ready(9.0)
+    late = T0 * NS + round(20.5 * NS)
+    bench.core._market.hear(a_tick(late), late)
+    bench.core._market.hear(a_print(late), late)
+    bench.hear(20.5, a_book(late))
+    assert [p.reason_code for p in bench.predictions()] == ["TOO_LATE"]
+
+
+def test_every_window_that_passed_while_alive_gets_a_row() -> None:
+    bench = a_coin()
+    bench.hear(900.0, tick("window"))
+    assert [p.n for p in bench.predictions()] == [1, 2, 3]
+    bench.ready(1210.0, T0 + 1200)
+    assert len(bench.predictions()) == 3, "outside the session nothing is decided"
+
+
+# --- fresh
+
+
+@pytest.mark.parametrize(("age_s", "decided"), [(1.999, True), (2.0, True), (2.001, False)])
+@pytest.mark.parametrize("what", ["price", "book"])
+def test_price_and_book_are_fresh_for_two_seconds(what: str, age_s: float, decided: bool) -> None:
+    bench = a_coin()
+    old_ns = T0 * NS + round((10 - age_s) * NS)
+    leave_out = PriceTick if what == "price" else Book
+    bench.hear(10 - age_s, a_tick(old_ns) if what == "price" else a_book(old_ns))
+    bench.ready(10.0, leave_out=(leave_out,))
+    assert bool(bench.predictions()) is decided
+
+
+@pytest.mark.parametrize(("age_s", "decided"), [(4.999, True), (5.0, True), (5.001, False)])
+@pytest.mark.parametrize("by", ["arrival", "stamp"])
+def test_the_oracle_is_fresh_for_five_seconds_by_arrival_and_by_stamp(by: str, age_s: float, decided: bool) -> None:
+    bench = a_coin()
+    now_ns, old_ns = (T0 + 10) * NS, T0 * NS + round((10 - age_s) * NS)
+    seen = a_print(old_ns) if by == "arrival" else a_print(now_ns, observed_ns=old_ns)
+    bench.hear(10.0, seen)
+    bench.ready(10.0, leave_out=(OraclePrice,))
+    assert bool(bench.predictions()) is decided
+
+
+def test_only_the_stream_that_the_market_settles_on_counts() -> None:
+    bench = a_coin()
+    bench.hear(10.0, a_print((T0 + 10) * NS, feed="spot"))
+    bench.ready(10.0, leave_out=(OraclePrice,))
+    assert bench.predictions() == []
+
+
+def test_at_sixty_times_speed_nine_seconds_are_fresh() -> None:
+    bench = Bench(settings=a_coin().settings, speed=60.0).start()
+    bench.hear(1.0, a_tick((T0 + 1) * NS))
+    bench.ready(10.0, leave_out=(PriceTick,))
+    assert len(bench.predictions()) == 1
+    slower = Bench(settings=a_coin().settings, speed=60.0).start()
+    slower.hear(0.999, a_tick(T0 * NS + 999 * MS))
+    slower.ready(10.0, leave_out=(PriceTick,))
+    assert slower.predictions() == []
+
+
+@pytest.mark.parametrize(
+    ("market", "code"),
+    [
+        (a_market(rule=None, rule_why="resolutionSource 'x' is in no known row"), "RULE_UNKNOWN"),
+        (a_market(fee=None), "NO_FEE_SCHEDULE"),
+        (a_market(accepting=False), "NOT_ACCEPTING"),
+    ],
+)
+def test_a_market_we_do_not_understand_is_not_traded(market: MarketListed, code: str) -> None:
+    bench = a_coin()
+    bench.ready(10.0, leave_out=(MarketListed,))
+    bench.hear(10.0, market)
+    bench.hear(20.0, tick("window"))
+    assert [p.reason_code for p in bench.predictions()] == [code]
+
+
+# --- the book, the account
+
+
+def test_the_rules_of_the_book_refuse_in_the_row() -> None:
+    bench = a_coin()
+    bench.ready(9.0)
+    bench.hear(9.5, a_book((T0 * NS) + 9500 * MS, up_ask=660_000, down_ask=360_000))
+    bench.ready(10.0, leave_out=(Book,))
+    (prediction,) = bench.predictions()
+    assert prediction.reason_code == "PRICE_ABOVE_CAP" and prediction.prediction == "UP"
+    assert bench.signals() == []
+
+
+def test_a_halted_account_gets_its_row_at_once_without_waiting_for_anything() -> None:
+    bench = a_coin()
+    bench.hear(5.0, an_account(halted=True, halt_reason="DRAWDOWN: equity 69.00"))
+    bench.hear(10.0, tick("window"))
+    (prediction,) = bench.predictions()
+    assert (prediction.reason_code, prediction.reason) == ("HALTED", "DRAWDOWN: equity 69.00")
+
+
+def test_an_account_that_is_not_ready_is_unknown_and_says_why() -> None:
+    bench = a_coin()
+    bench.ready(19.0, leave_out=(Account,))
+    bench.hear(20.0, an_account(ready=False, why_not_ready="balance not read"))
+    (prediction,) = bench.predictions()
+    assert (prediction.reason_code, prediction.reason) == ("ACCOUNT_UNKNOWN", "balance not read")
+
+
+# --- until answered
+
+
+def an_allocation() -> Allocation:
+    return Allocation(
+        account="main",
+        strategy="always_up",
+        slug=SLUG,
+        intent_id="x",
+        stake_e6=1,
+        limit_e6=1,
+        size_e6=1,
+        win_streak=0,
+        sizing="",
+        reason_code="",
+        reason="",
+    )
+
+
+def test_a_signal_is_said_again_until_an_allocation_answers() -> None:
+    bench = a_coin()
+    bench.ready(10.0)
+    bench.hear(10.25, tick("resay"))
+    bench.hear(10.5, tick("resay"))
+    assert len(bench.signals()) == 3 and len({s.good_until_ns for s in bench.signals()}) == 1
+    bench.hear(10.6, an_allocation())
+    assert bench.hear(10.75, tick("resay")) == []
+
+
+def test_a_signal_is_not_said_after_its_good_until() -> None:
+    bench = a_coin()
+    bench.ready(10.0)
+    bench.hear(13.0, tick("resay"))
+    assert len(bench.signals()) == 2
+    assert bench.hear(13.001, tick("resay")) == []
+
+
+# --- bars and restarts
+
+
+def rsi_bench(boot: int = 1, at_s: float = -60.0) -> Bench:
+    bot = msgspec.structs.replace(Settings().bot, on_no_signal="down")
+    return Bench(settings=Settings(bot=bot), boot=boot).start(at_s)
+
+
+def test_rsi_ema_waits_for_its_newest_sample() -> None:
+    bench = rsi_bench()
+    bench.history(-59.0, zigzag(T0 - 60))
+    bench.hear(-30.0, a_candle(T0 - 30, 64000.0))
+    bench.ready(10.0)
+    assert bench.predictions() == []
+    bench.hear(11.0, a_candle(T0, 64001.0))
+    (prediction,) = bench.predictions()
+    assert (prediction.prediction, prediction.signal_type, prediction.label) == ("DOWN", "no_signal", "low")
+    assert set(prediction.indicators) == {"rsi", "ema_gap", "ema_gap_before"}
+
+
+def test_a_restart_decides_from_history_as_the_living_would_have() -> None:
+    lived = rsi_bench()
+    lived.history(-59.0, zigzag()[:-2])
+    for candle in zigzag()[-2:]:
+        lived.hear(candle.end_ns / NS - T0, candle)
+    restarted = rsi_bench(boot=2, at_s=9.0)
+    restarted.history(9.1, zigzag())
+    lived.ready(10.0)
+    restarted.ready(10.0)
+    assert lived.predictions() == restarted.predictions() != []
+
+
+def test_without_its_bars_it_skips_and_says_so() -> None:
+    bench = rsi_bench()
+    bench.ready(19.0)
+    bench.hear(20.0, tick("window"))
+    (prediction,) = bench.predictions()
+    assert prediction.reason_code == "INSUFFICIENT_DATA"
+
+
+def test_a_restart_leaves_a_window_alone_that_the_account_shows_traded() -> None:
+    streak = Streak(wins=0, losses=0, known=False, last_slug=SLUG, last_move_bp=None, trades=1, won=0, lost=0)
+    for traded in ({"blocked_slugs": (SLUG,)}, {"streaks": {"always_up": streak}}):
+        bench = Bench(settings=a_coin().settings, boot=2).start(11.0)
+        bench.ready(12.0, leave_out=(Account,))
+        bench.hear(12.0, an_account(**traded))
+        bench.hear(20.0, tick("window"))
+        assert bench.predictions() == []
+        bench.ready(310.0, T0 + 300)
+        assert [p.n for p in bench.predictions()] == [2]
+
+
+def test_windows_whose_last_moment_passed_before_the_boot_are_not_ours_to_explain() -> None:
+    bench = Bench(settings=a_coin().settings, boot=2).start(20.001)
+    bench.ready(310.0, T0 + 300)
+    assert [p.n for p in bench.predictions()] == [2]
+
+
+def test_a_missing_market_is_asked_for_again() -> None:
+    bench = a_coin()
+    at_start = [w for w in bench.said if isinstance(w, Resend)]
+    assert {w.topic for w in at_start} == {"MarketListed/", "WindowObserved/"}
+    assert {w.to for w in at_start} == {"market_feed"}
+
+
+def test_a_wrong_strategy_ends_the_actor_with_78_and_the_nearest_name() -> None:
+    bot = msgspec.structs.replace(Settings().bot, strategies=("rsi_emma",))
+    bench = Bench(settings=Settings(bot=bot)).start()
+    leave = bench.said[0]
+    assert isinstance(leave, Leave) and leave.code == 78 and 'did you mean "rsi_ema"' in leave.why
+
+
+def test_several_strategies_decide_each_for_itself() -> None:
+    bot = msgspec.structs.replace(Settings().bot, strategies=("always_up", "always_down"))
+    bench = Bench(settings=Settings(bot=bot)).start()
+    bench.ready(10.0)
+    assert [(s.key, s.outcome) for s in bench.signals()] == [
+        (f"always_up/{SLUG}", "UP"),
+        (f"always_down/{SLUG}", "DOWN"),
+    ]
+
+
+def test_without_a_session_nothing_is_decided() -> None:
+    core = SignalCore()
+    started = Started(actor="signal", boot=1, config="{}", versions={}, mono_s=0.0, speed=1.0, session="")
+    list(core.handle(started, T0 * NS))
+    assert list(core.handle(an_account(), (T0 + 10) * NS)) == []
+
+
+def test_the_same_inbox_says_the_same_words() -> None:
+    def a_life() -> list[Word]:
+        bench = rsi_bench()
+        bench.history(-59.0, zigzag())
+        for at_s in (1.0, 9.9, 10.0, 10.2, 20.0, 310.0, 320.0):
+            bench.ready(at_s)
+            bench.hear(at_s, tick("resay"), tick("window"))
+        return bench.said
+
+    assert a_life() == a_life()
