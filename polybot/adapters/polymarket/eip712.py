@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import coincurve
 
-from polybot.adapters.polymarket.keccak import keccak256
+from polybot.adapters.polymarket.keccak import keccak256 as keccak256
 
 POLYGON = 137
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
