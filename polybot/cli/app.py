@@ -2,7 +2,20 @@
 
 import typer
 
-from polybot.cli import config, control, run, status
+from polybot.cli import (
+    books,
+    config,
+    control,
+    export,
+    logs,
+    replay,
+    report,
+    run,
+    status,
+    tail,
+    venue,
+    why,
+)
 
 app = typer.Typer(
     name="polybot-ctl",
@@ -13,8 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for family in (run, control, status, config):
+for family in (run, control, status, logs, tail, books, report, export, why, replay, config):
     family.register(app)
+app.add_typer(venue.app, name="venue")
 
 
 @app.command(hidden=True)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from messages import Account, Done, MarketResolved, Positions, Query, RiskState
 from messages.base import Event
+from polybot.core.windows import WINDOW_S
 from polybot.runtime.bus import Subscriber, ask
-from polybot.runtime.session import WINDOW_S, Session
+from polybot.runtime.session import Session
 from polybot.runtime.topology import actors_of
 
 SETTLE_S = 15 * 60

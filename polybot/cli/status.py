@@ -13,10 +13,11 @@ from rich.table import Table
 from messages import Account, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
 from polybot.cli.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
+from polybot.core.windows import WINDOW_S
 from polybot.runtime import halt, locks, session, supervise
 from polybot.runtime.bus import Subscriber
 from polybot.runtime.paths import Paths
-from polybot.runtime.session import WINDOW_S, Session
+from polybot.runtime.session import Session
 from polybot.runtime.topology import actors_of
 
 LISTEN_S = 1.5  # hearts beat each half second, levels are said each second

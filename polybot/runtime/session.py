@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from polybot.core.settings import Settings
+from polybot.core.windows import WINDOW_S
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, replace_synced, sync_folder
 
-WINDOW_S = 300
 _SYNTHETIC_FIRST_S = 1_795_132_800  # 2026-11-20T00:00Z, where the synthetic world begins
 _TAPE_HISTORY_S = 40 * 60  # what the strategies' buffers need before the first decision
 _ENDLESS = 1_000_000  # paper and live without --windows: nine years

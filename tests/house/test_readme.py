@@ -1,0 +1,28 @@
+"""The README's picture and table equal THE TABLE, and it names commands that exist."""
+
+import re
+
+from typer.main import get_command
+
+from polybot.cli.app import app
+from polybot.runtime.paths import ROOT
+from polybot.runtime.picture import BEGIN, END, markdown
+
+
+def test_the_picture_equals_the_table() -> None:
+    text = (ROOT / "README.md").read_text()
+    shown = text[text.index(BEGIN) : text.index(END) + len(END)]
+    assert shown == markdown(), "draw it anew: python -m polybot.runtime.picture"
+
+
+def test_every_command_it_names_exists() -> None:
+    text = (ROOT / "README.md").read_text()
+    known = set(get_command(app).commands) | {"test"}  # type: ignore[attr-defined]
+    rows = [line for line in text.splitlines() if line.startswith("| `bin/polybot")]
+    named = {word for line in rows for word in re.findall(r"`(?:bin/polybot )?([a-z]+)", line.split("|")[1])}
+    named |= set(re.findall(r"^bin/polybot (\w+)", text, re.M))
+    assert named - known == set()
+
+
+def test_it_says_what_streaks_cost() -> None:
+    assert "4.4 %" in (ROOT / "README.md").read_text()
