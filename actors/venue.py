@@ -12,6 +12,8 @@ def main() -> None:
     """Take the lock, build the world, serve until SIGTERM."""
     process.die_with_parent()
     context = Context.open("venue")
+    if context.settings.bot.profile == "live":
+        sys.exit(0)  # started by a supervisor that does not know the profile: nothing to do
     if not isinstance(context.clock, WorldClock):
         log.event("venue_refused", reason=f"profile {context.settings.bot.profile} has no world of its own to serve")
         sys.exit(78)

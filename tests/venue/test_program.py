@@ -1,0 +1,101 @@
+"""The program itself: `python -m actors.venue` on a state folder of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FIRST_S = 1_795_132_800
+
+
+class Program:
+    """Starts venues on one state folder and ends what it started."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.started: list[subprocess.Popen[str]] = []
+
+    def start(self) -> "subprocess.Popen[str]":
+        environment = os.environ | {"POLYBOT_STATE": str(self.state), "POLYBOT_PROFILE": "demo"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "actors.venue"], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        self.started.append(process)
+        return process
+
+    def ready(self, process: "subprocess.Popen[str]") -> dict[str, Any]:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("{"):
+                urls: dict[str, Any] = json.loads(line)
+                return urls
+        raise AssertionError(f"the venue left with {process.wait()} before it was ready")
+
+    def end(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[Program]:
+    from polybot.core.settings import Settings
+    from polybot.runtime import session
+    from polybot.runtime.paths import Paths
+
+    state = tmp_path / "state"
+    session.ensure(Paths.of(state), Settings())
+    made = Program(state)
+    yield made
+    made.end()
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return json.loads(answer.read())
+
+
+def test_it_says_where_it_is_and_holds_its_world_until_the_actors_are_up(program: Program) -> None:
+    urls = program.ready(program.start())
+    assert urls.pop("v") == 1
+    assert json.loads((program.state / "run" / "endpoints.json").read_text()) == urls
+    assert set(urls) == {"clob", "gamma", "data", "ws_market", "ws_user", "rtds", "binance", "binance_ws"}
+    assert get(urls["clob"] + "/time") == FIRST_S - 60
+    rows = get(urls["binance"] + "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=121")
+    assert len(rows) == 121, "two hours of prices before the session"
+    assert get(urls["gamma"] + f"/markets/slug/btc-updown-5m-{FIRST_S}")["closed"] is False
+
+
+def test_sigterm_ends_it_cleanly_within_two_seconds(program: Program) -> None:
+    process = program.start()
+    program.ready(process)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    assert time.monotonic() - began < 2.0
+
+
+def test_killed_it_comes_back_on_the_same_ports_with_the_same_world_time(program: Program) -> None:
+    first = program.start()
+    before = program.ready(first)
+    first.kill()
+    first.wait()
+    after = program.ready(program.start())
+    assert after == before
+    assert get(after["clob"] + "/time") == FIRST_S - 60
+
+
+def test_a_second_copy_leaves_with_75(program: Program) -> None:
+    program.ready(program.start())
+    assert program.start().wait(timeout=10) == 75
