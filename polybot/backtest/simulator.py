@@ -11,7 +11,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from messages import Envelope, Event, Reply, Request, Resend, Word, tag_of
+from messages import (
+    Envelope,
+    Event,
+    MarketListed,
+    MarketResolved,
+    Reply,
+    Request,
+    Resend,
+    Resent,
+    WindowObserved,
+    Word,
+    encode,
+    tag_of,
+    topic_of,
+)
 from messages.inner import (
     Compact,
     HaltSeen,
@@ -29,17 +43,26 @@ from messages.inner import (
 )
 from polybot.core.core import Core
 from polybot.runtime.bus import Stamper, cause_of
-from polybot.runtime.topology import DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
+from polybot.runtime.topology import CLASS_OF, DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
 
 WATCH_HALT = ("risk", "executor")
 HALT_LOOK_NS = 100_000_000
+RECALLS: dict[str, tuple[type[Event], ...]] = {"market_feed": (MarketListed, WindowObserved, MarketResolved)}
 
 
 class Outside(Protocol):
     """The world behind the effects. Everything it lets happen it puts on the simulator's heap itself."""
 
-    def begin(self, sim: "Simulator") -> None:
-        """Schedule the first happenings."""
+    def join(self, sim: "Simulator") -> None:
+        """Before anyone starts."""
+        ...
+
+    def begin(self) -> None:
+        """Everyone has started: schedule the first happenings."""
+        ...
+
+    def connect(self, actor: str) -> None:
+        """A new process of this actor opens its sources."""
         ...
 
     def perform(self, actor: str, word: Word, now_ns: int) -> Word | None:
@@ -67,10 +90,16 @@ class Member:
     alive: bool = False
     records: list[bytes] = field(default_factory=list)
     last_seq: int = 0
+    kept: list[Envelope] = field(default_factory=list)  # its flight recorder, as far as others or itself may ask for it
     said: int = 0
     crash_at: int | None = None
     wishes: dict[str, int] = field(default_factory=dict)  # timer name → the wish that stands
     halt_told: str = ""
+
+
+def _tells(envelope: Envelope, wish: Resend) -> bool:
+    assert isinstance(envelope.body, Event)
+    return topic_of(envelope.body).startswith(wish.topic)
 
 
 class _Killed(Exception):
@@ -108,9 +137,10 @@ class Simulator:
 
     def begin(self) -> None:
         """Start every actor, then let the world begin."""
+        self.outside.join(self)
         for name in self.members:
             self.start(name)
-        self.outside.begin(self)
+        self.outside.begin()
 
     def at(self, at_ns: int, happen: Callable[[], None]) -> None:
         """Let something happen at a world time (not before now)."""
@@ -154,8 +184,12 @@ class Simulator:
             halted=member.halt_told,
         )
         self.hear(name, started)
-        if name == "executor" and member.alive:
+        if member.alive and name == "executor":
             self.hear(name, Restored(records=tuple(member.records), last_seq=member.last_seq))
+        elif member.alive and name in RECALLS:
+            said = tuple(encode(e.body) for e in member.kept if isinstance(e.body, RECALLS[name]))
+            self.hear(name, Restored(records=said, last_seq=0))
+        self.outside.connect(name)
 
     def kill(self, name: str, restart: bool = True) -> None:
         """kill -9. What was on its way to it is lost; supervision starts it again."""
@@ -208,6 +242,8 @@ class Simulator:
             listener(member.name, envelope)
         match word:
             case Event():
+                if CLASS_OF[type(word)] == "kept":
+                    member.kept.append(envelope)
                 self._publish(member.name, envelope)
             case Reply():
                 self._reply(envelope)
@@ -256,7 +292,9 @@ class Simulator:
         request: Any = envelope.body
         server = request.to if isinstance(request, Resend) else server_of(type(request)).name
         self._asked[request.id] = member.name
-        if server in self.members:
+        if isinstance(request, Resend):
+            self._resend(request, envelope)
+        elif server in self.members:
             self._on_its_way(server, envelope, self._hop_ns)
         patience = PATIENCE.get(type(request), DEFAULT_PATIENCE)
         boot = member.boot
@@ -268,6 +306,16 @@ class Simulator:
                 )
 
         self.at(self.now_ns + int(patience.deadline_s * 1e9), give_up)
+
+    def _resend(self, wish: Resend, envelope: Envelope) -> None:
+        """Served by the loop itself, as in runtime/actor: the core does not hear it."""
+        server = self.members.get(wish.to)
+        if server is None or not server.alive:
+            return
+        found = [encode(e) for e in server.kept if e.at_ns >= wish.since_ns and _tells(e, wish)][wish.skip :]
+        resent = Resent(id=wish.id, envelopes=tuple(found[: wish.limit]), more=len(found) > wish.limit, lost=False)
+        answer = server.stamper.envelope(resent, self.now_ns, f"request:{wish.id}")
+        self.at(self.now_ns + self._hop_ns, lambda: self._reply(answer))
 
     def _reply(self, envelope: Envelope) -> None:
         reply: Any = envelope.body

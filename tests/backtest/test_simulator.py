@@ -14,7 +14,13 @@ S = 1_000_000_000
 class Nowhere:
     """An outside in which nothing happens."""
 
-    def begin(self, sim: Simulator) -> None:
+    def join(self, sim: Simulator) -> None:
+        return
+
+    def begin(self) -> None:
+        return
+
+    def connect(self, actor: str) -> None:
         return
 
     def perform(self, actor: str, word: Word, now_ns: int) -> Word | None:
