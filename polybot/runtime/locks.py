@@ -48,8 +48,16 @@ def _boot_before(path: Path, paths: Paths) -> int:
     try:
         return int(path.read_text())
     except (FileNotFoundError, ValueError):
-        lived_before = any(folder.exists() and any(folder.iterdir()) for folder in (paths.journal, paths.flight))
-        return int(time.time()) - _EPOCH_2020_S if lived_before else 0
+        return int(time.time()) - _EPOCH_2020_S if _has_lived(path.stem, paths) else 0
+
+
+def _has_lived(name: str, paths: Paths) -> bool:
+    """Did this bot run before its counter was lost? Its own recordings, or a journal older than the session, tell."""
+    flight = paths.flight / name
+    if flight.exists() and any(flight.iterdir()):
+        return True
+    began_ns = paths.session.stat().st_mtime_ns if paths.session.exists() else time.time_ns()
+    return paths.journal.exists() and any(f.stat().st_mtime_ns < began_ns for f in paths.journal.iterdir())
 
 
 def take(paths: Paths, name: str) -> Lock:

@@ -100,3 +100,14 @@ def test_a_lost_counter_of_a_bot_that_has_lived_jumps_ahead(paths: Paths) -> Non
     assert boot > 100_000_000
     assert lock.next_boot() == boot + 1
     lock.release()
+
+
+def test_the_first_boot_is_1_though_others_were_faster(paths: Paths) -> None:
+    paths.session.write_text("{}")
+    (paths.flight / "signal").mkdir(parents=True)
+    (paths.flight / "signal" / "1.bin").touch()
+    paths.journal.mkdir()
+    (paths.journal / "1.log").touch()
+    lock = locks.take(paths, "risk")
+    assert lock.next_boot() == 1
+    lock.release()
