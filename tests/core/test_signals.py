@@ -188,7 +188,7 @@ class Bench:
         return [w for w in self.said if isinstance(w, Signal)]
 
 
-def a_coin(**changed: Any) -> Bench:
+def a_bench(**changed: Any) -> Bench:
     bot = Settings().bot
     return Bench(settings=Settings(bot=msgspec.structs.replace(bot, strategies=("always_up",)), **changed)).start()
 
@@ -201,7 +201,7 @@ def tick(name: str) -> Tick:
 
 
 def test_nothing_is_decided_before_decide_after_and_then_at_once() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(9.999)
     assert bench.predictions() == []
     wake = [w for w in bench.said if isinstance(w, WakeAt)][-1]
@@ -215,7 +215,7 @@ def test_nothing_is_decided_before_decide_after_and_then_at_once() -> None:
 
 
 def test_one_decision_a_window_however_much_is_heard_afterwards() -> None:
-    bench = a_coin()
+    bench = a_bench()
     for at_s in (10.0, 10.1, 12.0, 19.0, 21.0, 299.0):
         bench.ready(at_s)
     assert len(bench.predictions()) == 1
@@ -235,7 +235,7 @@ def test_one_decision_a_window_however_much_is_heard_afterwards() -> None:
     ],
 )
 def test_what_is_missing_until_the_last_moment_is_the_reason(absent: type[Word], code: str) -> None:
-    bench = a_coin()
+    bench = a_bench()
     for at_s in (10.0, 15.0, 19.9):
         bench.ready(at_s, leave_out=(absent,))
     assert bench.predictions() == []
@@ -246,14 +246,14 @@ def test_what_is_missing_until_the_last_moment_is_the_reason(absent: type[Word],
 
 
 def test_the_last_moment_itself_still_decides() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(19.0, leave_out=(WindowObserved,))
     bench.hear(20.0, a_window())
     assert [p.reason_code for p in bench.predictions()] == [""]
 
 
 def test_all_that_was_missing_is_named() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.hear(20.0, tick("window"))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == "NO_MARKET"
@@ -262,7 +262,7 @@ def test_all_that_was_missing_is_named() -> None:
 
 
 def test_a_window_looked_at_too_late_with_everything_there_is_skipped_as_too_late() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(9.0)
     late = T0 * NS + round(20.5 * NS)
     bench.core._market.hear(a_tick(late), late)
@@ -272,7 +272,7 @@ def test_a_window_looked_at_too_late_with_everything_there_is_skipped_as_too_lat
 
 
 def test_every_window_that_passed_while_alive_gets_a_row() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.hear(900.0, tick("window"))
     assert [p.n for p in bench.predictions()] == [1, 2, 3]
     bench.ready(1210.0, T0 + 1200)
@@ -285,7 +285,7 @@ def test_every_window_that_passed_while_alive_gets_a_row() -> None:
 @pytest.mark.parametrize(("age_s", "decided"), [(1.999, True), (2.0, True), (2.001, False)])
 @pytest.mark.parametrize("what", ["price", "book"])
 def test_price_and_book_are_fresh_for_two_seconds(what: str, age_s: float, decided: bool) -> None:
-    bench = a_coin()
+    bench = a_bench()
     old_ns = T0 * NS + round((10 - age_s) * NS)
     leave_out = PriceTick if what == "price" else Book
     bench.hear(10 - age_s, a_tick(old_ns) if what == "price" else a_book(old_ns))
@@ -296,7 +296,7 @@ def test_price_and_book_are_fresh_for_two_seconds(what: str, age_s: float, decid
 @pytest.mark.parametrize(("age_s", "decided"), [(4.999, True), (5.0, True), (5.001, False)])
 @pytest.mark.parametrize("by", ["arrival", "stamp"])
 def test_the_oracle_is_fresh_for_five_seconds_by_arrival_and_by_stamp(by: str, age_s: float, decided: bool) -> None:
-    bench = a_coin()
+    bench = a_bench()
     now_ns, old_ns = (T0 + 10) * NS, T0 * NS + round((10 - age_s) * NS)
     seen = a_print(old_ns) if by == "arrival" else a_print(now_ns, observed_ns=old_ns)
     bench.hear(10.0, seen)
@@ -305,18 +305,18 @@ def test_the_oracle_is_fresh_for_five_seconds_by_arrival_and_by_stamp(by: str, a
 
 
 def test_only_the_stream_that_the_market_settles_on_counts() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.hear(10.0, a_print((T0 + 10) * NS, feed="spot"))
     bench.ready(10.0, leave_out=(OraclePrice,))
     assert bench.predictions() == []
 
 
 def test_at_sixty_times_speed_nine_seconds_are_fresh() -> None:
-    bench = Bench(settings=a_coin().settings, speed=60.0).start()
+    bench = Bench(settings=a_bench().settings, speed=60.0).start()
     bench.hear(1.0, a_tick((T0 + 1) * NS))
     bench.ready(10.0, leave_out=(PriceTick,))
     assert len(bench.predictions()) == 1
-    slower = Bench(settings=a_coin().settings, speed=60.0).start()
+    slower = Bench(settings=a_bench().settings, speed=60.0).start()
     slower.hear(0.999, a_tick(T0 * NS + 999 * MS))
     slower.ready(10.0, leave_out=(PriceTick,))
     assert slower.predictions() == []
@@ -331,7 +331,7 @@ def test_at_sixty_times_speed_nine_seconds_are_fresh() -> None:
     ],
 )
 def test_a_market_we_do_not_understand_is_not_traded(market: MarketListed, code: str) -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(10.0, leave_out=(MarketListed,))
     bench.hear(10.0, market)
     bench.hear(20.0, tick("window"))
@@ -342,7 +342,7 @@ def test_a_market_we_do_not_understand_is_not_traded(market: MarketListed, code:
 
 
 def test_the_rules_of_the_book_refuse_in_the_row() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(9.0)
     bench.hear(9.5, a_book((T0 * NS) + 9500 * MS, up_ask=660_000, down_ask=360_000))
     bench.ready(10.0, leave_out=(Book,))
@@ -352,7 +352,7 @@ def test_the_rules_of_the_book_refuse_in_the_row() -> None:
 
 
 def test_a_halted_account_gets_its_row_at_once_without_waiting_for_anything() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.hear(5.0, an_account(halted=True, halt_reason="DRAWDOWN: equity 69.00"))
     bench.hear(10.0, tick("window"))
     (prediction,) = bench.predictions()
@@ -360,7 +360,7 @@ def test_a_halted_account_gets_its_row_at_once_without_waiting_for_anything() ->
 
 
 def test_an_account_that_is_not_ready_is_unknown_and_says_why() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(19.0, leave_out=(Account,))
     bench.hear(20.0, an_account(ready=False, why_not_ready="balance not read"))
     (prediction,) = bench.predictions()
@@ -387,7 +387,7 @@ def an_allocation() -> Allocation:
 
 
 def test_a_signal_is_said_again_until_an_allocation_answers() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(10.0)
     bench.hear(10.25, tick("resay"))
     bench.hear(10.5, tick("resay"))
@@ -397,7 +397,7 @@ def test_a_signal_is_said_again_until_an_allocation_answers() -> None:
 
 
 def test_a_signal_is_not_said_after_its_good_until() -> None:
-    bench = a_coin()
+    bench = a_bench()
     bench.ready(10.0)
     bench.hear(13.0, tick("resay"))
     assert len(bench.signals()) == 2
@@ -447,7 +447,7 @@ def test_without_its_bars_it_skips_and_says_so() -> None:
 def test_a_restart_leaves_a_window_alone_that_the_account_shows_traded() -> None:
     streak = Streak(wins=0, losses=0, known=False, last_slug=SLUG, last_move_bp=None, trades=1, won=0, lost=0)
     for traded in ({"blocked_slugs": (SLUG,)}, {"streaks": {"always_up": streak}}):
-        bench = Bench(settings=a_coin().settings, boot=2).start(11.0)
+        bench = Bench(settings=a_bench().settings, boot=2).start(11.0)
         bench.ready(12.0, leave_out=(Account,))
         bench.hear(12.0, an_account(**traded))
         bench.hear(20.0, tick("window"))
@@ -457,13 +457,13 @@ def test_a_restart_leaves_a_window_alone_that_the_account_shows_traded() -> None
 
 
 def test_windows_whose_last_moment_passed_before_the_boot_are_not_ours_to_explain() -> None:
-    bench = Bench(settings=a_coin().settings, boot=2).start(20.001)
+    bench = Bench(settings=a_bench().settings, boot=2).start(20.001)
     bench.ready(310.0, T0 + 300)
     assert [p.n for p in bench.predictions()] == [2]
 
 
 def test_a_missing_market_is_asked_for_again() -> None:
-    bench = a_coin()
+    bench = a_bench()
     at_start = [w for w in bench.said if isinstance(w, Resend)]
     assert {w.topic for w in at_start} == {"MarketListed/", "WindowObserved/"}
     assert {w.to for w in at_start} == {"market_feed"}
