@@ -7,7 +7,6 @@
 
 import contextlib
 import http.client
-import select
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -59,7 +58,8 @@ class HttpConnection:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"not an http address: {base_url!r}")
-        self.base_path = parts.path.rstrip("/")
+        self._timeout_s = timeout_s
+        self._base_path = parts.path.rstrip("/")
         port = parts.port
         if parts.scheme == "https":
             context = ssl.create_default_context()
@@ -89,10 +89,20 @@ class HttpConnection:
             self.connects += 1
 
     def _is_gone(self) -> bool:
-        """An idle connection that is readable was closed by the other side (or spoke out of turn): not to be trusted."""
-        poller = select.poll()
-        poller.register(self._connection.sock, select.POLLIN | select.POLLHUP | select.POLLERR)
-        return bool(poller.poll(0))
+        """Was the idle connection closed by the other side? Bytes out of turn make it as useless. A look at readability
+        would not do: TLS has talk of its own (session tickets) that is no reason to leave.
+        """
+        idle = self._connection.sock
+        idle.settimeout(0)
+        try:
+            idle.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+        finally:
+            idle.settimeout(self._timeout_s)
+        return True
 
     def exchange(
         self, method: str, path: str, headers: dict[str, str], body: bytes = b"", gate: Gate | None = None
@@ -103,7 +113,7 @@ class HttpConnection:
             lines += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         elif method != "GET":
             lines += "Content-Length: 0\r\n"
-        request = f"{method} {self.base_path}{path}{self._common}{lines}\r\n".encode("latin-1") + body
+        request = f"{method} {self._base_path}{path}{self._common}{lines}\r\n".encode("latin-1") + body
         self.warm()
         with (gate or _open_gate)() as shut:
             if shut:

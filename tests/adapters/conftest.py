@@ -49,6 +49,7 @@ class HttpScript:
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    wrap: Callable[[Any], Any] | None = None
     _listener: socket.socket | None = None
     _open: list[socket.socket] = field(default_factory=list)
     _done: threading.Event = field(default_factory=threading.Event)
@@ -83,6 +84,12 @@ class HttpScript:
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
+        if self.wrap is not None:
+            try:
+                connection = self.wrap(connection)
+            except OSError:
+                return
+            self._open.append(connection)
         with connection, connection.makefile("rb") as stream:
             while (request := _request(stream)) is not None:
                 self.asked.append(request)

@@ -1,8 +1,12 @@
 """One kept connection: did the bytes leave?"""
 
 import contextlib
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +125,47 @@ def test_an_endless_answer_is_given_up(http: Any) -> None:
     http.say = [b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 17 * 1024 * 1024]
     with pytest.raises(Lost, match="more than"):
         HttpConnection(http.url, 2.0).exchange("GET", "/", {})
+
+
+@pytest.fixture
+def https(http: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The scripted server behind TLS, with a certificate that is trusted for this test."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    request = "req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run(["openssl", *request.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    http.wrap = lambda connection: context.wrap_socket(connection, server_side=True)
+    http.url = http.url.replace("http://", "https://")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    return http
+
+
+def test_a_warmed_tls_connection_is_the_one_that_carries_the_order(https: Any, answer: Any) -> None:
+    https.say = [answer(200, "ok")]
+    connection = HttpConnection(https.url, 2.0)
+    connection.warm()
+    for _ in range(3):
+        assert connection.exchange("POST", "/order", {}, b"{}").body == b"ok"
+    assert (https.connections, connection.connects) == (1, 1)
+
+
+def test_a_closed_tls_connection_is_noticed(https: Any, answer: Any, wait_for: Any) -> None:
+    https.say = [answer(200, "ok")]
+    connection = HttpConnection(https.url, 2.0)
+    connection.exchange("GET", "/", {})
+    https.close_connections()
+    wait_for(connection._is_gone, "the close arrives")
+    assert connection.exchange("POST", "/order", {}, b"{}").body == b"ok"
+    assert connection.connects == 2
+
+
+def test_a_certificate_nobody_trusts_means_that_nothing_was_sent(https: Any, monkeypatch: Any) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(NotSent, match="certificate"):
+        HttpConnection(https.url, 2.0).exchange("POST", "/order", {}, b"{}")
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://", "clob.polymarket.com"])

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from messages.units import E6, e6
 
-GARBAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+GARBAGE = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 """What reading a strange object raises. Bad bytes from outside are weather: count and drop, or call the read unknown."""
 
 
