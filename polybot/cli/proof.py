@@ -26,6 +26,7 @@ from polybot.runtime.topology import TABLE
 
 ALIVE_S = 0.5
 PROOF_S = 5.0
+SILENT = "did not answer"
 
 
 @dataclass
@@ -35,7 +36,7 @@ class _Answers:
     changed: threading.Condition = field(default_factory=threading.Condition)
     proof: CancelProof | None = None
     is_alive: bool = False
-    risk: str = "did not answer"
+    risk: str = SILENT
 
     def wait(self, ready: Any, timeout_s: float) -> bool:
         with self.changed:
@@ -83,6 +84,7 @@ def _cancel(paths: Paths, reason: str, runs: list[str]) -> tuple[CancelProof | N
         if answers.wait(lambda: answers.is_alive or answers.proof, ALIVE_S) and answers.wait(
             lambda: answers.proof, PROOF_S
         ):
+            answers.wait(lambda: answers.risk != SILENT, 0.3)
             return answers.proof, "the executor answered", answers.risk
     return (*_fence(paths, reason), answers.risk)
 
@@ -90,7 +92,7 @@ def _cancel(paths: Paths, reason: str, runs: list[str]) -> tuple[CancelProof | N
 def _ask_all(paths: Paths, reason: str, answers: _Answers) -> None:
     def risk() -> None:
         reply = ask(paths.sockets, "risk", Halt(id=_id("halt"), by=USER, reason_code="KILL_SWITCH", reason=reason), 1.0)
-        answers.set(risk=getattr(reply, "trading_state", "did not answer"))
+        answers.set(risk=getattr(reply, "trading_state", SILENT))
 
     def cancel() -> None:
         reply = ask(paths.sockets, "executor", CancelAll(id=_id("cancel"), reason=reason), PROOF_S)
