@@ -13,7 +13,7 @@ encode = msgspec.json.encode
 
 SYMBOL = "BTCUSDT"
 STEP_S = {"1s": 1, "1m": 60}
-KEEP_S = 8 * 3600  # seconds of bars kept; an indicator of the bot looks back one hour at most
+KEEP_S = 4 * 3600  # seconds of bars kept; an indicator of the bot looks back one hour at most
 MAX_LIMIT = 1000
 
 

@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from polybot.venue import binance
-from polybot.venue.hub import Connection
+from polybot.venue.hub import Connection, decoded, texts
 
 
 @dataclass
@@ -48,13 +46,11 @@ class BinanceHub:
 
     def on_text(self, connection: Connection, text: str) -> None:
         """SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS; anything else is an error with Binance's code 2."""
-        try:
-            body = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        body = decoded(text)
+        if body is None:
             connection.close_after(1008, "Invalid JSON")  # a text PING ends here, as it does there
             return
-        method = body.get("method") if isinstance(body, dict) else None
-        params = body.get("params", []) if isinstance(body, dict) else []
+        method, params = body.get("method"), texts(body.get("params", [])) or []
         result: Any = None
         match method:
             case "SUBSCRIBE":

@@ -24,7 +24,8 @@ from polybot.venue.rtds import Rtds
 NS = 1_000_000_000
 QUOTES_PER_S = 40.0
 IDLE_QUOTES_PER_S = 4.0
-NATURAL_QUOTE_S = 0.25  # world seconds between two repricings when nothing is thinned
+NATURAL_QUOTE_S = 0.25  # world seconds between two repricings when nothing is thinned, of the window that runs …
+IDLE_QUOTE_S = 1.0  # … and of the others
 STREAMS_PER_S = 20.0
 SPARSE_SPEED = 20.0
 AHEAD = 2  # windows after the running one that have a live book
@@ -197,10 +198,11 @@ class Driver:
 
     def _trade_window(self, window: OpenWindow, to_ns: int) -> None:
         running = window.market.start_s * NS <= to_ns < window.market.end_s * NS
-        period = self._period_ns(NATURAL_QUOTE_S, QUOTES_PER_S if running else IDLE_QUOTES_PER_S)
+        natural_s, most = (NATURAL_QUOTE_S, QUOTES_PER_S) if running else (IDLE_QUOTE_S, IDLE_QUOTES_PER_S)
+        period = self._period_ns(natural_s, most)
         if to_ns - window.quoted_ns < period:
             return
-        self.thinned.quotes += max(0, int((to_ns - window.quoted_ns) / NS / NATURAL_QUOTE_S) - 1)
+        self.thinned.quotes += max(0, int((to_ns - window.quoted_ns) / NS / natural_s) - 1)
         self._quote(window, to_ns)
         crowd = self.world.taker_flow(window.market, window.crowd_ns, to_ns)
         window.crowd_ns = to_ns

@@ -102,7 +102,7 @@ class BinanceRest:
             return as_json(binance.error(-1120, "Invalid interval."), 400)
         try:
             start, end = _optional(q.get("startTime")), _optional(q.get("endTime"))
-            limit = min(int(q.get("limit", "500")), binance.MAX_LIMIT)
+            limit = max(1, min(int(q.get("limit", "500")), binance.MAX_LIMIT))
         except ValueError:
             return as_json(binance.error(-1100, "Illegal characters found in a parameter."), 400)
         return as_json(self.bars.klines(step, self.now_ns() // 1_000_000, start, end, limit))

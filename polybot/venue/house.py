@@ -4,6 +4,8 @@ The order is always: change → commit (when a wallet is concerned) → tell →
 makers and takers is committed with the next wallet's change or within a second: rows are a whole state each time.
 """
 
+import os
+import sqlite3
 from collections.abc import Callable
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from polybot.core.exchange import (
     OrderChanged,
     TradeChanged,
 )
+from polybot.runtime import log
 from polybot.venue import frames, gamma, views
 from polybot.venue.keys import Credentials, Keys
 from polybot.venue.store import Doc, Store
@@ -152,12 +155,20 @@ class House:
 
     # --- commit, then tell
 
+    def _commit(self, docs: list[Doc]) -> None:
+        """What memory holds and the disk does not must never be told: without the disk the venue dies."""
+        try:
+            self.store.commit(docs)
+        except sqlite3.Error as exc:
+            log.event("store_failed", error=str(exc))
+            os._exit(70)
+
     def flush(self, durable: bool = False) -> None:
         """Commit what a wallet is concerned with (or everything, when durable), then tell the sockets."""
         events = self.exchange.take_events()
         if durable or self._docs or any(_concerns_a_wallet(e) for e in events):
             docs, self._docs = self._docs, []
-            self.store.commit([*docs, *self.exchange.take_changed_rows()])
+            self._commit([*docs, *self.exchange.take_changed_rows()])
         self.teller.tell(events)
 
 

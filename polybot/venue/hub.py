@@ -6,7 +6,9 @@ Frames are encoded once and fanned out as bytes. Each connection has an outbox a
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 OUTBOX_MAX = 20_000  # frames; beyond it the hearer is gone for all practical purposes
@@ -67,6 +69,20 @@ class Connection:
                 if self.socket.application_state is not WebSocketState.DISCONNECTED:
                     await self.socket.close(*self._closing)
                 return
+
+
+def decoded(text: str) -> dict[str, Any] | None:
+    """The JSON object in a frame; None for anything else, however deep or broken."""
+    try:
+        body = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def texts(value: Any) -> list[str] | None:
+    """A list of texts, or None."""
+    return value if isinstance(value, list) and all(isinstance(v, str) for v in value) else None
 
 
 def pong(connection: Connection, text: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from polybot.core.settings import Trade
-from polybot.core.windows import Session, window_of
+from polybot.core.windows import WINDOW_S, Session, slug_of, window_of
 from polybot.core.world.world import World, WorldMarket
 from polybot.venue.heard import Heard
 from polybot.venue.pacer import Pacer
@@ -21,6 +21,7 @@ NS = 1_000_000_000
 MS = 1_000_000
 BOOKS_EARLY_NS = MS
 BOOKS_ARRIVE_S = 0.008  # machine time a snapshot needs through two processes, generously
+KEEP_WINDOWS = 12  # after that nothing is asked any more about what was heard of a window
 GONE_BY_NS = 200 * MS  # an instant this far in the past is not waited for any more (after a restart)
 
 
@@ -42,6 +43,7 @@ class Instants:
         window = window_of(market.slug)
         if window is None or not self.session.n_of(market.start_s):
             return
+        self.heard.forget(slug_of(market.start_s - KEEP_WINDOWS * WINDOW_S))
         self._decision(market, window.decide_from_ns(self.trade), window.decide_until_ns(self.trade))
         self._end(market)
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from polybot.venue.frames import Pair
-from polybot.venue.hub import Connection, pong
+from polybot.venue.hub import Connection, decoded, pong, texts
 
 ASSET_TRAP = 200
 NORMAL_CLOSURE = 1000
@@ -43,16 +43,13 @@ class MarketChannel:
         if pong(connection, text):
             return
         hearer = self.hearers.setdefault(connection, Hearer())
-        try:
-            body = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            body = None
-        if not isinstance(body, dict) or not self._obey(connection, hearer, body):
+        body = decoded(text)
+        if body is None or not self._obey(connection, hearer, body):
             connection.push(INVALID)
 
     def _obey(self, connection: Connection, hearer: Hearer, body: dict[str, Any]) -> bool:
-        assets = body.get("assets_ids", [])
-        if not isinstance(assets, list) or not all(isinstance(a, str) for a in assets):
+        assets = texts(body.get("assets_ids", []))
+        if assets is None:
             return False
         operation = body.get("operation")
         if operation is None and body.get("type") in ("market", "MARKET") and not hearer.begun:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from typing import Any
 
 from messages import Heartbeat, schema_hash
@@ -39,7 +40,7 @@ from polybot.venue.store import Store
 from polybot.venue.web import Web
 
 TURN_S = 0.004
-SLOW_TURN_S = 0.02
+SLOW_TURN_S = 0.04
 HEARTBEAT_S = 0.5
 REPORT_S = 1.0
 SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on its way to us
@@ -96,7 +97,7 @@ class Venue:
         endpoints.write(self.context.paths, urls)
         sys.stdout.write(json.dumps({"v": 1} | urls) + "\n")
         log.event("started", actor="venue", boot=self.context.boot, pid=os.getpid(), wiped=self.house.wiped)
-        loop.add_reader(self.subscriber.socket.FD, self._turn)
+        loop.add_reader(self.subscriber.socket.FD, self._heard_something)
         gc.collect()
         gc.freeze()
         self.pacer.begin()
@@ -127,6 +128,13 @@ class Venue:
         self.handled += 1
         self.driver.step(self.clock.now_ns())
         self.pacer.advance()
+
+    def _heard_something(self) -> None:
+        try:
+            self._turn()
+        except Exception:  # noqa: BLE001 (the event loop would log it and go on: the impossible ends the process)
+            log.event("died", why=traceback.format_exc())
+            os._exit(70)
 
     async def _leave(self) -> None:
         self.house.flush(durable=True)

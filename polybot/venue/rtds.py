@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from polybot.venue.hub import Connection, pong
+from polybot.venue.hub import Connection, decoded, pong
 
 encode = msgspec.json.encode
 
@@ -46,7 +46,7 @@ class Rtds:
 
     def _apply(self, connection: Connection, action: str, subscription: dict[str, Any], now_ns: int) -> None:
         topic = subscription.get("topic")
-        if topic not in WINDOWS:
+        if not isinstance(topic, str) or topic not in WINDOWS:
             connection.push(_invalid(connection))
             return
         heard = self.hearers.setdefault(connection, set())
@@ -101,11 +101,8 @@ def connection_id(connection: Connection) -> str:
 
 
 def _parsed(text: str) -> tuple[str, list[dict[str, Any]]] | None:
-    try:
-        body = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return None
-    if not isinstance(body, dict) or body.get("action") not in ("subscribe", "unsubscribe"):
+    body = decoded(text)
+    if body is None or body.get("action") not in ("subscribe", "unsubscribe"):
         return None
     subscriptions = body.get("subscriptions")
     if not isinstance(subscriptions, list) or not all(isinstance(s, dict) for s in subscriptions):

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from polybot.venue.hub import Connection, pong
+from polybot.venue.hub import Connection, decoded, pong, texts
 
 UNAUTHORISED = 1008
 
@@ -31,11 +31,8 @@ class UserChannel:
         """One frame of a client."""
         if pong(connection, text):
             return
-        try:
-            body = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            body = None
-        if not isinstance(body, dict):
+        body = decoded(text)
+        if body is None:
             connection.push("INVALID OPERATION")
         elif connection in self.listeners:
             self._operate(connection, body)
@@ -49,12 +46,14 @@ class UserChannel:
         key, secret, passphrase = (str(auth.get(name, "")) for name in ("apiKey", "secret", "passphrase"))
         if not self.knows(key, secret, passphrase):
             return False
-        markets = body.get("markets")
+        markets = texts(body.get("markets") or [])
+        if markets is None:
+            return False
         self.listeners[connection] = Listener(key, dict.fromkeys(markets) if markets else None)
         return True
 
     def _operate(self, connection: Connection, body: dict[str, Any]) -> None:
-        listener, markets = self.listeners[connection], body.get("markets") or []
+        listener, markets = self.listeners[connection], texts(body.get("markets") or []) or []
         match body.get("operation"):
             case "subscribe":
                 if listener.markets is not None:
