@@ -215,7 +215,7 @@ def picture(facts: dict[str, Any], rows: list[Row]) -> str:
     title = (
         f"polybot {s['id'] if s else ''}: equity {view.usd(e['end_e6'])} USD, P&L {view.usd(a['pnl_e6'], plus=True)}"
     )
-    subtitle = f"{a['traded']} trades in {a['windows']} windows, fees {view.usd(a['fee_e6'])}, after fees"
+    subtitle = f"{a['traded']} trades in {a['windows']} windows; P&L after fees of {view.usd(a['fee_e6'])}"
     warning = f" · {facts['warning']}" if facts["warning"] else ""
     return equity.svg(title, subtitle + warning, e["start_e6"], points)
 

@@ -61,8 +61,8 @@ class Calendar:
         facts = self.facts(slug, account, strategy)
         if facts is None:
             return
-        facts.hear(word)
-        yield from self.refold(facts.start_s)
+        if facts.hear(word):
+            yield from self.refold(facts.start_s)
 
     def refold(self, from_s: int) -> Iterator[WindowRow]:
         """The rows from this window on; stops at the first window after it from which nothing changes."""
@@ -70,18 +70,17 @@ class Calendar:
         self._unfolded_s = _NEVER_S
         at = bisect_left(self._order, (from_s, "", ""))
         carry = self._carries[self._order[at - 1]] if at else Carry(self.purse_e6, {})
-        for key in self._order[at:]:
-            row, carry = fold(self._facts[key], carry)
-            same_carry = self._carries.get(key) == carry
-            if self._rows.get(key) != row:
-                yield self._keep(key, row)
-            self._carries[key] = carry
+        same_carry = False
+        for i in range(at, len(self._order)):
+            key = self._order[i]
             if same_carry and key[0] > from_s:
                 return
-
-    def _keep(self, key: Key, row: WindowRow) -> WindowRow:
-        self._rows[key] = row
-        return row
+            row, carry = fold(self._facts[key], carry)
+            same_carry = self._carries.get(key) == carry
+            self._carries[key] = carry
+            if self._rows.get(key) != row:
+                self._rows[key] = row
+                yield row
 
     def set_purse(self, purse_e6: int) -> Iterator[WindowRow]:
         """The base of equity, when the executor says another than thought."""

@@ -9,7 +9,7 @@ A traded row's reason_code is "", its sentence says what was bought. Everything 
 carries its intent and with it the prediction, so the executor's journal alone restores the rows of orders.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
@@ -103,29 +103,31 @@ class Facts:
     settlement: Settlement | None = None
     absent: tuple[str, str] | None = None
 
-    def hear(self, word: object) -> None:
-        """Fold one word in. Any order, any number of times: the same facts come out."""
+    def hear(self, word: object) -> bool:
+        """Fold one word in; did it tell anything new? Any order, any number of times: the same facts come out."""
         match word:
             case Prediction():
-                self._predict(word)
-            case Allocation():
-                if self.allocation is None or (self.allocation.reason_code and not word.reason_code):
-                    self.allocation = word
-            case RiskVerdict():
-                if self.verdict is None or word.judged_ns >= self.verdict.judged_ns:
-                    self.verdict = word
+                return self._predict(word)
+            case Allocation() if self.allocation is None or (self.allocation.reason_code and not word.reason_code):
+                self.allocation = word
+            case RiskVerdict() if self.verdict is None or word.judged_ns >= self.verdict.judged_ns:
+                self.verdict = word
             case OrderUpdate(side="BUY"):
                 self._order(word)
-            case Settlement():
-                if self.settlement is None or word.journal_seq >= self.settlement.journal_seq:
-                    self.settlement = word
+            case Settlement() if self.settlement is None or word.journal_seq >= self.settlement.journal_seq:
+                self.settlement = word
+            case _:
+                return False
+        return True
 
-    def _predict(self, word: Prediction) -> None:
+    def _predict(self, word: Prediction) -> bool:
         old = self.prediction
         rank = (bool(word.reason_code), word.decided_ns)
-        if old is None or rank < (bool(old.reason_code), old.decided_ns):
-            self.prediction = word
+        if old is not None and rank >= (bool(old.reason_code), old.decided_ns):
+            return False
+        self.prediction = word
         self.n = self.n or word.n
+        return True
 
     def _order(self, word: OrderUpdate) -> None:
         old = self.orders.get(word.order_id)
@@ -192,7 +194,7 @@ def fold(facts: Facts, before: Carry) -> tuple[WindowRow, Carry]:
         **_money(facts),
         **_outcome(facts),
     )
-    return row, replace(before, equity_e6=equity_e6, streaks={**before.streaks, facts.strategy: streak})
+    return row, Carry(equity_e6, {**before.streaks, facts.strategy: streak})
 
 
 def _what_became(facts: Facts) -> tuple[RowState, str, str]:

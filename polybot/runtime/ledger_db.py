@@ -46,14 +46,15 @@ class Table:
     columns: tuple[str, ...]
     key: tuple[str, ...]
     indexes: tuple[tuple[str, ...], ...] = ()
+    grows: bool = False  # appended to for ever: rows lie in the order of their coming, the key in an index of its own
 
 
 TABLES: dict[str, Table] = {
     "windows": Table(WindowRow.__struct_fields__, ("start_s", "account", "strategy")),
-    "messages": Table(MessageRow.__struct_fields__, ("name",), (("slug",), ("tag", "at_ns"))),
-    "tape": Table(MessageRow.__struct_fields__, ("name",), (("tag", "at_ns"),)),
+    "messages": Table(MessageRow.__struct_fields__, ("name",), (("slug",), ("tag", "at_ns")), grows=True),
+    "tape": Table(MessageRow.__struct_fields__, ("name",), (("tag", "at_ns"),), grows=True),
     "levels": Table(LevelRow.__struct_fields__, ("topic",)),
-    "money": Table(MoneyRow.__struct_fields__, ("journal_seq", "tag", "key"), (("slug",), ("order_id",))),
+    "money": Table(MoneyRow.__struct_fields__, ("journal_seq", "tag", "key"), (("slug",), ("order_id",)), grows=True),
     "orders": Table(OrderUpdate.__struct_fields__, ("order_id",)),
     "fills": Table(Fill.__struct_fields__, ("trade_id", "order_id")),
     "settlements": Table(Settlement.__struct_fields__, ("account", "strategy", "slug")),
@@ -67,6 +68,7 @@ _ABSENT = (
     "SELECT start_s, account, strategy, reason_code, reason FROM windows"
     " WHERE order_id = '' AND reason_code IN ('ACTOR_DOWN', 'HALTED') AND prediction IS NULL AND signal_type = ''"
 )
+_PLAIN = (str, int, float, type(None))
 _row_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -74,7 +76,8 @@ def ddl(name: str, table: Table) -> list[str]:
     """The statements that make a table."""
     columns = ", ".join(f'"{c}"' for c in table.columns)
     key = ", ".join(f'"{c}"' for c in table.key)
-    made = [f"CREATE TABLE IF NOT EXISTS {name} ({columns}, PRIMARY KEY ({key})) WITHOUT ROWID"]
+    kind = "" if table.grows else " WITHOUT ROWID"
+    made = [f"CREATE TABLE IF NOT EXISTS {name} ({columns}, PRIMARY KEY ({key})){kind}"]
     for index in table.indexes:
         made.append(f"CREATE INDEX IF NOT EXISTS {name}_{'_'.join(index)} ON {name} ({', '.join(index)})")
     return made
@@ -154,7 +157,7 @@ class LedgerDb:
             return
         table = TABLES[word.table]
         row = _row_decoder.decode(word.row)
-        values = [_sql_value(row.get(c)) for c in table.columns]
+        values = [v if type(v) in _PLAIN else _sql_value(v) for v in map(row.get, table.columns)]
         key = tuple(row[c] for c in table.key)
         rows = self._batch.rows.setdefault(word.table, {})
         if word.table in _NEWER_WINS and key in rows:
