@@ -13,7 +13,7 @@ from messages.units import NS
 
 
 class Bars:
-    """The newest `keep` candles of one interval, by their start."""
+    """The newest `keep` candles of one interval, by their start. `changes` counts what was put."""
 
     def __init__(self, interval_s: int, keep: int) -> None:
         self.interval_ns = interval_s * NS
@@ -21,10 +21,12 @@ class Bars:
         self._keep = keep
         self._bars: dict[int, Candle] = {}
         self._newest_ns = 0
+        self.changes = 0
 
     def put(self, candle: Candle) -> None:
         """One candle heard on the bus; twice does no harm."""
         self._bars[candle.start_ns] = candle
+        self.changes += 1
         if candle.start_ns == self.known_until_ns:
             self.known_until_ns = candle.end_ns
         if candle.end_ns > self._newest_ns:
@@ -61,8 +63,10 @@ class Bars:
         return [bar.close if (bar := self._bars.get(start)) is not None else None for start in starts]
 
     def since(self, start_ns: int) -> Iterator[Candle]:
-        """Candles that begin at start_ns or later."""
-        return (bar for start, bar in self._bars.items() if start >= start_ns)
+        """Candles that begin at start_ns or later, oldest first."""
+        first = -(-start_ns // self.interval_ns) * self.interval_ns
+        starts = range(first, self._newest_ns, self.interval_ns)
+        return (bar for start in starts if (bar := self._bars.get(start)) is not None)
 
     def _forget(self) -> None:
         oldest_ns = self._newest_ns - self._keep * self.interval_ns

@@ -52,7 +52,7 @@ from polybot.core.market_view import MarketView
 from polybot.core.reasons import Reason
 from polybot.core.risk_rules import RiskView, drawdown_of, judge
 from polybot.core.settings import Settings, settings_from
-from polybot.core.turbulence import BARS_WANTED, Range, volatility
+from polybot.core.turbulence import BARS_WANTED, Range, VolatilityGauge
 from polybot.core.windows import Session, session_from, window_at
 
 LEVEL_S = 1.0
@@ -86,7 +86,7 @@ class RiskCore:
         self._settings, self._session = Settings(), Session()
         self._boot, self._speed = 0, 1.0
         self._market = MarketView(self._settings, 1.0)
-        self._range = Range()
+        self._range, self._volatility = Range(), VolatilityGauge()
         self._feed = BarFeed("risk/0", 30, BARS_WANTED, 1.0)
         self._listings = Listings("risk/0")
         self._account: Account | None = None
@@ -242,7 +242,7 @@ class RiskCore:
             in_flight=tuple(self._in_flight.values()),
             market=self._market,
             range_pct=self._range.pct(self._feed.bars, now_ns),
-            volatility=volatility(self._feed.bars, now_ns),
+            volatility=self._volatility.read(self._feed.bars, now_ns),
         )
 
     # --- what the executor says

@@ -1,7 +1,7 @@
 """How rough the market is (rules.md §6): the range of the last five minutes, and volatility against its own last hour.
 
 Range: (high − low) / low of accepted trades of the last 300 s, from trades heard and from the candles that lie whole within
-(the bus may conflate trades, never candles). Trades are kept as whole seconds, so up to a second more is looked at.
+(the bus may conflate trades, never candles). Trades are kept in slots of 5 s, so up to 5 s more may be looked at.
 σ at a mark: rms of the last 10 thirty-second log returns; unknown with fewer than 8 of them.
 Baseline: median of σ at the five-minute marks of the hour before the newest sample; fewer than 6 known = off, and says so.
 """
@@ -14,6 +14,7 @@ from messages.units import NS
 from polybot.core.bars import Bars
 
 RANGE_S = 300
+SLOT_NS = 5 * NS
 RETURNS, LEAST_RETURNS = 10, 8
 MARK_S, MARKS, LEAST_MARKS = 300, 12, 6
 BARS_WANTED = (MARK_S * MARKS + RETURNS * 30) // 30 + 10
@@ -38,28 +39,47 @@ class Volatility:
 
 
 class Range:
-    """High and low of each of the last 300 seconds in which something traded."""
+    """Low and high of each slot of the last 300 s in which something traded."""
 
     def __init__(self) -> None:
-        self._seconds: dict[int, tuple[float, float]] = {}
+        self._slots: dict[int, tuple[float, float]] = {}
 
     def trade(self, price: float, traded_ns: int) -> None:
         """One accepted trade."""
-        second = traded_ns // NS
-        low, high = self._seconds.get(second, (price, price))
-        self._seconds[second] = (min(low, price), max(high, price))
-        if len(self._seconds) > 2 * RANGE_S:
-            self._seconds = {s: seen for s, seen in self._seconds.items() if s >= second - RANGE_S}
+        slot = traded_ns // SLOT_NS
+        seen = self._slots.get(slot)
+        if seen is None:
+            self._slots[slot] = (price, price)
+            oldest = slot - RANGE_S * NS // SLOT_NS
+            if len(self._slots) > 2 * RANGE_S * NS // SLOT_NS:
+                self._slots = {s: span for s, span in self._slots.items() if s >= oldest}
+        elif not seen[0] <= price <= seen[1]:
+            self._slots[slot] = (min(seen[0], price), max(seen[1], price))
 
     def pct(self, bars: Bars, now_ns: int) -> float | None:
         """The range in percent; None when nothing traded."""
         since_ns = now_ns - RANGE_S * NS
-        seen = [span for second, span in self._seconds.items() if (second + 1) * NS > since_ns]
+        seen = [span for slot, span in self._slots.items() if (slot + 1) * SLOT_NS > since_ns]
         seen += [(bar.low, bar.high) for bar in bars.since(since_ns) if bar.traded]
         if not seen:
             return None
         low, high = min(s[0] for s in seen), max(s[1] for s in seen)
         return (high - low) / low * 100
+
+
+class VolatilityGauge:
+    """`volatility`, reckoned anew only when a bar has come: between two, its answer is the same."""
+
+    def __init__(self) -> None:
+        self._of: tuple[int, int] = (-1, -1)
+        self._last = Volatility(None, None, "")
+
+    def read(self, bars: Bars, now_ns: int) -> Volatility:
+        """By the newest sample heard at or before now."""
+        of = (bars.changes, min(bars.mark(now_ns), bars.newest_ns))
+        if of != self._of:
+            self._of, self._last = of, volatility(bars, now_ns)
+        return self._last
 
 
 def volatility(bars: Bars, now_ns: int) -> Volatility:

@@ -194,7 +194,7 @@ def test_an_answer_never_replaces_what_was_heard_live() -> None:
 @pytest.mark.parametrize("high", [103.0, 102.99, 103.01])
 def test_the_range_is_high_less_low_over_low_of_the_last_five_minutes(high: float) -> None:
     seen, now = Range(), (T0 + 400) * NS
-    seen.trade(50.0, (T0 + 99) * NS)  # too old
+    seen.trade(50.0, (T0 + 94) * NS)  # too old
     seen.trade(100.0, (T0 + 101) * NS)
     seen.trade(high, (T0 + 399) * NS)
     pct = seen.pct(Bars(30, 10), now)
@@ -210,11 +210,11 @@ def test_candles_whole_within_count_and_those_nobody_traded_in_do_not() -> None:
     assert Range().pct(Bars(30, 40), now) is None
 
 
-def test_the_range_forgets_seconds_it_no_longer_needs() -> None:
+def test_the_range_forgets_what_it_no_longer_needs() -> None:
     seen = Range()
     for second in range(5000):
         seen.trade(100.0, (T0 + second) * NS)
-    assert len(seen._seconds) <= 601
+    assert len(seen._slots) <= 121
 
 
 def shaken(amplitudes: list[float]) -> Bars:

@@ -1,5 +1,6 @@
 """risk: each limit at it, one below, one above; silence is a refusal; what is in flight counts; the trading state."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +46,7 @@ from messages.inner import HaltSeen, NoReply, Started, Tick, WriteHalt
 from messages.units import MS, NS
 from polybot.core.amounts import BuyAmounts, fak_buy
 from polybot.core.risk import RiskCore
-from polybot.core.risk_rules import RULES, drawdown_floor_e6
+from polybot.core.risk_rules import RULES, drawdown_floor_e6, funds
 from polybot.core.settings import Risk, Settings
 
 T0 = 1_795_132_800
@@ -835,3 +836,12 @@ def test_no_stream_of_wishes_ever_exceeds_a_limit(steps: list[Any]) -> None:
             bench.snapshot(at_s + 1, account, held)
     keys = [(i.strategy, i.slug) for i in (*books["open"], *books["held"])]
     assert len(keys) == len(set(keys)), "one entry a strategy and window"
+
+
+def test_what_is_in_flight_counts_against_free_cash_in_full() -> None:
+    bench = Bench().ready()
+    bench.hear(10.0, an_account(free_e6=10_000_000))
+    view = bench.core._view((T0 + 10) * NS)
+    for worst, refused in ((4_650_000, False), (4_650_001, True)):
+        other = msgspec.structs.replace(an_intent(strategy="other"), worst_e6=worst)
+        assert bool(funds(an_intent(), dataclasses.replace(view, in_flight=(other,)))) is refused
