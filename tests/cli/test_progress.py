@@ -1,0 +1,102 @@
+"""The session as it happens: a line per finished window when piped, a live line per window on a terminal."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from messages import Book, Envelope, Prediction, PriceTick, WindowObserved
+from messages.inner import Store
+from polybot.cli import progress
+from polybot.core import ledger_rows
+from polybot.core.rows import Carry, Facts, Seen, WindowRow, fold
+from polybot.core.settings import Settings
+from polybot.runtime.ledger_db import LedgerDb
+from polybot.runtime.paths import Paths
+from polybot.runtime.session import Session
+
+S = 1_000_000_000
+FIRST = 1_795_132_800
+SESSION = Session(id="demo-1", profile="demo", strategies=("coin",), first_window_s=FIRST, windows=3, seed=7, tape="",
+                  speed=60.0, started_ns=1)  # fmt: skip
+
+
+def slug(n: int) -> str:
+    return f"btc-updown-5m-{FIRST + (n - 1) * 300}"
+
+
+def a_row(n: int, outcome: str | None = "UP", code: str = "NO_STRIKE") -> WindowRow:
+    facts = Facts(n, slug(n), FIRST + (n - 1) * 300, "main", "coin", Seen(), absent=(code, "no print"))
+    row, _ = fold(facts, Carry(100_000_000, {}))
+    return msgspec.structs.replace(row, outcome=outcome)
+
+
+def as_dict(row: WindowRow) -> dict[str, Any]:
+    return json.loads(msgspec.json.encode(row))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "session.json").write_text(json.dumps(msgspec.to_builtins(SESSION)))
+    return tmp_path
+
+
+def test_each_window_is_one_plain_line_once_it_is_finished(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = LedgerDb(state / "ledger.sqlite")
+    turn = iter([[a_row(1)], [a_row(2, outcome=None)], [a_row(2), a_row(3, outcome=None)]])
+
+    def is_over() -> bool:
+        rows = next(turn, None)
+        for row in rows or ():
+            ledger.store(ledger_rows.window(row))
+        ledger.store(Store(table="commit", row=b"{}"))
+        return rows is None
+
+    progress.watch(Paths(state), Settings(), is_over)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "  1/3 00:00 coin  skipped NO_STRIKE: no print",
+        "  2/3 00:05 coin  skipped NO_STRIKE: no print",
+        "  3/3 00:10 coin  skipped NO_STRIKE: no print",
+    ], "the last has no outcome yet: it is said when the session is over"
+
+
+def test_nothing_recorded_yet_is_nothing_shown(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    progress.watch(Paths(state), Settings(), lambda: True)
+    assert capsys.readouterr().out == ""
+
+
+def drawn(board: progress.Board) -> str:
+    out = io.StringIO()
+    Console(file=out, width=150).print(progress.screen(board, 20))
+    return out.getvalue()
+
+
+def test_the_running_window_shows_time_left_strike_price_odds_and_side() -> None:
+    board = progress.Board(SESSION)
+    start_s = FIRST + 300
+    words: list[Any] = [
+        PriceTick(symbol="b", price=100_010.5, size=1.0, trade_id=1, traded_ns=0, source="b"),
+        WindowObserved(slug=slug(2), start_s=start_s, end_s=start_s + 300, strike_e18="1", strike=99_999.5,
+                       strike_source="rtds_spot"),
+        Book(slug=slug(2), condition_id="c", up_bids=(), up_asks=((510_000, 1),), down_bids=(), down_asks=(),
+             venue_ns=0, received_ns=0),
+        Prediction(
+            account="main", strategy="coin", slug=slug(2), condition_id="c", n=2, start_s=start_s, end_s=start_s + 300,
+            signal_type="coin", label="low", prediction="UP", probability=None, indicators={}, btc_price=None, strike=None,
+            strike_source="", up_ask_e6=None, down_ask_e6=None, reason_code="", reason="", decided_ns=0, good_until_ns=0,
+        ),
+    ]  # fmt: skip
+    board.take([as_dict(a_row(1))])
+    for body in words:
+        board.hear(Envelope(source="x", boot=1, seq=1, at_ns=(start_s + 35) * S, cause="", body=body))
+    lines = drawn(board).splitlines()
+    assert "NO_STRIKE: no print" in lines[1]
+    for text in ("2 00:05 coin", "4:25", "99,999.50", "100,010.50", "0.51/-", "UP", "decided"):
+        assert text in lines[2], text
+    assert board.windows_done == 1 and "00:05:35 UTC" in lines[-1]

@@ -1,0 +1,167 @@
+"""Replay compares byte for byte: a flipped bit is found, a killed writer's cut sentence is not mistaken for one."""
+
+import json
+import pickle
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from messages import Candle, Candles, Envelope, PriceTick, Word, encode
+from messages.inner import Persist, PersistFailed, Started, Tick, WakeIn
+from polybot.cli import replay
+from polybot.core.recorder import RecorderCore
+from polybot.core.settings import Settings
+from polybot.runtime.bus import Stamper, cause_of
+from polybot.runtime.flight import FlightRecorder, read, segments_of
+
+STARTED = Started(actor="x", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={}, mono_s=0.0, speed=1.0,
+                  session="")  # fmt: skip
+
+
+class Echo:
+    """Says a tick for each tick, counting; persists on a candle."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
+        match word:
+            case Started() | Tick():
+                for _ in range(2):
+                    self.count += 1
+                    yield a_tick(self.count)
+                yield WakeIn(name="next", after_s=1.0)
+            case Candles():
+                yield Persist(record=b"r", seq=1)
+                yield a_tick(-1)
+
+
+def a_tick(n: int) -> PriceTick:
+    return PriceTick(symbol="b", price=float(n), size=1.0, trade_id=n, traded_ns=n, source="x")
+
+
+class Loop:
+    """What the real loop writes to its flight recorder."""
+
+    def __init__(self, folder: Path, core: Any, boot: int = 1) -> None:
+        self.core, self.boot = core, boot
+        self.flight = FlightRecorder(folder, boot, 1 << 30)
+        self.stamper, self.inner = Stamper("signal", boot), Stamper("signal.source", boot)
+
+    def hear(self, word: Word, now_ns: int = 5, cut_after: int | None = None, spoil: bool = False) -> None:
+        envelope = self.inner.envelope(word, now_ns, "")
+        self.flight.heard(now_ns, encode(envelope))
+        for i, said in enumerate(self.core.handle(word, now_ns)):
+            _, data = self.stamper.wrap(said, now_ns, cause_of(envelope, "signal"))
+            if cut_after is not None and i >= cut_after:
+                return
+            if spoil:
+                changed: Any = msgspec.structs.replace(said, price=9.0) if isinstance(said, PriceTick) else said
+                _, data = Stamper("signal", self.boot).wrap(changed, now_ns, "")
+            self.flight.said(now_ns, data)
+
+
+@pytest.fixture(autouse=True)
+def echoes(monkeypatch: pytest.MonkeyPatch) -> None:
+    make: Callable[[str], Any] = lambda actor: Echo()  # noqa: E731
+    monkeypatch.setattr(replay, "core_of", make)
+
+
+def test_a_recording_says_itself_again(tmp_path: Path) -> None:
+    for boot in (1, 2):
+        loop = Loop(tmp_path, Echo(), boot)
+        for word in (STARTED, Tick(name="next", mono_s=1.0)):
+            loop.hear(word)
+    result = replay.replay("signal", tmp_path)
+    assert (result.difference, result.boots, result.heard, result.said) == ("", 2, 4, 12)
+
+
+def test_one_changed_word_is_found_and_named(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, Echo())
+    loop.hear(STARTED)
+    loop.hear(Tick(name="next", mono_s=1.0), spoil=True)
+    result = replay.replay("signal", tmp_path)
+    assert "boot 1, word 2 heard (Tick from signal.source at 5)" in result.difference
+    assert "price=9.0" in result.difference and "price=3.0" in result.difference
+
+
+def test_a_missing_word_in_the_middle_is_a_difference_at_the_end_it_is_a_kill(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, Echo())
+    loop.hear(STARTED, cut_after=1)
+    assert replay.replay("signal", tmp_path).difference == ""
+    loop.hear(Tick(name="next", mono_s=1.0))
+    assert "recorded nothing, replayed Envelope" in replay.replay("signal", tmp_path).difference
+
+
+def test_a_word_the_core_does_not_say_again_is_a_difference(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, Echo())
+    loop.hear(STARTED)
+    loop.flight.said(5, loop.stamper.wrap(a_tick(77), 5, "")[1])
+    assert "replayed nothing" in replay.replay("signal", tmp_path).difference
+
+
+def test_after_a_failed_persist_nothing_more_of_that_sentence_is_asked_for(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, Echo())
+    loop.hear(STARTED)
+    candles = Candles(id="c", symbol="b", interval_s=60, candles=(), complete=True)
+    loop.hear(candles, cut_after=1)
+    loop.hear(PersistFailed(seq=1, why="no room"))
+    assert replay.replay("signal", tmp_path).difference == ""
+
+
+def test_a_kept_core_stands_in_for_a_beginning_that_was_dropped(tmp_path: Path) -> None:
+    loop = Loop(tmp_path, Echo())
+    loop.hear(STARTED)
+    loop.flight._roll()
+    loop.flight._write(_boot_and_snapshot(loop))
+    loop.hear(Tick(name="next", mono_s=2.0))
+    whole = replay.replay("signal", tmp_path)
+    assert whole.difference == "" and whole.heard == 2
+    segments_of(tmp_path)[0].unlink()
+    rest = replay.replay("signal", tmp_path)
+    assert rest.difference == "" and (rest.heard, rest.unread_boots) == (1, 0)
+
+
+def _boot_and_snapshot(loop: Loop) -> bytes:
+    from polybot.runtime.flight import BOOT, SNAPSHOT, _line
+
+    return _line(BOOT, 0, b"1") + _line(SNAPSHOT, 5, pickle.dumps((loop.core, loop.stamper)))
+
+
+def test_the_verb_prints_counts_and_fails_at_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYBOT_STATE", str(tmp_path))
+    app = typer.Typer()
+    replay.register(app)
+    assert CliRunner().invoke(app, []).exit_code == 4
+    loop = Loop(tmp_path / "flight" / "signal", Echo())
+    loop.hear(STARTED)
+    done = CliRunner().invoke(app, ["--json"])
+    assert done.exit_code == 0 and json.loads(done.stdout)["replay"][0]["same"] is True
+    loop.hear(Tick(name="next", mono_s=1.0), spoil=True)
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 1 and "DIFFERENT" in done.stdout
+    assert CliRunner().invoke(app, ["venue"]).exit_code == 2
+
+
+def test_the_recorders_own_core_replays_from_envelopes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "core_of", lambda actor: RecorderCore())
+    flight, core, stamper = FlightRecorder(tmp_path, 1, 1 << 30), RecorderCore(), Stamper("recorder", 1)
+    bar = Candle(symbol="b", interval_s=60, start_ns=0, open=1.0, high=1.0, low=1.0, close=1.0, volume=0.0, traded=True,
+                 source="x")  # fmt: skip
+    heard = [
+        Stamper("recorder.source", 1).envelope(STARTED, 5, ""),
+        Envelope(source="price_feed", boot=1, seq=1, at_ns=5, cause="", body=bar),
+    ]
+    for envelope in heard:
+        flight.heard(5, encode(envelope))
+        word: Any = envelope.body if envelope.source == "recorder.source" else envelope
+        for said in core.handle(word, 5):
+            flight.said(5, stamper.wrap(said, 5, cause_of(envelope, "recorder"))[1])
+    result = replay.replay("recorder", tmp_path)
+    assert (result.difference, result.heard) == ("", 2) and result.said > 0
+    assert len(list(read(segments_of(tmp_path)[0]))) == 3 + result.said
