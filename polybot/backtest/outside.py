@@ -8,7 +8,19 @@ from collections.abc import Callable
 
 import msgspec
 
-from messages import Book, Candle, Depth, FeeSchedule, Level, MarketListed, MarketResolved, OraclePrice, PriceTick, Word
+from messages import (
+    Book,
+    Candle,
+    Depth,
+    FeeSchedule,
+    Health,
+    Level,
+    MarketListed,
+    MarketResolved,
+    OraclePrice,
+    PriceTick,
+    Word,
+)
 from messages.inner import (
     CandlesFetched,
     FetchCandles,
@@ -109,6 +121,7 @@ class WorldOutside:
         self.exchange.due(at_ns)
         self._resolve(at_ns)
         self._flush()
+        self._tell("risk", Health(actors=(), mono_ns=int(self._sim.mono_s * S)), 0)  # the watchdog's heart
         self._sim.at(at_ns + S, lambda: self._second(at_ns + S))
 
     def _open_windows(self, at_ns: int) -> None:

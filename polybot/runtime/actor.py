@@ -8,7 +8,9 @@ Start-up is the recovery path: `Started`, then `Restored` where there is a journ
 import gc
 import os
 import sys
+import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -84,6 +86,7 @@ class Wiring:
 def run(name: str, core: Core, wire: Callable[[Context, Inbox], Wiring] | None = None) -> None:
     """The body of every actor: take the lock, join the clock and the bus, turn until told to leave. Does not return."""
     process.die_with_parent()
+    threading.excepthook = _thread_died
     sys.setswitchinterval(0.0005)  # a socket thread beside the loop must not cost 5 ms
     context = Context.open(name)
     inbox = Inbox()
@@ -391,6 +394,12 @@ def _conflate(batch: list[tuple[Envelope, bytes]]) -> list[tuple[Envelope, bytes
         for i, pair in enumerate(batch)
         if i in keep or CLASS_OF.get(type(pair[0].body)) != "shed"  # type: ignore[arg-type]
     ]
+
+
+def _thread_died(args: threading.ExceptHookArgs) -> None:
+    """A source's thread met the impossible: an actor that has gone deaf must not live on."""
+    text = "".join(traceback.format_exception(args.exc_type, args.exc_value, args.exc_traceback))
+    _die(f"thread {args.thread.name if args.thread else '?'} raised:\n{text}")
 
 
 def _die(why: str) -> None:

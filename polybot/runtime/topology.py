@@ -164,7 +164,7 @@ TABLE: tuple[Actor, ...] = (
             Health,
         ),
         serves=(OrderIntent, Halt, Resume, Pause),
-        asks=(ApprovedOrder, Snapshot),
+        asks=(History, ApprovedOrder, Snapshot),
     ),
     Actor(
         "executor",
