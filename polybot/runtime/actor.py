@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import zmq
-
 from messages import (
     Envelope,
     Event,
@@ -47,7 +45,7 @@ from messages.inner import (
 from polybot.core.core import Core
 from polybot.runtime import halt, log, process
 from polybot.runtime.asking import Asking
-from polybot.runtime.bus import Client, Publisher, Server, Stamper, Subscriber, cause_of
+from polybot.runtime.bus import Client, Poller, Publisher, Server, Stamper, Subscriber, cause_of, new_context
 from polybot.runtime.clock import mono_s
 from polybot.runtime.context import Context
 from polybot.runtime.flight import FlightRecorder
@@ -115,8 +113,8 @@ class Loop:
             context.paths.flight / self.name, context.boot, context.settings.keep.flight_mb * 1024 * 1024
         )
         self.journal = Journal(context.paths.journal) if wiring.journal else None
-        self._zmq = zmq.Context()
-        self._poller = zmq.Poller()
+        self._zmq = new_context()
+        self._poller = Poller()
         self.publisher = Publisher(self._zmq, context.paths.sockets, self.name)
         self.server = Server(self._zmq, context.paths.sockets, self.name)
         self._clients: dict[Any, Client] = {}
@@ -142,7 +140,7 @@ class Loop:
         """Start, then turn until told to leave; the exit code."""
         wake_fd = process.install_term_handler(self._on_term)
         for readable in (self.subscriber.socket, self.server.socket, self.inbox.wake_fd, wake_fd):
-            self._poller.register(readable, zmq.POLLIN)
+            self._poller.register(readable)
         self._start()
         for source in self.wiring.sources:
             source.start()
@@ -186,8 +184,9 @@ class Loop:
     # --- one turn
 
     def _one_turn(self, wake_fd: int) -> None:
-        ready = dict(self._poller.poll(self._timeout_ms()))
-        process.drain_fd(wake_fd) if wake_fd in ready else None
+        ready = self._poller.wait(self._timeout_ms())
+        if wake_fd in ready:
+            process.drain_fd(wake_fd)
         if self.inbox.wake_fd in ready:
             self.inbox.drain_wake()
         for heard in self.inbox.take():
@@ -372,7 +371,7 @@ class Loop:
 
     def _register(self, client: Client) -> None:
         self._clients[client.socket] = client
-        self._poller.register(client.socket, zmq.POLLIN)
+        self._poller.register(client.socket)
 
 
 def _restored(journal: Journal) -> Restored:

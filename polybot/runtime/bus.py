@@ -10,6 +10,7 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import zmq
 
@@ -43,6 +44,26 @@ def pub_endpoint(sockets: Path, actor: str) -> str:
 def req_endpoint(sockets: Path, actor: str) -> str:
     """Where an actor serves."""
     return f"ipc://{sockets}/{actor}.req"
+
+
+def new_context() -> "zmq.Context[zmq.Socket[bytes]]":
+    """One a process."""
+    return zmq.Context()
+
+
+class Poller:
+    """Waits for any of several sockets and descriptors to become readable."""
+
+    def __init__(self) -> None:
+        self._poller = zmq.Poller()
+
+    def register(self, readable: "zmq.Socket[bytes] | int") -> None:
+        """Watch this one too."""
+        self._poller.register(readable, zmq.POLLIN)
+
+    def wait(self, timeout_ms: int) -> dict[Any, int]:
+        """Those that are readable, after timeout_ms at the latest."""
+        return dict(self._poller.poll(timeout_ms))
 
 
 class Stamper:
