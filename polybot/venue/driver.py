@@ -28,6 +28,7 @@ NATURAL_QUOTE_S = 0.25  # world seconds between two repricings when nothing is t
 IDLE_QUOTE_S = 1.0  # … and of the others
 STREAMS_PER_S = 20.0
 SPARSE_SPEED = 20.0
+REPRINT_S = 30  # more than a lookahead at any speed
 AHEAD = 2  # windows after the running one that have a live book
 TOPIC: dict[str, str] = {"spot": rtds.CHAINLINK, "twap60": rtds.TWAP_SIXTY}
 E18 = 10**18
@@ -106,6 +107,12 @@ class Driver:
             self._trade_window(window, to_ns)
         self._resolve(to_ns)
         self.house.flush()
+
+    def reprint(self) -> None:
+        """After a restart: the last prints once more, for those whose sockets died with us. A settlement print may be
+        among them, and hearers know a print by its second."""
+        for printed in self.world.prints(self.at_ns - REPRINT_S * NS, self.at_ns):
+            self._print(printed)
 
     def _open_windows(self, now_ns: int) -> None:
         first = now_ns // NS // WINDOW_S * WINDOW_S

@@ -77,6 +77,7 @@ class Venue:
         self.publisher = Publisher(self.subscriber.socket.context, context.paths.sockets, "venue")
         self.stamper = Stamper("venue", context.boot)
         self.leaving = asyncio.Event()
+        self._owes_prints = False
         self.handled = 0
         self._started_s = mono_s()
 
@@ -87,7 +88,7 @@ class Venue:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leaving.set)
-        was_here = self.store.meta("begun") is not None
+        was_here = self._owes_prints = self.store.meta("begun") is not None
         self.house.restore()
         self.driver.begin()
         self.store.commit([], meta={"begun": b"1"})
@@ -165,6 +166,9 @@ class Venue:
 
     def _is_heard(self) -> bool:
         """Everyone is up and listening: no window is lost to start-up."""
+        if self._owes_prints and self.rtds.hearers:
+            self._owes_prints = False
+            self.driver.reprint()
         listening = self.rtds.hearers and self.streams.wanted("btcusdt@trade") and self.house.market_channel.hearers
         return bool(listening) and self.heard.is_up()
 

@@ -205,6 +205,14 @@ def test_a_restarted_venue_resolves_what_it_missed(tmp_path: Path) -> None:
     assert START_S not in second.driver.windows
 
 
+def test_the_last_prints_are_said_again_after_a_restart(tmp_path: Path) -> None:
+    table = a_table(tmp_path, at_s=START_S + 100)
+    assert table.rtds == []
+    table.driver.reprint()
+    seconds = [second for _, second in table.rtds]
+    assert seconds == list(range(START_S + 69, START_S + 99))
+
+
 def test_nothing_is_thinned_at_speed_one(tmp_path: Path) -> None:
     table = a_table(tmp_path)
     run_to(table, START_S + 10, every_s=0.1)
