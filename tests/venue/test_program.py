@@ -99,3 +99,43 @@ def test_killed_it_comes_back_on_the_same_ports_with_the_same_world_time(program
 def test_a_second_copy_leaves_with_75(program: Program) -> None:
     program.ready(program.start())
     assert program.start().wait(timeout=10) == 75
+
+
+def test_an_order_at_a_held_instant_jumps_over_the_taker_delay_and_no_further(program: Program) -> None:
+    """The bot's own adapters against the program: keys, book, order, trade."""
+    from messages.inner import OrderFields, SignOrder
+    from polybot.adapters.polymarket.signing import Credentials, OrderSigner, RequestSigner, Wallet, auth_headers
+
+    urls = program.ready(program.start())
+    wallet, now_s = Wallet("33" * 32), FIRST_S - 60
+    made = post(urls["clob"] + "/auth/api-key", b"", auth_headers(wallet, now_s))
+    credentials = Credentials(made["apiKey"], made["secret"], made["passphrase"])
+    market = get(urls["gamma"] + f"/markets/slug/btc-updown-5m-{FIRST_S}")
+    token = json.loads(market["clobTokenIds"])[0]
+    ask = float(get(urls["clob"] + f"/book?token_id={token}")["asks"][-1]["price"])
+    fields = OrderFields(
+        salt=1,
+        token_id=token,
+        maker_e6=1_000_000,
+        taker_e6=int(1 / (ask + 0.02) * 10_000) * 100,
+        side="BUY",
+        timestamp_ms=now_s * 1000,
+        metadata="0x" + "00" * 32,
+        neg_risk=False,
+        order_type="FAK",
+        post_only=False,
+        expiration_s=0,
+    )
+    signed = OrderSigner(wallet, credentials.api_key).sign(SignOrder(intent_id="i", fields=fields))
+    before = get(urls["binance"] + "/api/v3/time")["serverTime"]
+    headers = RequestSigner(wallet.address, credentials).headers(now_s, "POST", "/order", signed.body)
+    answer = post(urls["clob"] + "/order", signed.body, headers)
+    after = get(urls["binance"] + "/api/v3/time")["serverTime"]
+    assert (answer["status"], answer["orderID"]) == ("matched", signed.order_id)
+    assert after - before == 150
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> Any:
+    request = urllib.request.Request(url, data=body, method="POST", headers=headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.loads(answer.read())
