@@ -1,0 +1,116 @@
+"""A whole bot in a folder of its own: started by the command line as a person would, judged by the venue's own books."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from polybot.runtime import locks, process
+from polybot.runtime.paths import Paths
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Bot:
+    """`run` in the background, and every verb that one would type beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = Paths(folder / "state")
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT")}
+        self.env |= {"POLYBOT_STATE": str(self.paths.state), "NO_COLOR": "1"}
+        self.running: subprocess.Popen[str] | None = None
+        self.output = folder / "output"
+
+    def ctl(self, *words: str, patience_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """One command to its end."""
+        command = [sys.executable, "-m", "polybot.cli", *words]
+        return subprocess.run(command, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=patience_s)
+
+    def told(self, *words: str) -> dict[str, Any]:
+        """A command's --json."""
+        done = self.ctl(*words, "--json")
+        assert done.stdout, f"{words} said nothing on stdout: exit {done.returncode}, {done.stderr}"
+        shown: dict[str, Any] = json.loads(done.stdout)
+        return shown
+
+    def run(self, *words: str) -> None:
+        """`polybot-ctl run …` in the background."""
+        command = [sys.executable, "-m", "polybot.cli", "run", *words]
+        with open(self.output, "w") as out:
+            self.running = subprocess.Popen(
+                command, env=self.env, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, text=True
+            )
+
+    def finish(self, patience_s: float) -> int:
+        """The exit code of run."""
+        assert self.running is not None
+        try:
+            return self.running.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the run did not end:\n{self.output.read_text()[-3000:]}\n{self.logs()}") from None
+
+    def logs(self) -> str:
+        """The last lines of every log, for a failure's text."""
+        files = sorted(self.paths.logs.glob("*.log")) if self.paths.logs.exists() else []
+        return "\n".join(f"--- {p.name}\n" + "\n".join(p.read_text(errors="replace").splitlines()[-8:]) for p in files)
+
+    def pid(self, actor: str) -> int | None:
+        """Who holds the actor's lock now."""
+        holder = locks.holder(self.paths, actor)
+        return holder.pid if holder is not None and process.is_alive(holder.pid) else None
+
+    def kill(self, actor: str) -> int:
+        """kill -9, and the pid it had."""
+        pid = wait_for(lambda: self.pid(actor), f"{actor} to run", 30)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def wait_back(self, actor: str, killed: int) -> int:
+        """Until supervision has it running again."""
+        return wait_for(lambda: (p := self.pid(actor)) != killed and p, f"{actor} to come back after {killed}", 30)
+
+    # --- the venue's own books
+
+    def venue_docs(self, kind: str) -> list[dict[str, Any]]:
+        """The venue's records of a kind: trade, order, account."""
+        db = sqlite3.connect(f"file:{self.paths.venue / 'venue.sqlite'}?mode=ro", uri=True)
+        try:
+            rows = db.execute("SELECT body FROM doc WHERE kind = ? ORDER BY changed", (kind,)).fetchall()
+        finally:
+            db.close()
+        return [json.loads(row[0]) for row in rows]
+
+    def stop(self) -> None:
+        """Whatever still runs of ours."""
+        if self.running is not None and self.running.poll() is None:
+            self.running.send_signal(signal.SIGINT)
+            try:
+                self.running.wait(30)
+            except subprocess.TimeoutExpired:
+                self.running.kill()
+        if self.paths.state.exists():
+            self.ctl("down")
+
+
+def wait_for(condition: Callable[[], Any], what: str, deadline_s: float) -> Any:
+    """Poll until true; its value."""
+    end = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
+        time.sleep(0.02)
+    return value
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    made = Bot(tmp_path)
+    yield made
+    made.stop()

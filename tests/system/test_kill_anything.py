@@ -1,0 +1,94 @@
+"""kill -9 of every program in turn while it trades: nothing is lost, nothing is doubled, the books add up to the cent."""
+
+import shutil
+import time
+from typing import Any
+
+import pytest
+
+ACTORS = ("price_feed", "market_feed", "signal", "allocator", "risk", "executor", "recorder", "watchdog", "venue")
+WINDOWS = 18
+GRANT_E6 = 1_000_000_000
+
+
+def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
+    end = time.monotonic() + deadline_s
+    while not (value := condition()):
+        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
+        time.sleep(0.05)
+    return value
+
+
+def check_books(bot: Any) -> dict[str, int]:
+    """The venue's own records against ours, exactly. Returns what was counted."""
+    mine = {o["owner"] for o in bot.venue_docs("order")}
+    assert len(mine) == 1, "one wallet ordered"
+    venue_trades = {t["trade_id"]: t for t in bot.venue_docs("trade") if t["taker"] in mine}
+    fills = {f["trade_id"]: f for f in bot.told("fills")["fills"]}
+    assert set(venue_trades) == set(fills), "the venue's fills are the ledger's fills"
+    for trade_id, trade in venue_trades.items():
+        fill = fills[trade_id]
+        assert (trade["size_e6"], trade["price_e6"], trade["fee_e6"], trade["usd_e6"]) == (
+            fill["size_e6"],
+            fill["price_e6"],
+            fill["fee_e6"],
+            fill["cost_e6"],
+        )
+    orders = bot.told("orders")["orders"]
+    by_intent: dict[str, set[str]] = {}
+    for order in orders:
+        by_intent.setdefault(order["intent_id"], set()).add(order["order_id"])
+    assert all(len(ids) == 1 for ids in by_intent.values()), "an intent has one order"
+    known = {order["order_id"] for order in orders}
+    venue_orders = {o["order_id"] for o in bot.venue_docs("order")}
+    assert venue_orders <= known, "every order at the venue is a journalled intent"
+    statement = bot.told("statement")
+    assert statement["difference_e6"] == 0
+    (wallet,) = [a for a in bot.venue_docs("account") if a["address"] in mine]
+    moved = wallet["cash_e6"] - GRANT_E6
+    assert moved == statement["cash_e6"] - statement["start_e6"], "the venue's cash is ours, to the last millionth"
+    return {"fills": len(fills), "orders": len(orders), "venue_orders": len(venue_orders)}
+
+
+@pytest.mark.timeout(400)
+def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Any) -> None:
+    bot.run("--windows", str(WINDOWS), "--speed", "60")
+    wait_for(lambda: bot.paths.ledger.exists() and bot.pid("executor"), "the bot to run", 60)
+    for i, actor in enumerate(ACTORS):
+        wait_for(lambda n=i + 1: done(bot) >= n, f"window {i + 1} to pass", 60)
+        bot.wait_back(actor, bot.kill(actor))
+    assert bot.finish(300) == 0, bot.output.read_text()[-3000:] + bot.logs()
+    rows = bot.told("windows")["windows"]
+    assert [row["n"] for row in rows] == list(range(1, WINDOWS + 1))
+    assert all(row["reason"] for row in rows), "every row says why"
+    counted = check_books(bot)
+    assert counted["fills"] >= WINDOWS // 2, f"it went on trading: {counted}"
+
+
+def done(bot: Any) -> int:
+    """Windows that have passed, by the ledger's rows."""
+    shown = bot.ctl("status", "--json")
+    if not shown.stdout.startswith("{"):
+        return 0
+    import json
+
+    return int(json.loads(shown.stdout)["session"]["windows_done"])
+
+
+@pytest.mark.timeout(300)
+def test_from_the_journal_alone_a_restart_shows_the_same_account_streak_and_orders(bot: Any) -> None:
+    bot.run("--windows", "5", "--speed", "60")
+    assert bot.finish(200) == 0, bot.output.read_text()[-3000:] + bot.logs()
+    before = (bot.told("account"), bot.told("orders"), bot.told("fills"), bot.told("statement"))
+    assert before[1]["orders"], "something was traded"
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (bot.paths.state / name).unlink(missing_ok=True)
+    shutil.rmtree(bot.paths.flight)
+    assert bot.ctl("up").returncode == 0
+    wait_for(lambda: len(bot.told("fills")["fills"]) == len(before[2]["fills"]), "the ledger to be rebuilt", 60)
+    after = (bot.told("account"), bot.told("orders"), bot.told("fills"), bot.told("statement"))
+    keep = ("purse_e6", "wallet_e6", "free_e6", "equity_e6", "realised_e6", "fees_e6", "streaks", "peak_equity_e6")
+    assert {k: after[0]["account"][k] for k in keep} == {k: before[0]["account"][k] for k in keep}
+    assert after[1]["orders"] == before[1]["orders"]
+    assert after[2]["fills"] == before[2]["fills"]
+    assert after[3]["difference_e6"] == before[3]["difference_e6"] == 0
