@@ -8,11 +8,12 @@ from polybot.runtime import supervise
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
-from polybot.runtime.watching import Eyes, Hands
+from polybot.runtime.watching import Eyes, Hands, post_sentinel
 
 
 def main() -> None:
     """Take stdout away from everyone before the first line is logged, then watch."""
+    post_sentinel()
     answers_fd = os.dup(1)
     os.dup2(2, 1)
 

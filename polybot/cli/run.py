@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -80,13 +81,22 @@ def _session(started: lifecycle.Started, interrupted: list[str]) -> int:
         progress.watch(paths, started.settings, is_over)
         if not interrupted and started.popen.poll() is None:
             ending.wait_written()
-        report.show(paths)
+        reported = _report(report.show, paths)
     finally:
         ending.close()
     if why:
         sys.stderr.write(f"{why}\n")
         return INTERRUPTED if interrupted else HALTED if halt.look(paths) else FAILED
-    return HALTED if ending.was_halted or halt.look(paths) else 0
+    return HALTED if ending.was_halted or halt.look(paths) else reported
+
+
+def _report(show: Callable[[Paths], None], paths: Paths) -> int:
+    """The report; a session that was cut short may have nothing to report on, which is told and is no second failure."""
+    try:
+        show(paths)
+    except typer.Exit:
+        return FAILED
+    return 0
 
 
 def _why_not(started: lifecycle.Started, ending: Ending, interrupted: list[str]) -> str:

@@ -186,11 +186,26 @@ def test_the_watchdog_kills_only_the_holder_of_the_lock(house: House) -> None:
         innocent.wait()
 
 
+def test_a_killed_watchdog_is_back_at_once_and_its_sentinel_gone(house: House) -> None:
+    before = house.beat_of("watchdog")
+    (sentinel,) = children_of(before)
+    os.kill(before, signal.SIGKILL)
+    after = house.beat_of("watchdog", other_than=before)
+    wait_for(lambda: not process.is_alive(sentinel))
+    assert len(children_of(after)) == 1
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def test_a_clean_stop_is_no_death(house: House) -> None:
     for name in ACTORS:
         house.beat_of(name)
+    sentinels = children_of(house.beat_of("watchdog"))
     supervise.Supervisor.of(house.paths).shutdown()
     assert house.supervisord.wait(30) == 0
+    assert not any(process.is_alive(pid) for pid in sentinels)
     assert not any(locks.holder(house.paths, name) for name in ACTORS)
     assert halt.look(house.paths) is None
     noted = json.loads(house.paths.supervisor_note.read_text())
