@@ -23,7 +23,7 @@ from polybot.venue.rtds import Rtds
 
 NS = 1_000_000_000
 QUOTES_PER_S = 40.0
-IDLE_QUOTES_PER_S = 4.0
+IDLE_QUOTES_PER_S = 12.0  # a book counts as stale after 0.15 s of machine time
 NATURAL_QUOTE_S = 0.25  # world seconds between two repricings when nothing is thinned, of the window that runs …
 IDLE_QUOTE_S = 1.0  # … and of the others
 STREAMS_PER_S = 20.0
