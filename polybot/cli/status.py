@@ -71,7 +71,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
     running = {a.name for a in rows if locks.holder(paths, a.name)}
     supervised = _supervised(paths)
     heard = listen(paths, {a.name for a in rows}) if running else Heard()
-    actors = {a.name: _actor(a.name, heard, supervised) for a in rows}
+    actors = {a.name: _actor(paths, a.name, heard, supervised) for a in rows}
     standing = halt.look(paths) if paths.state.is_dir() else None
     facts = {
         "profile": profile,
@@ -98,9 +98,8 @@ def _supervised(paths: Paths) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _actor(name: str, heard: Heard, supervised: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _actor(paths: Paths, name: str, heard: Heard, supervised: dict[str, dict[str, Any]]) -> dict[str, Any]:
     beat, info = heard.hearts.get(name), supervised.get(name)
-    health = next((a for a in heard.health.actors if a.actor == name), None) if heard.health else None
     age_ms = int((time.monotonic_ns() - beat.mono_ns) / 1e6) if beat else None
     state = "down"
     if beat and age_ms is not None and age_ms < _FRESH_MS:
@@ -111,7 +110,7 @@ def _actor(name: str, heard: Heard, supervised: dict[str, dict[str, Any]]) -> di
         "state": state,
         "pid": beat.pid if beat else (info["pid"] or None) if info else None,
         "uptime_s": beat.uptime_s if beat else None,
-        "restarts": health.restarts if health else None,
+        "restarts": locks.restarts(paths, name),
         "heartbeat_age_ms": age_ms,
         "boot": beat.boot if beat else None,
         "gaps": beat.gaps if beat else None,

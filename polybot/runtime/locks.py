@@ -33,9 +33,10 @@ class Lock:
 
     def next_boot(self) -> int:
         """The number of this life: on disk before it is used, greater than all before it. Only the holder may ask."""
-        path = self._paths.boot(self.name)
+        path, parent = self._paths.boot(self.name), os.getppid()
         boot = _boot_before(path, self._paths) + 1
-        replace_synced(path, f"{boot}\n")
+        first = _first_under(path, parent) or boot
+        replace_synced(path, f"{boot} {parent} {first}\n")
         return boot
 
     def release(self) -> None:
@@ -46,9 +47,27 @@ class Lock:
 def _boot_before(path: Path, paths: Paths) -> int:
     """A lost counter must not go back to 1 where peers remember greater boots: seconds since 2020 are beyond any count."""
     try:
-        return int(path.read_text())
-    except (FileNotFoundError, ValueError):
+        return int(path.read_text().split()[0])
+    except (FileNotFoundError, ValueError, IndexError):
         return int(time.time()) - _EPOCH_2020_S if _has_lived(path.stem, paths) else 0
+
+
+def _first_under(path: Path, parent: int) -> int:
+    """The boot of our first life under this supervisor; 0 when this is it."""
+    try:
+        _, noted, first = path.read_text().split()
+        return int(first) if int(noted) == parent else 0
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def restarts(paths: Paths, name: str) -> int | None:
+    """How often it was started again under its present supervisor, whoever may have died meanwhile; None = never started."""
+    try:
+        boot, _, first = paths.boot(name).read_text().split()
+        return int(boot) - int(first)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _has_lived(name: str, paths: Paths) -> bool:

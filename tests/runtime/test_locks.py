@@ -88,6 +88,8 @@ def test_boots_grow_over_lives(paths: Paths) -> None:
         popen.kill()
         popen.communicate()
     assert boots == [1, 2, 3]
+    assert locks.restarts(paths, "risk") == 2
+    assert locks.restarts(paths, "signal") is None
 
 
 def test_a_lost_counter_of_a_bot_that_has_lived_jumps_ahead(paths: Paths) -> None:
