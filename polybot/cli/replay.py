@@ -165,9 +165,11 @@ def _replay_turn(result: Replayed, core: Any, stamper: Stamper, turn: _Turn) -> 
 
 
 def _differs(result: Replayed, heard: Envelope, turn: _Turn, recorded: bytes | None, again: bytes | None) -> bool:
+    before, after = _shown(recorded), _shown(again)
+    same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
     result.difference = (
         f"word {result.heard} heard ({tag_of(heard.body)} from {heard.source} at {turn.heard.now_ns}):"
-        f" recorded {_shown(recorded)}, replayed {_shown(again)}"
+        f" recorded {_around(before, same)}, replayed {_around(after, same)}"
     )
     return False
 
@@ -176,10 +178,16 @@ def _shown(data: bytes | None) -> str:
     if data is None:
         return "nothing"
     try:
-        text = repr(decode_envelope(data))
+        return repr(decode_envelope(data))
     except BadBytes:
-        text = data.hex()
-    return text if len(text) <= 600 else text[:600] + "…"
+        return data.hex()
+
+
+def _around(text: str, at: int) -> str:
+    """What is said, its head, and the place where the two part."""
+    if len(text) <= 400:
+        return text
+    return f"{text[:120]}…{text[max(120, at - 60) : at + 160]}…"
 
 
 # --- the verb

@@ -19,9 +19,8 @@ STYLE = {"UP": "green", "DOWN": "red", "won": "bold green", "lost": "bold red", 
 
 
 def console() -> Console:
-    """Wide when piped: a program cuts its own lines."""
-    wide = None if sys.stdout.isatty() else 240
-    return Console(width=wide, highlight=False, soft_wrap=False)
+    """For words in colour; never cuts a line by itself."""
+    return Console(highlight=False, soft_wrap=sys.stdout.isatty() is False)
 
 
 def ledger_or_leave(paths: Paths) -> Ledger:
@@ -43,7 +42,20 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     for row in rows:
         made.add_row(*(Text(cell, style=STYLE.get(cell, "")) for cell in row))
         count += 1
-    console().print(made) if count else sys.stdout.write(f"{empty}\n")
+    if not count:
+        sys.stdout.write(f"{empty}\n")
+    elif sys.stdout.isatty():
+        console().print(made)
+    else:
+        _print_whole(made)
+
+
+def _print_whole(made: Table) -> None:
+    """Piped: a row is a line, however long, without blanks at its end."""
+    wide = Console(width=4000, highlight=False, color_system=None)
+    with wide.capture() as text:
+        wide.print(made)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.get().splitlines()))
 
 
 def hms(at_ns: int) -> str:

@@ -86,8 +86,8 @@ def _ticks(ledger: Ledger, prediction: Row) -> list[Step]:
     b = prediction["body"]
     until_ns = b["decided_ns"]
     found = [
-        ledger.newest_sample("PriceTick/", until_ns),
-        ledger.newest_sample(f"Book/{b['slug']}", until_ns),
+        ledger.newest_sample("PriceTick/", until_ns, "traded_ns", b["price_ns"] or until_ns),
+        ledger.newest_sample(f"Book/{b['slug']}", until_ns, "received_ns", b["book_ns"] or until_ns),
         ledger.named(prediction["cause"]),
     ]
     steps, names = [], []

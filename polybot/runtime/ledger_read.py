@@ -89,12 +89,12 @@ class Ledger:
                 return found[0]
         return None
 
-    def newest_sample(self, topic: str, until_ns: int) -> Row | None:
-        """The newest sample of a market topic (a prefix) not after a moment."""
+    def newest_sample(self, topic: str, until_ns: int, stamp: str, stamp_ns: int) -> Row | None:
+        """The newest sample of a market topic (a prefix) said by until_ns whose own `stamp` is not after stamp_ns."""
         tag = topic.partition("/")[0]
-        sql = "SELECT * FROM tape WHERE tag = ? AND at_ns <= ? AND topic LIKE ? ORDER BY at_ns DESC LIMIT 1"
-        found = self._rows(sql, tag, until_ns, topic + "%")
-        return found[0] if found else None
+        sql = "SELECT * FROM tape WHERE tag = ? AND at_ns <= ? AND topic LIKE ? ORDER BY at_ns DESC LIMIT 64"
+        samples = self._rows(sql, tag, until_ns, topic + "%")
+        return next((row for row in samples if row["body"][stamp] <= stamp_ns), None)
 
     def counters(self) -> dict[str, int]:
         """What was counted."""
