@@ -1,6 +1,7 @@
 """`polybot-ctl venue …`: looking at the local venue's world."""
 
 import json
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,8 +55,17 @@ def as_object(report: "WorldReport") -> dict[str, Any]:
         "level_bp": report.level_bp,
         "honest": report.is_honest,
         "figures": [figure._asdict() for figure in report.figures],
-        "tests": [asdict(test) for test in report.tests],
+        "tests": [{**asdict(test), "values": _without_nan(test.values)} for test in report.tests],
     }
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: a decile no mid ever fell into is null."""
+
+    def one(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {k: [one(x) for x in v] if isinstance(v, list) else one(v) for k, v in values.items()}
 
 
 def as_text(report: "WorldReport") -> str:

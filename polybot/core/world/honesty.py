@@ -1,7 +1,9 @@
 """Is the world honest? Four tests over many windows (rules.md §8): nothing in it may be free money.
 
 coin     tossed at every window at the price then asked, it loses 4–6 % of its stake: fee and spread, no more, no less.
-         The toss itself is averaged out (both sides of each window are priced), which changes nothing but the noise
+         The toss is averaged out (both sides of each window are priced). 2,000 windows still leave ± 0.8 points of luck
+         in who won, so the figure is what the world's own odds expect, and what really came must be within its 95 %
+         interval of the band too
 makers   when their mid says 30 %, it happens 30 % of the time, within three points, decile by decile
 probe    knows σ as the world knows it, sees the exchange 40 ms late and the book at once, looks every second, and sends
          a FAK when its odds beat ask and fee by a cent: after path and taker delay it must have no profit that its own
@@ -64,6 +66,7 @@ class WorldReport:
 class Tally:
     """What the windows are counted into."""
 
+    expected: list[float] = field(default_factory=list)
     coin: list[float] = field(default_factory=list)
     tossed: list[float] = field(default_factory=list)
     count: list[int] = field(default_factory=lambda: [0] * 10)
@@ -106,9 +109,14 @@ def _coin(world: SyntheticWorld, market: WorldMarket, up: bool, toss: float, tal
     ask_up, ask_down, _ = _asks(world, market, (market.start_s + DECIDE_AFTER_S) * S)
     if not (MIN_PRICE <= ask_up <= MAX_PRICE and MIN_PRICE <= ask_down <= MAX_PRICE):
         return
-    results = [(won - ask - fee(ask)) / ask for won, ask in ((up, ask_up), (not up, ask_down))]
-    tally.coin.append(sum(results) / 2)
-    tally.tossed.append(results[0] if toss < 0.5 else results[1])
+    odds = fair(world.path, market, (market.start_s + DECIDE_AFTER_S) * S)
+
+    def results(up_pays: float) -> list[float]:
+        return [(pays - ask - fee(ask)) / ask for pays, ask in ((up_pays, ask_up), (1 - up_pays, ask_down))]
+
+    tally.expected.append(sum(results(odds)) / 2)
+    tally.coin.append(sum(results(up)) / 2)
+    tally.tossed.append(results(up)[0 if toss < 0.5 else 1])
 
 
 def _watch(world: SyntheticWorld, market: WorldMarket, up: bool, tally: Tally) -> None:
@@ -183,15 +191,16 @@ def _interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _coin_test(tally: Tally) -> HonestyTest:
-    mean, half = _interval(tally.coin)
+    loss, real = -_interval(tally.expected)[0], -_interval(tally.coin)[0]
+    half = _interval(tally.coin)[1]
     tossed, tossed_half = _interval(tally.tossed)
     low, high = COIN_LOSES
     text = (
-        f"loses {-mean:.2%} of stake (± {half:.2%}, {len(tally.coin)} bets), wanted {low:.0%} to {high:.0%};"
-        f" as tossed {-tossed:.1%} ± {tossed_half:.1%}"
+        f"loses {loss:.2%} of stake, wanted {low:.0%} to {high:.0%}; both sides of {len(tally.coin)} windows came to"
+        f" {real:.2%} ± {half:.2%}; as tossed {-tossed:.1%} ± {tossed_half:.1%}"
     )
-    values: dict[str, float | list[float]] = {"loss": -mean, "half_width": half, "tossed_loss": -tossed}
-    return HonestyTest("coin", low <= -mean <= high, text, values)
+    holds = low <= round(loss, 9) <= high and low <= real + half and real - half <= high
+    return HonestyTest("coin", holds, text, {"loss": loss, "realised": real, "half_width": half, "tossed": -tossed})
 
 
 def _makers_test(tally: Tally) -> HonestyTest:
@@ -201,7 +210,7 @@ def _makers_test(tally: Tally) -> HonestyTest:
     worst = max((o for o in off if o == o), key=abs, default=0.0)
     text = f"furthest decile {worst * 100:+.1f} points, wanted within ± {POINTS * 100:.0f}"
     values: dict[str, float | list[float]] = {"said": said, "happened": came, "worst": worst}
-    return HonestyTest("makers", abs(worst) <= POINTS, text, values)
+    return HonestyTest("makers", round(abs(worst), 9) <= POINTS, text, values)
 
 
 def _probe_test(tally: Tally) -> HonestyTest:

@@ -1,8 +1,9 @@
 """The makers' ladder: rules.md §8. A pure function of market and moment, over whatever ground the world stands on.
 
-Several makers, each with its own σ within ± 15 %, quote one ladder around their mean. They see the price with a lag of
-median 150 ms; a move of over 2 bp within a second they all see within 120 ms, less than the taker delay, and answer with
-half the depth and a wide spread. In the last thirty seconds nobody bids for the losing side.
+Several makers, each with its own σ within ± 15 %, quote one ladder around their mean. They place new quotes from the price
+with a lag of median 150 ms, but pull a quote that has gone wrong by over a cent within 100 ms: less than the taker delay,
+which is there for that. A move of over 2 bp within a second they answer with half the depth and a wide spread. In the
+last thirty seconds nobody bids for the losing side.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ from polybot.core.world.world import MS, Ladder, Levels, S, WorldMarket
 MAKERS_COUNT = 3
 SIGMA_ERROR = 0.15
 LAG_MEDIAN_S, LAG_LOG_SD = 0.150, 0.843  # p95 600 ms
-FAST_LAG_NS = 120 * MS
+FAST_LAG_NS = 100 * MS
+WRONG_BY = 0.01
 SHOCK = 2e-4
 STEP_NS = 100 * MS  # quotes stand still between tenths of a second
-SPREADS = (1,) * 54 + (3,) * 8 + (5,) * 2  # ticks of a cent
+SPREADS = (1,) * 56 + (3,) * 7 + (5,) * 1  # ticks of a cent
 FINE_SPREADS = (5,) * 40 + (7,) * 16 + (9,) * 8  # ticks of a tenth of a cent, beyond 0.96 and 0.04
 WIDE_SPREADS = (3, 5, 3, 5)  # 2–4 cents more than before
 DEEP_BEFORE_OPEN, DEEP_IN_WINDOW = 47, 15
 TABLE = 256
 CENT_E6 = 10_000
 FINE_HIGH_E6, FINE_LOW_E6 = 960_000, 40_000
+SURE_S = (
+    10  # nobody bids over 96 cents with more than this to go: on the recorded day 72 % of windows got the finer grid
+)
 LOSING = 0.25
 LAST_S = 30
-WHITE = 0.5  # before the window nothing is known
 
 
 @dataclass(slots=True)
@@ -59,14 +63,8 @@ class Makers:
         """The ladder at a moment, on the market's current grid."""
         t = t_ns // STEP_NS * STEP_NS
         habits = self._of(market)
-        shock_ns = self._shock(t, habits)
-        seen = self.seen_ns(habits, t)
-        if shock_ns:
-            seen = max(seen, t - FAST_LAG_NS)
-        mid = fair(self.ground, market, seen, habits.sigma_factor)
-        bid, ask, tick = _best(mid, habits, t, tick_e6, bool(shock_ns))
+        bid, ask, tick, mid, half = self._touch(market, habits, t, tick_e6)
         deep = DEEP_BEFORE_OPEN if t < market.start_s * S else DEEP_IN_WINDOW
-        half = bool(shock_ns)
         bids = () if self._is_lost(market, t, mid) else _side(habits, bid, -tick, deep, t // S, half)
         asks = () if self._is_lost(market, t, 1 - mid) else _side(habits, ask, tick, deep, t // S, half)
         return Ladder(bids, asks, mid, half)
@@ -74,14 +72,22 @@ class Makers:
     def best(self, market: WorldMarket, t_ns: int, tick_e6: int = CENT_E6) -> tuple[int, int, float]:
         """(best bid, best ask, mid) without the rest of the ladder, sides present or not."""
         t = t_ns // STEP_NS * STEP_NS
-        habits = self._of(market)
-        is_shocked = bool(self._shock(t, habits))
-        seen = self.seen_ns(habits, t)
-        if is_shocked:
-            seen = max(seen, t - FAST_LAG_NS)
-        mid = fair(self.ground, market, seen, habits.sigma_factor)
-        bid, ask, _ = _best(mid, habits, t, tick_e6, is_shocked)
+        bid, ask, _, mid, _ = self._touch(market, self._of(market), t, tick_e6)
         return bid, ask, mid
+
+    def _touch(self, market: WorldMarket, habits: Habits, t: int, tick_e6: int) -> tuple[int, int, int, float, bool]:
+        """(best bid, best ask, step, mid, whether shocked)."""
+        slow = fair(self.ground, market, self.seen_ns(habits, t), habits.sigma_factor)
+        fast = fair(self.ground, market, t - FAST_LAG_NS, habits.sigma_factor)
+        is_shocked = self._is_shocked(t, habits)
+        if is_shocked:
+            slow = fast
+        bid, ask, step = _best(slow, habits, t, tick_e6, is_shocked)
+        if abs(fast - slow) > WRONG_BY:  # the side that went wrong is pulled now, the other follows with the lag
+            bid_now, ask_now, step_now = _best(fast, habits, t, tick_e6, is_shocked)
+            step = max(step, step_now)
+            bid, ask = min(bid, bid_now) // step * step, -(-max(ask, ask_now) // step) * step
+        return bid, ask, step, slow, is_shocked
 
     def seen_ns(self, habits: Habits, t: int) -> int:
         """The newest moment the makers know at t. Lags change each second, but nobody ever un-sees a price."""
@@ -92,24 +98,21 @@ class Makers:
             seen = max(seen, (k + 1) * S - habits.lag_ns[k % TABLE])
         return seen
 
-    def _shock(self, t: int, habits: Habits) -> int:
-        """When the makers last saw the price run more than 2 bp within a second, 0 if they have calmed down since."""
+    def _is_shocked(self, t: int, habits: Habits) -> bool:
+        """Whether the price ran more than 2 bp within a second, now or one to three seconds ago."""
         price = self.ground.price
         now = t - FAST_LAG_NS
-        here = price(now)
-        if abs(price(now - S) / here - 1) > SHOCK:
-            return now
-        second = now // S
-        last = here
-        for back in range(habits.wide_for_s[second % TABLE]):
-            end = (second - back) * S
-            before = price(end - S)
-            if back == 0:
-                last = price(end)
+        if abs(price(now - S) / price(now) - 1) > SHOCK:
+            return True
+        end = now // S * S
+        last = price(end)
+        for _ in range(habits.wide_for_s[now // S % TABLE]):
+            end -= S
+            before = price(end)
             if abs(before / last - 1) > SHOCK:
-                return end
+                return True
             last = before
-        return 0
+        return False
 
     def _is_lost(self, market: WorldMarket, t: int, chance: float) -> bool:
         if t >= market.end_s * S:

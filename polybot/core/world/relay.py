@@ -9,7 +9,7 @@ from polybot.core.world.luck import RELAY, draw
 from polybot.core.world.world import S
 
 BLOCK_S = 3_600
-SINGLE_LOST = 0.042
+SINGLE_LOST = 0.047
 SHORT_PER_BLOCK, LONG_PER_BLOCK = 54 / 24, 38 / 24  # gaps over 5 s, over 60 s
 LONGEST_S = 387
 LAG_MEDIAN_S, LAG_LOG_SD = 1.64, 0.19

@@ -10,7 +10,7 @@ from polybot.core.world.makers import Makers
 from polybot.core.world.odds import fair
 from polybot.core.world.world import WINDOW_S, S, TakerOrder, WorldMarket
 
-PER_S, BEFORE_OPEN_PER_S = 1.0, 0.1
+PER_S, BEFORE_OPEN_PER_S = 1.15, 0.1
 BEFORE_OPEN_S = 300
 MEDIAN_USD, MEAN_USD, CAP_USD = 15.0, 180.0, 20_000.0
 INFORMED = 0.15
