@@ -42,9 +42,6 @@ class Sides:
         )
 
 
-EMPTY = Sides((), ())
-
-
 @dataclass(frozen=True)
 class Pair:
     """The names of a market on the wire."""

@@ -103,10 +103,6 @@ class MarketChannel:
                 connection.push(frame)
                 self.sent += 1
 
-    def to_custom(self, frame: bytes) -> None:
-        """To every socket with the custom flag, whatever it hears (`new_market`)."""
-        self._push(list(self.hearers), frame, True)
-
     def settled(self, pair: Pair) -> None:
         """This market is over: sockets with nothing else left are closed, cleanly."""
         for token in (pair.up_token, pair.down_token):

@@ -36,6 +36,7 @@ class Teller:
         self.market_channel = MarketChannel(self.book_event, self._is_resolved)
         self.volume: dict[str, int] = {}
         self._last: dict[str, tuple[int, str, str]] = {}
+        self._tops: dict[str, tuple[str, str]] = {}
 
     def sides(self, token: str) -> frames.Sides:
         """A token's book, best first."""
@@ -101,6 +102,7 @@ class Teller:
         market = self.exchange.market(condition_id)
         if market is None or market.winner is not None or not self.market_channel.wanted(pair_of(market)):
             return
+        self._tell_tops(market, at_ns)
         if traded or len(levels) > frames.MAX_CHANGES:
             for token in (market.up_token, market.down_token):
                 self._send_book(token)
@@ -111,6 +113,13 @@ class Teller:
         pair, sides = pair_of(market), self.sides(market.up_token)
         frame = frames.price_change(pair, sides, items, at_ns, f"{at_ns}")
         self.market_channel.to_market(pair, frame)
+
+    def _tell_tops(self, market: Market, at_ns: int) -> None:
+        pair, up = pair_of(market), self.sides(market.up_token)
+        if self._tops.get(market.condition_id) != up.tops():
+            self._tops[market.condition_id] = up.tops()
+            for token, sides in ((market.up_token, up), (market.down_token, up.mirrored())):
+                self.market_channel.to_token(token, frames.best_bid_ask(pair, token, sides, at_ns), custom=True)
 
     def _send_book(self, token: str) -> None:
         body = self.book_event(token)
@@ -171,6 +180,7 @@ class Teller:
         self.market_channel.to_market(pair_of(market), frame, custom=True)
         self.market_channel.settled(pair_of(market))
         self._last.pop(event.condition_id, None)
+        self._tops.pop(event.condition_id, None)
 
 
 def pair_of(market: Market) -> frames.Pair:

@@ -106,6 +106,16 @@ def test_a_changed_level_is_told_for_both_tokens_with_their_new_tops(bench: Any)
     assert [i["size"] for i in gone] == ["0"]
 
 
+def test_new_tops_are_told_to_sockets_with_the_custom_flag_only(bench: Any) -> None:
+    with hear_market(bench) as custom, hear_market(bench, custom=False) as plain:
+        custom.recv(timeout=5)
+        plain.recv(timeout=5)
+        bench.quote(bid_e6=510_000, ask_e6=530_000)
+        told = until(custom, kind("best_bid_ask"))
+        assert (told["asset_id"], told["best_bid"], told["best_ask"], told["spread"]) == (UP, "0.51", "0.53", "0.02")
+        assert [e["event_type"] for e in flat(plain.recv(timeout=5))] == ["price_change"]
+
+
 def test_a_trade_is_printed_and_followed_by_books(bench: Any, trader: Any) -> None:
     with hear_market(bench) as socket:
         socket.recv(timeout=5)

@@ -49,13 +49,14 @@ class Program:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
-    from polybot.core.settings import Settings
+def program(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
+    """A session of 18 windows at 60×, or at the speed the test is parametrized with."""
+    from polybot.core.settings import Settings, World
     from polybot.runtime import session
     from polybot.runtime.paths import Paths
 
     state = tmp_path / "state"
-    session.ensure(Paths.of(state), Settings())
+    session.ensure(Paths.of(state), Settings(world=World(speed=getattr(request, "param", 60.0))))
     made = Program(state)
     yield made
     made.end()
@@ -102,7 +103,20 @@ def test_a_second_copy_leaves_with_75(program: Program) -> None:
 
 
 def test_an_order_at_a_held_instant_jumps_over_the_taker_delay_and_no_further(program: Program) -> None:
-    """The bot's own adapters against the program: keys, book, order, trade."""
+    took_s, passed_ms = an_order(program)
+    assert passed_ms == 150
+    assert took_s < 5
+
+
+@pytest.mark.parametrize("program", [1.0], indirect=True)
+def test_at_speed_one_the_taker_delay_is_lived_through(program: Program) -> None:
+    took_s, passed_ms = an_order(program)
+    assert took_s >= 0.150
+    assert passed_ms >= 150
+
+
+def an_order(program: Program) -> tuple[float, int]:
+    """Keys, market, book and order through the bot's own signing: (machine seconds of the POST, world ms around it)."""
     from messages.inner import OrderFields, SignOrder
     from polybot.adapters.polymarket.signing import Credentials, OrderSigner, RequestSigner, Wallet, auth_headers
 
@@ -127,12 +141,12 @@ def test_an_order_at_a_held_instant_jumps_over_the_taker_delay_and_no_further(pr
         expiration_s=0,
     )
     signed = OrderSigner(wallet, credentials.api_key).sign(SignOrder(intent_id="i", fields=fields))
-    before = get(urls["binance"] + "/api/v3/time")["serverTime"]
+    before, began = get(urls["binance"] + "/api/v3/time")["serverTime"], time.monotonic()
     headers = RequestSigner(wallet.address, credentials).headers(now_s, "POST", "/order", signed.body)
     answer = post(urls["clob"] + "/order", signed.body, headers)
-    after = get(urls["binance"] + "/api/v3/time")["serverTime"]
+    took_s = time.monotonic() - began
     assert (answer["status"], answer["orderID"]) == ("matched", signed.order_id)
-    assert after - before == 150
+    return took_s, get(urls["binance"] + "/api/v3/time")["serverTime"] - before
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> Any:
