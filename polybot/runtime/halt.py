@@ -13,7 +13,8 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -282,19 +283,13 @@ def archive(paths: Paths, folder: Path) -> None:
 # --- the gate
 
 
-class Shut(NamedTuple):
-    """The gate did not let it through; nothing was sent. code: HALTED, TOO_LATE or KILL_SWITCH."""
-
-    code: str
-    why: str
-
-
+Turnstile = Callable[[], AbstractContextManager[str]]  # entered yields "" (go) or why not; held while bytes leave
 Sent = TypeVar("Sent")
 
 
 class Gate:
-    """Every order lane passes here, cancels never. Once `close` has returned no further order can be begun, and
-    `wait_in_flight` tells when the last one begun before has been answered or given up.
+    """Every order lane passes here, cancels never. Once `close` has returned no further order's bytes leave, and
+    `wait_in_flight` tells when the last one that did has been answered or given up.
     """
 
     def __init__(self, paths: Paths, now_ns: Callable[[], int]) -> None:
@@ -303,30 +298,33 @@ class Gate:
         self._closed = ""
         self._in_flight = 0
 
-    def send(self, good_until_ns: int, post: Callable[[], Sent]) -> Sent | Shut:
-        """Look, then run `post` while counted as in flight. good_until_ns is world time, inclusive."""
+    def send(self, good_until_ns: int, post: Callable[[Turnstile], Sent]) -> Sent:
+        """Run `post`, counted as in flight until it returns. It is given the turnstile to hold while its bytes leave, so
+        that everything is looked at with the connection open and the bytes ready. good_until_ns is world time, inclusive.
+        """
         with self._changed:
-            shut = self._look(good_until_ns)
-            if shut is not None:
-                return shut
             self._in_flight += 1
         try:
-            return post()
+            return post(lambda: self._turnstile(good_until_ns))
         finally:
             with self._changed:
                 self._in_flight -= 1
                 self._changed.notify_all()
 
-    def _look(self, good_until_ns: int) -> Shut | None:
+    @contextmanager
+    def _turnstile(self, good_until_ns: int) -> Iterator[str]:
+        with self._changed:
+            yield self._why_shut(good_until_ns)
+
+    def _why_shut(self, good_until_ns: int) -> str:
+        """ "" or CODE: sentence."""
         if self._closed:
-            return Shut("HALTED", self._closed)
+            return f"HALTED: {self._closed}"
         standing = look(self._paths)
         if standing is not None:
-            return Shut("KILL_SWITCH", f"{standing.reason_code}: {standing.reason}")
+            return f"KILL_SWITCH: {standing.reason}"
         late_ns = self._now_ns() - good_until_ns
-        if late_ns > 0:
-            return Shut("TOO_LATE", f"{late_ns / 1e6:.1f} ms past good-until")
-        return None
+        return f"TOO_LATE: {late_ns / 1e6:.1f} ms past good-until" if late_ns > 0 else ""
 
     def close(self, why: str) -> None:
         """Nothing new passes after this returns, whatever the file says."""
@@ -340,7 +338,7 @@ class Gate:
 
     @property
     def in_flight(self) -> int:
-        """Orders begun and not yet answered."""
+        """Posts begun and not yet answered, given up or turned away."""
         with self._changed:
             return self._in_flight
 

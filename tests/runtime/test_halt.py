@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from polybot.runtime import halt
-from polybot.runtime.halt import Gate, HaltNotWritten, NotLifted, Shut, Standing
+from polybot.runtime.halt import Gate, HaltNotWritten, NotLifted, Standing, Turnstile
 from polybot.runtime.paths import ROOT, Paths
 
 
@@ -186,60 +186,92 @@ def test_nothing_to_lift_is_told(paths: Paths) -> None:
 # --- the gate
 
 
-def a_gate(paths: Paths, now_ns: int = 1000) -> Gate:
+GOOD_UNTIL_NS = 1000
+
+
+def a_gate(paths: Paths, now_ns: int = GOOD_UNTIL_NS) -> Gate:
     return Gate(paths, lambda: now_ns)
 
 
+def posted(gate: Gate) -> str:
+    """What an order lane does: hold the turnstile while the bytes leave."""
+
+    def post(turnstile: Turnstile) -> str:
+        with turnstile() as why:
+            return why or "sent"
+
+    return gate.send(GOOD_UNTIL_NS, post)
+
+
 def test_an_order_passes_until_its_good_until_and_not_a_nanosecond_later(paths: Paths) -> None:
-    sent: list[int] = []
-    for good_until_ns in (1001, 1000):
-        assert a_gate(paths).send(good_until_ns, lambda: sent.append(1) or "sent") == "sent"
-    shut = a_gate(paths).send(999, lambda: sent.append(1))
-    assert isinstance(shut, Shut)
-    assert shut.code == "TOO_LATE"
-    assert len(sent) == 2
+    assert posted(a_gate(paths, GOOD_UNTIL_NS - 1)) == "sent"
+    assert posted(a_gate(paths, GOOD_UNTIL_NS)) == "sent"
+    assert posted(a_gate(paths, GOOD_UNTIL_NS + 1)).startswith("TOO_LATE: ")
 
 
 def test_the_file_alone_shuts_the_gate(paths: Paths) -> None:
     gate = a_gate(paths)
     by_hand(paths, "by file")
-    shut = gate.send(2000, lambda: "sent")
-    assert shut == Shut("KILL_SWITCH", "KILL_SWITCH: by file")
+    assert posted(gate) == "KILL_SWITCH: by file"
 
 
 def test_a_closed_gate_lets_nothing_pass_until_opened(paths: Paths) -> None:
     gate = a_gate(paths)
     gate.close("disk refused")
-    assert gate.send(2000, lambda: "sent") == Shut("HALTED", "disk refused")
+    assert posted(gate) == "HALTED: disk refused"
     gate.open()
-    assert gate.send(2000, lambda: "sent") == "sent"
+    assert posted(gate) == "sent"
 
 
-def test_what_was_begun_before_the_close_is_waited_for(paths: Paths) -> None:
-    gate, begun, answered = a_gate(paths), threading.Event(), threading.Event()
+def test_close_returns_only_between_two_orders_bytes(paths: Paths) -> None:
+    gate, writing, go_on = a_gate(paths), threading.Event(), threading.Event()
+    written: list[str] = []
 
-    def post() -> str:
-        begun.set()
+    def post(turnstile: Turnstile) -> None:
+        with turnstile():
+            writing.set()
+            go_on.wait(10)
+            written.append("bytes")
+
+    order = threading.Thread(target=gate.send, args=(GOOD_UNTIL_NS, post))
+    order.start()
+    assert writing.wait(10)
+    closing = threading.Thread(target=gate.close, args=("halt",))
+    closing.start()
+    assert not written
+    go_on.set()
+    closing.join(10)
+    assert written == ["bytes"]
+    order.join(10)
+
+
+def test_what_left_before_the_close_is_waited_for(paths: Paths) -> None:
+    gate, sent, answered = a_gate(paths), threading.Event(), threading.Event()
+
+    def post(turnstile: Turnstile) -> None:
+        with turnstile():
+            sent.set()
         answered.wait(10)
-        return "sent"
 
-    thread = threading.Thread(target=gate.send, args=(2000, post))
-    thread.start()
-    assert begun.wait(10)
+    order = threading.Thread(target=gate.send, args=(GOOD_UNTIL_NS, post))
+    order.start()
+    assert sent.wait(10)
     gate.close("halt")
     assert gate.in_flight == 1
     assert not gate.wait_in_flight(0.01)
     answered.set()
     assert gate.wait_in_flight(10)
-    thread.join()
+    order.join(10)
 
 
 def test_a_post_that_raises_is_no_longer_in_flight(paths: Paths) -> None:
     gate = a_gate(paths)
 
-    def post() -> str:
-        raise RuntimeError("cut")
+    def post(turnstile: Turnstile) -> None:
+        with turnstile():
+            raise RuntimeError("cut")
 
     with pytest.raises(RuntimeError):
-        gate.send(2000, post)
+        gate.send(GOOD_UNTIL_NS, post)
     assert gate.in_flight == 0
+    assert posted(gate) == "sent", "the lock is free again"
