@@ -40,7 +40,7 @@ def test_lines_of_all_are_merged_by_time_and_a_traceback_stays_together(folder: 
 
 
 def test_one_actor_and_a_wrong_name(folder: Path) -> None:
-    assert said("risk", "-n", "1")[1].split()[1] == "halted"
+    assert said("risk", "-n", "1")[1].split()[0] == "halted"
     code, text = said("rsk")
     assert code == 2 and "did you mean risk?" in text
 
