@@ -1,13 +1,28 @@
 """signal: one prediction a window and strategy. Start as `python -m actors.signal`: run as a file, its folder would hide the
-standard library's `signal`."""
+standard library's `signal`.
+"""
 
+from messages import Prediction
+from messages.units import NS
 from polybot.core.signals import SignalCore
-from polybot.runtime.actor import run
+from polybot.runtime.actor import Wiring, run
+from polybot.runtime.context import Context
+from polybot.runtime.inbox import Inbox
+from polybot.runtime.recall import recalled
+
+REMEMBERS_S = 600  # world time; a decision is good for seconds
+
+
+def wire(context: Context, inbox: Inbox) -> Wiring:
+    """Nothing but the bus. First of all the core hears what it predicted before."""
+    since_ns = context.clock.now_ns() - REMEMBERS_S * NS
+    inbox.put(recalled(context.paths.flight / context.name, (Prediction,), since_ns))
+    return Wiring()
 
 
 def main() -> None:
-    """Run until told to leave. It touches nothing but the bus."""
-    run("signal", SignalCore())
+    """Run until told to leave."""
+    run("signal", SignalCore(), wire)
 
 
 if __name__ == "__main__":

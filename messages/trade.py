@@ -13,6 +13,7 @@ class Prediction(Event, frozen=True, kw_only=True):
     """One a window and strategy: what the strategy thought, or why it did not. `reason_code` "" means: trade.
 
     n             number of the window in the session, from 1       probability  None: this strategy has labels only
+    token_id      of the predicted outcome, "" without one: a Signal is a function of its Prediction
     up_ask_e6     best asks at the decision, None = no ask          label        "high", "medium", "low" or ""
     """
 
@@ -39,6 +40,7 @@ class Prediction(Event, frozen=True, kw_only=True):
     good_until_ns: int
     price_ns: int = 0
     book_ns: int = 0
+    token_id: str = ""
 
     @property
     def key(self) -> str:

@@ -69,7 +69,7 @@ class MarketView:
         """NO_STRIKE: no print, no trading; nothing else stands in for it."""
         observed = self.windows.get(window.slug)
         if observed is None:
-            return Reason("NO_STRIKE", "nothing observed of this window yet")
+            return Reason("NO_STRIKE", "no oracle print stamped at the window's start has been heard")
         if observed.strike is None or observed.strike_e18 is None or not observed.strike_source:
             return Reason("NO_STRIKE", observed.why or "no oracle print stamped at the window's start")
         return None

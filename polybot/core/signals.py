@@ -5,9 +5,9 @@
 2. A halted account gets its row at once (HALTED). The book's rules (quotes.py) are refused here, risk asks them again.
 3. Said once: `Prediction`; if it is worth trading `Signal` too, re-said every 250 ms of machine time until an
    `Allocation` answers or it is too late.
-4. A restart asks price_feed for the same bars. A window whose decision began before this boot, and which the account
-   shows traded, is left alone; should a Prediction be said twice all the same, the order's id is the same and the
-   executor sends it once.
+4. A restart remembers what this actor itself predicted (Restored) and does not predict it anew; what is still good and
+   worth trading it says again, word for word. It asks price_feed for the same bars, market_feed for the markets. Should
+   the memory be gone, a window that the account shows traded is left alone; and the order's id is the same in any case.
 5. Windows whose last moment passed before this boot are the recorder's to explain (ACTOR_DOWN).
 """
 
@@ -24,14 +24,16 @@ from messages import (
     FeedStatus,
     MarketListed,
     OraclePrice,
+    Outcome,
     Prediction,
     PriceTick,
     Resent,
     Signal,
     WindowObserved,
     Word,
+    decode_word,
 )
-from messages.inner import Leave, NoReply, Started, Tick, WakeAt, WakeIn
+from messages.inner import Leave, NoReply, Restored, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core import strategies
 from polybot.core.bar_feed import BarFeed
@@ -76,6 +78,7 @@ class SignalCore:
         self._waiting: list[_Bound] = []  # strategies that have not decided it
         self._wake_ns = 0
         self._open: dict[str, Signal] = {}
+        self._recalled: dict[str, Prediction] = {}
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
@@ -89,6 +92,8 @@ class SignalCore:
                 self._account = word
             case Allocation():
                 self._open.pop(word.key, None)
+            case Restored():
+                yield from self._recall(word, now_ns)
             case Tick(name="resay"):
                 yield from self._resay(now_ns)
             case Resent():
@@ -125,6 +130,16 @@ class SignalCore:
             self._n += 1
         self._waiting = list(self._bound)
 
+    def _recall(self, word: Restored, now_ns: int) -> Iterator[Word]:
+        """Rule 4: the process before us may have died in the middle of saying it."""
+        for body in (decode_word(record) for record in word.records):
+            if isinstance(body, Prediction) and body.account == self._settings.bot.account:
+                self._recalled[body.key] = body
+        for prediction in self._recalled.values():
+            if now_ns <= prediction.good_until_ns:
+                yield prediction
+                yield from self._signal(prediction)
+
     # --- deciding
 
     @property
@@ -157,7 +172,8 @@ class SignalCore:
         """Decide if everything is there; at the last moment skip with what is missing."""
         trade, account = self._settings.trade, self._account
         until_ns = window.decide_until_ns(trade)
-        if account is not None and self._was_traded(bound.name, window, account):
+        known = f"{bound.name}/{window.slug}" in self._recalled
+        if known or (account is not None and self._was_traded(bound.name, window, account)):
             self._waiting.remove(bound)
         elif account is not None and account.halted:
             self._waiting.remove(bound)
@@ -205,7 +221,7 @@ class SignalCore:
 
     def _decide(self, bound: _Bound, window: Window, now_ns: int) -> Iterator[Word]:
         decision = bound.strategy.decide(self._view(window, now_ns), bound.params)
-        book, market = self._market.books[window.slug], self._market.markets[window.slug]
+        book = self._market.books[window.slug]
         reason: Reason | None = None
         if decision.side is None:
             reason = Reason(decision.reason_code or "NO_SIGNAL", decision.reason or "no signal")
@@ -213,14 +229,18 @@ class SignalCore:
             reason = book_reason(book, decision.side, self._settings.trade)
         prediction = self._prediction(bound, window, decision, reason, now_ns)
         yield prediction
-        if decision.side is None or reason is not None:
+        yield from self._signal(prediction)
+
+    def _signal(self, prediction: Prediction) -> Iterator[Word]:
+        """Of a prediction worth trading."""
+        if prediction.prediction is None or prediction.reason_code:
             return
         signal = Signal(
             prediction=prediction,
-            outcome=decision.side,
-            token_id=market.up_token if decision.side == "UP" else market.down_token,
+            outcome=prediction.prediction,
+            token_id=prediction.token_id,
             good_until_ns=prediction.good_until_ns,
-            cancel_at_ns=window.entry_until_ns(self._settings.trade),
+            cancel_at_ns=Window(prediction.start_s).entry_until_ns(self._settings.trade),
         )
         self._open[signal.key] = signal
         yield signal
@@ -269,6 +289,7 @@ class SignalCore:
             good_until_ns=min(good_until_ns(now_ns, self._settings.trade), window.entry_until_ns(self._settings.trade)),
             price_ns=tick.traded_ns if tick else 0,
             book_ns=book.received_ns if book else 0,
+            token_id=_token_of(listed, decision.side),
         )
 
     # --- until answered
@@ -293,3 +314,9 @@ def _skip_reason(missing: list[Reason], late_ns: int) -> Reason:
     if not missing:
         return Reason("TOO_LATE", f"looked {late_ns / NS:.1f} s after the last moment to decide")
     return Reason(missing[0].code, "; ".join(reason.text for reason in missing))
+
+
+def _token_of(market: MarketListed | None, side: Outcome | None) -> str:
+    if market is None or side is None:
+        return ""
+    return market.up_token if side == "UP" else market.down_token

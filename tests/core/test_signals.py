@@ -24,8 +24,9 @@ from messages import (
     Streak,
     WindowObserved,
     Word,
+    encode,
 )
-from messages.inner import Leave, Started, Tick, WakeAt
+from messages.inner import Leave, Restored, Started, Tick, WakeAt
 from messages.units import MS, NS
 from polybot.core.settings import Settings
 from polybot.core.signals import SignalCore
@@ -257,7 +258,7 @@ def test_all_that_was_missing_is_named() -> None:
     bench.hear(20.0, tick("window"))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == "NO_MARKET"
-    for part in ("listed", "observed", "price", "oracle", "book", "executor"):
+    for part in ("listed", "stamped at", "no price", "no oracle", "no book", "executor"):
         assert part in prediction.reason
 
 
@@ -454,6 +455,34 @@ def test_a_restart_leaves_a_window_alone_that_the_account_shows_traded() -> None
         assert bench.predictions() == []
         bench.ready(310.0, T0 + 300)
         assert [p.n for p in bench.predictions()] == [2]
+
+
+def recalled(*predictions: Prediction) -> Restored:
+    return Restored(records=tuple(encode(p) for p in predictions), last_seq=0)
+
+
+def test_a_restart_says_what_is_still_good_word_for_word_and_decides_nothing_anew() -> None:
+    lived = a_bench()
+    lived.ready(10.0)
+    restarted = Bench(settings=lived.settings, boot=2).start(10.5)
+    restarted.hear(10.5, recalled(*lived.predictions()))
+    restarted.ready(10.6)
+    assert restarted.predictions() == lived.predictions()
+    assert restarted.signals() == lived.signals()
+    restarted.hear(10.75, tick("resay"))
+    assert len(restarted.signals()) == 2
+    restarted.ready(310.0, T0 + 300)
+    assert [p.n for p in restarted.predictions()] == [1, 2]
+
+
+def test_a_restart_after_good_until_is_silent_about_what_it_predicted() -> None:
+    lived = a_bench()
+    lived.ready(10.0)
+    restarted = Bench(settings=lived.settings, boot=2).start(13.001)
+    restarted.hear(13.001, recalled(*lived.predictions()))
+    restarted.ready(14.0)
+    restarted.hear(20.0, tick("window"))
+    assert restarted.predictions() == [] and restarted.signals() == []
 
 
 def test_windows_whose_last_moment_passed_before_the_boot_are_not_ours_to_explain() -> None:
