@@ -16,6 +16,7 @@ from polybot.cli.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings
 from polybot.core.windows import WINDOW_S
 from polybot.runtime import halt, locks, session, supervise
 from polybot.runtime.bus import Subscriber
+from polybot.runtime.clock import peek_ns
 from polybot.runtime.paths import Paths
 from polybot.runtime.session import Session
 from polybot.runtime.topology import actors_of
@@ -79,7 +80,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
         "trading_state": _trading_state(heard, standing, bool(running)),
         "halt": standing._asdict() if standing else None,
         "actors": actors,
-        "session": _session(found, heard.world_ns),
+        "session": _session(found, heard.world_ns or (peek_ns(paths.state) if found else 0) or 0),
         "account": _account(heard),
         "limits": msgspec.to_builtins(heard.risk.limits) if heard.risk else [],
         "refused": heard.risk.refused if heard.risk else {},
