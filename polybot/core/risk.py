@@ -3,7 +3,8 @@ trading state.
 
  1. An intent id fixes its content: a repeat gets the first verdict. A wish whose order the executor's books already show
     counts as approved and is not handed on again.
- 2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence.
+ 2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence. In the
+   first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
  3. What was handed on is *in flight*: counted in full until a Snapshot, asked after the executor answered or fell silent,
     shows it or shows that it is over. Only a clear Refused frees it at once.
  4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
@@ -59,6 +60,8 @@ LEVEL_S = 1.0
 WATCHDOG_SILENCE_S = 10.0
 ASK_AGAIN_S = 0.25
 KEPT_VERDICTS = 1000
+YOUNG_S = 2.0
+NOT_YET = ("RULE_UNKNOWN", "NO_STRIKE", "STALE_PRICE", "STALE_ORACLE", "STALE_BOOK")
 
 
 class Silence:
@@ -92,6 +95,7 @@ class RiskCore:
         self._account: Account | None = None
         self._positions: Positions | None = None
         self._has_snapshot = False
+        self._is_young = True
         self._silent_account, self._silent_watchdog = Silence(0.0), Silence(0.0)
         self._halted: Reason | None = None
         self._halt_id = ""
@@ -111,11 +115,11 @@ class RiskCore:
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
-            case PriceTick():
+            case PriceTick() | Book() | OraclePrice() | MarketListed() | WindowObserved() | FeedStatus():
                 self._market.hear(word, now_ns)
-                self._range.trade(word.price, word.traded_ns)
-            case Book() | OraclePrice() | MarketListed() | WindowObserved() | FeedStatus():
-                self._market.hear(word, now_ns)
+                if isinstance(word, PriceTick):
+                    self._range.trade(word.price, word.traded_ns)
+                yield from self._judge_held(now_ns)
             case OrderIntent():
                 yield from self._intent(word, now_ns)
             case Accepted() | Refused() | Seen():
@@ -135,11 +139,15 @@ class RiskCore:
                 yield from self._tick(word, now_ns)
             case Tick(name="snapshot"):
                 yield from self._ask_snapshot()
+            case Tick(name="grown"):
+                self._is_young = False
+                yield from self._judge_held(now_ns)
             case NoReply() if word.request in ("ApprovedOrder", "Snapshot"):
                 yield from self._unanswered(word, now_ns)
             case Resent():
                 self._market.hear_again([w for w in words_of(word) if is_news(w, self._market)], now_ns)
                 yield from self._listings.hear(word)
+                yield from self._judge_held(now_ns)
             case Candle() | Candles() | NoReply() | Tick():
                 yield from self._listings.hear(word)
                 yield from self._feed.hear(word, now_ns)
@@ -159,6 +167,7 @@ class RiskCore:
         yield from self._listings.ask(now_ns)
         yield self._level(now_ns)
         yield WakeIn(name="level", after_s=LEVEL_S)
+        yield WakeIn(name="grown", after_s=YOUNG_S)
 
     def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
         self._silent_account.tick(tick.mono_s)
@@ -182,14 +191,21 @@ class RiskCore:
         if first is not None:
             yield Judged(id=intent.id, verdict=first)
         elif not self._has_snapshot and self._snapshot_id:
-            self._held = [held for held in self._held if held.id != intent.id] + [intent]
+            self._hold(intent)
         elif order_id := self._order_of(intent.id):
             yield from self._answer(intent, None, f"already with the executor as order {order_id}", now_ns)
         else:
             reason = judge(intent, self._view(now_ns))
+            if reason is not None and self._is_young and reason.code in NOT_YET:
+                self._hold(intent)
+                return
             if reason is None:
                 yield from self._hand_on(intent)
             yield from self._answer(intent, reason, "", now_ns)
+
+    def _hold(self, intent: OrderIntent) -> None:
+        """Rule 2. A repeat takes the place of its first."""
+        self._held = [held for held in self._held if held.id != intent.id] + [intent]
 
     def _hand_on(self, intent: OrderIntent) -> Iterator[Word]:
         """First thing said of it: dying after this the repeat finds the order; before it, nothing happened."""

@@ -273,6 +273,11 @@ class Bench:
         self.said += new
         return new
 
+    def grown(self, at_s: float = 9.0) -> "Bench":
+        """No longer in its first seconds: what is not there is refused, not waited for."""
+        self.hear(at_s, Tick(name="grown", mono_s=2.0))
+        return self
+
     def snapshot(self, at_s: float, account: Account | None = None, held: Positions | None = None) -> list[Word]:
         asked = self.all(Snapshot)[-1]
         return self.hear(
@@ -306,7 +311,7 @@ class Bench:
 
 def code_with(at_s: float, *words: Word, intent: OrderIntent | None = None, knobs: Settings | None = None) -> str:
     """The reason code when everything else is in order."""
-    bench = Bench(knobs).ready(at_s)
+    bench = Bench(knobs).grown().ready(at_s)
     bench.hear(at_s, *words)
     return bench.judge(intent, at_s).reason_code
 
@@ -354,6 +359,24 @@ def test_nothing_is_approved_before_a_snapshot_and_what_came_earlier_waits_for_i
     assert bench.hear(10.0, an_intent(), an_intent()) == []
     said = bench.snapshot(10.1)
     assert len([w for w in said if isinstance(w, ApprovedOrder)]) == 1
+
+
+def test_in_its_first_seconds_a_wish_waits_for_what_has_not_been_heard_yet() -> None:
+    bench, ns = Bench(), (T0 + 10) * NS
+    bench.snapshot(9.9)
+    bench.hear(10.0, a_market(), a_window(), a_print(ns), a_book(ns))
+    assert bench.hear(10.0, an_intent()) == []
+    said = bench.hear(10.2, a_tick(ns))
+    assert [type(w) for w in said[:3]] == [ApprovedOrder, RiskVerdict, Judged]
+
+
+def test_what_it_waited_for_in_vain_is_refused_by_name() -> None:
+    for end, code in ((Tick(name="grown", mono_s=2.0), "STALE_PRICE"), (a_book((T0 + 14) * NS), "TOO_LATE")):
+        bench, ns = Bench(), (T0 + 10) * NS
+        bench.snapshot(9.9)
+        bench.hear(10.0, a_market(), a_window(), a_print(ns), a_book(ns), an_intent())
+        said = bench.hear(11.0 if code == "STALE_PRICE" else 14.0, end)
+        assert [w.reason_code for w in said if isinstance(w, RiskVerdict)] == [code]
 
 
 def test_when_the_executor_is_silent_the_wish_is_refused_and_the_snapshot_asked_again() -> None:
