@@ -150,11 +150,13 @@ def _book_fill(made: Statement, row: Row, body: Row, known: dict[tuple[str, str]
 
 
 def _book_payout(made: Statement, row: Row, body: Row, known: dict[tuple[str, str], tuple[int, int]]) -> None:
-    """Shares leave at cost when the window is paid or lost for good; cash comes only with what the venue paid."""
+    """A final word moves the shares out at cost; cash comes only with what the venue paid, and what it paid it paid: a
+    correction that is not settled yet leaves cash as it was.
+    """
     key = (body["strategy"], body["slug"])
-    is_over = not body["provisional"] and (body["paid"] or body["payout_e6"] == 0)
-    paid_e6, cost_e6 = (body["payout_e6"], body["cost_e6"]) if is_over else (0, 0)
     before = known.get(key, (0, 0))
+    paid_e6 = body["payout_e6"] if body["paid"] else before[0]
+    cost_e6 = 0 if body["provisional"] else body["cost_e6"]
     known[key] = (paid_e6, cost_e6)
     outcome = f"{body['outcome']} {body['slug']}" + (", corrected" if body["corrected"] else "")
     _move(made, row, "payout", f"payout {outcome}", ("cash", "result"), paid_e6 - before[0])

@@ -17,6 +17,8 @@ import msgspec
 from messages import Allocation, MarketResolved, OrderUpdate, Prediction, RiskVerdict, Settlement, WindowObserved
 from messages.units import E6, decimal_text, usd_text
 
+NEVER_WAS = "refused:"  # how the executor names an order it would not have: nothing of it was ever at the venue
+
 RowState = Literal["pending", "traded", "skipped"]
 
 
@@ -256,7 +258,7 @@ def _money(facts: Facts) -> dict[str, Any]:
     return {
         "stake_e6": order.stake_e6 if order else sized.stake_e6 if sized else 0,
         "limit_e6": order.limit_e6 if order else sized.limit_e6 if sized else 0,
-        "order_id": order.order_id if order else "",
+        "order_id": order.order_id if order and not order.order_id.startswith(NEVER_WAS) else "",
         "filled_e6": order.filled_e6 if order else 0,
         "price_e6": average_e6(order) if order else None,
         "fee_e6": order.fee_e6 if order else 0,

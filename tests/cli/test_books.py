@@ -288,6 +288,20 @@ def test_a_failed_trade_is_booked_back_line_by_line(tmp_path: Path, monkeypatch:
     assert len(facts["statement"]) == 4 and facts["cash_e6"] == 100_000_000 and facts["balanced"]
 
 
+def test_a_correction_moves_cash_only_once_the_wallet_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYBOT_STATE", str(tmp_path))
+    said = Session(tmp_path)
+    said.window(1, "UP", True)
+    said.jseq += 1
+    said.say(Settlement(account="main", strategy="rsi_ema", slug=slug(1), start_s=FIRST, end_s=FIRST + 300, outcome="DOWN",
+                        provisional=False, paid=False, corrected=True, held="UP", cost_e6=5_000_000, fee_e6=171_500,
+                        payout_e6=0, pnl_e6=-5_171_500, win=False, win_streak=0, settled_ns=1, journal_seq=said.jseq))  # fmt: skip
+    said.close()
+    facts = of("statement")
+    assert facts["balanced"] and facts["cash_e6"] == 104_628_500, "the venue's payout is still in the wallet"
+    assert ctl("windows").stdout.count("-5.17") == 1
+
+
 def test_why_tells_the_chain_from_tick_to_settlement(state: Path) -> None:
     told = of("why", f"0xfeed{1:060d}")["why"]
     assert len(told) == 1
