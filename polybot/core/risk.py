@@ -5,9 +5,8 @@ trading state.
     counts as approved and is not handed on again.
  2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence. In the
    first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
- 3. What was handed on is *in flight*: counted in full until a Snapshot, asked after the executor answered or fell silent,
-    shows it or shows that it is over. Only a clear Refused frees it at once.
- 4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
+ 3. What was handed on is *in flight* and counts in full until the executor's books show it (in_flight.py).
+4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
     REDUCING by hand, until Resume. Lifting a halt does not lift its cause: the next look halts again.
  5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
     that itself was stopped must not take its own sleep for the others' silence.
@@ -39,7 +38,6 @@ from messages import (
     RiskState,
     RiskVerdict,
     Seen,
-    Snapshot,
     SnapshotTaken,
     TradingState,
     WindowObserved,
@@ -47,6 +45,7 @@ from messages import (
 )
 from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt
 from polybot.core.bar_feed import BarFeed
+from polybot.core.in_flight import InFlight
 from polybot.core.limits import limits_of
 from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
@@ -58,7 +57,6 @@ from polybot.core.windows import Session, session_from, window_at
 
 LEVEL_S = 1.0
 WATCHDOG_SILENCE_S = 10.0
-ASK_AGAIN_S = 0.25
 KEPT_VERDICTS = 1000
 YOUNG_S = 2.0
 NOT_YET = ("RULE_UNKNOWN", "NO_STRIKE", "STALE_PRICE", "STALE_ORACLE", "STALE_BOOK")
@@ -103,12 +101,7 @@ class RiskCore:
         self._state_said: TradingState = "ACTIVE"
         self._since_ns = 0
         self._verdicts: dict[str, RiskVerdict] = {}
-        self._in_flight: dict[str, OrderIntent] = {}
-        self._answered: list[str] = []  # in flight, the executor has answered: the next snapshot settles them
-        self._settling: tuple[str, ...] = ()
-        self._snapshots = 0
-        self._snapshot_id = ""  # of the question under way
-        self._snapshot_again = False
+        self._in_flight = InFlight("risk/0")
         self._held: list[OrderIntent] = []
         self._refused: dict[str, int] = {}
         self._approved = 0
@@ -123,7 +116,7 @@ class RiskCore:
             case OrderIntent():
                 yield from self._intent(word, now_ns)
             case Accepted() | Refused() | Seen():
-                yield from self._executor_answered(word)
+                yield from self._in_flight.answered(word)
             case Account() | Positions():
                 self._adopt(word)
                 yield from self._look_at_equity(now_ns)
@@ -138,12 +131,15 @@ class RiskCore:
             case Tick(name="level"):
                 yield from self._tick(word, now_ns)
             case Tick(name="snapshot"):
-                yield from self._ask_snapshot()
+                yield from self._in_flight.ask()
             case Tick(name="grown"):
                 self._is_young = False
                 yield from self._judge_held(now_ns)
-            case NoReply() if word.request in ("ApprovedOrder", "Snapshot"):
-                yield from self._unanswered(word, now_ns)
+            case NoReply(request="ApprovedOrder"):
+                yield from self._in_flight.answered(word)
+            case NoReply(request="Snapshot"):
+                yield from self._in_flight.unanswered(word.id)
+                yield from self._judge_held(now_ns)
             case Resent():
                 self._market.hear_again([w for w in words_of(word) if is_news(w, self._market)], now_ns)
                 yield from self._listings.hear(word)
@@ -161,7 +157,8 @@ class RiskCore:
         if word.halted:
             self._halt_id = word.halted
             self._halted = Reason("KILL_SWITCH", f"halt {word.halted} stands since before risk started")
-        yield from self._ask_snapshot()
+        self._in_flight = InFlight(f"risk/{word.boot}")
+        yield from self._in_flight.ask()
         yield from self._feed.ask(now_ns)
         self._listings = Listings(f"risk/{word.boot}")
         yield from self._listings.ask(now_ns)
@@ -190,7 +187,7 @@ class RiskCore:
         first = self._verdicts.get(intent.id)
         if first is not None:
             yield Judged(id=intent.id, verdict=first)
-        elif not self._has_snapshot and self._snapshot_id:
+        elif not self._has_snapshot and self._in_flight.is_asking:
             self._hold(intent)
         elif order_id := self._order_of(intent.id):
             yield from self._answer(intent, None, f"already with the executor as order {order_id}", now_ns)
@@ -209,7 +206,7 @@ class RiskCore:
 
     def _hand_on(self, intent: OrderIntent) -> Iterator[Word]:
         """First thing said of it: dying after this the repeat finds the order; before it, nothing happened."""
-        self._in_flight[intent.id] = intent
+        self._in_flight.add(intent)
         self._approved += 1
         yield ApprovedOrder(
             id=intent.id,
@@ -255,7 +252,7 @@ class RiskCore:
             account=self._account,
             account_age_s=self._silent_account.age_s,
             positions=self._positions,
-            in_flight=tuple(self._in_flight.values()),
+            in_flight=self._in_flight.intents,
             market=self._market,
             range_pct=self._range.pct(self._feed.bars, now_ns),
             volatility=self._volatility.read(self._feed.bars, now_ns),
@@ -263,49 +260,13 @@ class RiskCore:
 
     # --- what the executor says
 
-    def _executor_answered(self, word: Accepted | Refused | Seen) -> Iterator[Word]:
-        if word.id not in self._in_flight:
-            return
-        if isinstance(word, Refused):
-            del self._in_flight[word.id]
-        else:
-            self._answered.append(word.id)
-            yield from self._ask_snapshot()
-
-    def _unanswered(self, word: NoReply, now_ns: int) -> Iterator[Word]:
-        """Unknown is not no."""
-        if word.request == "ApprovedOrder":
-            if word.id in self._in_flight:
-                self._answered.append(word.id)
-                yield from self._ask_snapshot()
-        elif word.id == self._snapshot_id:
-            self._snapshot_id = ""
-            self._answered = [*self._settling, *self._answered]
-            self._settling = ()
-            yield from self._judge_held(now_ns)
-            yield WakeIn(name="snapshot", after_s=ASK_AGAIN_S)
-
-    def _ask_snapshot(self) -> Iterator[Word]:
-        """One at a time; it can settle only what was answered before it was asked."""
-        if self._snapshot_id:
-            self._snapshot_again = True
-            return
-        self._snapshots += 1
-        self._snapshot_id, self._snapshot_again = f"risk/{self._boot}/snapshot/{self._snapshots}", False
-        self._settling, self._answered = tuple(self._answered), []
-        yield Snapshot(id=self._snapshot_id)
-
     def _snapshot_taken(self, word: SnapshotTaken, now_ns: int) -> Iterator[Word]:
-        if word.id != self._snapshot_id:
+        if not self._in_flight.taken(word.id):
             return
         self._adopt(word.account)
         self._adopt(word.positions)
-        self._has_snapshot, self._snapshot_id = True, ""
-        for intent_id in self._settling:
-            self._in_flight.pop(intent_id, None)
-        self._settling = ()
-        if self._snapshot_again:
-            yield from self._ask_snapshot()
+        self._has_snapshot = True
+        yield from self._in_flight.ask_if_wanted()
         yield from self._look_at_equity(now_ns)
         yield from self._judge_held(now_ns)
 

@@ -628,13 +628,13 @@ def test_a_snapshot_asked_before_the_answer_settles_nothing() -> None:
     bench.hear(10.1, Accepted(id=an_intent().id, order_id="0x1"))
     asked = bench.all(Snapshot)[-1]
     late = an_intent(start_s=T0 + 300)
-    bench.core._in_flight[late.id] = late  # handed on while the question was under way
+    bench.core._in_flight.add(late)  # handed on while the question was under way
     bench.hear(10.2, Accepted(id=late.id, order_id="0x2"))
     assert bench.all(Snapshot)[-1] is asked, "one question at a time"
     bench.snapshot(10.3)
-    assert list(bench.core._in_flight) == [late.id]
+    assert bench.core._in_flight.intents == (late,)
     bench.snapshot(10.4)
-    assert bench.core._in_flight == {}
+    assert bench.core._in_flight.intents == ()
 
 
 def test_a_clear_refusal_frees_at_once() -> None:
@@ -652,7 +652,7 @@ def test_silence_to_a_snapshot_keeps_everything_reserved() -> None:
     assert second_window(bench) == "ENTRY_OPEN"
     bench.hear(311.0, Tick(name="snapshot", mono_s=300.0))
     bench.snapshot(311.1)
-    assert bench.core._in_flight == {}
+    assert bench.core._in_flight.intents == ()
 
 
 # --- the weather
