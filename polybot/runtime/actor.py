@@ -56,6 +56,7 @@ from polybot.runtime.timers import Timers
 from polybot.runtime.topology import BY_NAME, CLASS_OF, speakers_of
 
 HEARTBEAT_S = 0.5
+FIRST_BEATS_S = 0.3
 HALT_LOOK_S = 0.1
 LEAVE_S = 1.8  # SIGTERM: gone within two seconds, whatever the core still wants
 _LAGGING = 64  # words read in one go from which on market data is conflated to the newest per topic
@@ -220,7 +221,8 @@ class Loop:
     def _machine_duties(self) -> None:
         now = mono_s()
         if now >= self._next_beat:
-            self._next_beat = now + HEARTBEAT_S
+            # the first beats come quickly: peers that are just reconnecting lose the very first
+            self._next_beat = now + (HEARTBEAT_S if now - self._started_s > FIRST_BEATS_S else HEARTBEAT_S / 10)
             self._beat(now)
         if self.wiring.watches_halt and now >= self._next_look:
             self._next_look = now + HALT_LOOK_S
