@@ -295,7 +295,8 @@ def test_a_correction_moves_cash_only_once_the_wallet_moved(tmp_path: Path, monk
     said.jseq += 1
     said.say(Settlement(account="main", strategy="rsi_ema", slug=slug(1), start_s=FIRST, end_s=FIRST + 300, outcome="DOWN",
                         provisional=False, paid=False, corrected=True, held="UP", cost_e6=5_000_000, fee_e6=171_500,
-                        payout_e6=0, pnl_e6=-5_171_500, win=False, win_streak=0, settled_ns=1, journal_seq=said.jseq))  # fmt: skip
+                        payout_e6=0, pnl_e6=-5_171_500, win=False, win_streak=0, settled_ns=1,
+                        journal_seq=said.jseq))  # fmt: skip
     said.close()
     facts = of("statement")
     assert facts["balanced"] and facts["cash_e6"] == 104_628_500, "the venue's payout is still in the wallet"
