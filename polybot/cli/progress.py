@@ -234,7 +234,7 @@ def screen(board: Board, height: int) -> Table:
     """The newest windows that fit: finished ones, the one that runs, those whose outcome is awaited."""
     table = Table(box=None, pad_edge=False, expand=True, header_style="dim")
     for name, justify in (
-        ("window", "left"), ("left", "right"), ("strike", "right"), ("price", "right"), ("up/down", "right"),
+        ("window", "left"), ("left/outcome", "right"), ("strike", "right"), ("price", "right"), ("up/down", "right"),
         ("side", "left"), ("stake", "right"), ("result", "left"),
     ):  # fmt: skip
         table.add_column(name, justify=justify, no_wrap=True, ratio=4 if name == "result" else None)  # type: ignore[arg-type]

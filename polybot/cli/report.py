@@ -233,15 +233,11 @@ def show(paths: Paths, page: Path | None = None) -> None:
     paths.report.mkdir(parents=True, exist_ok=True)
     file = paths.report / "equity.svg"
     file.write_text(curve)
-    words = text(facts, _balance(paths))
+    words = text(facts, current_statement(paths).sum_text())
     sys.stdout.write(f"{words}equity curve: {file}\n")
     if page is not None:
         page.write_text(_page(words, curve))
         sys.stdout.write(f"page: {page}\n")
-
-
-def _balance(paths: Paths) -> str:
-    return current_statement(paths).sum_text()
 
 
 def report(
@@ -254,7 +250,7 @@ def report(
         show(paths, page)
         return
     facts, _ = gather(paths)
-    say_json(facts)
+    say_json(facts | {"statement": current_statement(paths).sums()})
 
 
 def register(app: typer.Typer) -> None:

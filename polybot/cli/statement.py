@@ -76,6 +76,24 @@ class Statement:
         """Must be 0."""
         return self.stated_e6 - self.cash_e6
 
+    def sums(self) -> dict[str, Any]:
+        """The line that must add up, as JSON."""
+        return {
+            "source": self.source,
+            "journal_seq": self.account.journal_seq,
+            "start_e6": self.account.purse_e6,
+            "payouts_e6": self.payouts_e6,
+            "cost_e6": self.cost_e6,
+            "fees_e6": self.fees_e6,
+            "cash_e6": self.cash_e6,
+            "stated_e6": self.stated_e6,
+            "difference_e6": self.difference_e6,
+            "balanced": self.difference_e6 == 0,
+            "shares_e6": self.sum_e6("shares"),
+            "result_e6": -self.sum_e6("result"),
+            "equity_e6": self.account.equity_e6,
+        }
+
     def facts(self) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -90,19 +108,7 @@ class Statement:
                 }
                 for e in self.entries
             ],
-            "source": self.source,
-            "journal_seq": self.account.journal_seq,
-            "start_e6": self.account.purse_e6,
-            "payouts_e6": self.payouts_e6,
-            "cost_e6": self.cost_e6,
-            "fees_e6": self.fees_e6,
-            "cash_e6": self.cash_e6,
-            "stated_e6": self.stated_e6,
-            "difference_e6": self.difference_e6,
-            "balanced": self.difference_e6 == 0,
-            "shares_e6": self.sum_e6("shares"),
-            "result_e6": -self.sum_e6("result"),
-            "equity_e6": self.account.equity_e6,
+            **self.sums(),
         }
 
     def cells(self) -> Iterator[tuple[str, ...]]:

@@ -30,8 +30,8 @@ class Tape:
     _wanted: dict[str, None] = field(default_factory=dict)
 
     def begin(self, speed: float) -> None:
-        """At high speed a sample covers more market time: about fifty rows a machine second and topic at most."""
-        self.period_ns = int(max(1.0, speed * 0.02) * NS)
+        """At high speed a sample covers more market time: about twenty rows a machine second and topic at most."""
+        self.period_ns = int(max(1.0, speed * 0.05) * NS)
 
     def hear(self, envelope: Envelope, body: MarketWord) -> Iterator[Envelope]:
         """A market message; said again when it is to be kept."""
