@@ -16,6 +16,7 @@ from messages import (
     Event,
     MarketListed,
     MarketResolved,
+    Prediction,
     Reply,
     Request,
     Resend,
@@ -47,7 +48,10 @@ from polybot.runtime.topology import CLASS_OF, DEFAULT_PATIENCE, PATIENCE, TABLE
 
 WATCH_HALT = ("risk", "executor")
 HALT_LOOK_NS = 100_000_000
-RECALLS: dict[str, tuple[type[Event], ...]] = {"market_feed": (MarketListed, WindowObserved, MarketResolved)}
+RECALLS: dict[str, tuple[type[Event], ...]] = {
+    "market_feed": (MarketListed, WindowObserved, MarketResolved),
+    "signal": (Prediction,),
+}
 
 
 class Outside(Protocol):
@@ -126,7 +130,7 @@ class Simulator:
         self._hop_ns, self._restart_ns, self._weather = hop_ns, restart_ns, weather
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
-        self._asked: dict[str, str] = {}  # request id → asker
+        self._asked: dict[tuple[str, str], str] = {}  # (server, request id) → asker
         self._digest = hashlib.blake2b(digest_size=16)
         self.halt: WriteHalt | None = None
         self.halt_id = ""
@@ -291,7 +295,7 @@ class Simulator:
     def _ask(self, member: Member, envelope: Envelope) -> None:
         request: Any = envelope.body
         server = request.to if isinstance(request, Resend) else server_of(type(request)).name
-        self._asked[request.id] = member.name
+        self._asked[server, request.id] = member.name
         if isinstance(request, Resend):
             self._resend(request, envelope)
         elif server in self.members:
@@ -300,7 +304,7 @@ class Simulator:
         boot = member.boot
 
         def give_up() -> None:
-            if self._asked.pop(request.id, None) == member.name and member.boot == boot:
+            if self._asked.pop((server, request.id), None) == member.name and member.boot == boot:
                 self.hear(
                     member.name, NoReply(id=request.id, to=server, request=tag_of(request)), f"request:{request.id}"
                 )
@@ -319,7 +323,7 @@ class Simulator:
 
     def _reply(self, envelope: Envelope) -> None:
         reply: Any = envelope.body
-        asker = self._asked.pop(reply.id, None)
+        asker = self._asked.pop((envelope.source, reply.id), None)
         if asker is not None:
             self._on_its_way(asker, envelope, self._hop_ns)
 
