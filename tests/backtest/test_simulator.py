@@ -88,11 +88,13 @@ def test_a_request_is_answered_by_the_server_of_the_table_and_silence_is_heard_a
     sim = a_house({"price_feed": Feed, "signal": Listener})
     sim.begin()
     sim.run_until(ORIGIN + 5 * S)
-    assert [type(w) for w in sim.members["signal"].core.heard if not isinstance(w, Event | Started)] == [Candles]
+    assert [type(w) for w in sim.members["signal"].core.heard if not isinstance(w, Event | Started | Restored)] == [
+        Candles
+    ]
     alone = a_house({"signal": Listener})
     alone.begin()
     alone.run_until(ORIGIN + 5 * S)
-    assert [type(w) for w in alone.members["signal"].core.heard] == [Started, NoReply]
+    assert [type(w) for w in alone.members["signal"].core.heard] == [Started, Restored, NoReply]
 
 
 def test_a_killed_actor_finds_again_exactly_what_it_persisted() -> None:
