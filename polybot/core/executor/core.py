@@ -1,0 +1,285 @@
+"""ExecutorCore: alone with the key, the journal and the venue. Hears words, hands each to the one who understands it.
+
+1. sign → journal → gate → POST. What a word leads to is on disk before it leaves (Writer).
+2. Same intent id: the first answer (`Seen`), for ever, across restarts.
+3. Until the first known reconciliation approved orders wait, and with them the snapshots that would show them.
+4. CancelAll is served at any time.
+5. Account and Positions are said after every word that changed them, and each machine second.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from messages import (
+    ApprovedOrder,
+    CancelAll,
+    EventsSince,
+    MarketListed,
+    MarketResolved,
+    Resent,
+    RiskState,
+    Snapshot,
+    WindowObserved,
+    Word,
+)
+from messages.inner import (
+    BalanceRead,
+    CancelOrders,
+    CancelResult,
+    HaltSeen,
+    Leave,
+    MarketRead,
+    NoReply,
+    OpenOrdersRead,
+    OrderRead,
+    OrderSigned,
+    PersistFailed,
+    PostResult,
+    Restored,
+    Started,
+    Tick,
+    TradesRead,
+    UserFact,
+    WakeAt,
+    WakeIn,
+    WriteHalt,
+)
+from messages.units import NS
+from polybot.core.entries import HaltNoted, OrderTold
+from polybot.core.executor import facts, levels
+from polybot.core.executor.admission import Switch
+from polybot.core.executor.catching_up import CatchingUp
+from polybot.core.executor.fold import restored
+from polybot.core.executor.halting import Halting
+from polybot.core.executor.orders import IMMEDIATE, is_final
+from polybot.core.executor.probing import Probing
+from polybot.core.executor.reconcile import Reconciler
+from polybot.core.executor.serving import Serving
+from polybot.core.executor.telling import Teller
+from polybot.core.executor.windows import Outcomes
+from polybot.core.executor.writing import Writer
+from polybot.core.settings import settings_from, usd_e6
+
+LEVEL_S = 1.0
+LEAVE_S = 1.5  # SIGTERM: what rests is cancelled within this, then we go
+CANCEL_AGAIN_S = 0.5
+BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
+
+
+class ExecutorCore:
+    """See the head of this file."""
+
+    def __init__(self) -> None:
+        self._boot = 0
+        self._writer = Writer()
+        self._switch = Switch()
+        self._probing = Probing(self._writer, self._switch)
+        self._reconciler = Reconciler(self._writer, self._switch, self._probing)
+        self._halting = Halting(self._writer, self._switch, self._probing)
+        self._outcomes = Outcomes(self._writer, self._probing)
+        self._catching_up = CatchingUp()
+        self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler)
+        self._serving = Serving(self._writer, self._switch, self._probing, self._reconciler, self._teller)
+        self._started_halted = ""
+        self._rests = False  # leaving: the cancel of what rests is not answered yet
+
+    def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
+        """Hear one word; then say the levels if they changed."""
+        match word:
+            case ApprovedOrder() | Snapshot() | EventsSince():
+                yield from self._serving.serve(word, now_ns)
+            case OrderSigned():
+                yield from self._serving.signed(word, now_ns)
+            case CancelAll():
+                yield from self._halting.begin(word.id, now_ns)
+            case Tick():
+                yield from self._tick(word, now_ns)
+            case Started():
+                yield from self._start(word)
+            case Restored():
+                yield from self._restore(word, now_ns)
+            case RiskState() | MarketListed() | WindowObserved() | MarketResolved() | Resent() | NoReply():
+                yield from self._bus(word, now_ns)
+            case HaltSeen() | PersistFailed() | Leave():
+                yield from self._switched(word, now_ns)
+            case _:
+                yield from self._venue(word, now_ns)
+        yield from self._serving.serve_waiting(now_ns)
+        yield from self._teller.say_if_changed(now_ns)
+
+    # --- start
+
+    def _start(self, word: Started) -> Iterator[Word]:
+        settings = settings_from(word.config)
+        self._boot, self._started_halted, self._serving.trade = word.boot, word.halted, settings.trade
+        self._reconciler.account = settings.bot.account
+        self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
+        self._reconciler.mono_s = word.mono_s
+        yield from ()
+
+    def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
+        """The fold of the journal; then the venue is asked about everything that is not final."""
+        self._writer.books = restored(word.records)
+        books = self._writer.books
+        for order_id in list(books.open):
+            order = books.orders[order_id]
+            if not (order.seen or order.over or order.refused):
+                why = OrderTold(order_id=order_id, unsure=True, text="the executor restarted before it was answered")
+                yield from self._writer.write_all(facts.told(order, why), now_ns)
+            yield WakeAt(name=f"cancel/{order_id}", at_ns=order.cancel_at_ns)
+        yield WakeIn(name="level", after_s=LEVEL_S)
+        if self._started_halted:
+            halt = HaltSeen(halt_id=self._started_halted, by="", reason_code="", reason="since before the start")
+            yield from self._halt_seen(halt, now_ns)
+        elif books.halt_id:
+            yield from self._halt_seen(HaltSeen(halt_id="", by="", reason_code="", reason=""), now_ns)
+        yield from self._reconciler.begin(now_ns)
+        since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in levels.unsettled(books))])
+        yield from self._catching_up.begin(self._boot, since_s * NS)
+
+    # --- the venue's words
+
+    def _venue(self, word: Word, now_ns: int) -> Iterator[Word]:
+        match word:
+            case PostResult():
+                yield from self._probing.answered(word, now_ns)
+                yield from self._halting.post_answered()
+                yield from self._leave_if_done()
+            case UserFact():
+                yield from self._user_fact(word, now_ns)
+            case OrderRead():
+                yield from self._probing.read(word, now_ns)
+                yield from self._reconciler.order(word, now_ns)
+                yield from self._halting.order_read(word)
+            case OpenOrdersRead():
+                yield from self._reconciler.open_orders(word, now_ns)
+                yield from self._halting.open_read(word)
+            case TradesRead():
+                yield from self._reconciler.trades(word, now_ns)
+            case BalanceRead():
+                yield from self._reconciler.balance(word, now_ns)
+            case MarketRead():
+                yield from self._outcomes.market_read(word, now_ns)
+            case CancelResult():
+                yield from self._cancel_answered(word, now_ns)
+            case _:
+                raise TypeError(f"the executor cannot hear {type(word).__name__}")
+
+    def _user_fact(self, word: UserFact, now_ns: int) -> Iterator[Word]:
+        """The channel does not repeat itself: when it opens, everything is read anew."""
+        books = self._writer.books
+        if word.order is not None:
+            yield from self._writer.write_all(facts.of_order(books, word.order, is_authoritative=False), now_ns)
+            if word.order.order_id in books.orders:
+                yield from self._probing.follow(books.orders[word.order.order_id], now_ns)
+        yield from self._probing.trades(word.trades, now_ns)
+        if word.kind == "open":
+            yield from self._reconciler.begin(now_ns)
+
+    def _cancel_answered(self, word: CancelResult, now_ns: int) -> Iterator[Word]:
+        """Whatever it said, the order endpoint says what became of them."""
+        yield from self._halting.cancel_answered(word)
+        if word.tag == "leave" and word.known:
+            self._rests = False
+        kind, _, order_id = word.tag.partition("/")
+        if kind == "cancel" and not word.known:
+            yield WakeIn(name=word.tag, after_s=CANCEL_AGAIN_S)
+        asked = [*word.canceled, *word.not_canceled, *([order_id] if kind in ("cancel", "again") else [])]
+        for named in dict.fromkeys(asked):
+            if named in self._writer.books.open:
+                yield from self._probing.follow(self._writer.books.orders[named], now_ns)
+        yield from self._leave_if_done()
+
+    # --- the bus
+
+    def _bus(self, word: Word, now_ns: int) -> Iterator[Word]:
+        match word:
+            case RiskState():
+                if self._switch.risk is None or word.boot >= self._switch.risk.boot:
+                    self._switch.risk = word
+            case WindowObserved():
+                yield from self._outcomes.observed(word, now_ns)
+            case MarketResolved():
+                yield from self._outcomes.resolved(word, now_ns)
+            case Resent():
+                for heard in self._catching_up.heard(word):
+                    yield from self._bus(heard, now_ns)
+                yield from self._catching_up.go_on()
+            case NoReply():
+                yield from self._catching_up.unanswered(word)
+
+    # --- time
+
+    def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
+        kind, _, rest = tick.name.partition("/")
+        match kind:
+            case "level":
+                yield WakeIn(name="level", after_s=LEVEL_S)
+                yield from self._reconciler.watch(tick.mono_s, now_ns)
+                yield from self._outcomes.watch(tick.mono_s, now_ns)
+                yield from self._writer.compact()
+                yield from self._teller.say(now_ns)
+            case "reconcile":
+                self._reconciler.mono_s = tick.mono_s
+                yield from self._reconciler.begin(now_ns)
+            case "probe" if rest in self._writer.books.open:
+                yield from self._probing.ask(rest)
+            case "post":
+                yield from self._probing.again(rest, now_ns)
+            case "cancel":
+                yield from self._cancel(rest, now_ns)
+            case "proof":
+                yield from self._halting.tick(tick.name, tick.mono_s, self._teller.held(now_ns), now_ns)
+            case "leave":
+                yield Leave(code=0, why="SIGTERM: not everything was answered in time")
+
+    def _cancel(self, order_id: str, now_ns: int) -> Iterator[Word]:
+        """cancel_at has come: an order of ours that may still rest goes."""
+        order = self._writer.books.orders[order_id]
+        if is_final(order):
+            return
+        yield from self._writer.write_all(facts.told(order, OrderTold(order_id=order_id, cancelled=True)), now_ns)
+        yield CancelOrders(tag=f"cancel/{order_id}", order_ids=(order_id,))
+
+    # --- the switch
+
+    def _switched(self, word: Word, now_ns: int) -> Iterator[Word]:
+        match word:
+            case HaltSeen():
+                yield from self._halt_seen(word, now_ns)
+            case PersistFailed():
+                self._writer.broken = word.why
+                self._serving.forget()
+                why = f"the journal takes nothing more: {word.why}"
+                yield WriteHalt(by="executor", reason_code="JOURNAL", reason=why)
+                self._halting.leave = Leave(code=BROKEN, why=why)
+                yield from self._halting.begin("", now_ns)
+            case Leave():
+                yield from self._leave()
+
+    def _halt_seen(self, word: HaltSeen, now_ns: int) -> Iterator[Word]:
+        books = self._writer.books
+        was, code = books.halt_id, books.halt_code
+        self._switch.halt_id = word.halt_id
+        self._switch.halt_text = f"{word.reason_code}: {word.reason}" if word.reason_code else word.reason
+        if word.halt_id != was:
+            entry = HaltNoted(halt_id=word.halt_id, reason_code=word.reason_code, reason=word.reason)
+            yield from self._writer.write(entry, now_ns)
+        if word.halt_id:
+            yield from self._halting.begin("", now_ns)
+        elif was:
+            yield from self._reconciler.lifted(code, now_ns)
+
+    def _leave(self) -> Iterator[Word]:
+        """SIGTERM: cancel what rests, hear the POSTs under way out, go."""
+        self._switch.leaving = True
+        books = self._writer.books
+        resting = [i for i in books.open if books.orders[i].intent.order_type not in IMMEDIATE]
+        self._rests = bool(resting)
+        if resting:
+            yield CancelOrders(tag="leave", order_ids=tuple(resting))
+        yield WakeIn(name="leave", after_s=LEAVE_S)
+        yield from self._leave_if_done()
+
+    def _leave_if_done(self) -> Iterator[Word]:
+        if self._switch.leaving and not self._probing.in_flight and not self._rests:
+            yield Leave(code=0, why="SIGTERM")

@@ -1,0 +1,258 @@
+"""Our books against the venue's: at start before anything is served, then every 30 s of machine time and after settlements.
+
+1. A round asks: open orders, each order that is not final, trades since the oldest moment that may matter, balances. It
+   counts only when every answer is known; otherwise it is asked again, and what failed is said.
+2. Orders and trades that the journal never knew are foreign: shown, and new orders stop until the user lifts a halt.
+3. Cash that is more or less than the ledger's is first explained by payouts of resolved windows, each booked once. The rest
+   is looked at again and again; after 60 s it halts, with both sides printed. So it is with shares of a token.
+4. A halt for a difference that the user lifts (`resume --override`) accepts it: the cash is booked as external.
+5. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+from messages import Word
+from messages.inner import (
+    BalanceRead,
+    OpenOrdersRead,
+    OrderRead,
+    ReadBalance,
+    ReadOpenOrders,
+    ReadTrades,
+    TradesRead,
+    WakeIn,
+    WriteHalt,
+)
+from messages.units import NS, decimal_text
+from polybot.core.entries import AnyEntry, ExternalBooked, ForeignAccepted, Opened, PaidOut
+from polybot.core.executor import facts, ledger
+from polybot.core.executor.admission import Switch
+from polybot.core.executor.levels import unsettled
+from polybot.core.executor.probing import Probing
+from polybot.core.executor.settling import claim_e6, holdings, key_of
+from polybot.core.executor.writing import Writer
+
+EVERY_S = 30.0
+RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
+STALE_S = 60.0
+PATIENCE_S = 60.0
+LOOK_BACK_S = 120  # world seconds before the newest thing we know: trades are stamped by the venue's clock, not ours
+MOST_CLAIMS = 12  # unpaid windows that are looked at for a sum; more than three stop new entries anyway
+DIFFERENCE = "BALANCE_DIFFERENCE"
+
+
+@dataclass(frozen=True)
+class Differs:
+    """Since when (machine time) the two sides disagree."""
+
+    since_s: float
+    ours_e6: int
+    theirs_e6: int
+
+
+class Reconciler:
+    """wallet_e6: the wallet as last read, -1 before. mono_s: machine time as of the core's last tick."""
+
+    def __init__(self, writer: Writer, switch: Switch, probing: Probing) -> None:
+        self._writer, self._switch, self._probing = writer, switch, probing
+        self.account, self.purse_e6 = "main", 0
+        self.wallet_e6 = -1
+        self.why = "the venue's books have not been read yet"
+        self.reconciled_ns = 0
+        self.mono_s = 0.0
+        self.differences: dict[str, Differs] = {}
+        self._known_s = 0.0
+        self._round = self._failures = 0
+        self._awaited: dict[str, None] = {}
+        self._failed = ""
+        self._accepts = False
+        self._halted_for = ""
+
+    # --- a round
+
+    def begin(self, now_ns: int) -> Iterator[Word]:
+        """Ask everything anew; answers of an earlier round no longer count."""
+        books = self._writer.books
+        self._round += 1
+        self._failed = ""
+        tag = f"rec/{self._round}"
+        tokens = self._tokens()
+        asked = ["open", *books.open, "trades", *tokens, ""]
+        self._awaited = dict.fromkeys(asked)
+        yield WakeIn(name="reconcile", after_s=EVERY_S)
+        yield ReadOpenOrders(tag=tag)
+        for order_id in list(books.open):
+            yield from self._probing.ask(order_id, tag)
+        yield ReadTrades(tag=tag, after_s=self.trades_since_s(now_ns))
+        for token in tokens:
+            yield ReadBalance(tag=tag, token_id=token)
+        yield ReadBalance(tag=tag, token_id="")
+
+    def trades_since_s(self, now_ns: int) -> int:
+        """World seconds: nothing that could matter to our books was traded before it."""
+        books = self._writer.books
+        if not books.opened_ns:
+            return now_ns // NS
+        moments = [self.reconciled_ns or books.last_ns]
+        moments += [books.orders[order_id].signed_ns for order_id in books.open]
+        provisional = [
+            fill.matched_s * NS
+            for window in unsettled(books)
+            for order_id in window.orders
+            for fill in books.orders[order_id].fills.values()
+            if fill.status == "MATCHED"
+        ]
+        return max(min(moments + provisional) // NS - LOOK_BACK_S, books.opened_ns // NS)
+
+    def _tokens(self) -> list[str]:
+        """Those of which shares are held in windows without an official outcome: a resolved one's are cash at any moment."""
+        return sorted(self._held())
+
+    def _held(self) -> dict[str, int]:
+        held: dict[str, int] = {}
+        for window in unsettled(self._writer.books):
+            for holding in holdings(self._writer.books, window).values():
+                for token, size in holding.shares.items():
+                    if not window.winner:
+                        held[token] = held.get(token, 0) + size
+        return held
+
+    def _answer(self, tag: str, what: str, known: bool, why: str, now_ns: int) -> Iterator[Word]:
+        """Rule 1. An answer to an earlier round's question is a fact, but completes nothing."""
+        if tag != f"rec/{self._round}" or what not in self._awaited:
+            return
+        del self._awaited[what]
+        if not known:
+            self._failed = self._failed or why or "no clear answer"
+        if self._awaited:
+            return
+        if self._failed:
+            yield from self._again(f"the venue's books are not known: {self._failed}")
+        elif self.differences:
+            yield from self._again(self._told())
+        else:
+            self._failures, self._known_s, self.reconciled_ns = 0, self.mono_s, now_ns
+            self._switch.is_ready, self.why = True, ""
+
+    def _again(self, why: str) -> Iterator[Word]:
+        self._failures += 1
+        if not self._switch.is_ready:
+            self.why = why
+        yield WakeIn(name="reconcile", after_s=RETRY_S[min(self._failures, len(RETRY_S)) - 1])
+
+    # --- answers
+
+    def open_orders(self, word: OpenOrdersRead, now_ns: int) -> Iterator[Word]:
+        """What is open there: ours, or foreign."""
+        for shown in word.orders if word.known else ():
+            found = facts.of_order(self._writer.books, shown, is_authoritative=False)
+            yield from self._writer.write_all(found, now_ns)
+            if shown.order_id in self._writer.books.orders:
+                yield from self._probing.follow(self._writer.books.orders[shown.order_id], now_ns)
+        yield from self._answer(word.tag, "open", word.known, word.why, now_ns)
+
+    def trades(self, word: TradesRead, now_ns: int) -> Iterator[Word]:
+        """What was traded: ours, or foreign."""
+        if word.known:
+            yield from self._probing.trades(word.trades, now_ns)
+        yield from self._answer(word.tag, "trades", word.known, word.why, now_ns)
+
+    def order(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
+        """Its facts are booked already (Probing.read)."""
+        yield from self._answer(word.tag, word.order_id, word.known, word.why, now_ns)
+
+    def balance(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
+        """Rule 3."""
+        if word.known and word.token_id:
+            self._judge(word.token_id, self._held().get(word.token_id, 0), word.balance_e6)
+        elif word.known:
+            self.wallet_e6 = word.balance_e6
+            yield from self._explain(word.balance_e6, now_ns)
+            self._judge("", ledger.cash_e6(self._writer.books), word.balance_e6)
+        yield from self._answer(word.tag, word.token_id, word.known, word.why, now_ns)
+
+    def _explain(self, theirs_e6: int, now_ns: int) -> Iterator[Word]:
+        """The session's first sight of the wallet; payouts of resolved windows; what the user accepted."""
+        books = self._writer.books
+        if not books.opened_ns:
+            opened = Opened(account=self.account, purse_e6=self.purse_e6, wallet_e6=theirs_e6)
+            yield from self._writer.write(opened, now_ns)
+            return
+        off = theirs_e6 - ledger.cash_e6(books)
+        yield from self._writer.write_all(self._payouts(off), now_ns)
+        off = theirs_e6 - ledger.cash_e6(books)
+        if off and self._accepts:
+            entry = ExternalBooked(amount_e6=off, why="a difference the user accepted by lifting the halt")
+            yield from self._writer.write(entry, now_ns)
+        self._accepts = False
+
+    def _payouts(self, off_e6: int) -> list[AnyEntry]:
+        """Windows whose payouts add up to what is too much (or too little, after a correction): all, else the fewest."""
+        if not off_e6:
+            return []
+        books = self._writer.books
+        due: dict[str, list[PaidOut]] = {}
+        for window in unsettled(books)[:MOST_CLAIMS]:
+            if window.winner:
+                for strategy in holdings(books, window):
+                    claim = claim_e6(books, key_of(strategy, window.slug))
+                    due.setdefault(window.slug, []).append(
+                        PaidOut(strategy=strategy, slug=window.slug, amount_e6=claim)
+                    )
+        sums = {slug: sum(paid.amount_e6 for paid in owed) for slug, owed in due.items()}
+        for count in (len(sums), *range(1, len(sums))):
+            for slugs in combinations(sums, count):
+                if sum(sums[slug] for slug in slugs) == off_e6:
+                    return [paid for slug in slugs for paid in due[slug] if paid.amount_e6]
+        return []
+
+    # --- differences
+
+    def _judge(self, name: str, ours_e6: int, theirs_e6: int) -> None:
+        if ours_e6 == theirs_e6:
+            self.differences.pop(name, None)
+            return
+        before = self.differences.get(name)
+        self.differences[name] = Differs(before.since_s if before else self.mono_s, ours_e6, theirs_e6)
+
+    def _told(self) -> str:
+        lines = []
+        for name, d in self.differences.items():
+            what = f"shares of token {name[:16]}…" if name else "USD of cash"
+            ours, theirs = decimal_text(d.ours_e6), decimal_text(d.theirs_e6)
+            lines.append(
+                f"the venue says {theirs} {what}, the ledger {ours}, off by {decimal_text(d.theirs_e6 - d.ours_e6)}"
+            )
+        return "; ".join(lines)
+
+    def watch(self, mono_s: float, now_ns: int) -> Iterator[Word]:
+        """Each machine second: look again at what differs or is owed; halt when patience is over."""
+        self.mono_s = mono_s
+        books = self._writer.books
+        owed = any(w.winner for w in unsettled(books))
+        held = self._held()
+        for name in [n for n in self.differences if n and n not in held]:
+            del self.differences[name]  # resolved meanwhile: its shares are cash now
+        if self.differences or owed:
+            yield ReadBalance(tag="look", token_id="")
+        if self.differences:
+            yield ReadTrades(tag="look", after_s=self.trades_since_s(now_ns))
+            for name in [n for n in self.differences if n]:
+                yield ReadBalance(tag="look", token_id=name)
+        oldest_s = min((d.since_s for d in self.differences.values()), default=mono_s)
+        if mono_s - oldest_s >= PATIENCE_S and not self._halted_for:
+            self._halted_for = self._told()
+            yield WriteHalt(by="executor", reason_code=DIFFERENCE, reason=self._halted_for)
+        if self._switch.is_ready and mono_s - self._known_s > EVERY_S + STALE_S:
+            self._switch.is_ready = False
+            self.why = f"the venue's books have not been known for {mono_s - self._known_s:.0f} s: {self._failed}"
+
+    def lifted(self, code: str, now_ns: int) -> Iterator[Word]:
+        """The user lifted a halt: what stood in sight is accepted (rules 2 and 4)."""
+        books = self._writer.books
+        if books.foreign:
+            yield from self._writer.write(ForeignAccepted(ids=tuple(books.foreign)), now_ns)
+        self._accepts, self._halted_for = code == DIFFERENCE, ""
+        yield from self.begin(now_ns)

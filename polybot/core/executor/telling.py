@@ -1,0 +1,76 @@
+"""Says Account and Positions: what of them is not in the journal, and when they have changed."""
+
+from collections.abc import Iterator
+
+from messages import Account, Position, SnapshotTaken, Streak, Word
+from polybot.core.executor import levels
+from polybot.core.executor.admission import Switch
+from polybot.core.executor.levels import View
+from polybot.core.executor.probing import Probing
+from polybot.core.executor.reconcile import Reconciler
+from polybot.core.executor.settling import streak_of
+from polybot.core.executor.writing import Writer
+
+
+class Teller:
+    """The levels as of now."""
+
+    def __init__(self, writer: Writer, switch: Switch, probing: Probing, reconciler: Reconciler) -> None:
+        self._writer, self._switch, self._probing, self._reconciler = writer, switch, probing, reconciler
+        self._said: object = None
+        self._streaks: tuple[int, dict[str, Streak]] = (-1, {})
+
+    def say(self, now_ns: int) -> Iterator[Word]:
+        """Both."""
+        view = self._view(now_ns)
+        self._said = self._seen()
+        yield self._account(view)
+        yield levels.positions(self._writer.books, view)
+
+    def say_if_changed(self, now_ns: int) -> Iterator[Word]:
+        """Both, if they differ from what was said last."""
+        if self._said != self._seen():
+            yield from self.say(now_ns)
+
+    def snapshot(self, request_id: str, now_ns: int) -> SnapshotTaken:
+        """Both as a reply."""
+        view = self._view(now_ns)
+        return SnapshotTaken(
+            id=request_id, account=self._account(view), positions=levels.positions(self._writer.books, view)
+        )
+
+    def held(self, now_ns: int) -> tuple[Position, ...]:
+        """What is held."""
+        return levels.positions(self._writer.books, self._view(now_ns)).positions
+
+    def _view(self, now_ns: int) -> View:
+        switch, reconciler = self._switch, self._reconciler
+        return View(
+            now_ns=now_ns,
+            account=reconciler.account,
+            is_ready=switch.is_ready,
+            why_not_ready="" if switch.is_ready else reconciler.why,
+            wallet_e6=reconciler.wallet_e6,
+            is_halted=switch.is_halted,
+            halt_reason=switch.halt_text,
+            reconciled_ns=reconciler.reconciled_ns,
+            venue_state=self._probing.venue_state or "running",
+        )
+
+    def _seen(self) -> object:
+        """What the levels are made of, cheap to compare."""
+        switch, reconciler = self._switch, self._reconciler
+        return (
+            self._writer.books.seq,
+            switch.is_ready,
+            switch.halt_id,
+            reconciler.wallet_e6,
+            reconciler.why,
+            self._probing.venue_state,
+        )
+
+    def _account(self, view: View) -> Account:
+        books = self._writer.books
+        if self._streaks[0] != books.seq:
+            self._streaks = (books.seq, {strategy: streak_of(books, strategy) for strategy in sorted(books.traded)})
+        return levels.account(books, view, self._reconciler.purse_e6, self._streaks[1])
