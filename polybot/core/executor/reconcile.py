@@ -41,6 +41,7 @@ PATIENCE_S = 60.0
 LOOK_BACK_S = 120  # world seconds before the newest thing we know: trades are stamped by the venue's clock, not ours
 MOST_CLAIMS = 12  # unpaid windows that are looked at for a sum; more than three stop new entries anyway
 DIFFERENCE = "BALANCE_DIFFERENCE"
+LOOK = "look"
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Reconciler:
         self._failed = ""
         self._accepts = False
         self._halted_for = ""
+        self._is_looking = False  # one look at a time: a venue that hangs must not be asked into a queue
 
     # --- a round
 
@@ -165,6 +167,8 @@ class Reconciler:
 
     def balance(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
         """Rule 3."""
+        if word.tag == LOOK and not word.token_id:
+            self._is_looking = False
         if word.known and word.token_id:
             self._judge(word.token_id, self._held().get(word.token_id, 0), word.balance_e6)
         elif word.known:
@@ -235,12 +239,13 @@ class Reconciler:
         held = self._held()
         for name in [n for n in self.differences if n and n not in held]:
             del self.differences[name]  # resolved meanwhile: its shares are cash now
-        if self.differences or owed:
-            yield ReadBalance(tag="look", token_id="")
-        if self.differences:
-            yield ReadTrades(tag="look", after_s=self.trades_since_s(now_ns))
+        if (self.differences or owed) and not self._is_looking:
+            self._is_looking = True
+            if self.differences:
+                yield ReadTrades(tag=LOOK, after_s=self.trades_since_s(now_ns))
             for name in [n for n in self.differences if n]:
-                yield ReadBalance(tag="look", token_id=name)
+                yield ReadBalance(tag=LOOK, token_id=name)
+            yield ReadBalance(tag=LOOK, token_id="")
         oldest_s = min((d.since_s for d in self.differences.values()), default=mono_s)
         if mono_s - oldest_s >= PATIENCE_S and not self._halted_for:
             self._halted_for = self._told()
@@ -255,4 +260,5 @@ class Reconciler:
         if books.foreign:
             yield from self._writer.write(ForeignAccepted(ids=tuple(books.foreign)), now_ns)
         self._accepts, self._halted_for = code == DIFFERENCE, ""
+        self.differences.clear()
         yield from self.begin(now_ns)

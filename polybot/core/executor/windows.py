@@ -23,6 +23,7 @@ class Outcomes:
     def __init__(self, writer: Writer, probing: Probing) -> None:
         self._writer, self._probing = writer, probing
         self._asked_s = 0.0
+        self._asked: dict[str, None] = {}
 
     def observed(self, word: WindowObserved, now_ns: int) -> Iterator[Word]:
         """Provisional; a feed that knows less than before takes nothing back."""
@@ -49,6 +50,7 @@ class Outcomes:
 
     def market_read(self, word: MarketRead, now_ns: int) -> Iterator[Word]:
         """Official, by our own asking."""
+        self._asked.pop(word.slug, None)
         if word.known and word.closed:
             self._probing.closed[word.slug] = None
         if word.known and word.winner:
@@ -66,14 +68,16 @@ class Outcomes:
             winner=winner,  # type: ignore[arg-type]
         )
         yield from self._writer.write(entry, now_ns)
-        yield ReadBalance(tag="look", token_id="")
+        yield ReadBalance(tag="paid", token_id="")
 
     def watch(self, mono_s: float, now_ns: int) -> Iterator[Word]:
         """Each machine second."""
         if mono_s - self._asked_s < ASK_EVERY_S:
             return
         self._asked_s = mono_s
-        for window, condition_id in self._wanted(now_ns)[:MOST_ASKED]:
+        wanted = [(w, cid) for w, cid in self._wanted(now_ns) if w.slug not in self._asked]
+        for window, condition_id in wanted[:MOST_ASKED]:
+            self._asked[window.slug] = None
             yield ReadMarket(tag="market", slug=window.slug, condition_id=condition_id)
 
     def _wanted(self, now_ns: int) -> list[tuple[Window, str]]:

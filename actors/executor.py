@@ -1,0 +1,116 @@
+"""executor: the key, the journal, the venue: every cent. `--cancel-only`: no bus, cancel everything, print the proof, leave."""
+
+import sys
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from messages import CancelAll, CancelProof, Word
+from messages.inner import (
+    CancelOrders,
+    PostOrder,
+    PostResult,
+    ReadBalance,
+    ReadMarket,
+    ReadOpenOrders,
+    ReadOrder,
+    ReadTrades,
+    SignOrder,
+)
+from messages.units import NS
+from polybot.adapters.polymarket.channels import UserChannelSource
+from polybot.adapters.polymarket.clob import Clob
+from polybot.adapters.polymarket.effects import AccountEffects
+from polybot.adapters.polymarket.gamma import Gamma
+from polybot.adapters.polymarket.signing import OrderSigner, Wallet
+from polybot.adapters.reads import Known
+from polybot.core.executor import ExecutorCore
+from polybot.runtime import halt, lone, wallet
+from polybot.runtime.actor import Wiring, run
+from polybot.runtime.context import Context
+from polybot.runtime.inbox import Effect, Inbox
+from polybot.runtime.journal import Journal, JournalDamaged
+
+LOGIN_S = 20.0
+READ_S = 2.0  # machine time; a read that takes longer is not known, and asked again
+PROVE_S = 4.6
+
+
+@dataclass
+class Posting:
+    """POST behind the gate, which is held while the bytes leave. Its turnstile says CODE: sentence."""
+
+    gate: halt.Gate
+    clob: Clob
+
+    def __call__(self, word: PostOrder) -> PostResult:
+        result = self.gate.send(word.good_until_ns, lambda turnstile: self.clob.post_order(word, turnstile))
+        code, _, text = result.text.partition(": ")
+        return msgspec.structs.replace(result, code=code, text=text) if result.outcome == "gate" else result
+
+
+def wire(context: Context, inbox: Inbox) -> Wiring:
+    """Orders, cancels, reads and the open orders of a proof each on a lane and a connection of their own."""
+    held = Wallet(wallet.key_or_exit(context.paths, context.settings))
+    wallet.hold_or_exit(held.address)
+    urls, now_ns = context.endpoints, context.clock.now_ns
+    clob = Clob(urls["clob"], held, lambda: now_ns() // NS, timeout_s=READ_S)
+    deadline = time.monotonic() + LOGIN_S
+    while not isinstance(answer := clob.login(), Known):
+        if time.monotonic() > deadline:
+            sys.stderr.write(f"the venue gave no credentials: {answer.why}\n")
+            sys.exit(1)
+        time.sleep(0.05)
+    gate = halt.Gate(context.paths, now_ns)
+    posting = Posting(gate, Clob(urls["clob"], held, lambda: now_ns() // NS, credentials=answer.value))
+    cancels, reads, opened = (AccountEffects(clob.sibling(), Gamma(urls["gamma"], READ_S)) for _ in range(3))
+    return Wiring(
+        effects={
+            PostOrder: Effect(posting, "orders"),
+            CancelOrders: Effect(cancels.cancel, "cancels"),
+            ReadOpenOrders: Effect(opened.read_open_orders, "open orders"),
+            ReadOrder: Effect(reads.read_order, "reads"),
+            ReadTrades: Effect(reads.read_trades, "reads"),
+            ReadBalance: Effect(reads.read_balance, "reads"),
+            ReadMarket: Effect(reads.read_market, "reads"),
+        },
+        sync={SignOrder: OrderSigner(held, answer.value.api_key).sign},
+        sources=[UserChannelSource(urls["ws_user"], answer.value, held.address, inbox, now_ns)],
+        journal=True,
+        watches_halt=True,
+        on_persist_failed=gate.close,
+        waits_to_leave=True,
+    )
+
+
+def cancel_only() -> int:
+    """Under the same lock: the journal's fold, everything cancelled, the proof as one line of JSON."""
+    context, inbox = Context.open("executor"), Inbox()
+    try:
+        journal = Journal(context.paths.journal)
+    except JournalDamaged as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 78
+    wiring = wire(context, inbox)
+    standing = halt.look(context.paths)
+    first: list[Word] = [context.started(standing.id if standing else ""), lone.restored(journal)]
+    wish = CancelAll(id="cancel-only", reason="supervision is dead")
+    proof = lone.Lone(context, ExecutorCore(), inbox, wiring, journal).until([*first, wish], CancelProof, PROVE_S)
+    if proof is None:
+        sys.stderr.write(f"nothing could be proven in {PROVE_S} s\n")
+        return 1
+    sys.stdout.write(msgspec.json.encode(proof).decode() + "\n")
+    sys.stdout.flush()
+    return 0
+
+
+def main() -> None:
+    """Turn until told to leave."""
+    if "--cancel-only" in sys.argv[1:]:
+        sys.exit(cancel_only())
+    run("executor", ExecutorCore(), wire)
+
+
+if __name__ == "__main__":
+    main()

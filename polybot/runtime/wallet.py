@@ -1,0 +1,48 @@
+"""The wallet's key, read by the executor alone; and one process a wallet on this host, whatever state folder it trades from."""
+
+import fcntl
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from polybot.core.settings import Settings
+from polybot.runtime.paths import Paths, UnsafeMode, check_secret
+
+_PATIENCE_S = 0.5  # a killed holder's descriptors close a moment after its death
+
+
+def key_or_exit(paths: Paths, settings: Settings) -> str:
+    """The private key's text. Exits with a sentence: 69 where there is none, 77 where others could read it."""
+    path = Path(settings.live.key_file).expanduser() if settings.bot.profile == "live" else paths.key
+    try:
+        check_secret(path)
+        return path.read_text().strip()
+    except FileNotFoundError:
+        sys.stderr.write(f"{path} does not exist: the wallet's key belongs there, mode 0600\n")
+        sys.exit(69)
+    except UnsafeMode as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(77)
+
+
+def hold_or_exit(address: str, folder: Path | None = None) -> int:
+    """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder."""
+    folder = folder or Path(tempfile.gettempdir()) / f"polybot-wallets-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    seen = folder.stat()
+    if seen.st_uid != os.getuid() or seen.st_mode & 0o077:
+        sys.stderr.write(f"{folder} can be entered by others: chmod 700 {folder}\n")
+        sys.exit(77)
+    fd = os.open(folder / f"{address.lower()}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return fd
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                sys.stderr.write(f"another executor on this machine trades with {address}: stop it first\n")
+                sys.exit(75)
+            time.sleep(0.02)
