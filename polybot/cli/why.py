@@ -202,7 +202,7 @@ def _outcome(said: list[Row]) -> list[Step]:
 
 def _settlement(m: Row) -> Step:
     b = m["body"]
-    how = "provisional" if b["provisional"] else "paid" if b["paid"] else "final, not yet paid"
+    how = "provisional" if b["provisional"] else _how_final(b)
     text = (
         f"{b['outcome']}, held {b['held']}: {'won' if b['win'] else 'lost'}, {how}, payout {usd_text(b['payout_e6'])}"
     )
@@ -210,6 +210,12 @@ def _settlement(m: Row) -> Step:
         f", P&L {view.usd(b['pnl_e6'], plus=True)}, streak {b['win_streak']}{', corrected' if b['corrected'] else ''}"
     )
     return _step(m, "settlement", f"#{m['journal_seq']} {text}")
+
+
+def _how_final(b: Any) -> str:
+    if not b["paid"]:
+        return "final, not yet paid"
+    return "final and paid" if b["payout_e6"] else "final"
 
 
 # --- the verb

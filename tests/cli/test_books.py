@@ -314,7 +314,12 @@ def test_why_tells_the_chain_from_tick_to_settlement(state: Path) -> None:
     text = ctl("why", "0xfeed").stdout
     assert "nothing called" in ctl("why", "0xfeed").output and text == "", "three orders begin like that"
     text = ctl("why", slug(1)).stdout
-    assert "approved" in text and "won, paid" in text and "→ traded: bought 9.8 UP" in text and "\x1b" not in text
+    assert (
+        "approved" in text
+        and "won, final and paid" in text
+        and "→ traded: bought 9.8 UP" in text
+        and "\x1b" not in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -323,7 +328,7 @@ def test_why_tells_the_chain_from_tick_to_settlement(state: Path) -> None:
         (slug(4), "→ skipped: NO_STRIKE: no print stamped at the start"),
         ("5", "✗ .* verdict .* RANGE: range 3.10 % > max_range_pct = 3.00"),
         (f"main/rsi_ema/{slug(5)}/1", "→ skipped: RANGE"),
-        ("trade-2", "lost, paid"),
+        ("trade-2", "lost, final,"),
     ],
 )
 def test_why_explains_skips_and_takes_any_name(state: Path, ident: str, words: str) -> None:
