@@ -76,14 +76,15 @@ class MarkRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger hands back first. absent: (start_s, account, strategy, code, sentence) of rows nobody spoke about."""
+    """What the ledger hands back first. counters: as they stood. absent: (start_s, account, strategy, code, sentence) of rows nobody spoke about."""
 
     marks: tuple[MarkRow, ...] = ()
     absent: tuple[tuple[int, str, str, str, str], ...] = ()
+    counters: dict[str, int] = {}
 
 
 class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Something counted, cumulative over the life of the ledger or since this boot, as its name says."""
+    """Something counted over the life of the ledger."""
 
     name: str
     value: int

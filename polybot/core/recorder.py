@@ -92,6 +92,7 @@ class RecorderCore:
         self._equity: dict[str, tuple[int, int]] = {}
         self._marks: dict[str, tuple[int, int]] = {}
         self._counted: dict[str, int] = {}
+        self._before: dict[str, int] = {}  # what earlier boots counted
 
     def handle(self, word: Word | Envelope, now_ns: int) -> Iterable[Word]:
         """Hear one word; say Store, Resend, EventsSince, timers, and Done to those who asked."""
@@ -130,6 +131,7 @@ class RecorderCore:
             self.absences.restore(mark.source, mark.boot, mark.safe_ns)
         for record in word.records[1:]:
             yield from self._fold(decode_envelope(record).body)
+        self._counted, self._before = dict(known.counters), known.counters
         for start_s, account, strategy, code, reason in known.absent:
             facts = self.calendar.facts(slug_of(start_s), account, strategy)
             if facts is not None:
@@ -380,7 +382,8 @@ class RecorderCore:
             "resend_lost": self.catch_up.lost,
             "resend_given_up": self.catch_up.given_up,
         }
-        for name, value in counts.items():
+        for name, here in counts.items():
+            value = self._before.get(name, 0) + here
             if self._counted.get(name, 0) != value:
                 self._counted[name] = value
                 yield ledger_rows.counter(name, value)

@@ -214,7 +214,8 @@ class LedgerDb:
         )
         records = [encode(_envelope(at_ns, body)) for at_ns, body in bodies]
         absent = list(db.execute(_ABSENT))
-        known = msgspec.json.encode({"marks": sources, "absent": absent})
+        counters = dict(db.execute("SELECT name, value FROM counters"))
+        known = msgspec.json.encode({"marks": sources, "absent": absent, "counters": counters})
         return Restored(records=(known, *records), last_seq=applied)
 
 
