@@ -76,7 +76,10 @@ class MarkRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger hands back first. counters: as they stood. absent: (start_s, account, strategy, code, sentence) of rows nobody spoke about."""
+    """What the ledger hands back first. counters: as they stood.
+
+    absent  (start_s, account, strategy, code, sentence) of rows nobody spoke about
+    """
 
     marks: tuple[MarkRow, ...] = ()
     absent: tuple[tuple[int, str, str, str, str], ...] = ()

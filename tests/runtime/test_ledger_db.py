@@ -102,8 +102,8 @@ def test_a_damaged_ledger_is_moved_aside_and_begun_anew(tmp_path: Path, harm: st
     path.write_bytes(data)
     again = LedgerDb(path)
     assert again.moved_aside is not None and again.moved_aside.exists()
-    assert again.restored() == Restored(records=(json.dumps({"marks": [], "absent": [], "counters": {}}, separators=(",", ":")).encode(),),
-                                        last_seq=0)  # fmt: skip
+    empty = json.dumps({"marks": [], "absent": [], "counters": {}}, separators=(",", ":")).encode()
+    assert again.restored() == Restored(records=(empty,), last_seq=0)
 
 
 def test_a_lock_is_no_damage(tmp_path: Path) -> None:
