@@ -48,6 +48,7 @@ from polybot.core.entries import HaltNoted, OrderTold
 from polybot.core.executor import facts, levels
 from polybot.core.executor.admission import Switch
 from polybot.core.executor.catching_up import CatchingUp
+from polybot.core.executor.events import events_from
 from polybot.core.executor.fold import restored
 from polybot.core.executor.halting import Halting
 from polybot.core.executor.orders import IMMEDIATE, is_final
@@ -62,6 +63,7 @@ from polybot.core.settings import settings_from, usd_e6
 LEVEL_S = 1.0
 LEAVE_S = 1.5  # SIGTERM: what rests is cancelled within this, then we go
 CANCEL_AGAIN_S = 0.5
+SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never heard before we died
 BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
 
 
@@ -120,6 +122,7 @@ class ExecutorCore:
         """The fold of the journal; then the venue is asked about everything that is not final."""
         self._writer.books = restored(word.records)
         books = self._writer.books
+        yield from events_from(books, max(0, len(books.notes) - SAID_AGAIN))
         for order_id in list(books.open):
             order = books.orders[order_id]
             if not (order.seen or order.over or order.refused):
