@@ -57,6 +57,8 @@ class Instants:
         if strike_ns is not None and strike_ns <= from_ns:
             self._books(market.start_s, from_ns - BOOKS_EARLY_NS)
             self._hold(from_ns, "decision", decided)
+        else:
+            self._books(market.start_s, until_ns - BOOKS_EARLY_NS)
         self._hold(until_ns, "late_decision", decided)
 
     def _books(self, start_s: int, at_ns: int) -> None:
