@@ -1,6 +1,6 @@
 """rsi_ema (rules.md §5): a pure function of the last 60 thirty-second samples.
 
-1. More than 3 of the 60 missing → INSUFFICIENT_DATA; more than half unchanged → FLAT_FEED. A missing one takes the value
+1. More than `max_missing` (3) of the 60 missing → INSUFFICIENT_DATA; more than half unchanged → FLAT_FEED. A missing one takes the value
    before it.
 2. RSI(14) < 30 → UP; > 70 → DOWN. Label high.
 3. Else the sign of EMA9 − EMA21 at the newest sample against its sign 10 samples (300 s) earlier, both from this buffer;
@@ -29,10 +29,11 @@ def decide_from_samples(
     rsi_low: float = 30.0,
     rsi_high: float = 70.0,
     cross_samples: int = 10,
+    max_missing: int = MAX_MISSING,
 ) -> Decision:
     """The whole strategy. samples: USD, oldest first; of more than 60 the last 60 count. None = missing."""
     samples = samples[-SAMPLES:]
-    reason = unfit(samples, SAMPLES, MAX_MISSING, "samples")
+    reason = unfit(samples, SAMPLES, max_missing, "samples")
     if reason is not None:
         return Decision(None, "none", reason_code=reason.code, reason=reason.text)
     values = floats(filled(samples))
@@ -74,6 +75,7 @@ class RsiEma:
         "rsi_low": 30.0,
         "rsi_high": 70.0,
         "cross_samples": 10,
+        "max_missing": MAX_MISSING,
     }
 
     def check(self, params: Params, has_volumes: bool) -> None:
@@ -83,6 +85,7 @@ class RsiEma:
         must(0 <= low < high <= 100, f"rsi_low = {low:g} and rsi_high = {high:g} must be 0 ≤ low < high ≤ 100")
         most = SAMPLES - SLOW
         must(2 <= int(params["rsi_period"]) < SAMPLES, f"rsi_period must be 2 … {SAMPLES - 1}")
+        must(0 <= int(params["max_missing"]) < SAMPLES // 2, f"max_missing must be 0 … {SAMPLES // 2 - 1}")
         must(1 <= int(params["cross_samples"]) <= most, f"cross_samples must be 1 … {most}")
 
     def decide(self, view: View, params: Params) -> Decision:
@@ -93,6 +96,7 @@ class RsiEma:
             rsi_low=float(params["rsi_low"]),
             rsi_high=float(params["rsi_high"]),
             cross_samples=int(params["cross_samples"]),
+            max_missing=int(params["max_missing"]),
         )
 
 
