@@ -130,14 +130,20 @@ class ExecutorCore:
                 yield from self._writer.write_all(facts.told(order, why), now_ns)
             yield WakeAt(name=f"cancel/{order_id}", at_ns=order.cancel_at_ns)
         yield WakeIn(name="level", after_s=LEVEL_S)
-        if self._started_halted:
-            halt = HaltSeen(halt_id=self._started_halted, by="", reason_code="", reason="since before the start")
-            yield from self._halt_seen(halt, now_ns)
-        elif books.halt_id:
-            yield from self._halt_seen(HaltSeen(halt_id="", by="", reason_code="", reason=""), now_ns)
+        yield from self._halt_at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
         since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in levels.unsettled(books))])
         yield from self._catching_up.begin(self._boot, since_s * NS)
+
+    def _halt_at_start(self, now_ns: int) -> Iterator[Word]:
+        """The file may have been written, or lifted, while nobody was here to see it."""
+        books, halt_id = self._writer.books, self._started_halted
+        if not (halt_id or books.halt_id):
+            return
+        known = halt_id == books.halt_id
+        code, text = (books.halt_code, books.halt_text) if known else ("", "it stood when the executor started")
+        seen = HaltSeen(halt_id=halt_id, by="", reason_code=code if halt_id else "", reason=text if halt_id else "")
+        yield from self._halt_seen(seen, now_ns)
 
     # --- the venue's words
 

@@ -168,7 +168,7 @@ class Books(Row, kw_only=True):
     snapshot_seq: int = 0
 
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_encoder = msgspec.msgpack.Encoder()  # dicts keep their order, which is that of the journal
 _decoder = msgspec.msgpack.Decoder(Books)
 
 

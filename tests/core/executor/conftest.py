@@ -1,0 +1,661 @@
+"""A venue made of lists, and a loop made of a list: the executor's core driven word by word, killed wherever one likes.
+
+One clock serves as machine and world time. What the core persisted is all that a new life of it finds.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from messages import (
+    Account,
+    ApprovedOrder,
+    MarketResolved,
+    OrderIntent,
+    Positions,
+    Prediction,
+    Reply,
+    RiskState,
+    WindowObserved,
+    Word,
+)
+from messages.inner import (
+    BalanceRead,
+    CancelOrders,
+    CancelResult,
+    Compact,
+    HaltSeen,
+    Leave,
+    MarketRead,
+    OpenOrdersRead,
+    OrderRead,
+    OrderSigned,
+    Persist,
+    PersistFailed,
+    PostOrder,
+    PostResult,
+    ReadBalance,
+    ReadMarket,
+    ReadOpenOrders,
+    ReadOrder,
+    ReadTrades,
+    Restored,
+    SignOrder,
+    Started,
+    Tick,
+    TradesRead,
+    UserFact,
+    VenueOrder,
+    VenueTrade,
+    WakeAt,
+    WakeIn,
+    WriteHalt,
+)
+from polybot.core.executor import ExecutorCore
+from polybot.core.executor.fold import restored
+from polybot.core.executor.orders import filled_e6, state_of
+from polybot.core.executor.state import Books, books_to_bytes
+
+S = 1_000_000_000
+START_S = 1_795_132_800
+SLUG = f"btc-updown-5m-{START_S}"
+UP, DOWN = "91348881789320432298294780669777877709", "76630000000000000000000000000003403"
+WALLET_E6 = 1_000_000_000
+CONFIRM_S = 5
+TAKER_DELAY_S = 0.15
+
+
+def a_prediction(**change: Any) -> Prediction:
+    facts: dict[str, Any] = {
+        "account": "main",
+        "strategy": "rsi_ema",
+        "slug": SLUG,
+        "condition_id": "0xc0",
+        "n": 1,
+        "start_s": START_S,
+        "end_s": START_S + 300,
+        "signal_type": "oversold",
+        "label": "high",
+        "prediction": "UP",
+        "probability": None,
+        "indicators": {"rsi": 25.25},
+        "btc_price": 66_000.5,
+        "strike": 66_001.5,
+        "strike_source": "rtds_twap60",
+        "up_ask_e6": 500_000,
+        "down_ask_e6": 520_000,
+        "reason_code": "",
+        "reason": "",
+        "decided_ns": (START_S + 10) * S,
+        "good_until_ns": (START_S + 13) * S,
+    }
+    return Prediction(**(facts | change))
+
+
+def an_intent(**change: Any) -> OrderIntent:
+    """5 USD of UP at 0.52 or better; fee rate 0.07."""
+    start_s = change.get("start_s", START_S)
+    slug = change.get("slug", f"btc-updown-5m-{start_s}")
+    strategy = change.get("strategy", "rsi_ema")
+    facts: dict[str, Any] = {
+        "id": f"main/{strategy}/{slug}/1",
+        "account": "main",
+        "strategy": strategy,
+        "slug": slug,
+        "condition_id": f"0xc{(start_s - START_S) // 300}",
+        "token_id": UP,
+        "outcome": "UP",
+        "side": "BUY",
+        "order_type": "FAK",
+        "stake_e6": 5_000_000,
+        "limit_e6": 520_000,
+        "maker_e6": 5_000_000,
+        "taker_e6": 9_615_300,
+        "worst_e6": 5_350_000,
+        "fee_rate_e6": 70_000,
+        "fee_exponent": 1,
+        "neg_risk": False,
+        "start_s": start_s,
+        "end_s": start_s + 300,
+        "good_until_ns": (start_s + 13) * S,
+        "cancel_at_ns": (start_s + 270) * S,
+        "win_streak": 0,
+        "prediction": a_prediction(
+            slug=slug, start_s=start_s, end_s=start_s + 300, decided_ns=(start_s + 10) * S, strategy=strategy
+        ),
+    }
+    return OrderIntent(**(facts | change))
+
+
+def approved(intent: OrderIntent, **change: Any) -> ApprovedOrder:
+    facts: dict[str, Any] = {
+        "id": intent.id,
+        "intent": intent,
+        "risk_boot": 1,
+        "good_until_ns": intent.good_until_ns,
+        "cancel_at_ns": intent.cancel_at_ns,
+        "reduce_only": intent.reduce_only,
+    }
+    return ApprovedOrder(**(facts | change))
+
+
+def a_risk_state(state: str = "ACTIVE", boot: int = 1) -> RiskState:
+    return RiskState(
+        state=state,  # type: ignore[arg-type]
+        reason_code="" if state == "ACTIVE" else "PAUSED",
+        reason="",
+        boot=boot,
+        refused={},
+        approved=0,
+        limits=(),
+        since_ns=0,
+    )
+
+
+@dataclass
+class Traded:
+    """One trade at the venue."""
+
+    trade_id: str
+    order_id: str
+    token_id: str
+    size_e6: int
+    price_e6: int
+    cost_e6: int
+    fee_e6: int
+    matched_s: int
+    confirmed_ns: int
+    status: str = "MATCHED"
+
+
+@dataclass
+class Placed:
+    """One order at the venue."""
+
+    order_id: str
+    intent: OrderIntent
+    state: str
+    matched_e6: int = 0
+
+
+class FakeVenue:
+    """Fates of POSTs, in turn; then "fill".
+
+    fill, part, none   taken: filled whole, in part, not at all        rest     taken: it lies on the book
+    lost               taken and filled, the answer never comes        unheard  never heard, the answer never comes
+    refuse, retry      a clear no; a clear not now                     price    filled, at two prices better than the limit
+    """
+
+    def __init__(self) -> None:
+        self.fates: list[str] = []
+        self.orders: dict[str, Placed] = {}
+        self.trades: list[Traded] = []
+        self.cash_e6 = WALLET_E6
+        self.shares: dict[str, int] = {}
+        self.winners: dict[str, str] = {}
+        self.posts: list[str] = []
+        self.cancels: list[CancelOrders] = []
+        self.knows = True  # False: every read fails
+        self.fails: list[str] = []  # trade ids that will fail instead of being confirmed
+        self.says_user_facts = True
+        self.user_facts: list[UserFact] = []
+        self.intents: dict[str, OrderIntent] = {}  # order id → what was signed
+
+    # --- orders
+
+    def post(self, word: PostOrder, now_ns: int) -> PostResult:
+        self.posts.append(word.order_id)
+        fate = self.fates.pop(0) if self.fates else "fill"
+        if fate == "unheard":
+            return result(word, "unknown", text="no answer within the deadline")
+        if fate in ("refuse", "retry"):
+            code = "REJECTED" if fate == "refuse" else "RESTARTING"
+            return result(word, "refused" if fate == "refuse" else "retry", code=code, text=f"the venue says {code}")
+        if word.order_id in self.orders:
+            return result(word, "accepted", code="DUPLICATED")
+        intent = self.intents[word.order_id]
+        order = self.orders[word.order_id] = Placed(word.order_id, intent, "LIVE")
+        if fate == "rest":
+            self._tell_order(order)
+            return result(word, "accepted", status="live")
+        self._match(order, fate, now_ns)
+        if fate == "lost":
+            return result(word, "unknown", text="no answer within the deadline")
+        if not order.matched_e6:
+            return result(word, "refused", code="FAK_NO_MATCH", text="no orders found to match")
+        spent = sum(t.cost_e6 for t in self.trades if t.order_id == order.order_id)
+        return result(word, "accepted", status="matched", making_e6=spent, taking_e6=order.matched_e6)
+
+    def _match(self, order: Placed, fate: str, now_ns: int) -> None:
+        sizes = {
+            "part": [(2_000_000, 500_000)],
+            "none": [],
+            "price": [(4_000_000, 480_000), (5_000_000, 470_000)],
+        }.get(fate, [(order.intent.taker_e6, 520_000)])
+        for size, price in sizes:
+            self.fill(order, size, price, now_ns)
+        order.state = "MATCHED" if order.matched_e6 else "CANCELED"
+        self._tell_order(order)
+
+    def fill(self, order: Placed, size: int, price: int, now_ns: int) -> Traded:
+        """A trade of an order, told by the user channel."""
+        cost = (size * price + 500_000) // 1_000_000
+        exact = size * order.intent.fee_rate_e6 * price * (1_000_000 - price)
+        fee = (2 * exact + 10**19) // (2 * 10**19) * 10
+        token = order.intent.token_id
+        trade = Traded(
+            f"t{len(self.trades) + 1}", order.order_id, token, size, price, cost, fee, now_ns // S,
+            now_ns + CONFIRM_S * S,
+        )  # fmt: skip
+        self.trades.append(trade)
+        order.matched_e6 += size
+        self.cash_e6 -= cost + fee
+        self.shares[token] = self.shares.get(token, 0) + size
+        self._tell_trade(trade)
+        return trade
+
+    def confirm(self, now_ns: int) -> None:
+        """What time does to trades."""
+        for trade in self.trades:
+            if trade.status == "MATCHED" and now_ns >= trade.confirmed_ns:
+                trade.status = "FAILED" if trade.trade_id in self.fails else "CONFIRMED"
+                if trade.status == "FAILED":
+                    self.cash_e6 += trade.cost_e6 + trade.fee_e6
+                    self.shares[trade.token_id] -= trade.size_e6
+                self._tell_trade(trade)
+
+    def resolve(self, slug: str, winner: str) -> None:
+        """Winners are paid at once."""
+        assert slug not in self.winners
+        self.winners[slug] = winner
+        for token, outcome in ((UP, "UP"), (DOWN, "DOWN")):
+            ours = [o for o in self.orders.values() if o.intent.slug == slug and o.intent.token_id == token]
+            ids = [o.order_id for o in ours]
+            held = sum(t.size_e6 for t in self.trades if t.order_id in ids and t.status != "FAILED")
+            self.cash_e6 += held if winner == outcome else held // 2 if winner == "SPLIT" else 0
+            self.shares[token] = self.shares.get(token, 0) - held
+
+    # --- facts
+
+    def shown(self, order: Placed) -> VenueOrder:
+        return VenueOrder(
+            order_id=order.order_id,
+            condition_id=order.intent.condition_id,
+            token_id=order.intent.token_id,
+            side=order.intent.side,
+            state=order.state,  # type: ignore[arg-type]
+            raw_status=order.state,
+            original_e6=order.intent.taker_e6,
+            matched_e6=order.matched_e6,
+            price_e6=order.intent.limit_e6,
+            trade_ids=tuple(t.trade_id for t in self.trades if t.order_id == order.order_id),
+            created_s=START_S,
+        )
+
+    @staticmethod
+    def line(trade: Traded) -> VenueTrade:
+        return VenueTrade(
+            trade_id=trade.trade_id,
+            order_id=trade.order_id,
+            condition_id="0xc0",
+            token_id=trade.token_id,
+            side="BUY",
+            size_e6=trade.size_e6,
+            price_e6=trade.price_e6,
+            status=trade.status,  # type: ignore[arg-type]
+            is_taker=True,
+            matched_s=trade.matched_s,
+        )
+
+    def _tell_order(self, order: Placed) -> None:
+        if self.says_user_facts:
+            self.user_facts.append(UserFact(kind="order", order=self.shown(order)))
+
+    def _tell_trade(self, trade: Traded) -> None:
+        if self.says_user_facts:
+            self.user_facts.append(UserFact(kind="trade", trades=(self.line(trade),)))
+
+    # --- reads
+
+    def answer(self, word: Any) -> Word:
+        why = "" if self.knows else "HTTP 500"
+        match word:
+            case CancelOrders():
+                return self._cancel(word)
+            case ReadOrder():
+                order = self.orders.get(word.order_id) if self.knows else None
+                trades = [self.line(t) for t in self.trades if t.order_id == word.order_id] if self.knows else []
+                return OrderRead(
+                    tag=word.tag,
+                    order_id=word.order_id,
+                    known=self.knows,
+                    order=self.shown(order) if order else None,
+                    trades=tuple(trades),
+                    why=why,
+                )
+            case ReadOpenOrders():
+                live = [self.shown(o) for o in self.orders.values() if o.state == "LIVE"] if self.knows else []
+                return OpenOrdersRead(tag=word.tag, known=self.knows, orders=tuple(live), why=why)
+            case ReadTrades():
+                lines = [self.line(t) for t in self.trades if t.matched_s >= word.after_s] if self.knows else []
+                return TradesRead(tag=word.tag, known=self.knows, trades=tuple(lines), why=why)
+            case ReadBalance():
+                balance = self.shares.get(word.token_id, 0) if word.token_id else self.cash_e6
+                return BalanceRead(
+                    tag=word.tag,
+                    token_id=word.token_id,
+                    known=self.knows,
+                    balance_e6=balance if self.knows else 0,
+                    allowance_e6=0,
+                    why=why,
+                )
+            case ReadMarket():
+                winner: Any = self.winners.get(word.slug, "")
+                return MarketRead(
+                    tag=word.tag, slug=word.slug, known=self.knows, closed=winner != "", winner=winner, why=why
+                )
+        raise AssertionError(f"the venue knows no {word}")
+
+    def _cancel(self, word: CancelOrders) -> CancelResult:
+        self.cancels.append(word)
+        if not self.knows:
+            return CancelResult(tag=word.tag, known=False, canceled=(), not_canceled={}, why="HTTP 500")
+        ids = word.order_ids or tuple(i for i, o in self.orders.items() if o.state == "LIVE")
+        gone = [i for i in ids if i in self.orders and self.orders[i].state == "LIVE"]
+        for order_id in gone:
+            self.orders[order_id].state = "CANCELED"
+            self._tell_order(self.orders[order_id])
+        left = {i: "order not found" for i in ids if i not in gone}
+        return CancelResult(tag=word.tag, known=True, canceled=tuple(gone), not_canceled=left, why="")
+
+
+def result(word: PostOrder, outcome: str, **change: Any) -> PostResult:
+    facts: dict[str, Any] = {
+        "order_id": word.order_id,
+        "outcome": outcome,
+        "status": "",
+        "making_e6": 0,
+        "taking_e6": 0,
+        "trade_ids": (),
+        "http": 0,
+        "code": "",
+        "text": "",
+        "took_ms": 1.0,
+        "attempt": word.attempt,
+    }
+    return PostResult(**(facts | change))
+
+
+class Killed(Exception):
+    """This life has ended in the middle of a sentence."""
+
+
+@dataclass
+class House:
+    """The loop: `hear` a word, `run` for a while. crash_at: the life ends instead of performing the n-th word said."""
+
+    venue: FakeVenue = field(default_factory=FakeVenue)
+    now_ns: int = (START_S - 30) * S
+    capital_usd: float = 100.0
+    core: ExecutorCore = field(default_factory=ExecutorCore)
+    records: list[bytes] = field(default_factory=list)
+    last_seq: int = 0
+    said: list[Word] = field(default_factory=list)
+    replies: dict[str, Reply] = field(default_factory=dict)
+    timers: dict[str, int] = field(default_factory=dict)
+    lanes: deque[tuple[int, Word]] = field(default_factory=deque)
+    boot: int = 0
+    words: int = 0
+    crash_at: int | None = None
+    crash_again: int | None = None  # the next life ends at its n-th word
+    is_alive: bool = False
+    post_takes_s: float = 0.0
+    disk_fails: bool = False
+    halt: WriteHalt | None = None
+    left: Leave | None = None
+    delivers_on_crash: bool = True
+    risk: RiskState | None = field(default_factory=a_risk_state)
+
+    # --- life
+
+    def start(self, halted: str = "") -> None:
+        self.core, self.is_alive, self.boot = ExecutorCore(), True, self.boot + 1
+        self.timers, self.lanes, self.left = {}, deque(), None
+        if self.boot > 1 and self.crash_again is not None:
+            self.crash_at, self.crash_again = self.words + self.crash_again, None
+        config = msgspec.json.encode({"bot": {"capital_usd": self.capital_usd}}).decode()
+        self.hear(
+            Started(
+                actor="executor",
+                boot=self.boot,
+                config=config,
+                versions={},
+                mono_s=self.mono_s,
+                speed=1.0,
+                session="",
+                halted=halted,
+            )
+        )
+        if self.is_alive:
+            self.hear(Restored(records=tuple(self.records), last_seq=self.last_seq))
+        if self.risk is not None:
+            self.hear(self.risk)
+        self.hear(UserFact(kind="open"))
+
+    def die(self) -> None:
+        """What stood on the lanes had perhaps left already: then the venue hears it, and nobody its answer."""
+        self.is_alive, self.crash_at = False, None
+        if self.delivers_on_crash:
+            for _, word in self.lanes:
+                if isinstance(word, PostOrder | CancelOrders):
+                    self._perform_effect(word)
+        self.lanes.clear()
+        self.timers.clear()
+        self.venue.user_facts.clear()
+
+    @property
+    def mono_s(self) -> float:
+        return self.now_ns / S - START_S
+
+    @property
+    def books(self) -> Books:
+        return self.core._writer.books
+
+    # --- words
+
+    def hear(self, word: Word) -> list[Word]:
+        """What it says to this word."""
+        if not self.is_alive:
+            return []
+        said: list[Word] = []
+        urgent: deque[Word] = deque([word])
+        try:
+            while urgent:
+                for each in self.core.handle(urgent.popleft(), self.now_ns):
+                    self.words += 1
+                    if self.crash_at is not None and self.words >= self.crash_at:
+                        raise Killed
+                    said.append(each)
+                    if not self._perform(each, urgent):
+                        break
+        except Killed:
+            self.die()
+        self.said += said
+        return said
+
+    def _perform(self, word: Word, urgent: deque[Word]) -> bool:
+        match word:
+            case Persist() if self.disk_fails:
+                urgent.append(PersistFailed(seq=word.seq, why="No space left on device"))
+                return False
+            case Persist():
+                assert word.seq == self.last_seq + 1, "sequences have no gap"
+                self.records.append(word.record)
+                self.last_seq = word.seq
+            case Compact():
+                self.records, self.last_seq = [word.snapshot], word.seq
+            case SignOrder():
+                order_id = f"0x{word.fields.salt:014x}"
+                self.venue.intents.setdefault(order_id, self._intent(word.intent_id))
+                urgent.append(
+                    OrderSigned(intent_id=word.intent_id, order_id=order_id, body=b"body of " + order_id.encode())
+                )
+            case WriteHalt():
+                self.halt = self.halt or word
+            case Leave():
+                self.left = word
+                self.is_alive = False
+            case WakeAt():
+                self.timers[word.name] = word.at_ns
+            case WakeIn():
+                self.timers[word.name] = self.now_ns + round(word.after_s * S)
+            case Reply():
+                self.replies[word.id] = word
+            case PostOrder():
+                self.lanes.append((self.now_ns + round(self.post_takes_s * S), word))
+            case CancelOrders() | ReadOrder() | ReadOpenOrders() | ReadTrades() | ReadBalance() | ReadMarket():
+                self.lanes.append((self.now_ns, word))
+        return True
+
+    def _intent(self, intent_id: str) -> OrderIntent:
+        return self.core._serving._signing[intent_id].intent
+
+    def ask(self, word: ApprovedOrder) -> list[Word]:
+        return self.hear(word)
+
+    # --- time
+
+    def settle(self) -> None:
+        """Until nothing is under way at this moment."""
+        while self.is_alive:
+            ready = next((i for i, (at, _) in enumerate(self.lanes) if at <= self.now_ns), None)
+            if self.venue.user_facts:
+                self.hear(self.venue.user_facts.pop(0))
+            elif ready is not None:
+                _, word = self.lanes[ready]
+                del self.lanes[ready]
+                answer = self._perform_effect(word)
+                self.hear(answer)
+            else:
+                return
+
+    def _perform_effect(self, word: Word) -> Word:
+        if isinstance(word, PostOrder):
+            return self.venue.post(word, self.now_ns)
+        return self.venue.answer(word)
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        until = self.now_ns + round(seconds * S)
+        self.settle()
+        while self.is_alive:
+            due = [at for at, _ in self.lanes] + list(self.timers.values())
+            confirms = [t.confirmed_ns for t in self.venue.trades if t.status == "MATCHED"]
+            following = min([*due, *confirms, until])
+            self.now_ns = max(self.now_ns, min(following, until))
+            if following >= until:
+                break
+            self._ring()
+        self.now_ns = max(self.now_ns, until)
+        if self.is_alive:
+            self._ring()
+
+    def _ring(self) -> None:
+        self.venue.confirm(self.now_ns)
+        self.settle()
+        for name in sorted((n for n, at in self.timers.items() if at <= self.now_ns), key=lambda n: self.timers[n]):
+            if self.is_alive and self.timers.pop(name, None) is not None:
+                self.hear(Tick(name=name, mono_s=self.mono_s))
+        self.settle()
+
+    def run_to(self, second: float) -> None:
+        """Until so many seconds after the first window's start."""
+        self.run(second - (self.now_ns / S - START_S))
+
+    # --- what was said
+
+    def all(self, kind: type[Any]) -> list[Any]:
+        return [w for w in self.said if isinstance(w, kind)]
+
+    @property
+    def account(self) -> Account:
+        return self.all(Account)[-1]
+
+    @property
+    def positions(self) -> Positions:
+        return self.all(Positions)[-1]
+
+
+def observed(outcome: str | None, start_s: int = START_S, move_bp: float | None = 3.0, **change: Any) -> WindowObserved:
+    facts: dict[str, Any] = {
+        "slug": f"btc-updown-5m-{start_s}",
+        "start_s": start_s,
+        "end_s": start_s + 300,
+        "strike_e18": "66000000000000000000000",
+        "strike": 66_000.0,
+        "strike_source": "rtds_twap60",
+        "outcome": outcome,
+        "move_bp": move_bp,
+        "ended": True,
+    }
+    return WindowObserved(**(facts | change))
+
+
+def resolved(winner: str, start_s: int = START_S) -> MarketResolved:
+    slug = f"btc-updown-5m-{start_s}"
+    return MarketResolved(slug=slug, condition_id="0xc0", winner=winner, resolved_ns=0, source="market")  # type: ignore[arg-type]
+
+
+def check_books(house: House) -> None:
+    """Ours against the venue's, exactly; and against what the journal alone says."""
+    venue, books = house.venue, house.books
+    assert sum(books.accounts.values()) == 0, "the book balances"
+    assert books.accounts["cash"] == venue.cash_e6, "cash agrees to a millionth"
+    ours = {
+        (f.trade_id, o.order_id, f.size_e6, f.cost_e6, f.fee_e6, f.status)
+        for o in books.orders.values()
+        for f in o.fills.values()
+    }
+    theirs = {(t.trade_id, t.order_id, t.size_e6, t.cost_e6, t.fee_e6, t.status) for t in venue.trades}
+    assert ours == theirs, "the venue's fills are the ledger's"
+    assert [i for i in venue.orders if i not in books.orders] == [], "every order at the venue is a journalled intent"
+    intents = [o.intent.id for o in venue.orders.values()]
+    assert len(intents) == len(set(intents)), "an intent has at most one order"
+    assert books_to_bytes(restored(tuple(house.records))) == books_to_bytes(books), "the journal alone says the same"
+
+
+class Kit:
+    """Everything above, for tests: files do not import one another."""
+
+    House, Venue = House, FakeVenue
+    intent = staticmethod(an_intent)
+    approved = staticmethod(approved)
+    observed = staticmethod(observed)
+    resolved = staticmethod(resolved)
+    risk = staticmethod(a_risk_state)
+    result = staticmethod(result)
+    check = staticmethod(check_books)
+    S, START_S, SLUG, UP, DOWN, WALLET_E6 = S, START_S, SLUG, UP, DOWN, WALLET_E6
+
+    def ready(self, **facts: Any) -> House:
+        """A house whose first reconciliation is known, ten seconds into the window."""
+        house = House(**facts)
+        house.start()
+        house.run_to(10)
+        return house
+
+    def halt(self, halt_id: str, code: str = "KILL_SWITCH") -> HaltSeen:
+        return HaltSeen(halt_id=halt_id, by="user", reason_code=code if halt_id else "", reason="")
+
+    def state(self, house: House, intent: OrderIntent | None = None) -> tuple[str, int]:
+        """(state, shares) of an intent's order."""
+        order = house.books.orders[house.books.by_intent[(intent or an_intent()).id]]
+        return state_of(order), filled_e6(order)
+
+
+@pytest.fixture
+def kit() -> Kit:
+    return Kit()

@@ -1,0 +1,106 @@
+"""kill -9 between any two words, and between saying and doing: no second order, no lost fill, cash exact to a millionth."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+FATES = ("fill", "part", "none", "price", "lost", "unheard", "refuse", "retry", "rest")
+
+
+def live_through(kit: Any, house: Any) -> None:
+    """Two windows: the wish is repeated until answered, as risk repeats it; then outcome, resolution, payment."""
+    house.start()
+    house.run_to(10)
+    for n, winner in enumerate(("UP", "DOWN")):
+        start_s = kit.START_S + 300 * n
+        order_type = "GTC" if house.venue.fates[:1] == ["rest"] else "FAK"
+        intent = kit.intent(start_s=start_s, order_type=order_type)
+        house.run_to(300 * n + 10)
+        for _ in range(4):
+            revive(house)
+            if house.now_ns <= intent.good_until_ns and intent.id not in house.replies:
+                house.ask(kit.approved(intent, risk_boot=house.boot))
+            house.run(0.6)
+        revive(house)
+        house.run_to(300 * n + 275)
+        for word in (kit.observed(winner, start_s), kit.resolved(winner, start_s)):
+            house.run(26 if word is not None else 0)
+            revive(house)
+            if type(word).__name__ == "MarketResolved" and intent.slug not in house.venue.winners:
+                house.venue.resolve(intent.slug, winner)
+            house.hear(word)
+    for seconds in (40, 40, 5):
+        revive(house)
+        house.run(seconds)
+
+
+def revive(house: Any) -> None:
+    """Supervision: a dead process is started again, a third of a second later."""
+    if not house.is_alive:
+        house.now_ns += 333_333_333
+        house.start()
+
+
+def check(kit: Any, house: Any) -> None:
+    kit.check(house)
+    assert house.halt is None, f"nothing halts: {house.halt}"
+    assert house.account.ready
+    assert house.books.open == {}, "every order came to an end"
+    assert house.account.reserved_e6 == 0
+    assert house.account.wallet_e6 - kit.WALLET_E6 == house.account.cash_pnl_e6 == house.account.realised_e6
+
+
+def points(kit: Any, make: Callable[[], Any]) -> list[int]:
+    """The words of an undisturbed life at which to kill: every one but levels and timers, and some of those."""
+    house = make()
+    live_through(kit, house)
+    check(kit, house)
+    kinds = [type(word).__name__ for word in house.said]
+    dull = ("Account", "Positions", "WakeIn", "ReadMarket")
+    return [n for n, kind in enumerate(kinds, 1) if n < len(kinds) - 30 and (kind not in dull or n % 25 == 0)]
+
+
+@pytest.mark.parametrize("delivers", [True, False], ids=["what_was_said_was_done", "what_was_said_was_lost"])
+@pytest.mark.parametrize("fate", FATES)
+def test_killed_at_any_word(kit: Any, fate: str, delivers: bool) -> None:
+    def make() -> Any:
+        house = kit.House(delivers_on_crash=delivers)
+        house.venue.fates = [fate]
+        return house
+
+    for n in points(kit, make):
+        house = make()
+        house.crash_at = n
+        live_through(kit, house)
+        assert house.boot == 2, f"killed at word {n}"
+        check(kit, house)
+
+
+@pytest.mark.parametrize("fate", ["fill", "lost", "unheard"])
+def test_killed_again_soon_after(kit: Any, fate: str) -> None:
+    """The second life is killed at its 1st, 4th, 7th … word."""
+
+    def make() -> Any:
+        house = kit.House()
+        house.venue.fates = [fate]
+        return house
+
+    for i, n in enumerate(points(kit, make)[:60]):
+        house = make()
+        house.crash_at, house.crash_again = n, 1 + 3 * (i % 12)
+        live_through(kit, house)
+        check(kit, house)
+
+
+def test_killed_at_any_word_while_a_fill_fails(kit: Any) -> None:
+    def make() -> Any:
+        house = kit.House()
+        house.venue.fails = ["t1"]
+        return house
+
+    for n in points(kit, make):
+        house = make()
+        house.crash_at = n
+        live_through(kit, house)
+        check(kit, house)
