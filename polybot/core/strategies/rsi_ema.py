@@ -1,7 +1,7 @@
 """rsi_ema (rules.md §5): a pure function of the last 60 thirty-second samples.
 
-1. More than `max_missing` (3) of the 60 missing → INSUFFICIENT_DATA; more than half unchanged → FLAT_FEED. A missing one takes the value
-   before it.
+1. More than `max_missing` (3) of the 60 missing → INSUFFICIENT_DATA; more than half unchanged → FLAT_FEED. A missing one
+   takes the value before it.
 2. RSI(14) < 30 → UP; > 70 → DOWN. Label high.
 3. Else the sign of EMA9 − EMA21 at the newest sample against its sign 10 samples (300 s) earlier, both from this buffer;
    a zero counts as the sign before it. They differ → UP or DOWN, as the newest says. Label medium. With nothing but zeros
