@@ -114,7 +114,7 @@ def test_two_runs_say_identical_bytes() -> None:
 def test_killed_between_any_two_words_of_a_trade_it_loses_nothing(actor: str) -> None:
     """From just before the decision until the fill is confirmed, at every word this actor says."""
     said = words_said_between(actor, at(9.9), at(30))
-    assert said >= 5
+    assert said >= 2
     for n in range(1, said + 1):
         sim = a_house(1)
         sim.run_until(at(9.9))
