@@ -204,7 +204,7 @@ class UnknownVersion(ValueError):
     """The journal was written by a newer build: start that one."""
 
 
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_encoder = msgspec.msgpack.Encoder()  # dicts keep their order, which is that of the journal
 _decoder = msgspec.msgpack.Decoder(Written)
 _version = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw, msgspec.Raw])
 

@@ -19,7 +19,7 @@ from polybot.core.entries import (
     OrderTold,
 )
 from polybot.core.executor import ledger
-from polybot.core.executor.orders import IMMEDIATE, is_news, standing, traded_e6
+from polybot.core.executor.orders import IMMEDIATE, is_news, traded_e6
 from polybot.core.executor.state import Books, Order
 
 STATUS: dict[str, FillStatus] = {
@@ -128,11 +128,13 @@ def _accepted(order: Order, result: PostResult) -> OrderTold:
 
 
 def of_completion(order: Order) -> Iterator[AnyEntry]:
-    """All its trades are known: the venue's own amount for the whole decides about the last rounding."""
+    """All its trades are known and confirmed: the venue's own amount for the whole decides about the last rounding. Not
+    before, since it says nothing of which part a trade that fails had in it.
+    """
     if not order.making_e6 or not order.over or traded_e6(order) != order.matched_e6:
         return
-    fills = standing(order)
-    if not fills or len(fills) != len(order.fills):
+    fills = list(order.fills.values())
+    if not fills or any(fill.status != "CONFIRMED" for fill in fills):
         return
     off = order.making_e6 - sum(fill.cost_e6 for fill in fills)
     if off and abs(off) <= ROUNDING_E6:

@@ -61,15 +61,18 @@ def points(kit: Any, make: Callable[[], Any]) -> list[int]:
     return [n for n, kind in enumerate(kinds, 1) if n < len(kinds) - 30 and (kind not in dull or n % 25 == 0)]
 
 
+@pytest.mark.parametrize(
+    "step", [pytest.param(1, marks=pytest.mark.long, id="all"), pytest.param(7, id="every_seventh")]
+)
 @pytest.mark.parametrize("delivers", [True, False], ids=["what_was_said_was_done", "what_was_said_was_lost"])
 @pytest.mark.parametrize("fate", FATES)
-def test_killed_at_any_word(kit: Any, fate: str, delivers: bool) -> None:
+def test_killed_at_any_word(kit: Any, fate: str, delivers: bool, step: int) -> None:
     def make() -> Any:
         house = kit.House(delivers_on_crash=delivers)
         house.venue.fates = [fate]
         return house
 
-    for n in points(kit, make):
+    for n in points(kit, make)[FATES.index(fate) % step :: step]:
         house = make()
         house.crash_at = n
         live_through(kit, house)
@@ -86,9 +89,9 @@ def test_killed_again_soon_after(kit: Any, fate: str) -> None:
         house.venue.fates = [fate]
         return house
 
-    for i, n in enumerate(points(kit, make)[:60]):
+    for i, n in enumerate(points(kit, make)[:80:4]):
         house = make()
-        house.crash_at, house.crash_again = n, 1 + 3 * (i % 12)
+        house.crash_at, house.crash_again = n, 1 + 3 * i
         live_through(kit, house)
         check(kit, house)
 
@@ -99,7 +102,7 @@ def test_killed_at_any_word_while_a_fill_fails(kit: Any) -> None:
         house.venue.fails = ["t1"]
         return house
 
-    for n in points(kit, make):
+    for n in points(kit, make)[::4]:
         house = make()
         house.crash_at = n
         live_through(kit, house)
