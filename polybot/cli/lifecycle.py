@@ -81,9 +81,7 @@ def fresh_session(paths: Paths, settings: Settings, *, windows_given: bool) -> S
     if not ends_with_session:
         preflight.check_not_halted(paths)
     if settings.bot.profile == "demo" and _is_demo(paths):
-        name = archive(paths)
-        if name:
-            sys.stderr.write(f"the session before is kept in {paths.archive / name}\n")
+        _archive_and_tell(paths)
     return _ensure(paths, settings, windows_given)
 
 
@@ -92,9 +90,15 @@ def continued_session(paths: Paths, settings: Settings, *, windows_given: bool) 
     found = session.read(paths)
     if found is not None and found.profile == "demo" == settings.bot.profile and halt.look(paths) is None:
         now_ns = peek_ns(paths.state)
-        if now_ns is not None and now_ns >= (found.end_s + _SETTLE_S) * 10**9:
-            archive(paths)
+        if found.ended or (now_ns is not None and now_ns >= (found.end_s + _SETTLE_S) * 10**9):
+            _archive_and_tell(paths)
     return _ensure(paths, settings, windows_given)
+
+
+def _archive_and_tell(paths: Paths) -> None:
+    name = archive(paths)
+    if name:
+        sys.stderr.write(f"the session before is kept in {paths.archive / name}\n")
 
 
 def _is_demo(paths: Paths) -> bool:

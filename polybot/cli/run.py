@@ -11,7 +11,8 @@ import typer
 from polybot.cli import lifecycle
 from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, flags_of, leave, settings_or_leave
 from polybot.cli.ending import Ending
-from polybot.runtime import halt, preflight, supervise
+from polybot.core.settings import Settings
+from polybot.runtime import halt, preflight, session, supervise
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths
 from polybot.runtime.preflight import Refused
@@ -81,6 +82,8 @@ def _session(started: lifecycle.Started, interrupted: list[str]) -> int:
         progress.watch(paths, started.settings, is_over)
         if not interrupted and started.popen.poll() is None:
             ending.wait_written()
+        if not why and found.profile == "demo":
+            session.end(paths, found)
         reported = _report(report.show, paths)
     finally:
         ending.close()
@@ -122,7 +125,7 @@ def up(
     """The same, detached: go on with the session that stands, or begin one."""
     flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
-    began = time.monotonic()
+    began, began_ns = time.monotonic(), time.time_ns()
     try:
         preflight.check(paths, settings, confirmed_live=confirm_live)
         found = lifecycle.continued_session(paths, settings, windows_given=windows is not None)
@@ -134,11 +137,31 @@ def up(
     except (Refused, KeyboardInterrupt) as exc:
         lifecycle.stop(paths, started.popen)
         leave(exc.code if isinstance(exc, Refused) else INTERRUPTED, str(exc))
+    if found.started_ns < began_ns:
+        _tell_what_waits(found, settings, flags)
     names = len(actors_of(settings.bot.profile))
     sys.stdout.write(f"{names} programs up in {time.monotonic() - began:.1f} s, session {found.id}, {paths.state}\n")
     standing = halt.look(paths)
     if standing is not None:
-        sys.stderr.write(f"halted by {standing.by}: {standing.reason}; nothing is traded until: polybot-ctl resume\n")
+        by = standing.by or "an unreadable file"
+        sys.stderr.write(f"halted by {by}: {standing.reason}; nothing is traded until: polybot-ctl resume\n")
+
+
+def _tell_what_waits(found: session.Session, settings: Settings, flags: dict[str, str]) -> None:
+    """A session keeps its windows and its world; a flag that says otherwise is for the next one."""
+    stands = {"world.windows": found.windows, "world.seed": found.seed, "world.tape": found.tape}
+    wanted = {
+        "world.windows": settings.world.windows,
+        "world.seed": settings.world.seed,
+        "world.tape": settings.world.tape,
+    }
+    for knob in stands:
+        if knob in flags and wanted[knob] != stands[knob]:
+            name = knob.rpartition(".")[2]
+            sys.stderr.write(
+                f"session {found.id} goes on with {name} {stands[knob] or 'none'}: --{name} {wanted[knob]} is for the "
+                "next session, which begins once this one is over\n"
+            )
 
 
 def down() -> None:

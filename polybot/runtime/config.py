@@ -5,6 +5,7 @@ knob. A flag of the command line reaches the actors as such a variable, so all p
 """
 
 import difflib
+import json
 import os
 import re
 import sys
@@ -92,7 +93,7 @@ def _from_file(file: Path, text: str) -> tuple[dict[str, Any], dict[str, tuple[O
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{file}: {exc}") from exc
+        raise ConfigError(_not_toml(file, text, str(exc))) from exc
     origins: dict[str, tuple[Origin, str]] = {}
     for dotted in _leaves(tree):
         place = f"{file}:{_line_of(text, dotted)}"
@@ -210,6 +211,15 @@ def _put(tree: dict[str, Any], dotted: str, text: str, place: str) -> None:
         tree[key] = text
 
 
+def _not_toml(file: Path, text: str, what: str) -> str:
+    """The parser's complaint with its place in front, as every other one has it, and the line it stumbled over."""
+    found = re.fullmatch(r"(.*) \(at line (\d+), column (\d+)\)", what)
+    if not found:
+        return f"{file}: not TOML: {what}"
+    complaint, line, column = found[1], int(found[2]), found[3]
+    return f"{file}:{line}: not TOML at column {column}: {complaint.lower()}: {text.splitlines()[line - 1].strip()}"
+
+
 def _convert(tree: dict[str, Any], origins: dict[str, tuple[Origin, str]]) -> Settings:
     try:
         return msgspec.convert(tree, Settings)
@@ -217,7 +227,15 @@ def _convert(tree: dict[str, Any], origins: dict[str, tuple[Origin, str]]) -> Se
         what, _, where = str(exc).partition(" - at `$.")
         dotted = re.sub(r"\[.*", "", where.rstrip("`"))
         place = origins.get(dotted, ("default", "config"))[1]
-        raise ConfigError(f"{place}: {dotted}: {what[:1].lower()}{what[1:]}") from exc
+        raise ConfigError(f"{place}: {dotted} = {_given(tree, dotted)}: {what[:1].lower()}{what[1:]}") from exc
+
+
+def _given(tree: dict[str, Any], dotted: str) -> str:
+    """What stood there, as the operator wrote it."""
+    value: Any = tree
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, dict) else value
+    return json.dumps(value, default=str)
 
 
 # --- what must fit together

@@ -145,7 +145,7 @@ class Journal:
 
     def _rewrite(self, path: Path, good: bytes) -> None:
         fresh = path.with_suffix(".new")
-        with open(fresh, "wb") as file:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(good)
             file.flush()
             os.fsync(file.fileno())

@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from polybot.core.settings import Settings
@@ -33,6 +33,7 @@ class Session:
     tape: str
     speed: float
     started_ns: int
+    ended: bool = False  # `run` saw it out: everything resolved and paid, or waited for long enough
 
     @property
     def end_s(self) -> int:
@@ -63,6 +64,11 @@ def ensure(paths: Paths, settings: Settings, *, windows_given: bool = True) -> S
         fresh = new(settings, windows_given=windows_given)
         replace_synced(paths.session, json.dumps(asdict(fresh), indent=1) + "\n")
         return fresh
+
+
+def end(paths: Paths, found: Session) -> None:
+    """Mark it as over: the next start begins another one."""
+    replace_synced(paths.session, json.dumps(asdict(replace(found, ended=True)), indent=1) + "\n")
 
 
 def other_profile(paths: Paths, stands: Session, profile: str) -> str:

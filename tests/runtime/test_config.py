@@ -65,12 +65,12 @@ def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> No
 
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:
     env = with_file(tmp_path, "[risk]\nmax_order_usd = = 5\n")
-    assert "config.toml: Invalid value (at line 2" in sentence(env)
+    assert sentence(env).endswith("config.toml:2: not TOML at column 17: invalid value: max_order_usd = = 5")
 
 
 def test_a_wrong_type_names_key_and_line(tmp_path: Path) -> None:
     env = with_file(tmp_path, '[risk]\nmax_order_usd = "much"\n')
-    assert sentence(env) == f"{tmp_path}/config.toml:2: risk.max_order_usd: expected `float`, got `str`"
+    assert sentence(env) == f'{tmp_path}/config.toml:2: risk.max_order_usd = "much": expected `float`, got `str`'
 
 
 def test_an_unknown_variable_is_an_error() -> None:
