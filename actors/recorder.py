@@ -1,4 +1,4 @@
-"""recorder: everything said, kept in state/ledger.sqlite. An observer that nothing waits for."""
+"""recorder: everything said, kept in state/ledger.sqlite; rows of windows also as text. Nothing waits for it."""
 
 import sys
 
@@ -9,6 +9,7 @@ from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Inbox
 from polybot.runtime.ledger_db import LedgerDb, LedgerError
+from polybot.runtime.trail import Trail
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
@@ -21,7 +22,14 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     if ledger.moved_aside:
         log.event("ledger_damaged", moved_to=ledger.moved_aside, then="begun anew; everything is asked for again")
     inbox.put(ledger.restored())
-    return Wiring(sync={Store: ledger.store}, every=ledger.commit, every_s=0.05)
+    trail = Trail(context.paths.logs / "windows.jsonl")
+
+    def store(word: Store) -> None:
+        ledger.store(word)
+        if word.table == "windows":
+            trail.append(word.row)
+
+    return Wiring(sync={Store: store}, every=ledger.commit, every_s=0.05)
 
 
 def main() -> None:

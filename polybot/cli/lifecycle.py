@@ -63,7 +63,8 @@ def archive(paths: Paths) -> str:
         return ""
     name = found.id if found else time.strftime("unnamed-%Y%m%d-%H%M%S", time.gmtime())
     folder = paths.archive / name
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths.archive.mkdir(exist_ok=True, mode=0o700)
+    folder.mkdir(exist_ok=True, mode=0o700)
     for part in _OF_A_SESSION:
         source = paths.state / part
         if source.exists():

@@ -230,7 +230,7 @@ def show(paths: Paths, page: Path | None = None) -> None:
     """Print it; the curve goes to state/report/equity.svg."""
     facts, rows = gather(paths)
     curve = picture(facts, rows)
-    paths.report.mkdir(parents=True, exist_ok=True)
+    paths.report.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = paths.report / "equity.svg"
     file.write_text(curve)
     words = text(facts, current_statement(paths).sum_text())

@@ -61,6 +61,7 @@ stopwaitsecs=3
 _PROGRAM = """
 [program:{name}]
 {common}stopasgroup=true
+umask=077
 redirect_stderr=true
 stdout_logfile={state}/logs/{name}.log
 stdout_logfile_maxbytes=10MB
@@ -72,6 +73,7 @@ _LISTENER = """
 {common}events=PROCESS_STATE,SUPERVISOR_STATE_CHANGE
 buffer_size=1000
 stopasgroup=true
+umask=077
 stderr_logfile={state}/logs/{name}.log
 stderr_logfile_maxbytes=10MB
 stderr_logfile_backups=5
