@@ -91,7 +91,7 @@ def continued_session(paths: Paths, settings: Settings, *, windows_given: bool) 
     found = session.read(paths)
     if found is not None and found.profile == "demo" == settings.bot.profile and halt.look(paths) is None:
         now_ns = peek_ns(paths.state)
-        if found.ended or (now_ns is not None and now_ns >= (found.end_s + _SETTLE_S) * 10**9):
+        if now_ns is not None and now_ns >= (found.end_s + _SETTLE_S) * 10**9:
             _archive_and_tell(paths)
     return _ensure(paths, settings, windows_given)
 

@@ -155,35 +155,38 @@ def _cancel_only(paths: Paths, fenced: str) -> tuple[CancelProof | None, str]:
     return proof, f"{fenced}supervisord is dead: a lone executor cancelled"
 
 
+_LISTS = ("cancelled", "unknown", "pending_posts", "fills_after", "held")
+
+
 def _facts(proof: CancelProof | None) -> dict[str, Any]:
-    """open -1 = the venue did not say. proven: no order is open and none is in doubt."""
+    """open -1 and null for a list = nobody could say. proven: no order is open and none is in doubt."""
     if proof is None:
-        return {"proven": False, "cancelled": [], "open": -1, "unknown": [], "pending_posts": []} | {
-            "fills_after": [],
-            "held": [],
-        }
+        return {"proven": False, "open": -1} | dict.fromkeys(_LISTS)
     facts = msgspec.to_builtins(proof)
-    kept = {k: facts[k] for k in ("cancelled", "open", "unknown", "pending_posts", "fills_after", "held")}
-    return {"proven": proof.open == 0 and not proof.unknown and not proof.pending_posts, **kept}
+    proven = proof.open == 0 and not proof.unknown and not proof.pending_posts
+    return {"proven": proven, "open": proof.open} | {name: facts[name] for name in _LISTS}
 
 
 def _text(result: dict[str, Any]) -> str:
-    halted = result["halt"]
-    opened = "the venue did not say" if result["open"] < 0 else result["open"]
+    halted, held = result["halt"], result["held"]
     lines = [
         f"halt        {halted['id']} by {halted['by']}: {halted['reason']}" if halted else "halt        NOT WRITTEN",
         f"how         {result['how']}",
         f"risk        {result['risk']}",
-        f"cancelled   {len(result['cancelled'])} {' '.join(result['cancelled'])}".rstrip(),
-        f"open        {opened}",
-        f"unknown     {len(result['unknown'])} {' '.join(result['unknown'])}".rstrip(),
-        f"pending     {len(result['pending_posts'])} {' '.join(result['pending_posts'])}".rstrip(),
-        f"fills after {len(result['fills_after'])} {' '.join(result['fills_after'])}".rstrip(),
-        f"held        {len(result['held'])} positions; halt does not sell",
+        f"cancelled   {_listed(result['cancelled'])}",
+        f"open        {'the venue did not say' if result['open'] < 0 else result['open']}",
+        f"unknown     {_listed(result['unknown'])}",
+        f"pending     {_listed(result['pending_posts'])}",
+        f"fills after {_listed(result['fills_after'])}",
+        f"held        {'not known' if held is None else f'{len(held)} positions'}; halt does not sell",
         f"took        {result['took_ms']:.0f} ms",
         "proven: nothing is open, nothing is in doubt" if result["proven"] else "NOT PROVEN",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _listed(ids: list[str] | None) -> str:
+    return "not known" if ids is None else f"{len(ids)} {' '.join(ids)}".rstrip()
 
 
 def _id(what: str) -> str:

@@ -137,7 +137,9 @@ def up(
     except (Refused, KeyboardInterrupt) as exc:
         lifecycle.stop(paths, started.popen)
         leave(exc.code if isinstance(exc, Refused) else INTERRUPTED, str(exc))
-    if found.started_ns < began_ns:
+    if found.ended:
+        sys.stderr.write(f"session {found.id} is over and only shown: polybot-ctl run begins another one\n")
+    elif found.started_ns < began_ns:
         _tell_what_waits(found, settings, flags)
     names = len(actors_of(settings.bot.profile))
     sys.stdout.write(f"{names} programs up in {time.monotonic() - began:.1f} s, session {found.id}, {paths.state}\n")

@@ -68,7 +68,7 @@ class Risk(Part, frozen=True, kw_only=True):
 class World(Part, frozen=True, kw_only=True):
     """The local venue of the demo and paper profiles."""
 
-    seed: int = 2
+    seed: int = 42
     tape: str = ""
     speed: Positive = 60.0
     windows: Annotated[int, Meta(ge=1)] = 18
