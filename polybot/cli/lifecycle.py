@@ -111,7 +111,7 @@ def _ensure(paths: Paths, settings: Settings, windows_given: bool) -> Session:
     found = session.ensure(paths, settings, windows_given=windows_given)
     if found.profile != settings.bot.profile:
         raise Refused(78, session.other_profile(paths, found, settings.bot.profile))
-    wanted = (settings.world.speed, settings.bot.strategies)
+    wanted = (settings.world.speed, settings.bot.strategy_names)
     if found.profile == "demo" and (found.speed, found.strategies) != wanted:  # may change between two starts
         changed = asdict(found) | {"speed": wanted[0], "strategies": wanted[1]}
         replace_synced(paths.session, json.dumps(changed, indent=1) + "\n")

@@ -57,10 +57,13 @@ class Bars:
         """Some candle was skipped: lost on the way, or never made."""
         return self._newest_ns > self.known_until_ns
 
+    def window(self, end_ns: int, n: int) -> list[Candle | None]:
+        """The n bars that end at end_ns and before, oldest first; None where there is no candle."""
+        return [self._bars.get(start) for start in range(end_ns - n * self.interval_ns, end_ns, self.interval_ns)]
+
     def closes(self, end_ns: int, n: int) -> list[float | None]:
-        """Closes of the n bars that end at end_ns and before, oldest first; None where there is no candle."""
-        starts = range(end_ns - n * self.interval_ns, end_ns, self.interval_ns)
-        return [bar.close if (bar := self._bars.get(start)) is not None else None for start in starts]
+        """Their closes."""
+        return [bar.close if bar is not None else None for bar in self.window(end_ns, n)]
 
     def since(self, start_ns: int) -> Iterator[Candle]:
         """Candles that begin at start_ns or later, oldest first."""

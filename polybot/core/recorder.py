@@ -119,7 +119,7 @@ class RecorderCore:
         self.settings = settings_from(word.config)
         self.speed, self.boot = word.speed, word.boot
         bot = self.settings.bot
-        self.calendar.begin(session_from(word.session), bot.strategies, bot.account, usd_e6(bot.capital_usd))
+        self.calendar.begin(session_from(word.session), bot.strategy_names, bot.account, usd_e6(bot.capital_usd))
         self.tape.begin(word.speed)
 
     def _restore(self, word: Restored) -> Iterator[Word]:

@@ -28,6 +28,11 @@ class Bot(Part, frozen=True, kw_only=True):
     strategies: tuple[str, ...] = ("rsi_ema",)
     on_no_signal: str = "down"
 
+    @property
+    def strategy_names(self) -> tuple[str, ...]:
+        """The names they trade under: of a plug-in given as path.py:Name, its Name."""
+        return tuple(spec.rpartition(":")[2] for spec in self.strategies)
+
 
 class Trade(Part, frozen=True, kw_only=True):
     """When and at which price a window is entered (rules §2, §3)."""

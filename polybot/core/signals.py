@@ -9,10 +9,13 @@
    worth trading it says again, word for word. It asks price_feed for the same bars, market_feed for the markets. Should
    the memory be gone, a window that the account shows traded is left alone; and the order's id is the same in any case.
 5. Windows whose last moment passed before this boot are the recorder's to explain (ACTOR_DOWN).
+6. A strategy on events (fair_value) is asked at each of them, between its own first and last moment, and bets once; a bet
+   that the book refuses waits for a better book. Two strategies may want opposite sides of one window: each says so, the
+   one that was sized first stands, and risk refuses the other (OPPOSITE). Within one moment they speak in the order in
+   which the configuration names them.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from messages import (
     Account,
@@ -35,30 +38,18 @@ from messages import (
 )
 from messages.inner import Leave, NoReply, Restored, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
-from polybot.core import strategies
-from polybot.core.bar_feed import BarFeed
+from polybot.core.candle_feeds import CandleFeeds
 from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.quotes import ask_e6, book_reason
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, settings_from
-from polybot.core.strategies import Decision, Params, Strategy, StrategyError, Timeframe, View
+from polybot.core.strategies import Decision, EventView, StrategyError
+from polybot.core.strategies.bound import Bound, bind, looks_back
+from polybot.core.strategies.deciding import decide
 from polybot.core.windows import Session, Window, good_until_ns, session_from, staleness_s
 
 RESAY_S = 0.25
-SAMPLES, MINUTES = 60, 120
-
-
-@dataclass(frozen=True)
-class _Bound:
-    """A strategy with its parameters."""
-
-    strategy: Strategy
-    params: Params
-
-    @property
-    def name(self) -> str:
-        return self.strategy.name
 
 
 class SignalCore:
@@ -71,16 +62,16 @@ class SignalCore:
         self._account: Account | None = None
         self._depth: Depth | None = None
         self._listings = Listings("signal/0")
-        self._feeds: dict[Timeframe, BarFeed] = {}
-        self._bound: tuple[_Bound, ...] = ()
+        self._feeds = CandleFeeds("signal/0", {}, 1.0)
+        self._bound: tuple[Bound, ...] = ()
         self._speed, self._started_ns = 1.0, 0
-        self._n = 1  # the window to be decided next
-        self._waiting: list[_Bound] = []  # strategies that have not decided it
+        self._word: Word = Tick(name="", mono_s=0.0)
         self._wake_ns = 0
         self._open: dict[str, Signal] = {}
         self._recalled: dict[str, Prediction] = {}
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
+        self._word = word
         match word:
             case Started():
                 yield from self._start(word, now_ns)
@@ -101,8 +92,7 @@ class SignalCore:
                 yield from self._listings.hear(word)
             case Candle() | Candles() | NoReply() | Tick():
                 yield from self._listings.hear(word)
-                for feed in self._feeds.values():
-                    yield from feed.hear(word, now_ns)
+                yield from self._feeds.hear(word, now_ns)
         yield from self._decide_due(now_ns)
 
     # --- start
@@ -112,23 +102,17 @@ class SignalCore:
         self._speed, self._started_ns = word.speed, now_ns
         self._market = MarketView(self._settings, word.speed)
         try:
-            self._bound = tuple(_bind(name, self._settings, self._session) for name in self._settings.bot.strategies)
+            self._bound = tuple(bind(name, self._settings, self._session) for name in self._settings.bot.strategy_names)
         except StrategyError as exc:
             yield Leave(code=78, why=str(exc))
             return
         asker = f"signal/{word.boot}"
-        needed = [bound.strategy.timeframe for bound in self._bound]
-        if "30s" in needed:
-            self._feeds["30s"] = BarFeed(asker, 30, SAMPLES, word.speed)
-        if "1m" in needed:
-            self._feeds["1m"] = BarFeed(asker, 60, MINUTES, word.speed)
-        for feed in self._feeds.values():
-            yield from feed.ask(now_ns)
+        self._feeds = CandleFeeds(asker, looks_back(self._bound), word.speed)
+        yield from self._feeds.ask(now_ns)
         self._listings = Listings(asker)
         yield from self._listings.ask(now_ns)
-        while self._window.decide_until_ns(self._settings.trade) < now_ns and self._n <= self._session.windows:
-            self._n += 1
-        self._waiting = list(self._bound)
+        for bound in self._bound:
+            bound.skip_to(now_ns, self._session, self._settings.trade)
 
     def _recall(self, word: Restored, now_ns: int) -> Iterator[Word]:
         """Rule 4: the process before us may have died in the middle of saying it."""
@@ -142,65 +126,51 @@ class SignalCore:
 
     # --- deciding
 
-    @property
-    def _window(self) -> Window:
-        return Window(self._session.start_of(self._n))
-
     def _decide_due(self, now_ns: int) -> Iterator[Word]:
         """Every window whose moment has come; then a timer for the next moment."""
-        trade = self._settings.trade
-        while self._n <= self._session.windows:
-            window = self._window
-            from_ns, until_ns = window.decide_from_ns(trade), window.decide_until_ns(trade)
-            if now_ns < from_ns:
-                yield from self._wake(from_ns)
-                return
-            for bound in list(self._waiting):
-                yield from self._try(bound, window, now_ns)
-            if self._waiting:
-                yield from self._wake(until_ns)
-                return
-            self._n += 1
-            self._waiting = list(self._bound)
-
-    def _wake(self, at_ns: int) -> Iterator[Word]:
-        if at_ns != self._wake_ns:
+        for bound in self._bound:
+            yield from self._decide_due_of(bound, now_ns)
+        moments = [b.next_moment_ns(now_ns, self._settings.trade) for b in self._bound if b.has_window(self._session)]
+        if moments and (at_ns := min(moments)) != self._wake_ns:
             self._wake_ns = at_ns
             yield WakeAt(name="window", at_ns=at_ns)
 
-    def _try(self, bound: _Bound, window: Window, now_ns: int) -> Iterator[Word]:
+    def _decide_due_of(self, bound: Bound, now_ns: int) -> Iterator[Word]:
+        while bound.has_window(self._session) and now_ns >= bound.from_ns(self._settings.trade):
+            n = bound.n
+            yield from self._try(bound, bound.window, now_ns)
+            if bound.n == n:
+                return
+
+    def _try(self, bound: Bound, window: Window, now_ns: int) -> Iterator[Word]:
         """Decide if everything is there; at the last moment skip with what is missing."""
-        trade, account = self._settings.trade, self._account
-        until_ns = window.decide_until_ns(trade)
+        account, until_ns = self._account, bound.until_ns(self._settings.trade)
         known = f"{bound.name}/{window.slug}" in self._recalled
-        if known or (account is not None and self._was_traded(bound.name, window, account)):
-            self._waiting.remove(bound)
+        if known or (account is not None and self._was_traded(bound, window, account)):
+            bound.done()
         elif account is not None and account.halted:
-            self._waiting.remove(bound)
             halted = Reason("HALTED", account.halt_reason or "trading is halted")
             yield self._prediction(bound, window, Decision(None, "none"), halted, now_ns)
+            bound.done()
         elif (missing := self._missing(bound, window, now_ns)) or now_ns > until_ns:
-            feed = self._feeds.get(bound.strategy.timeframe)
-            if feed is not None and not feed.is_heard(now_ns):
-                yield from feed.ask(now_ns)
+            yield from self._feeds.ask_for(bound.timeframe, now_ns)
             if self._market.unlisted(window) or self._market.no_strike(window):
                 yield from self._listings.ask(now_ns, window.slug)
             if now_ns >= until_ns:
-                self._waiting.remove(bound)
                 reason = _skip_reason(missing, now_ns - until_ns)
                 yield self._prediction(bound, window, Decision(None, "none"), reason, now_ns)
+                bound.done()
         else:
-            self._waiting.remove(bound)
             yield from self._decide(bound, window, now_ns)
 
-    def _was_traded(self, strategy: str, window: Window, account: Account) -> bool:
+    def _was_traded(self, bound: Bound, window: Window, account: Account) -> bool:
         """Rule 4: by the process before this one."""
-        if window.decide_from_ns(self._settings.trade) >= self._started_ns or not account.ready:
+        if bound.from_ns(self._settings.trade) >= self._started_ns or not account.ready:
             return False
-        streak = account.streaks.get(strategy)
+        streak = account.streaks.get(bound.name)
         return window.slug in account.blocked_slugs or (streak is not None and streak.last_slug == window.slug)
 
-    def _missing(self, bound: _Bound, window: Window, now_ns: int) -> list[Reason]:
+    def _missing(self, bound: Bound, window: Window, now_ns: int) -> list[Reason]:
         """Everything that is not there or not fresh, the most telling first."""
         market, account = self._market, self._account
         found = [
@@ -210,8 +180,7 @@ class SignalCore:
             market.stale_oracle(window.slug, now_ns),
             market.stale_book(window.slug, now_ns),
         ]
-        feed = self._feeds.get(bound.strategy.timeframe)
-        if feed is not None and not feed.is_heard(now_ns):
+        if not self._feeds.is_heard(bound.timeframe, now_ns):
             found.append(Reason("INSUFFICIENT_DATA", "the newest bar has not been heard"))
         if account is None:
             found.append(Reason("ACCOUNT_UNKNOWN", "the executor has not been heard"))
@@ -219,17 +188,25 @@ class SignalCore:
             found.append(Reason("ACCOUNT_UNKNOWN", account.why_not_ready or "the account is not reconciled yet"))
         return [reason for reason in found if reason is not None]
 
-    def _decide(self, bound: _Bound, window: Window, now_ns: int) -> Iterator[Word]:
-        decision = bound.strategy.decide(self._view(window, now_ns), bound.params)
-        book = self._market.books[window.slug]
-        reason: Reason | None = None
-        if decision.side is None:
-            reason = Reason(decision.reason_code or "NO_SIGNAL", decision.reason or "no signal")
+    def _decide(self, bound: Bound, window: Window, now_ns: int) -> Iterator[Word]:
+        candles = self._feeds.candles(bound.timeframe, now_ns, window.start_s, self._imbalance(now_ns))
+        if bound.event is not None:
+            decision = bound.asked(self._word, EventView(self._market, candles, window), now_ns)
         else:
-            reason = book_reason(book, decision.side, self._settings.trade)
+            decision = decide(bound.strategy, candles, bound.params)
+        reason = self._refusal(decision, window)
+        if reason is not None and bound.event is not None and now_ns < bound.until_ns(self._settings.trade):
+            return  # rule 6: there is time for a better moment
         prediction = self._prediction(bound, window, decision, reason, now_ns)
+        bound.done()
         yield prediction
         yield from self._signal(prediction)
+
+    def _refusal(self, decision: Decision, window: Window) -> Reason | None:
+        """Why this is not worth trading."""
+        if decision.side is None:
+            return Reason(decision.reason_code or "NO_SIGNAL", decision.reason or "no signal")
+        return book_reason(self._market.books[window.slug], decision.side, self._settings.trade)
 
     def _signal(self, prediction: Prediction) -> Iterator[Word]:
         """Of a prediction worth trading."""
@@ -246,22 +223,15 @@ class SignalCore:
         yield signal
         yield WakeIn(name="resay", after_s=RESAY_S)
 
-    def _view(self, window: Window, now_ns: int) -> View:
-        closes = {frame: f.bars.closes(f.bars.mark(now_ns), f.wanted) for frame, f in self._feeds.items()}
+    def _imbalance(self, now_ns: int) -> float | None:
+        """Bid size over ask size of the exchange's top levels; None when it is not known, or not fresh."""
         depth, limit_ns = self._depth, staleness_s(self._settings.risk.stale_price_s, self._speed) * NS
-        fresh = depth is not None and now_ns - depth.received_ns <= limit_ns and depth.ask_size > 0
-        return View(
-            slug=window.slug,
-            start_s=window.start_s,
-            end_s=window.end_s,
-            now_ns=now_ns,
-            samples=closes.get("30s", ()),
-            minutes=closes.get("1m", ()),
-            imbalance=depth.bid_size / depth.ask_size if depth is not None and fresh else None,
-        )
+        if depth is None or now_ns - depth.received_ns > limit_ns or depth.ask_size <= 0:
+            return None
+        return depth.bid_size / depth.ask_size
 
     def _prediction(
-        self, bound: _Bound, window: Window, decision: Decision, reason: Reason | None, now_ns: int
+        self, bound: Bound, window: Window, decision: Decision, reason: Reason | None, now_ns: int
     ) -> Prediction:
         market, slug, tick = self._market, window.slug, self._market.tick
         book, observed, listed = market.books.get(slug), market.windows.get(slug), market.markets.get(slug)
@@ -270,7 +240,7 @@ class SignalCore:
             strategy=bound.name,
             slug=slug,
             condition_id=listed.condition_id if listed else "",
-            n=self._n,
+            n=self._session.n_of(window.start_s),
             start_s=window.start_s,
             end_s=window.end_s,
             signal_type=decision.signal_type,
@@ -299,15 +269,6 @@ class SignalCore:
         yield from self._open.values()
         if self._open:
             yield WakeIn(name="resay", after_s=RESAY_S)
-
-
-def _bind(name: str, settings: Settings, session: Session) -> _Bound:
-    """on_no_signal is the bot's knob; a strategy's own table may overrule it."""
-    strategy = strategies.by_name(name)
-    given = dict(settings.strategy.get(name, {}))
-    if "on_no_signal" in strategy.default_params:
-        given.setdefault("on_no_signal", settings.bot.on_no_signal)
-    return _Bound(strategy, strategies.params_of(strategy, given, has_volumes=not session.tape))
 
 
 def _skip_reason(missing: list[Reason], late_ns: int) -> Reason:

@@ -95,7 +95,7 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
     return Session(
         id=f"{profile}-{stamp}-{secrets.token_hex(2)}",
         profile=profile,
-        strategies=settings.bot.strategies,
+        strategies=settings.bot.strategy_names,
         first_window_s=first_s,
         windows=windows,
         seed=world.seed,

@@ -5,19 +5,41 @@ import gzip
 import hashlib
 import math
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from polybot.core import strategies
-from polybot.core.strategies import StrategyError, View, by_name, params_of
+from polybot.core.strategies import Candles, Decision, StrategyError
+from polybot.core.strategies.candles import candles_of
+from polybot.core.strategies.deciding import decide, split
+from polybot.core.strategies.registry import NAMES, by_name, params_of
 from polybot.core.strategies.rsi_ema import decide_from_samples
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTES = DATA / "btc-1m" / "BTC-PERP-1m-2021-12-31_2022-02-01.csv.gz"
 
 
-def a_view(**changed: object) -> View:
-    return View(**{"slug": "btc-updown-5m-0", "start_s": 0, "end_s": 300, "now_ns": 0, **changed})  # type: ignore[arg-type]
+def minutes(closes: list[float | None], imbalance: float | None = None) -> Candles:
+    """Candles of which only the closes matter."""
+    column = np.array([np.nan if close is None else close for close in closes], dtype=np.float64)
+    heavy = np.full(len(column), np.nan)
+    heavy[-1] = np.nan if imbalance is None else imbalance
+    return Candles(60.0 * np.arange(len(column)), column, column, column, column, column * 0, heavy)
+
+
+def a_start(start_s: float) -> Candles:
+    """What a strategy without a timeframe is given."""
+    nothing = np.array([np.nan])
+    return Candles(np.array([start_s]), nothing, nothing, nothing, nothing, nothing, nothing)
+
+
+def decided(name: str, candles: Candles, **given: object) -> Decision:
+    strategy = by_name(name)
+    return decide(strategy, candles, params_of(strategy, given))  # type: ignore[arg-type]
 
 
 def zigzag(n: int = 60) -> list[float]:
@@ -34,7 +56,7 @@ def wave(phase: float) -> list[float]:
 
 
 def test_every_strategy_loads_by_its_name_and_tells_about_itself() -> None:
-    for name in strategies.NAMES:
+    for name in NAMES:
         strategy = by_name(name)
         assert strategy.name == name and strategy.description
         params_of(strategy, {})
@@ -42,13 +64,14 @@ def test_every_strategy_loads_by_its_name_and_tells_about_itself() -> None:
 
 def test_the_registry_names_exactly_the_files_of_the_folder() -> None:
     folder = Path(strategies.__file__).parent
-    assert sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")) == list(strategies.NAMES)
+    rooms = {"bound", "candles", "deciding", "registry"}
+    assert sorted({p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")} - rooms) == list(NAMES)
 
 
 def test_an_unknown_strategy_is_answered_with_the_nearest_name() -> None:
     with pytest.raises(StrategyError, match=r'unknown strategy "rsi_emma": did you mean "rsi_ema"\?'):
         by_name("rsi_emma")
-    with pytest.raises(StrategyError, match="known are always_down, always_up, coin"):
+    with pytest.raises(StrategyError, match="known are always_down, always_up, candle_direction, coin"):
         by_name("zzz")
 
 
@@ -84,13 +107,13 @@ def test_the_baselines_do_what_they_say_and_the_coin_falls_by_the_slug_alone() -
     sides = []
     for i in range(2000):
         slug = f"btc-updown-5m-{i * 300}"
-        decision = by_name("coin").decide(a_view(slug=slug, now_ns=i), {})
-        assert decision == by_name("coin").decide(a_view(slug=slug), {})
+        decision = decided("coin", a_start(i * 300))
+        assert decision == decided("coin", a_start(i * 300 + 299))
         assert decision.side == ("UP" if hashlib.sha256(slug.encode()).digest()[0] < 128 else "DOWN")
         sides.append(decision.side)
     assert 900 < sides.count("UP") < 1100
-    assert by_name("always_up").decide(a_view(), {}).side == "UP"
-    assert by_name("always_down").decide(a_view(), {}).side == "DOWN"
+    assert decided("always_up", a_start(0)).side == "UP"
+    assert decided("always_down", a_start(0)).side == "DOWN"
 
 
 # --- rsi_ema
@@ -166,10 +189,6 @@ def test_a_missing_sample_takes_the_value_before_it() -> None:
 # --- rsi_macd
 
 
-def minutes_of(view_end: int, closes: list[float]) -> View:
-    return a_view(minutes=closes[max(0, view_end - 120) : view_end])
-
-
 def recorded_minutes() -> list[float]:
     with gzip.open(MINUTES, "rt") as file:
         return [float(row["close"]) for row in csv.DictReader(file)]
@@ -180,10 +199,9 @@ def test_on_recorded_minutes_it_fires_as_rarely_as_its_docstring_says() -> None:
     closes = recorded_minutes()[:8120]
     fired = {}
     for within in (0, 10):
-        params = params_of(by_name("rsi_macd"), {"rsi_within_bars": within})
-        sides = [by_name("rsi_macd").decide(minutes_of(end, closes), params).side for end in range(120, 8120)]
-        fired[within] = sum(side is not None for side in sides) / len(sides)
-        assert "UP" in sides and "DOWN" in sides
+        sides = by_name("rsi_macd").evaluate(minutes([*closes]), rsi_within_bars=within)[119:]
+        fired[within] = np.count_nonzero(sides) / len(sides)
+        assert 1 in sides and -1 in sides
     assert 0.001 < fired[0] < 0.006
     assert 0.03 < fired[10] < 0.06
 
@@ -194,12 +212,11 @@ def a_turn() -> list[float]:
     return [*map(float, fall), *(fall[-1] + 2.0 * i for i in range(1, 6))]
 
 
-def turning_view(**changed: object) -> View:
-    params = params_of(by_name("rsi_macd"), {})
+def a_turn_that_fires() -> list[float | None]:
     closes = a_turn()
     for end in range(90, len(closes) + 1):
-        if by_name("rsi_macd").decide(a_view(minutes=closes[:end]), params).side == "UP":
-            return a_view(minutes=closes[:end], **changed)
+        if decided("rsi_macd", minutes([*closes[:end]])).side == "UP":
+            return [*closes[:end]]
     raise AssertionError("the turn never fires")
 
 
@@ -208,21 +225,136 @@ def turning_view(**changed: object) -> View:
     [(None, "medium"), (1.0, "medium"), (1.1, "medium"), (1.11, "high"), (0.9, "medium"), (0.89, "low")],
 )
 def test_imbalance_raises_or_lowers_the_label(imbalance: float | None, label: str) -> None:
-    decision = by_name("rsi_macd").decide(turning_view(imbalance=imbalance), params_of(by_name("rsi_macd"), {}))
+    decision = decided("rsi_macd", minutes(a_turn_that_fires(), imbalance))
     assert (decision.side, decision.label) == ("UP", label)
 
 
 @pytest.mark.parametrize(("imbalance", "side"), [(None, None), (1.1, None), (1.11, "UP"), (0.5, None)])
 def test_a_required_imbalance_must_agree(imbalance: float | None, side: str | None) -> None:
-    params = params_of(by_name("rsi_macd"), {"require_imbalance": True})
-    decision = by_name("rsi_macd").decide(turning_view(imbalance=imbalance), params)
+    decision = decided("rsi_macd", minutes(a_turn_that_fires(), imbalance), require_imbalance=True)
     assert decision.side == side
     assert decision.reason_code == ("" if side else "NO_IMBALANCE")
 
 
 def test_too_few_minutes_and_a_flat_feed_are_refused_by_name() -> None:
-    params = params_of(by_name("rsi_macd"), {})
-    strategy = by_name("rsi_macd")
-    assert strategy.decide(a_view(minutes=[None] * 84 + zigzag(36)), params).reason_code == "INSUFFICIENT_DATA"
-    assert strategy.decide(a_view(minutes=[None] * 83 + zigzag(37)), params).reason_code == "NO_SIGNAL"
-    assert strategy.decide(a_view(minutes=[100.0] * 120), params).reason_code == "FLAT_FEED"
+    assert decided("rsi_macd", minutes([None] * 84 + zigzag(36))).reason_code == "INSUFFICIENT_DATA"
+    assert decided("rsi_macd", minutes([None] * 83 + zigzag(37))).reason_code == "NO_SIGNAL"
+    assert decided("rsi_macd", minutes([100.0] * 120)).reason_code == "FLAT_FEED"
+
+
+# --- candle_direction
+
+
+def a_candle(open_: float, high: float, low: float, close: float) -> Candles:
+    columns = [np.array([value]) for value in (0.0, open_, high, low, close, 1.0, np.nan)]
+    return Candles(*columns)
+
+
+def test_a_body_of_half_its_range_has_a_direction_and_one_below_has_none() -> None:
+    assert decided("candle_direction", a_candle(1000, 1002, 998, 1002)).side == "UP"
+    assert decided("candle_direction", a_candle(1000, 1001, 997, 998)).side == "DOWN"
+    smaller = decided("candle_direction", a_candle(1000, 1002, 998, 1001.99))
+    assert (smaller.side, smaller.reason_code) == (None, "NO_SIGNAL")
+    assert "min_body = 0.5" in smaller.reason
+
+
+def test_a_range_of_five_basis_points_is_enough_and_one_below_is_not() -> None:
+    assert decided("candle_direction", a_candle(1000, 1000.5, 1000, 1000.5)).side == "UP"
+    assert decided("candle_direction", a_candle(1000, 1000.49, 1000, 1000.49)).side is None
+
+
+def test_fading_bets_against_it_and_a_candle_without_trades_says_so() -> None:
+    faded = decided("candle_direction", a_candle(1000, 1002, 1000, 1002), fade=True)
+    assert (faded.side, faded.signal_type) == ("DOWN", "fade")
+    nothing = a_candle(np.nan, np.nan, np.nan, np.nan)
+    assert decided("candle_direction", nothing).reason_code == "INSUFFICIENT_DATA"
+    assert decided("candle_direction", a_candle(1000, 1000, 1000, 1000)).reason_code == "NO_SIGNAL"
+
+
+# --- what holds for every strategy on candles
+
+
+WALKS = st.lists(st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0, None]), min_size=1, max_size=160)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not strategies.is_event_strategy(by_name(n))])
+@given(steps=WALKS)
+@settings(max_examples=25, deadline=None)
+def test_the_last_element_on_a_growing_window_is_the_vectorised_one(name: str, steps: list[float | None]) -> None:
+    strategy = by_name(name)
+    params = params_of(strategy, {})
+    closes: list[float | None] = []
+    price = 1000.0
+    for step in steps:
+        price += step or 0.0
+        closes.append(None if step is None else price)
+    column = np.array([np.nan if close is None else close for close in closes])
+    opens = np.concatenate(([1000.0], column[:-1]))
+    high, low = np.fmax(opens, column) + 0.5, np.fmin(opens, column) - 0.25
+    frame = Candles(300.0 * np.arange(len(column)), opens, high, low, column, column * 0, column * np.nan)
+    whole, _ = split(strategy.evaluate(frame, **params), len(frame))
+    warm_up = getattr(strategy, "warm_up", strategies.WARM_UP[strategy.timeframe])
+    for end in range(1, len(frame) + 1):
+        now = decide(strategy, frame.upto(end, warm_up), params)
+        assert {1: "UP", -1: "DOWN", 0: None}[int(whole[end - 1])] == now.side
+
+
+class _Frame:
+    """As a data frame answers: columns by item only."""
+
+    def __init__(self, candles: Candles) -> None:
+        self.columns = {name: list(getattr(candles, name)) for name in strategies.COLUMNS}
+
+    def __getitem__(self, name: str) -> list[float]:
+        return self.columns[name]
+
+
+def test_a_frame_with_the_columns_will_do_and_a_missing_one_is_named() -> None:
+    candles = minutes([*wave(1.0), *wave(2.0)])
+    for name in ("rsi_ema", "rsi_macd", "candle_direction"):
+        strategy = by_name(name)
+        ours, theirs = strategy.evaluate(candles), strategy.evaluate(_Frame(candles))
+        assert np.array_equal(split(ours, 120)[0], split(theirs, 120)[0])
+    frame = _Frame(candles)
+    del frame.columns["close"]
+    with pytest.raises(KeyError, match='candles need a column "close"'):
+        candles_of(frame)
+
+
+class _Odd:
+    name = "odd"
+    description = "answers what it was made with"
+    timeframe: strategies.Timeframe = "1m"
+    default_params: ClassVar[strategies.Params] = {}
+    param_grid: ClassVar[dict[str, list[float]]] = {}
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def evaluate(self, candles: object) -> object:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ([1, 0], "shape (2,) for 3 candles"),
+        ([0, 0, 2], "answered 2"),
+        ([0, 0, float("nan")], "answered nan"),
+        (None, "shape () for 3"),
+        (ZeroDivisionError("oops"), "ZeroDivisionError: oops"),
+    ],
+)
+def test_a_strategy_that_fails_loses_its_window_and_says_so(answer: object, said: str) -> None:
+    decision = decide(_Odd(answer), minutes([1.0, 2.0, 3.0]), {})  # type: ignore[arg-type]
+    assert (decision.side, decision.reason_code) == (None, "STRATEGY_FAILED")
+    assert said in decision.reason
+
+
+def test_an_array_is_enough_and_a_confidence_is_shown() -> None:
+    closes = minutes([1.0, 2.0, 3.0])
+    assert decide(_Odd([0, 0, 1]), closes, {}).side == "UP"  # type: ignore[arg-type]
+    decision = decide(_Odd(([0, 0, -1], [0.1, 0.2, 0.3])), closes, {})  # type: ignore[arg-type]
+    assert (decision.side, decision.indicators) == ("DOWN", {"confidence": 0.3})

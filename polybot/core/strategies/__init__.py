@@ -1,21 +1,44 @@
-"""Strategies: one file each, pure. `by_name(name)` loads the one asked for and nothing else.
+"""Strategies: one file each, pure. Two protocols, both documented here for people who write their own.
 
-A strategy has a name, a one-line description, the timeframe it lives on ("30s", "1m", or "" for none), its default
-parameters, and `decide(view, params) -> Decision`. It sees only the view, says which side or why none, and knows nothing
-of money, books or time: those are other people's rules. Same view and parameters, same decision, for ever.
+`Strategy` judges candles. It has a name, a one-line description, the timeframe it lives on, its default parameters, a
+grid worth sweeping, and `evaluate(candles, **params)`: an array as long as the candles of −1 (DOWN), 0 (no bet), +1 (UP),
+or that array and one of confidences in 0 … 1 (None where it has none). Element i is the bet for the window in which candle
+i ends, and may look at candles ≤ i only. The bot calls the very same function on what it has heard and takes the last
+element; so does the backtest with all of them.
+
+`EventStrategy` hears what candles cannot say: `on_event(message, view, now_ns)` returns bets on windows, when it likes.
+
+What either may add:
+  explain(candles, **params) -> Decision   why the last element is what it is; shown in the window's row and by `why`
+  check(params, has_volumes)               refuses parameters that make no sense (StrategyError), before anything runs
+  warm_up                                  how many candles the last element depends on at most; else WARM_UP
+
+Neither knows anything of money, books or order types: those are other people's rules. Same input, same answer, for ever.
 """
 
-import difflib
-import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, cast
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
 
 from messages import Outcome
+from messages.base import Word
+from polybot.core.market_view import MarketView
+from polybot.core.strategies.candles import COLUMNS, Candles, candles_of
+from polybot.core.windows import Window
+
+__all__ = ["COLUMNS", "Candles", "candles_of"]
 
 Value = float | int | str | bool
 Params = Mapping[str, Value]
-Timeframe = Literal["30s", "1m", ""]
+Timeframe = Literal["30s", "1m", "5m", ""]
+Sides = npt.NDArray[np.int8]
+
+TIMEFRAMES: tuple[Timeframe, ...] = ("30s", "1m", "5m", "")
+WARM_UP: dict[Timeframe, int] = {"30s": 60, "1m": 120, "5m": 24, "": 1}
+"""Candles handed over where a strategy states no `warm_up` of its own; more than three hours of them are never kept."""
 
 LABEL_ODDS = {"high": 0.9, "medium": 0.6, "low": 0.5}
 """What the labels stand for where they are shown. Labels, not probabilities: nothing is sized by them."""
@@ -28,26 +51,11 @@ class StrategyError(ValueError):
 
 
 @dataclass(frozen=True)
-class View:
-    """What a strategy may look at.
-
-    samples    closes of the thirty-second bars, oldest first, the newest ending at or before now; None = nobody traded
-    minutes    the same of the closed one-minute bars
-    imbalance  bid size / ask size of the exchange's top levels; None = unknown
-    """
-
-    slug: str
-    start_s: int
-    end_s: int
-    now_ns: int
-    samples: Sequence[float | None] = ()
-    minutes: Sequence[float | None] = ()
-    imbalance: float | None = None
-
-
-@dataclass(frozen=True)
 class Decision:
-    """A side, or reason_code and reason for none. signal_type names the branch taken, indicators what it saw."""
+    """A side, or reason_code and reason for none. signal_type names the branch taken, indicators what it saw.
+
+    probability   of `side`, 0 … 1, only from strategies that publish one: Kelly sizes by it
+    """
 
     side: Outcome | None
     signal_type: str
@@ -59,50 +67,72 @@ class Decision:
 
 
 class Strategy(Protocol):
-    """See the head of this file. `check` refuses parameters that make no sense (StrategyError), before anything runs."""
+    """See the head of this file.
+
+    timeframe     of its candles: "30s", "1m", "5m", or "" for none: then one candle comes, with only the window's start
+    param_grid    parameter → values worth trying, for sweeps
+    """
 
     name: str
     description: str
     timeframe: Timeframe
     default_params: ClassVar[Params]
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]]
+
+    def evaluate(self, candles: Any, **params: Any) -> Any: ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A strategy that can say why."""
+
+    def explain(self, candles: Candles, **params: Any) -> Decision: ...
+
+
+@runtime_checkable
+class Checks(Protocol):
+    """A strategy that knows which of its parameters make sense."""
 
     def check(self, params: Params, has_volumes: bool) -> None: ...
 
-    def decide(self, view: View, params: Params) -> Decision: ...
+
+@dataclass(frozen=True)
+class Bet:
+    """What an EventStrategy wants of the window that starts at start_s; side None: it will not bet there, and why."""
+
+    start_s: int
+    decision: Decision
 
 
-NAMES = ("always_down", "always_up", "coin", "rsi_ema", "rsi_macd")
+@dataclass(frozen=True)
+class EventView:
+    """What may be looked at: the newest of everything heard, the candles of the strategy's timeframe, the window in hand."""
+
+    market: MarketView
+    candles: Candles
+    window: Window
 
 
-def by_name(name: str) -> Strategy:
-    """The strategy of that name; StrategyError with the nearest one where there is none."""
-    if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, 1)
-        hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(NAMES)}"
-        raise StrategyError(f'unknown strategy "{name}": {hint}')
-    return cast(Strategy, importlib.import_module(f"polybot.core.strategies.{name}").STRATEGY)
+class EventStrategy(Protocol):
+    """See the head of this file.
+
+    from_s, until_s   when it may bet, world seconds after the window's start (negative: before); after until_s without a
+                      bet the window's row says NO_SIGNAL
+    """
+
+    name: str
+    description: str
+    default_params: ClassVar[Params]
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]]
+    from_s: float
+    until_s: float
+
+    def on_event(self, message: Word, view: EventView, now_ns: int, **params: Any) -> Iterable[Bet]: ...
 
 
-def params_of(strategy: Strategy, given: Params, has_volumes: bool = True) -> Params:
-    """The defaults with `given` over them, checked: known names, the default's type, sensible values."""
-    params = dict(strategy.default_params)
-    for key, value in given.items():
-        if key not in params:
-            near = difflib.get_close_matches(key, list(params), 1)
-            hint = f': did you mean "{near[0]}"?' if near else f"; it has {', '.join(params) or 'none'}"
-            raise StrategyError(f'strategy {strategy.name} has no parameter "{key}"{hint}')
-        params[key] = _fitting(strategy.name, key, value, params[key])
-    strategy.check(params, has_volumes)
-    return params
-
-
-def _fitting(name: str, key: str, value: Value, default: Value) -> Value:
-    """value in the default's type; an int will do for a float, nothing else is bent."""
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not type(default):
-        raise StrategyError(f"strategy.{name}.{key} = {value!r} must be a {type(default).__name__}, like {default!r}")
-    return value
+def is_event_strategy(strategy: object) -> bool:
+    """Which of the two it is."""
+    return hasattr(strategy, "on_event")
 
 
 def must(holds: bool, sentence: str) -> None:

@@ -1,6 +1,6 @@
 """What the indicator strategies share: is this series fit to be judged at all?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from polybot.core.reasons import Reason
@@ -32,3 +32,8 @@ def filled(values: Sequence[float | None]) -> list[float]:
         last = last if value is None else value
         out.append(last)
     return out
+
+
+def known_or_none(column: Iterable[float]) -> list[float | None]:
+    """A column of candles as the rules read it: NaN, nobody traded, is None."""
+    return [None if value != value else float(value) for value in column]

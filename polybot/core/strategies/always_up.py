@@ -1,8 +1,11 @@
 """always_up: a baseline, so that every report has something to beat."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from polybot.core.strategies import Decision, Params, Timeframe, View
+import numpy as np
+
+from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of
 
 
 class AlwaysUp:
@@ -12,11 +15,12 @@ class AlwaysUp:
     description = "baseline: UP in every window"
     timeframe: Timeframe = ""
     default_params: ClassVar[Params] = {}
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]] = {}
 
-    def check(self, params: Params, has_volumes: bool) -> None:
-        """No parameters."""
+    def evaluate(self, candles: Any) -> Sides:
+        return np.full(len(candles_of(candles)), 1, dtype=np.int8)
 
-    def decide(self, view: View, params: Params) -> Decision:
+    def explain(self, candles: Candles) -> Decision:
         return Decision("UP", "baseline", "low")
 
 

@@ -1,10 +1,14 @@
-"""coin: a fair coin that falls the same way in every run: the first bit of the slug's SHA-256, not luck."""
+"""coin: a fair coin that falls the same way in every run: the first bit of the SHA-256 of the window's slug, not luck."""
 
 import hashlib
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
 
 from messages import Outcome
-from polybot.core.strategies import Decision, Params, Timeframe, View
+from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of
+from polybot.core.windows import WINDOW_S, slug_of
 
 
 def side_of(slug: str) -> Outcome:
@@ -13,18 +17,20 @@ def side_of(slug: str) -> Outcome:
 
 
 class Coin:
-    """UP or DOWN by a hash of the window's slug."""
+    """UP or DOWN by a hash of the slug of the window that a candle's start falls into."""
 
     name = "coin"
     description = "baseline: a fair coin, a hash of the window's slug"
     timeframe: Timeframe = ""
     default_params: ClassVar[Params] = {}
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]] = {}
 
-    def check(self, params: Params, has_volumes: bool) -> None:
-        """No parameters."""
+    def evaluate(self, candles: Any) -> Sides:
+        starts = (int(time) // WINDOW_S * WINDOW_S for time in candles_of(candles).time)
+        return np.array([1 if side_of(slug_of(start)) == "UP" else -1 for start in starts], dtype=np.int8)
 
-    def decide(self, view: View, params: Params) -> Decision:
-        return Decision(side_of(view.slug), "baseline", "low")
+    def explain(self, candles: Candles) -> Decision:
+        return Decision("UP" if self.evaluate(candles)[-1] > 0 else "DOWN", "baseline", "low")
 
 
 STRATEGY = Coin()

@@ -9,12 +9,13 @@
 4. Else `on_no_signal`: up, down (label low), or skip (NO_SIGNAL). "down" is a default of the demo only.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from polybot.core.indicators import Floats, ema, floats, rsi
-from polybot.core.strategies import Decision, Params, Timeframe, View, must
-from polybot.core.strategies._series import filled, unfit
+from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of, must
+from polybot.core.strategies._series import filled, known_or_none, unfit
+from polybot.core.strategies.deciding import by_explaining
 
 SAMPLES = 60
 MAX_MISSING = 3
@@ -77,6 +78,12 @@ class RsiEma:
         "cross_samples": 10,
         "max_missing": MAX_MISSING,
     }
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]] = {
+        "rsi_low": (20.0, 25.0, 30.0, 35.0),
+        "rsi_high": (65.0, 70.0, 75.0, 80.0),
+        "cross_samples": (5, 10, 20),
+    }
+    warm_up = SAMPLES
 
     def check(self, params: Params, has_volumes: bool) -> None:
         allowed = ", ".join(ON_NO_SIGNAL)
@@ -88,16 +95,11 @@ class RsiEma:
         must(0 <= int(params["max_missing"]) < SAMPLES // 2, f"max_missing must be 0 … {SAMPLES // 2 - 1}")
         must(1 <= int(params["cross_samples"]) <= most, f"cross_samples must be 1 … {most}")
 
-    def decide(self, view: View, params: Params) -> Decision:
-        return decide_from_samples(
-            view.samples,
-            on_no_signal=str(params["on_no_signal"]),
-            rsi_period=int(params["rsi_period"]),
-            rsi_low=float(params["rsi_low"]),
-            rsi_high=float(params["rsi_high"]),
-            cross_samples=int(params["cross_samples"]),
-            max_missing=int(params["max_missing"]),
-        )
+    def evaluate(self, candles: Any, **params: Any) -> Sides:
+        return by_explaining(self, candles_of(candles), SAMPLES, {**self.default_params, **params})
+
+    def explain(self, candles: Candles, **params: Any) -> Decision:
+        return decide_from_samples(known_or_none(candles.close), **params)
 
 
 STRATEGY = RsiEma()

@@ -11,13 +11,15 @@
 4. No signal is a skip (NO_SIGNAL): `on_no_signal` belongs to rsi_ema.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from messages import Outcome
 from polybot.core.indicators import Floats, floats, macd, rsi
-from polybot.core.strategies import Decision, Params, Timeframe, View, must
-from polybot.core.strategies._series import filled, unfit
+from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of, must
+from polybot.core.strategies._series import filled, known_or_none, unfit
+from polybot.core.strategies.deciding import by_explaining
 
 BARS = 120
 MAX_MISSING_PER_60 = 3
@@ -39,6 +41,11 @@ class RsiMacd:
         "cross_bars": 3,
         "require_imbalance": False,
     }
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]] = {
+        "rsi_within_bars": (0, 5, 10),
+        "cross_bars": (1, 3, 5),
+    }
+    warm_up = BARS
 
     def check(self, params: Params, has_volumes: bool) -> None:
         low, high = float(params["rsi_low"]), float(params["rsi_high"])
@@ -50,21 +57,25 @@ class RsiMacd:
             "require_imbalance = true cannot be met: the tape was recorded without volumes",
         )
 
-    def decide(self, view: View, params: Params) -> Decision:
-        bars = _from_first_known(view.minutes[-BARS:])
+    def evaluate(self, candles: Any, **params: Any) -> Sides:
+        return by_explaining(self, candles_of(candles), BARS, {**self.default_params, **params})
+
+    def explain(self, candles: Candles, **params: Any) -> Decision:
+        bars = _from_first_known(known_or_none(candles.close)[-BARS:])
+        imbalance = None if math.isnan(candles.imbalance[-1]) else float(candles.imbalance[-1])
         reason = unfit(bars, WARM_UP + int(params["cross_bars"]), MAX_MISSING_PER_60, "minute bars")
         if reason is not None:
             return Decision(None, "none", reason_code=reason.code, reason=reason.text)
         values = floats(filled(bars))
         strength, histogram = rsi(values), macd(values)[2]
         seen = {"rsi": float(strength[-1]), "macd_histogram": float(histogram[-1])}
-        if view.imbalance is not None:
-            seen["imbalance"] = view.imbalance
+        if imbalance is not None:
+            seen["imbalance"] = imbalance
         side = _side(strength, histogram, params)
         if side is None:
             text = f"RSI {strength[-1]:.1f}, MACD histogram {histogram[-1]:.4g}: no extreme followed by a crossing"
             return Decision(None, "no_signal", indicators=seen, reason_code="NO_SIGNAL", reason=text)
-        return _with_imbalance(side, view.imbalance, bool(params["require_imbalance"]), seen)
+        return _with_imbalance(side, imbalance, bool(params["require_imbalance"]), seen)
 
 
 def _side(strength: Floats, histogram: Floats, params: Params) -> Outcome | None:

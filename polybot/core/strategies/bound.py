@@ -1,0 +1,106 @@
+"""A strategy with its parameters and the window it is to decide next."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from messages import Word
+from messages.units import NS
+from polybot.core.settings import Settings, Trade
+from polybot.core.strategies import (
+    WARM_UP,
+    Decision,
+    EventStrategy,
+    EventView,
+    Params,
+    Timeframe,
+    is_event_strategy,
+    registry,
+)
+from polybot.core.windows import Session, Window
+
+
+class Bound:
+    """`n` counts the session's windows from 1; the signal core moves it on as each is decided."""
+
+    def __init__(self, strategy: Any, params: Params, session: Session) -> None:
+        self.strategy, self.params, self._session = strategy, params, session
+        self.event: EventStrategy | None = strategy if is_event_strategy(strategy) else None
+        self.n = 1
+
+    @property
+    def name(self) -> str:
+        """Under which it trades."""
+        return str(self.strategy.name)
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """Of the candles it wants; "" for none."""
+        frame: Timeframe = getattr(self.strategy, "timeframe", "")
+        return frame
+
+    @property
+    def warm_up(self) -> int:
+        """How many of them."""
+        return int(getattr(self.strategy, "warm_up", WARM_UP[self.timeframe]))
+
+    @property
+    def window(self) -> Window:
+        """The one to be decided next."""
+        return Window(self._session.start_of(self.n))
+
+    def has_window(self, session: Session) -> bool:
+        """Some window of the session is still to be decided."""
+        return self.n <= session.windows
+
+    def done(self) -> None:
+        """The window is decided."""
+        self.n += 1
+
+    def skip_to(self, now_ns: int, session: Session, trade: Trade) -> None:
+        """Past the windows whose last moment has gone by."""
+        while self.has_window(session) and self.until_ns(trade) < now_ns:
+            self.n += 1
+
+    def from_ns(self, trade: Trade) -> int:
+        """First moment at which its window may be decided."""
+        if self.event is None:
+            return self.window.decide_from_ns(trade)
+        return self.window.start_ns + round(self.event.from_s * NS)
+
+    def until_ns(self, trade: Trade) -> int:
+        """Last moment; after it the window is skipped."""
+        if self.event is None:
+            return self.window.decide_until_ns(trade)
+        return min(self.window.start_ns + round(self.event.until_s * NS), self.window.entry_until_ns(trade))
+
+    def next_moment_ns(self, now_ns: int, trade: Trade) -> int:
+        """When to look next, should nothing be heard before."""
+        from_ns = self.from_ns(trade)
+        return from_ns if now_ns < from_ns else self.until_ns(trade)
+
+    def asked(self, message: Word, view: EventView, now_ns: int) -> Decision:
+        """An event strategy's word on this window; what it raises is its refusal."""
+        assert self.event is not None
+        try:
+            said = self.event.on_event(message, view, now_ns, **self.params)
+            bets = [bet for bet in said if bet.start_s == view.window.start_s]
+        except Exception as exc:  # noqa: BLE001 other people's code
+            return Decision(None, "none", reason_code="STRATEGY_FAILED", reason=f"{type(exc).__name__}: {exc}")
+        return bets[0].decision if bets else Decision(None, "no_signal", reason_code="NO_SIGNAL", reason="no signal")
+
+
+def bind(name: str, settings: Settings, session: Session) -> Bound:
+    """By name, with the knobs of its own table. on_no_signal is the bot's knob; that table may overrule it."""
+    strategy = registry.by_name(name)
+    given = dict(settings.strategy.get(name, {}))
+    if "on_no_signal" in strategy.default_params:
+        given.setdefault("on_no_signal", settings.bot.on_no_signal)
+    return Bound(strategy, registry.params_of(strategy, given, has_volumes=not session.tape), session)
+
+
+def looks_back(bounds: Iterable[Bound]) -> dict[Timeframe, int]:
+    """Timeframe → how many of its candles are wanted at most."""
+    wanted: dict[Timeframe, int] = {}
+    for bound in bounds:
+        wanted[bound.timeframe] = max(wanted.get(bound.timeframe, 0), bound.warm_up)
+    return wanted

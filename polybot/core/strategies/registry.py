@@ -1,0 +1,94 @@
+"""Strategies by name: those of this folder, those that were added from outside, and the parameters each will take."""
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from typing import Any, cast
+
+from polybot.core.strategies import (
+    TIMEFRAMES,
+    Checks,
+    Params,
+    Strategy,
+    StrategyError,
+    Value,
+    is_event_strategy,
+    must,
+)
+
+NAMES = ("always_down", "always_up", "candle_direction", "coin", "rsi_ema", "rsi_macd")
+_added: dict[str, tuple[Strategy, str]] = {}  # name → (object, where it came from)
+
+
+def add(strategy: Any, source: str) -> None:
+    """Let a strategy from outside this folder be named. Raises StrategyError where it cannot be one."""
+    check_shape(strategy, source)
+    known = "polybot itself" if strategy.name in NAMES else _added.get(strategy.name, (None, ""))[1]
+    if known and known != source:
+        raise StrategyError(f'{source}: the name "{strategy.name}" is taken by {known}')
+    _added[strategy.name] = (strategy, source)
+
+
+def known() -> dict[str, str]:
+    """Every name that can be asked for → where it comes from."""
+    return dict.fromkeys(NAMES, "built in") | {name: source for name, (_, source) in _added.items()}
+
+
+def by_name(name: str) -> Strategy:
+    """The strategy of that name; StrategyError with the nearest one where there is none."""
+    if name in _added:
+        return _added[name][0]
+    if name not in NAMES:
+        names = sorted(known())
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(names)}"
+        raise StrategyError(f'unknown strategy "{name}": {hint}')
+    return cast(Strategy, importlib.import_module(f"polybot.core.strategies.{name}").STRATEGY)
+
+
+def check_shape(strategy: Any, source: str) -> None:
+    """StrategyError, naming source and what is missing, unless it has everything its protocol asks for."""
+    event = is_event_strategy(strategy)
+    kinds: list[tuple[str, Any]] = [
+        ("name", str),
+        ("description", str),
+        ("default_params", Mapping),
+        ("param_grid", Mapping),
+    ]
+    kinds += [("from_s", float | int), ("until_s", float | int)] if event else [("timeframe", str)]
+    for attribute, kind in kinds:
+        must(hasattr(strategy, attribute), f"{source}: a strategy needs `{attribute}`, and this one has none")
+        value = getattr(strategy, attribute)
+        must(isinstance(value, kind), f"{source}: `{attribute}` = {value!r} is of the wrong kind")
+    must(strategy.name.isidentifier(), f'{source}: the name "{strategy.name}" must be letters, digits and _ only')
+    method = "on_event" if event else "evaluate"
+    must(callable(getattr(strategy, method, None)), f"{source}: a strategy needs `{method}`, and this one has none")
+    if not event:
+        frames = ", ".join(f'"{frame}"' for frame in TIMEFRAMES)
+        must(strategy.timeframe in TIMEFRAMES, f'{source}: timeframe "{strategy.timeframe}" is none of {frames}')
+
+
+# --- parameters
+
+
+def params_of(strategy: Any, given: Params, has_volumes: bool = True) -> Params:
+    """The defaults with `given` over them, checked: known names, the default's type, sensible values."""
+    params = dict(strategy.default_params)
+    for key, value in given.items():
+        if key not in params:
+            near = difflib.get_close_matches(key, list(params), 1)
+            hint = f': did you mean "{near[0]}"?' if near else f"; it has {', '.join(params) or 'none'}"
+            raise StrategyError(f'strategy {strategy.name} has no parameter "{key}"{hint}')
+        params[key] = _fitting(strategy.name, key, value, params[key])
+    if isinstance(strategy, Checks):
+        strategy.check(params, has_volumes)
+    return params
+
+
+def _fitting(name: str, key: str, value: Value, default: Value) -> Value:
+    """value in the default's type; an int will do for a float, nothing else is bent."""
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not type(default):
+        raise StrategyError(f"strategy.{name}.{key} = {value!r} must be a {type(default).__name__}, like {default!r}")
+    return value
