@@ -5,6 +5,7 @@ standard library's `signal`.
 from messages import Prediction
 from messages.units import NS
 from polybot.core.signals import SignalCore
+from polybot.runtime import log, plugins
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Inbox
@@ -14,7 +15,9 @@ REMEMBERS_S = 600  # world time; a decision is good for seconds
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
-    """Nothing but the bus. First of all the core hears what it predicted before."""
+    """Nothing but the bus, and other people's strategies. First of all the core hears what it predicted before."""
+    for problem in plugins.load(context.settings.bot.strategies):
+        log.event("plugin_refused", why=problem)
     since_ns = context.clock.now_ns() - REMEMBERS_S * NS
     inbox.put(recalled(context.paths.flight / context.name, (Prediction,), since_ns))
     return Wiring()

@@ -12,6 +12,7 @@ from polybot.cli import (
     report,
     run,
     status,
+    strategies,
     tail,
     venue,
     why,
@@ -26,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for family in (run, control, status, logs, tail, books, report, export, why, replay, config):
+for family in (run, control, status, logs, tail, books, report, export, why, replay, strategies, config):
     family.register(app)
 app.add_typer(venue.app, name="venue")
 

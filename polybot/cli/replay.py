@@ -18,9 +18,11 @@ from typing import Annotated, Any
 import typer
 
 from messages import BadBytes, Envelope, decode_envelope, tag_of
-from messages.inner import Compact, Persist, PersistFailed
+from messages.inner import Compact, Persist, PersistFailed, Started
 from polybot.cli.books import AsJson
 from polybot.cli.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.core.settings import settings_from
+from polybot.runtime import plugin_places, plugins
 from polybot.runtime.bus import Stamper, cause_of
 from polybot.runtime.flight import BOOT, IN, OUT, SNAPSHOT, Line, read, segments_of
 from polybot.runtime.paths import Paths
@@ -94,6 +96,7 @@ def boots_of(folder: Path) -> Iterator[tuple[int, list[Path]]]:
 
 
 def _replay_boot(result: Replayed, boot: int, segments: list[Path]) -> bool:
+    _name_plugins(result.actor, segments)
     core, stamper = core_of(result.actor), Stamper(result.actor, boot)
     lines = chain.from_iterable(read(path) for path in segments)
     started = False
@@ -111,6 +114,18 @@ def _replay_boot(result: Replayed, boot: int, segments: list[Path]) -> bool:
             result.difference = f"boot {boot}, {result.difference}"
             return False
     return True
+
+
+def _name_plugins(actor: str, segments: list[Path]) -> None:
+    """Other people's strategies as this boot was started with them; a snapshot holds but their names."""
+    if actor != "signal":
+        return
+    heard = (decode_envelope(line.payload).body for line in chain.from_iterable(map(read, segments)) if line.kind == IN)
+    started = next(heard, None)
+    specs = settings_from(started.config).bot.strategies if isinstance(started, Started) else ()
+    if any(":" in spec for spec in specs) or plugin_places.may_exist():
+        for problem in plugins.load(specs):
+            sys.stderr.write(f"refused: {problem}\n")
 
 
 def _opens(turn: _Turn) -> bool:

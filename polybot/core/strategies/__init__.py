@@ -25,8 +25,8 @@ import numpy.typing as npt
 
 from messages import Outcome
 from messages.base import Word
+from polybot.core.columns import COLUMNS, Candles, candles_of
 from polybot.core.market_view import MarketView
-from polybot.core.strategies.candles import COLUMNS, Candles, candles_of
 from polybot.core.windows import Window
 
 __all__ = ["COLUMNS", "Candles", "candles_of"]

@@ -12,10 +12,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from polybot.core.deciding import by_explaining
 from polybot.core.indicators import Floats, ema, floats, rsi
 from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of, must
 from polybot.core.strategies._series import filled, known_or_none, unfit
-from polybot.core.strategies.deciding import by_explaining
 
 SAMPLES = 60
 MAX_MISSING = 3

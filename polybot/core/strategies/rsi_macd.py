@@ -16,10 +16,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from messages import Outcome
+from polybot.core.deciding import by_explaining
 from polybot.core.indicators import Floats, floats, macd, rsi
 from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of, must
 from polybot.core.strategies._series import filled, known_or_none, unfit
-from polybot.core.strategies.deciding import by_explaining
 
 BARS = 120
 MAX_MISSING_PER_60 = 3

@@ -5,6 +5,7 @@ from typing import Any
 
 from messages import Word
 from messages.units import NS
+from polybot.core import strategy_registry
 from polybot.core.settings import Settings, Trade
 from polybot.core.strategies import (
     WARM_UP,
@@ -14,7 +15,6 @@ from polybot.core.strategies import (
     Params,
     Timeframe,
     is_event_strategy,
-    registry,
 )
 from polybot.core.windows import Session, Window
 
@@ -22,15 +22,15 @@ from polybot.core.windows import Session, Window
 class Bound:
     """`n` counts the session's windows from 1; the signal core moves it on as each is decided."""
 
-    def __init__(self, strategy: Any, params: Params, session: Session) -> None:
+    def __init__(self, name: str, strategy: Any, params: Params, session: Session, n: int = 1) -> None:
+        self.name = name  # under which it trades
         self.strategy, self.params, self._session = strategy, params, session
         self.event: EventStrategy | None = strategy if is_event_strategy(strategy) else None
-        self.n = 1
+        self.n = n
 
-    @property
-    def name(self) -> str:
-        """Under which it trades."""
-        return str(self.strategy.name)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A recording keeps the name, never somebody's object."""
+        return _again, (self.name, self.params, self._session, self.n)
 
     @property
     def timeframe(self) -> Timeframe:
@@ -91,11 +91,15 @@ class Bound:
 
 def bind(name: str, settings: Settings, session: Session) -> Bound:
     """By name, with the knobs of its own table. on_no_signal is the bot's knob; that table may overrule it."""
-    strategy = registry.by_name(name)
+    strategy = strategy_registry.by_name(name)
     given = dict(settings.strategy.get(name, {}))
     if "on_no_signal" in strategy.default_params:
         given.setdefault("on_no_signal", settings.bot.on_no_signal)
-    return Bound(strategy, registry.params_of(strategy, given, has_volumes=not session.tape), session)
+    return Bound(name, strategy, strategy_registry.params_of(strategy, given, has_volumes=not session.tape), session)
+
+
+def _again(name: str, params: Params, session: Session, n: int) -> Bound:
+    return Bound(name, strategy_registry.by_name(name), params, session, n)
 
 
 def looks_back(bounds: Iterable[Bound]) -> dict[Timeframe, int]:

@@ -1,4 +1,4 @@
-"""Strategies by name: those of this folder, those that were added from outside, and the parameters each will take."""
+"""Strategies by name: those of strategies/, those that were added from outside, and the parameters each will take."""
 
 import difflib
 import importlib
@@ -20,13 +20,14 @@ NAMES = ("always_down", "always_up", "candle_direction", "coin", "rsi_ema", "rsi
 _added: dict[str, tuple[Strategy, str]] = {}  # name → (object, where it came from)
 
 
-def add(strategy: Any, source: str) -> None:
-    """Let a strategy from outside this folder be named. Raises StrategyError where it cannot be one."""
+def add(strategy: Any, source: str, name: str = "") -> None:
+    """Let a strategy from outside be named, by its own name or this one. Raises StrategyError where it cannot be one."""
     check_shape(strategy, source)
-    known = "polybot itself" if strategy.name in NAMES else _added.get(strategy.name, (None, ""))[1]
-    if known and known != source:
-        raise StrategyError(f'{source}: the name "{strategy.name}" is taken by {known}')
-    _added[strategy.name] = (strategy, source)
+    name = name or strategy.name
+    taken = "polybot itself" if name in NAMES else _added.get(name, (None, ""))[1]
+    if taken and taken != source:
+        raise StrategyError(f'{source}: the name "{name}" is taken by {taken}')
+    _added[name] = (strategy, source)
 
 
 def known() -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""Indicators by name, on candles: ours and those added from outside. A strategy may ask for one instead of importing it.
+
+`Indicator` is the protocol for people who write their own: a name, a one-line description, default parameters,
+`warm_up(**params)` and `compute(candles, **params)`, whose element i looks at candles ≤ i only.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from polybot.core import indicators
+from polybot.core.columns import Candles, Floats
+from polybot.core.strategies import Params, StrategyError, must
+
+Computed = Floats | tuple[Floats, ...]
+
+
+class Indicator(Protocol):
+    """See the head of this file. warm_up: candles up to and with the first that has an answer; NaN before."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def default_params(self) -> Params: ...
+
+    def warm_up(self, **params: Any) -> int: ...
+
+    def compute(self, candles: Candles, **params: Any) -> Computed: ...
+
+
+@dataclass(frozen=True)
+class _Ours:
+    """A function of indicators.py, told which columns it takes."""
+
+    name: str
+    description: str
+    function: Callable[..., Computed]
+    columns: tuple[str, ...]
+    needs: Callable[..., int]
+    default_params: Params = field(default_factory=dict)
+
+    def warm_up(self, **params: Any) -> int:
+        return self.needs(**{**self.default_params, **params})
+
+    def compute(self, candles: Candles, **params: Any) -> Computed:
+        arrays = (getattr(candles, column) for column in self.columns)
+        return self.function(*arrays, **{**self.default_params, **params})
+
+
+_CLOSE = ("close",)
+_OURS: tuple[Indicator, ...] = (
+    _Ours("sma", "simple mean", indicators.sma, _CLOSE, lambda period: period, {"period": 20}),
+    _Ours("ema", "exponential mean", indicators.ema, _CLOSE, lambda period: period, {"period": 20}),
+    _Ours("rsi", "relative strength, 0 to 100", indicators.rsi, _CLOSE, lambda period: period + 1, {"period": 14}),
+    _Ours(
+        "macd",
+        "line, signal, histogram",
+        indicators.macd,
+        _CLOSE,
+        lambda fast, slow, signal: slow + signal - 1,
+        {"fast": 12, "slow": 26, "signal": 9},
+    ),
+    _Ours(
+        "bollinger",
+        "lower band, mean, upper band",
+        indicators.bollinger,
+        _CLOSE,
+        lambda period, width: period,
+        {"period": 20, "width": 2.0},
+    ),
+    _Ours(
+        "atr",
+        "average true range",
+        indicators.atr,
+        ("high", "low", "close"),
+        lambda period: period + 1,
+        {"period": 14},
+    ),
+    _Ours("roc", "rate of change, percent", indicators.roc, _CLOSE, lambda period: period + 1, {"period": 10}),
+    _Ours("ewma", "exponential mean by half-life", indicators.ewma, _CLOSE, lambda half_life: 1, {"half_life": 20.0}),
+)
+_BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in _OURS}
+_added: dict[str, tuple[Indicator, str]] = {}
+
+
+def add(indicator: Any, source: str) -> None:
+    """Let an indicator from outside be named. Raises StrategyError where it cannot be one."""
+    for attribute, kind in (("name", str), ("description", str), ("default_params", Mapping)):
+        must(hasattr(indicator, attribute), f"{source}: an indicator needs `{attribute}`, and this one has none")
+        value = getattr(indicator, attribute)
+        must(isinstance(value, kind), f"{source}: `{attribute}` = {value!r} is of the wrong kind")
+    for method in ("warm_up", "compute"):
+        must(callable(getattr(indicator, method, None)), f"{source}: an indicator needs `{method}`, it has none")
+    taken = "polybot itself" if indicator.name in _BY_NAME else _added.get(indicator.name, (None, ""))[1]
+    must(not taken or taken == source, f'{source}: the name "{indicator.name}" is taken by {taken}')
+    _added[indicator.name] = (indicator, source)
+
+
+def known() -> dict[str, str]:
+    """Every name → where it comes from."""
+    return dict.fromkeys(_BY_NAME, "built in") | {name: source for name, (_, source) in _added.items()}
+
+
+def by_name(name: str) -> Indicator:
+    """The indicator of that name; StrategyError with the nearest one where there is none."""
+    if name in _added:
+        return _added[name][0]
+    if name not in _BY_NAME:
+        near = difflib.get_close_matches(name, list(known()), 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(sorted(known()))}"
+        raise StrategyError(f'unknown indicator "{name}": {hint}')
+    return _BY_NAME[name]

@@ -1,0 +1,21 @@
+"""Where other people's strategies may come from. Looks, and imports nothing of theirs: every program may ask."""
+
+import os
+from pathlib import Path
+
+GROUPS = ("polybot.strategies", "polybot.indicators")
+
+
+def folder() -> Path:
+    """Where drop-in files lie."""
+    home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(home) / "polybot" / "plugins"
+
+
+def may_exist() -> bool:
+    """Could a name that is not ours belong to a plug-in?"""
+    if any(folder().glob("*.py")):
+        return True
+    import importlib.metadata  # 20 ms, and only for a name that is not ours
+
+    return any(importlib.metadata.entry_points(group=group) for group in GROUPS)

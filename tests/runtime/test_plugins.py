@@ -1,0 +1,125 @@
+"""Other people's strategies: each way in, and each way to be broken, is one sentence that names the file."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from polybot.core import indicator_registry, strategy_registry
+from polybot.runtime import plugins
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "writing-a-strategy.md"
+GOOD = """
+class Contrary:
+    name = "contrary_{n}"
+    description = "down, always"
+    timeframe = ""
+    default_params = {{}}
+    param_grid = {{}}
+    def evaluate(self, candles):
+        return [-1] * len(candles)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr(strategy_registry, "_added", {})
+    monkeypatch.setattr(indicator_registry, "_added", {})
+    found = plugins.folder()
+    found.mkdir(parents=True)
+    return found
+
+
+def test_a_file_dropped_into_the_folder_is_found_by_its_name(folder: Path) -> None:
+    (folder / "mine.py").write_text(GOOD.format(n=1))
+    assert plugins.load() == []
+    assert strategy_registry.by_name("contrary_1").description == "down, always"
+    assert strategy_registry.known()["contrary_1"] == str(folder / "mine.py")
+
+
+def test_a_path_with_a_name_trades_under_that_name(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(GOOD.format(n=2))
+    assert plugins.load([f"{tmp_path / 'other.py'}:Contrary"]) == []
+    assert strategy_registry.by_name("Contrary").name == "contrary_2"
+
+
+def test_an_indicator_is_found_too(folder: Path) -> None:
+    (folder / "spread.py").write_text(
+        "class Spread:\n    name = 'spread'\n    description = 'high - low'\n    default_params = {}\n"
+        "    def warm_up(self): return 1\n    def compute(self, candles): return candles.high - candles.low\n"
+    )
+    assert plugins.load() == []
+    assert indicator_registry.by_name("spread").warm_up() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import nothing_of_that_name\n", "importing it failed: ModuleNotFoundError"),
+        ("def broken(:\n", "importing it failed: SyntaxError"),
+        ("x = 1\n", "no strategy and no indicator in it"),
+        (GOOD.format(n=3).replace('timeframe = ""', 'timeframe = "2h"'), 'timeframe "2h" is none of "30s", "1m", "5m"'),
+        (GOOD.format(n=4).replace("    description", "    describes"), "needs `description`, and this one has none"),
+        (
+            GOOD.format(n=5).replace("default_params = {}", "default_params = 5"),
+            "`default_params` = 5 is of the wrong kind",
+        ),
+        (GOOD.format(n=6) + "    def __init__(self, needed): pass\n", "Contrary() failed: TypeError"),
+        (GOOD.format(n=7).replace("contrary_7", "rsi_ema"), 'the name "rsi_ema" is taken by polybot itself'),
+        (GOOD.format(n=8).replace("contrary_8", "my rule"), 'the name "my rule" must be letters, digits and _ only'),
+    ],
+)
+def test_a_broken_one_is_a_sentence_with_its_file_and_stops_nobody_else(folder: Path, text: str, said: str) -> None:
+    (folder / "a_broken.py").write_text(text)
+    (folder / "good.py").write_text(GOOD.format(n=9))
+    (problem,) = plugins.load()
+    assert str(folder / "a_broken.py") in problem and said in problem
+    assert strategy_registry.by_name("contrary_9")
+
+
+def test_the_second_of_a_name_is_refused_and_the_first_is_named(folder: Path) -> None:
+    (folder / "a.py").write_text(GOOD.format(n=1))
+    (folder / "b.py").write_text(GOOD.format(n=1))
+    (problem,) = plugins.load()
+    assert problem == f'{folder / "b.py"}: the name "contrary_1" is taken by {folder / "a.py"}'
+
+
+def test_a_missing_file_and_a_missing_name_are_told(tmp_path: Path) -> None:
+    (tmp_path / "other.py").write_text(GOOD.format(n=2))
+    problems = plugins.load([f"{tmp_path}/nowhere.py:A", f"{tmp_path / 'other.py'}:Contrari"])
+    assert problems == [
+        f"{tmp_path}/nowhere.py: no such file",
+        f"{tmp_path / 'other.py'}: there is no `Contrari` in it",
+    ]
+
+
+def test_an_installed_package_offers_its_own_by_an_entry_point(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    info = site / "theirs-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[polybot.strategies]\ncontrary = theirs:Contrary\nlost = theirs:Lost\n")
+    (site / "theirs.py").write_text(GOOD.format(n=7))
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(site), "XDG_CONFIG_HOME": str(tmp_path), "NO_COLOR": "1"}
+    command = [sys.executable, "-m", "polybot.cli", "strategies"]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert re.search(r"contrary_7 +candles +package theirs", done.stdout), done.stdout + done.stderr
+    assert "refused: package theirs: importing theirs:Lost failed: AttributeError" in done.stderr
+    assert done.returncode == 1
+
+
+def test_the_guides_strategy_works_as_it_stands_there(tmp_path: Path) -> None:
+    code = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[0]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 20
+    (tmp_path / "three.py").write_text(code)
+    assert plugins.load([f"{tmp_path / 'three.py'}:ThreeInARow"]) == []
+    strategy = strategy_registry.by_name("ThreeInARow")
+    closes = [1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0]
+    frame = dict.fromkeys(("time", "high", "low", "volume"), closes)
+    frame |= {"open": [0.0, *closes[:-1]], "close": closes}
+    assert list(strategy.evaluate(frame)) == [0, 0, 1, 1, 0, 0, -1]
