@@ -6,6 +6,7 @@ from polybot.cli import (
     books,
     config,
     control,
+    data,
     export,
     logs,
     replay,
@@ -30,6 +31,7 @@ app = typer.Typer(
 for family in (run, control, status, logs, tail, books, report, export, why, replay, strategies, config):
     family.register(app)
 app.add_typer(venue.app, name="venue")
+app.add_typer(data.app, name="data")
 
 
 @app.command(hidden=True)

@@ -88,6 +88,10 @@ def _world(paths: Paths) -> dict[str, Any] | None:
 # --- as text
 
 
+def _counted(strategies: list[str]) -> str:
+    return "1 strategy" if len(strategies) == 1 else f"{len(strategies)} strategies"
+
+
 def text(facts: dict[str, Any], balance: str) -> str:
     """The report for people."""
     lines = [facts["warning"], ""] if facts["warning"] else []
@@ -95,7 +99,7 @@ def text(facts: dict[str, Any], balance: str) -> str:
         world = f"tape {s['tape']}" if s["tape"] else f"seed {s['seed']}"
         where = f", speed {s['speed']:g}, {world}" if s["profile"] == "demo" else ""
         rows = facts["all"]["windows"]
-        lines.append(f"session {s['id']}: {rows} rows, {s['windows']} windows × {len(s['strategies'])} strategy{where}")
+        lines.append(f"session {s['id']}: {rows} rows, {s['windows']} windows × {_counted(s['strategies'])}{where}")
     lines += [*_result(facts), "", *_strategies(facts["strategies"]), "", *_refused(facts["refusals"])]
     lines += ["", *_world_lines(facts["world"]), *_house(facts)]
     return "\n".join([*lines, "", balance])

@@ -18,6 +18,8 @@ from polybot.core.strategies import (
 )
 from polybot.core.windows import Session, Window
 
+NOTHING = Decision(None, "no_signal", reason_code="NO_SIGNAL", reason="no signal")
+
 
 class Bound:
     """`n` counts the session's windows from 1; the signal core moves it on as each is decided."""
@@ -27,6 +29,7 @@ class Bound:
         self.strategy, self.params, self._session = strategy, params, session
         self.event: EventStrategy | None = strategy if is_event_strategy(strategy) else None
         self.n = n
+        self._last = NOTHING  # what an event strategy thought when it last spoke
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A recording keeps the name, never somebody's object."""
@@ -55,6 +58,7 @@ class Bound:
     def done(self) -> None:
         """The window is decided."""
         self.n += 1
+        self._last = NOTHING
 
     def skip_to(self, now_ns: int, session: Session, trade: Trade) -> None:
         """Past the windows whose last moment has gone by."""
@@ -79,14 +83,16 @@ class Bound:
         return from_ns if now_ns < from_ns else self.until_ns(trade)
 
     def asked(self, message: Word, view: EventView, now_ns: int) -> Decision:
-        """An event strategy's word on this window; what it raises is its refusal."""
+        """An event strategy's word on this window, else its last one; what it raises is its refusal."""
         assert self.event is not None
         try:
             said = self.event.on_event(message, view, now_ns, **self.params)
             bets = [bet for bet in said if bet.start_s == view.window.start_s]
         except Exception as exc:  # noqa: BLE001 other people's code
             return Decision(None, "none", reason_code="STRATEGY_FAILED", reason=f"{type(exc).__name__}: {exc}")
-        return bets[0].decision if bets else Decision(None, "no_signal", reason_code="NO_SIGNAL", reason="no signal")
+        if bets:
+            self._last = bets[0].decision
+        return self._last
 
 
 def bind(name: str, settings: Settings, session: Session) -> Bound:

@@ -12,6 +12,8 @@ from polybot.core.reasons import Reason
 from polybot.core.settings import Settings
 from polybot.core.windows import Window, is_stale, staleness_s, window_of
 
+RECENT_S = 90  # a TWAP looks back sixty
+NEAR_S = 3  # a second without a trade takes the price of one so much before it
 KEPT_S = 3600  # markets and books of windows that ended longer ago are forgotten
 
 
@@ -23,6 +25,8 @@ class MarketView:
         self.tick: PriceTick | None = None
         self._tick_ns = 0
         self._prints: dict[SettleRule, OraclePrice] = {}
+        self.recent_spot: dict[int, float] = {}  # observed second → USD of the oracle, the last RECENT_S
+        self.recent_ticks: dict[int, float] = {}  # second → the exchange's last trade in it, the last RECENT_S
         self._feeds: dict[str, FeedStatus] = {}
         self.books: dict[str, Book] = {}
         self.markets: dict[str, MarketListed] = {}
@@ -33,10 +37,13 @@ class MarketView:
         match word:
             case PriceTick():
                 self.tick, self._tick_ns = word, min(word.traded_ns, now_ns)
+                _remember(self.recent_ticks, word.traded_ns // NS, word.price)
             case Book():
                 self.books[word.slug] = word
             case OraclePrice():
                 self._prints[word.feed] = word
+                if word.feed == "spot":
+                    _remember(self.recent_spot, word.observed_ns // NS, word.price)
             case FeedStatus():
                 self._feeds[word.feed] = word
             case WindowObserved():
@@ -44,6 +51,22 @@ class MarketView:
             case MarketListed():
                 self.markets[word.slug] = word
                 self._forget(now_ns)
+
+    def spot_now(self) -> tuple[float, int] | None:
+        """(USD, world ns it holds for): the oracle's newest spot print, carried on by what the exchange moved since its stamp.
+
+        The oracle is seconds old and the exchange is not; their level may differ, so only the exchange's ratio is used.
+        """
+        newest = self._prints.get("spot")
+        if newest is None:
+            return None
+        second = newest.observed_ns // NS
+        then = next(
+            (self.recent_ticks[s] for s in range(second, second - NEAR_S - 1, -1) if s in self.recent_ticks), None
+        )
+        if then is None or self.tick is None or self._tick_ns <= newest.observed_ns:
+            return newest.price, newest.observed_ns
+        return newest.price * self.tick.price / then, self._tick_ns
 
     def hear_again(self, words: Iterable[MarketListed | WindowObserved], now_ns: int) -> None:
         """What market_feed said before we listened."""
@@ -125,6 +148,12 @@ class MarketView:
         self.books = {slug: b for slug, b in self.books.items() if _ended_after(slug, oldest_s)}
         self.markets = {slug: m for slug, m in self.markets.items() if _ended_after(slug, oldest_s)}
         self.windows = {slug: w for slug, w in self.windows.items() if _ended_after(slug, oldest_s)}
+
+
+def _remember(recent: dict[int, float], second: int, price: float) -> None:
+    recent[second] = price
+    while (oldest := next(iter(recent))) < second - RECENT_S:
+        del recent[oldest]
 
 
 def _ended_after(slug: str, oldest_s: int) -> bool:
