@@ -9,6 +9,8 @@ import msgspec
 from messages import CancelAll, CancelProof, Word
 from messages.inner import (
     CancelOrders,
+    HeartbeatSent,
+    MoveGate,
     PostOrder,
     PostResult,
     ReadBalance,
@@ -16,6 +18,7 @@ from messages.inner import (
     ReadOpenOrders,
     ReadOrder,
     ReadTrades,
+    SendHeartbeat,
     SignOrder,
 )
 from messages.units import NS
@@ -26,11 +29,12 @@ from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
-from polybot.runtime import halt, lone, wallet
+from polybot.runtime import halt, heartbeat, lone, wallet
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
 from polybot.runtime.journal import Journal, JournalDamaged
+from polybot.runtime.paths import Paths
 
 LOGIN_S = 20.0
 READ_S = 2.0  # machine time; a read that takes longer is not known, and asked again
@@ -50,8 +54,21 @@ class Posting:
         return msgspec.structs.replace(result, code=code, text=text) if result.outcome == "gate" else result
 
 
+@dataclass
+class Beating:
+    """The dead-man heartbeat; its newest id stays on disk."""
+
+    paths: Paths
+    clob: Clob
+
+    def __call__(self, word: SendHeartbeat) -> HeartbeatSent:
+        answer = self.clob.heartbeat(heartbeat.with_kept(self.paths, word))
+        heartbeat.keep(self.paths, answer)
+        return answer
+
+
 def wire(context: Context, inbox: Inbox) -> Wiring:
-    """Orders, cancels, reads and the open orders of a proof each on a lane and a connection of their own."""
+    """Orders, cancels, heartbeats, reads and the open orders of a proof each on a lane and a connection of their own."""
     held = Wallet(wallet.key_or_exit(context.paths, context.settings))
     wallet.hold_or_exit(held.address)
     urls, now_ns = context.endpoints, context.clock.now_ns
@@ -68,6 +85,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     return Wiring(
         effects={
             PostOrder: Effect(posting, "orders"),
+            SendHeartbeat: Effect(Beating(context.paths, clob.sibling()), "heartbeats"),
             CancelOrders: Effect(cancels.cancel, "cancels"),
             ReadOpenOrders: Effect(opened.read_open_orders, "open orders"),
             ReadOrder: Effect(reads.read_order, "reads"),
@@ -75,7 +93,10 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             ReadBalance: Effect(reads.read_balance, "reads"),
             ReadMarket: Effect(reads.read_market, "reads"),
         },
-        sync={SignOrder: OrderSigner(held, answer.value.api_key).sign},
+        sync={
+            SignOrder: OrderSigner(held, answer.value.api_key).sign,
+            MoveGate: lambda word: gate.pause(word.why),
+        },
         sources=[UserChannelSource(urls["ws_user"], answer.value, held.address, inbox, now_ns)],
         journal=True,
         watches_halt=True,

@@ -71,6 +71,9 @@ InnerWord = (
     | inner.OrderSigned
     | inner.PostOrder
     | inner.PostResult
+    | inner.MoveGate
+    | inner.SendHeartbeat
+    | inner.HeartbeatSent
     | inner.CancelOrders
     | inner.CancelResult
     | inner.VenueOrder
@@ -83,6 +86,11 @@ InnerWord = (
     | inner.TradesRead
     | inner.ReadBalance
     | inner.BalanceRead
+    | inner.ReadActivity
+    | inner.Activity
+    | inner.ActivityRead
+    | inner.ReadHoldings
+    | inner.HoldingsRead
     | inner.ReadMarket
     | inner.MarketRead
     | inner.UserFact

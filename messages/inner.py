@@ -133,6 +133,7 @@ class PostResult(Inner, frozen=True, kw_only=True):
     outcome  "accepted" a clear yes · "refused" a clear no · "unknown" anything else · "gate" it never left the house
              "retry" a clear *not now* (425, 429, 503): the order was not taken
     making_e6, taking_e6: what was given and received so far, by the answer; code names refusals (INSUFFICIENT, …).
+    retry_after_s: machine seconds for which the venue said it takes none; 0 = it did not say.
     """
 
     order_id: str
@@ -146,6 +147,32 @@ class PostResult(Inner, frozen=True, kw_only=True):
     text: str
     took_ms: float
     attempt: int
+    retry_after_s: float = 0.0
+
+
+class MoveGate(Inner, frozen=True, kw_only=True):
+    """Performed by the loop at once: why "" opens the gate, anything else shuts it, also to orders queued on the lane."""
+
+    why: str
+
+
+class SendHeartbeat(Inner, frozen=True, kw_only=True):
+    """POST /v1/heartbeats, on a lane of its own. heartbeat_id: the one the venue gave last; "" = the one kept on disk."""
+
+    heartbeat_id: str
+
+
+class HeartbeatSent(Inner, frozen=True, kw_only=True):
+    """The venue's answer to a heartbeat.
+
+    acked     heartbeat_id is the next one to send, and is on disk
+    mismatch  the venue expects heartbeat_id; what was sent did not extend its deadline
+    failed    anything else, silence included: why
+    """
+
+    outcome: Literal["acked", "mismatch", "failed"]
+    heartbeat_id: str
+    why: str = ""
 
 
 class CancelOrders(Inner, frozen=True, kw_only=True):
@@ -247,10 +274,11 @@ class TradesRead(Inner, frozen=True, kw_only=True):
 
 
 class ReadBalance(Inner, frozen=True, kw_only=True):
-    """Spendable pUSD (token_id "") or the shares of a token."""
+    """Spendable pUSD (token_id "") or the shares of a token. refresh: the venue looks at the chain first, not at its cache."""
 
     tag: str
     token_id: str
+    refresh: bool = False
 
 
 class BalanceRead(Inner, frozen=True, kw_only=True):
@@ -261,6 +289,47 @@ class BalanceRead(Inner, frozen=True, kw_only=True):
     known: bool
     balance_e6: int
     allowance_e6: int
+    why: str
+
+
+class ReadActivity(Inner, frozen=True, kw_only=True):
+    """What came to and went from the wallet since `after_s` (world unix seconds), trades left out: the Data API's activity."""
+
+    tag: str
+    after_s: int
+
+
+class Activity(Inner, frozen=True, kw_only=True):
+    """One movement of cash. id names it for ever; amount_e6 is negative for what went out."""
+
+    id: str
+    kind: str
+    amount_e6: int
+    condition_id: str
+    at_s: int
+
+
+class ActivityRead(Inner, frozen=True, kw_only=True):
+    """known False: the read failed; that is not "nothing happened"."""
+
+    tag: str
+    known: bool
+    rows: tuple[Activity, ...]
+    why: str
+
+
+class ReadHoldings(Inner, frozen=True, kw_only=True):
+    """All open positions of the wallet, as the Data API shows them."""
+
+    tag: str
+
+
+class HoldingsRead(Inner, frozen=True, kw_only=True):
+    """shares: token → millionths; known False: the read failed, which is not "none"."""
+
+    tag: str
+    known: bool
+    shares: dict[str, int]
     why: str
 
 

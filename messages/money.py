@@ -153,6 +153,9 @@ class Account(Event, frozen=True, kw_only=True):
     last_window_s  end of the newest window whose outcome is folded in
     next_n         strategy/slug → next free n of an intent id
     day_pnl_e6     realised P&L of the UTC day `day`
+    venue_state    "running" · restarting · post_only · cancel_only · disabled · closed_only · rate_limited · geoblocked
+                   · unauthorized · unreachable (core/executor/venue_state.py); venue_why: its own words, "" while running
+    pulse_state    dead-man heartbeat: "off" until the first resting order · "beating" · "failing" (no new orders); pulse_why
     """
 
     account: str
@@ -185,6 +188,9 @@ class Account(Event, frozen=True, kw_only=True):
     journal_seq: int
     venue_state: str
     open_e6: int = 0
+    venue_why: str = ""
+    pulse_state: str = "off"
+    pulse_why: str = ""
 
     @property
     def key(self) -> str:

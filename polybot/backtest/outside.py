@@ -25,9 +25,12 @@ from messages.inner import (
     CandlesFetched,
     FetchCandles,
     FetchMarket,
+    HeartbeatSent,
     MarketFetched,
+    MoveGate,
     PostOrder,
     Reconnect,
+    SendHeartbeat,
     SignOrder,
     SourceState,
     Subscribe,
@@ -58,12 +61,15 @@ class WorldOutside:
         self.signer = OrderSigner(Wallet(KEY), "sim")
         self.counter = Counter(self.exchange, self.signer.maker)
         self._grant_e6, self._quote_s = grant_e6, quote_s
+        self._gate = ""  # why the executor has shut it
+        self._beats = 0
         self._open: dict[str, WorldMarket] = {}
         self._sim: Simulator
         self._answers: dict[type[Word], Callable[[str, Word, int], None]] = {
             FetchMarket: self._fetch_market,
             FetchCandles: self._fetch_candles,
             PostOrder: self._post,
+            SendHeartbeat: self._beat,
         }
 
     def join(self, sim: Simulator) -> None:
@@ -81,6 +87,7 @@ class WorldOutside:
         for source in _SOURCES.get(actor, ()):
             self._tell(actor, SourceState(source=source, state="open", why="", received_ns=now_ns), WIRE_NS)
         if actor == "executor":
+            self._gate = ""  # a new process, a new gate
             self._tell(actor, UserFact(kind="open"), WIRE_NS)
 
     def perform(self, actor: str, word: Word, now_ns: int) -> Word | None:
@@ -93,6 +100,9 @@ class WorldOutside:
                     self._say_book(market.slug)
                 return None
             case Reconnect():
+                return None
+            case MoveGate():
+                self._gate = word.why
                 return None
         answer = self._answers.get(type(word))
         if answer is not None:
@@ -290,9 +300,14 @@ class WorldOutside:
         answer = CandlesFetched(tag=word.tag, symbol=word.symbol, interval=word.interval, known=True, rows=rows, why="")
         self._tell(actor, answer, WIRE_NS)
 
+    def _beat(self, actor: str, word: Word, now_ns: int) -> None:
+        """Always taken: nobody beats beside us here, and the venue's patience is the wire's to test."""
+        self._beats += 1
+        self._tell(actor, HeartbeatSent(outcome="acked", heartbeat_id=f"beat-{self._beats}"), 2 * WIRE_NS)
+
     def _post(self, actor: str, word: Word, now_ns: int) -> None:
         assert isinstance(word, PostOrder)
-        if self._sim.halt is not None:
+        if self._sim.halt is not None or self._gate:
             shut = msgspec.structs.replace(post_result(word, None), outcome="gate", code="KILL_SWITCH", text="halted")
             self._tell(actor, shut, 0)
             return

@@ -295,7 +295,8 @@ class Gate:
     def __init__(self, paths: Paths, now_ns: Callable[[], int]) -> None:
         self._paths, self._now_ns = paths, now_ns
         self._changed = threading.Condition()
-        self._closed = ""
+        self._closed = ""  # for good
+        self._paused = ""
         self._in_flight = 0
 
     def send(self, good_until_ns: int, post: Callable[[Turnstile], Sent]) -> Sent:
@@ -320,6 +321,8 @@ class Gate:
         """ "" or CODE: sentence."""
         if self._closed:
             return f"HALTED: {self._closed}"
+        if self._paused:
+            return f"HEARTBEAT: {self._paused}"
         standing = look(self._paths)
         if standing is not None:
             return f"KILL_SWITCH: {standing.reason}"
@@ -331,10 +334,10 @@ class Gate:
         with self._changed:
             self._closed = why or "closed"
 
-    def open(self) -> None:
-        """Let orders pass again; the file is still looked at for each."""
+    def pause(self, why: str) -> None:
+        """Shut, until the same is said with "": orders queued behind it are turned away, not kept. `close` stays closed."""
         with self._changed:
-            self._closed = ""
+            self._paused = why
 
     @property
     def in_flight(self) -> int:

@@ -70,6 +70,10 @@ class Paths:
         return self.state / "wallet" / "key"
 
     @property
+    def heartbeat(self) -> Path:
+        return self.state / "heartbeat"
+
+    @property
     def logs(self) -> Path:
         return self.state / "logs"
 

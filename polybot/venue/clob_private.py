@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from polybot.adapters.polymarket.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from polybot.core.exchange import COLLATERAL, Market, Order, Trade
+from polybot.runtime.clock import mono_s
 from polybot.venue import views
 from polybot.venue.desk import Desk
 from polybot.venue.keys import L1_FAILED, L2_FAILED, Credentials
@@ -42,6 +43,7 @@ class ClobPrivate:
             Route("/orders", self.cancel_some, methods=["DELETE"]),
             Route("/cancel-all", self.cancel_all, methods=["DELETE"]),
             Route("/cancel-market-orders", self.cancel_market, methods=["DELETE"]),
+            Route("/v1/heartbeats", self.heartbeat, methods=["POST"]),
             Route("/data/order/{order_id}", self.read_order),
             Route("/data/orders", self.read_orders),
             Route("/data/trades", self.read_trades),
@@ -160,6 +162,17 @@ class ClobPrivate:
             if (not market or o.condition_id == market) and (not asset or o.token == asset)
         ]
         return as_json(self.desk.cancel(me, ids))
+
+    async def heartbeat(self, request: Request) -> Response:
+        """A stale id is answered with the one that is expected, and extends nothing."""
+        me = await self._key(request)
+        body = parsed(await request.body())
+        if not isinstance(body, dict) or not isinstance(body.get("heartbeat_id"), str):
+            raise Refusal(400, "Invalid order payload")
+        taken, following = self.desk.beat(me, body["heartbeat_id"], mono_s())
+        if taken:
+            return as_json({"heartbeat_id": following})
+        return as_json({"error_msg": "Invalid Heartbeat ID", "heartbeat_id": following}, 400)
 
     # --- reads
 

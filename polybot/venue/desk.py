@@ -7,6 +7,7 @@ from messages.units import decimal_text
 from polybot.core.exchange import Held, NewOrder, Order, Rejected, Result, Trade
 from polybot.venue.house import House
 from polybot.venue.keys import Credentials
+from polybot.venue.pulses import Pulses
 from polybot.venue.wallets import BadOrder, WireOrder
 
 Delay = Callable[[int, str], Awaitable[None]]
@@ -18,6 +19,7 @@ class Desk:
 
     def __init__(self, house: House, delay: Delay) -> None:
         self.house, self._delay = house, delay
+        self._pulses = Pulses()
 
     # --- keys
 
@@ -84,6 +86,19 @@ class Desk:
             kept |= done.not_canceled
         self.house.flush(durable=True)
         return {"canceled": canceled, "not_canceled": kept}
+
+    # --- the dead-man switch
+
+    def beat(self, me: Credentials, sent: str, mono_s: float) -> tuple[bool, str]:
+        """(taken, the id to send next)."""
+        return self._pulses.beat(me.api_key, sent, mono_s)
+
+    def cancel_silent(self, mono_s: float) -> None:
+        """Cancel everything of keys that have stopped beating."""
+        for api_key in self._pulses.lapsed(mono_s):
+            me = self.house.keys.by_key.get(api_key)
+            if me is not None:
+                self.cancel(me, [order.order_id for order in self.open_orders(me)])
 
     # --- reads
 

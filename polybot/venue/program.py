@@ -70,7 +70,7 @@ class Venue:
         )
         self.driver.on_open = self.instants.plan
         self.sockets = ports.bind(settings.world.port, folder / "ports.json")
-        desk = Desk(self.house, self._delay)
+        self.desk = desk = Desk(self.house, self._delay)
         prices = BinanceRest(self.bars, self._depth, self.clock.now_ns)
         self.web = Web(apps(desk, prices, self.rtds, self.streams), self.sockets)
         self.subscriber = Subscriber(context.paths.sockets, SPEAKERS, HEARS)
@@ -117,6 +117,7 @@ class Venue:
                 self._beat(now)
             if now >= report_s:
                 report_s = now + REPORT_S
+                self.desk.cancel_silent(now)
                 self.house.flush(durable=True)
                 self._report()
             await asyncio.sleep(pause)

@@ -215,12 +215,15 @@ def test_the_file_alone_shuts_the_gate(paths: Paths) -> None:
     assert posted(gate) == "KILL_SWITCH: by file"
 
 
-def test_a_closed_gate_lets_nothing_pass_until_opened(paths: Paths) -> None:
+def test_a_paused_gate_opens_again_and_a_closed_one_never_does(paths: Paths) -> None:
     gate = a_gate(paths)
-    gate.close("disk refused")
-    assert posted(gate) == "HALTED: disk refused"
-    gate.open()
+    gate.pause("no heartbeat")
+    assert posted(gate) == "HEARTBEAT: no heartbeat"
+    gate.pause("")
     assert posted(gate) == "sent"
+    gate.close("disk refused")
+    gate.pause("")
+    assert posted(gate) == "HALTED: disk refused"
 
 
 def test_close_returns_only_between_two_orders_bytes(paths: Paths) -> None:

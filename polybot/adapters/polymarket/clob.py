@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from messages.inner import PostOrder, PostResult, VenueOrder, VenueTrade
+from messages.inner import HeartbeatSent, PostOrder, PostResult, VenueOrder, VenueTrade
 from polybot.adapters.http import Gate, HttpError, Lost, NotSent, Shut
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
@@ -193,20 +193,40 @@ class Clob(ClobPublic):
             return rows
         return _parsed(lambda: tuple(line for r in rows.value for line in trades_of(r, self._us)))
 
+    def heartbeat(self, heartbeat_id: str) -> HeartbeatSent:
+        """One beat of the dead-man switch; never repeated by itself: a repetition would carry an id that is stale by then."""
+        path, body = "/v1/heartbeats", msgspec.json.encode({"heartbeat_id": heartbeat_id})
+        try:
+            headers = self._l2.headers(self._now_s(), "POST", path, body)
+            response = self.http.exchange("POST", path, headers, body)
+        except HttpError as exc:
+            return HeartbeatSent(outcome="failed", heartbeat_id="", why=str(exc))
+        following = (object_of(response.body) or {}).get("heartbeat_id")
+        if isinstance(following, str) and following and response.status in (200, 400):
+            return HeartbeatSent(outcome="acked" if response.status == 200 else "mismatch", heartbeat_id=following)
+        return HeartbeatSent(outcome="failed", heartbeat_id="", why=described(response))
+
     # --- money
+
+    def refresh_balance(self, token_id: str = "") -> None:
+        """Make the venue look at the chain again: what it shows of a wallet is a cache (facts §14, 7)."""
+        self._read("/balance-allowance/update", self._asset(token_id))
 
     def balance(self, token_id: str = "") -> Known[tuple[int, int]] | Unknown:
         """(balance, allowance for the exchange) in millionths of pUSD, or of a token's shares. No allowance shown = 0."""
-        query = {"asset_type": "CONDITIONAL" if token_id else "COLLATERAL", "signature_type": str(self._type)}
-        if token_id:
-            query["token_id"] = token_id
-        match self._read("/balance-allowance", query):
+        match self._read("/balance-allowance", self._asset(token_id)):
             case Known(shown):
                 return _parsed(lambda: (_base(shown["balance"]), _allowance(shown)))
             case Empty():
                 return Unknown("the venue does not know this balance")
             case Unknown() as unknown:
                 return unknown
+
+    def _asset(self, token_id: str) -> dict[str, str]:
+        if not token_id:
+            return {"asset_type": "COLLATERAL", "signature_type": str(self._type)}
+        kind = "CONDITIONAL-V2" if eip712.is_position_id(int(token_id)) else "CONDITIONAL"
+        return {"asset_type": kind, "signature_type": str(self._type), "token_id": token_id}
 
     # --- the wire
 

@@ -126,6 +126,8 @@ class AccountEffects:
 
     def read_balance(self, word: ReadBalance) -> BalanceRead:
         """Balance and allowance as the venue shows them, neither reduced by the other nor by open orders."""
+        if word.refresh:
+            self._clob.refresh_balance(word.token_id)
         match self._clob.balance(word.token_id):
             case Known((balance, allowance)):
                 return self._balance(word, True, balance, allowance, "")

@@ -89,9 +89,14 @@ class Order(NamedTuple):
     builder: bytes = ZERO_32
 
 
+def is_position_id(token: int) -> bool:
+    """A protocol-v2 position, traded on Exchange V3 (facts §5.9)."""
+    return not token & _V2_ASSET_MASK
+
+
 def order_domain(token: int, neg_risk: bool) -> bytes:
     """Which exchange, and which version of it, an order for this token is signed for."""
-    if not token & _V2_ASSET_MASK:
+    if is_position_id(token):
         return V3_DOMAIN
     return NEG_RISK_DOMAIN if neg_risk else STANDARD_DOMAIN
 

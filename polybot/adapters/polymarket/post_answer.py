@@ -19,6 +19,7 @@ from polybot.adapters.polymarket.numbers import e6_of
 Outcome = Literal["accepted", "refused", "unknown", "retry"]
 
 DUPLICATED = "DUPLICATED"
+MOST_RETRY_S = 3600.0
 _TEXT_LIMIT = 300  # characters of a strange body that are kept
 
 # (part of the venue's text in lower case, our code); the first that is found decides
@@ -66,6 +67,7 @@ class PostAnswer(NamedTuple):
     making_e6: int = 0
     taking_e6: int = 0
     trade_ids: tuple[str, ...] = ()
+    retry_after_s: float = 0.0
 
 
 def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "") -> PostAnswer:
@@ -76,7 +78,7 @@ def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "
         return _ok(shown, text, order_id)
     if http in (425, 429) or (http == 503 and reason_of(shown)):
         code = {425: "RESTARTING", 429: "RATE_LIMIT"}.get(http) or _named(text, _NOT_NOW, "NOT_NOW")
-        return PostAnswer("retry", code, f"{text} (retry after {retry_after} s)" if retry_after else text)
+        return PostAnswer("retry", code, text, retry_after_s=_seconds(retry_after, shown))
     if http == 401:
         return PostAnswer("refused", "AUTH", text)
     if http == 403:
@@ -84,6 +86,16 @@ def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "
     if 400 <= http < 500 and http != 408 and reason_of(shown):
         return _refused(text)
     return PostAnswer("unknown", f"HTTP_{http}", text)
+
+
+def _seconds(header: str, shown: dict[str, Any] | None) -> float:
+    """Retry-After, else the body's own word; 0 = neither. Never longer than MOST_RETRY_S: it is asked again anyway."""
+    told: object = header or (shown or {}).get("retry_after_seconds")
+    try:
+        seconds = float(told) if isinstance(told, int | float | str) else 0.0
+    except ValueError:
+        return 0.0  # an HTTP date: nobody has seen one here
+    return seconds if 0 < seconds <= MOST_RETRY_S else 0.0
 
 
 def _refused(text: str) -> PostAnswer:

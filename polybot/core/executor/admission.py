@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from messages import ApprovedOrder, RiskState
+from messages import ApprovedOrder, OrderIntent, RiskState
 from messages.units import NS, decimal_text
-from polybot.core.executor import ledger, orders
+from polybot.core.executor import ledger, orders, wellformed
 from polybot.core.executor.state import Books, Order
 from polybot.core.reasons import Reason
 from polybot.core.settings import Trade
@@ -12,7 +12,9 @@ from polybot.core.settings import Trade
 
 @dataclass
 class Switch:
-    """Whether orders may leave at all. cancelling: everything is being cancelled; leaving: the process is on its way out."""
+    """Whether orders may leave at all. cancelling: everything is being cancelled; leaving: the process is on its way out;
+    pulse: why the dead-man heartbeat lets nothing out. mono_s: machine time as of the last tick.
+    """
 
     halt_id: str = ""
     halt_text: str = ""
@@ -20,6 +22,8 @@ class Switch:
     is_ready: bool = False
     cancelling: bool = False
     leaving: bool = False
+    pulse: str = ""
+    mono_s: float = 0.0
 
     @property
     def is_halted(self) -> bool:
@@ -33,6 +37,8 @@ class Switch:
             return Reason("HALTED", "everything is being cancelled")
         if self.leaving:
             return Reason("HALTED", "the executor is leaving")
+        if self.pulse:
+            return Reason("HEARTBEAT", self.pulse)
         if self.risk is None:
             return Reason("HALTED", "risk has not been heard since the executor started")
         if self.risk.state == "HALTED":
@@ -72,8 +78,19 @@ def refusal(
         return Reason("UNKNOWN_ORDER", f"{len(books.foreign)} orders or trades at the venue are not ours: {first}")
     for order in blocking(books, intent.slug):
         return Reason("UNKNOWN_ORDER", f"{intent.slug} is blocked: the fate of order {order.order_id} is unknown")
+    wrong = wellformed.fault(intent, now_ns)
+    return wrong or _cannot_pay(intent, books, wallet_e6)
+
+
+def _cannot_pay(intent: OrderIntent, books: Books, wallet_e6: int) -> Reason | None:
+    if intent.side == "SELL":
+        shares = ledger.sellable_e6(books, intent.token_id)
+        if intent.maker_e6 <= shares:
+            return None
+        text = f"{decimal_text(intent.maker_e6)} shares exceed the {decimal_text(shares)} that are settled and free to sell"
+        return Reason("SHARES", text)
     free = ledger.free_e6(books, wallet_e6)
-    if intent.side == "BUY" and intent.worst_e6 > free:
+    if intent.worst_e6 > free:
         return Reason(
             "FUNDS", f"worst case {decimal_text(intent.worst_e6)} USD exceeds free cash {decimal_text(free)} USD"
         )

@@ -26,6 +26,7 @@ from messages.inner import (
     CancelOrders,
     CancelResult,
     HaltSeen,
+    HeartbeatSent,
     Leave,
     MarketRead,
     NoReply,
@@ -48,9 +49,11 @@ from polybot.core.entries import HaltNoted, OrderTold
 from polybot.core.executor import facts, levels
 from polybot.core.executor.admission import Switch
 from polybot.core.executor.catching_up import CatchingUp
+from polybot.core.executor.dead_man import DeadMan
 from polybot.core.executor.events import events_from
 from polybot.core.executor.fold import restored
 from polybot.core.executor.halting import Halting
+from polybot.core.executor.leaving import Leaving
 from polybot.core.executor.orders import IMMEDIATE, is_final
 from polybot.core.executor.probing import Probing
 from polybot.core.executor.reconcile import Reconciler
@@ -61,7 +64,6 @@ from polybot.core.executor.writing import Writer
 from polybot.core.settings import settings_from, usd_e6
 
 LEVEL_S = 1.0
-LEAVE_S = 1.5  # SIGTERM: what rests is cancelled within this, then we go
 CANCEL_AGAIN_S = 0.5
 SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never heard before we died
 BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
@@ -74,18 +76,26 @@ class ExecutorCore:
         self._boot = 0
         self._writer = Writer()
         self._switch = Switch()
-        self._probing = Probing(self._writer, self._switch)
+        self._dead_man = DeadMan(self._switch)
+        self._probing = Probing(self._writer, self._switch, self._dead_man)
         self._reconciler = Reconciler(self._writer, self._switch, self._probing)
         self._halting = Halting(self._writer, self._switch, self._probing)
+        self._leaving = Leaving(self._writer, self._switch, self._probing)
         self._outcomes = Outcomes(self._writer, self._probing)
         self._catching_up = CatchingUp()
-        self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler)
+        self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler, self._dead_man)
         self._serving = Serving(self._writer, self._switch, self._probing, self._reconciler, self._teller)
         self._started_halted = ""
-        self._rests = False  # leaving: the cancel of what rests is not answered yet
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
-        """Hear one word; then say the levels if they changed."""
+        """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (budget.py)."""
+        for said in self._handle(word, now_ns):
+            if isinstance(said, CancelOrders):
+                count = len(said.order_ids) or 1 + len(self._writer.books.open)
+                self._probing.budget.cancelled(count, self._switch.mono_s)
+            yield said
+
+    def _handle(self, word: Word, now_ns: int) -> Iterator[Word]:
         match word:
             case ApprovedOrder() | Snapshot() | EventsSince():
                 yield from self._serving.serve(word, now_ns)
@@ -105,6 +115,7 @@ class ExecutorCore:
                 yield from self._switched(word, now_ns)
             case _:
                 yield from self._venue(word, now_ns)
+        yield from self._dead_man.reopen(self._reconciler.rounds, len(self._probing.in_flight))
         yield from self._serving.serve_waiting(now_ns)
         yield from self._teller.say_if_changed(now_ns)
 
@@ -115,7 +126,7 @@ class ExecutorCore:
         self._boot, self._started_halted, self._serving.trade = word.boot, word.halted, settings.trade
         self._reconciler.account = settings.bot.account
         self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
-        self._reconciler.mono_s = word.mono_s
+        self._reconciler.mono_s = self._switch.mono_s = word.mono_s
         yield from ()
 
     def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
@@ -129,6 +140,8 @@ class ExecutorCore:
                 why = OrderTold(order_id=order_id, unsure=True, text="the executor restarted before it was answered")
                 yield from self._writer.write_all(facts.told(order, why), now_ns)
             yield WakeAt(name=f"cancel/{order_id}", at_ns=order.cancel_at_ns)
+        if any(books.orders[order_id].intent.order_type not in IMMEDIATE for order_id in books.open):
+            yield from self._dead_man.arm()
         yield WakeIn(name="level", after_s=LEVEL_S)
         yield from self._halt_at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
@@ -152,7 +165,7 @@ class ExecutorCore:
             case PostResult():
                 yield from self._probing.answered(word, now_ns)
                 yield from self._halting.post_answered()
-                yield from self._leave_if_done()
+                yield from self._leaving.go_if_done()
             case UserFact():
                 yield from self._user_fact(word, now_ns)
             case OrderRead():
@@ -170,6 +183,8 @@ class ExecutorCore:
                 yield from self._outcomes.market_read(word, now_ns)
             case CancelResult():
                 yield from self._cancel_answered(word, now_ns)
+            case HeartbeatSent():
+                yield from self._heartbeat(word, now_ns)
             case _:
                 raise TypeError(f"the executor cannot hear {type(word).__name__}")
 
@@ -187,8 +202,7 @@ class ExecutorCore:
     def _cancel_answered(self, word: CancelResult, now_ns: int) -> Iterator[Word]:
         """Whatever it said, the order endpoint says what became of them."""
         yield from self._halting.cancel_answered(word)
-        if word.tag == "leave" and word.known:
-            self._rests = False
+        yield from self._leaving.cancel_answered(word)
         kind, _, order_id = word.tag.partition("/")
         if kind == "cancel" and not word.known:
             yield WakeIn(name=word.tag, after_s=CANCEL_AGAIN_S)
@@ -196,7 +210,14 @@ class ExecutorCore:
         for named in dict.fromkeys(asked):
             if named in self._writer.books.open:
                 yield from self._probing.follow(self._writer.books.orders[named], now_ns)
-        yield from self._leave_if_done()
+        yield from self._leaving.go_if_done()
+
+    def _heartbeat(self, word: HeartbeatSent, now_ns: int) -> Iterator[Word]:
+        """Acked again after a failure: what the venue may have cancelled meanwhile is read first."""
+        waited = self._dead_man.waits_for_books
+        yield from self._dead_man.heard(word, self._reconciler.rounds)
+        if self._dead_man.waits_for_books and not waited:
+            yield from self._reconciler.begin(now_ns)
 
     # --- the bus
 
@@ -220,9 +241,12 @@ class ExecutorCore:
 
     def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
         kind, _, rest = tick.name.partition("/")
+        self._switch.mono_s = tick.mono_s
         match kind:
             case "level":
                 yield WakeIn(name="level", after_s=LEVEL_S)
+                if self._probing.venue.is_over(tick.mono_s):
+                    yield from self._reconciler.begin(now_ns)
                 yield from self._reconciler.watch(tick.mono_s, now_ns)
                 yield from self._outcomes.watch(tick.mono_s, now_ns)
                 yield from self._writer.compact()
@@ -238,6 +262,8 @@ class ExecutorCore:
                 yield from self._cancel(rest, now_ns)
             case "proof":
                 yield from self._halting.tick(tick.name, tick.mono_s, self._teller.held(now_ns), now_ns)
+            case "beat":
+                yield from self._dead_man.tick(tick.name)
             case "leave":
                 yield Leave(code=0, why="SIGTERM: not everything was answered in time")
 
@@ -263,7 +289,7 @@ class ExecutorCore:
                 self._halting.leave = Leave(code=BROKEN, why=why)
                 yield from self._halting.begin("", now_ns)
             case Leave():
-                yield from self._leave()
+                yield from self._leaving.begin()
 
     def _halt_seen(self, word: HaltSeen, now_ns: int) -> Iterator[Word]:
         books = self._writer.books
@@ -277,18 +303,3 @@ class ExecutorCore:
             yield from self._halting.begin("", now_ns)
         elif was:
             yield from self._reconciler.lifted(code, now_ns)
-
-    def _leave(self) -> Iterator[Word]:
-        """SIGTERM: cancel what rests, hear the POSTs under way out, go."""
-        self._switch.leaving = True
-        books = self._writer.books
-        resting = [i for i in books.open if books.orders[i].intent.order_type not in IMMEDIATE]
-        self._rests = bool(resting)
-        if resting:
-            yield CancelOrders(tag="leave", order_ids=tuple(resting))
-        yield WakeIn(name="leave", after_s=LEAVE_S)
-        yield from self._leave_if_done()
-
-    def _leave_if_done(self) -> Iterator[Word]:
-        if self._switch.leaving and not self._probing.in_flight and not self._rests:
-            yield Leave(code=0, why="SIGTERM")

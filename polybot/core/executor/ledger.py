@@ -23,6 +23,7 @@ from polybot.core.executor.state import Books, Fill
 CASH, CAPITAL, EXTERNAL = "cash", "capital", "external"
 FEES, SPENT, PAYOUTS, CLAIMS = "fees", "spent", "payouts", "claims"
 POSITION = "position:"
+CENT_E6 = 10_000  # 2 decimals
 _FIFTH = 10  # the venue's fees have five decimals
 
 
@@ -111,6 +112,24 @@ def order_reserved_e6(books: Books, order_id: str) -> int:
         return 0
     standing = [f.cost_e6 + f.fee_e6 for f in order.fills.values() if f.status != "FAILED"]
     return max(0, order.intent.worst_e6 - sum(standing))
+
+
+def sellable_e6(books: Books, token_id: str) -> int:
+    """Shares of a token that the venue would let us sell now, to its 2 decimals, rounded down: confirmed ones (those of a
+    trade that is not settled yet cannot be delivered), less what was sold and what open SELLs may still sell.
+    """
+    shares = 0
+    for slug in books.pending:
+        for order in (books.orders[order_id] for order_id in books.windows[slug].orders):
+            if order.intent.token_id != token_id:
+                continue
+            if order.intent.side == "BUY":
+                shares += sum(f.size_e6 for f in order.fills.values() if f.status == "CONFIRMED")
+            elif order.order_id in books.open:
+                shares -= order.intent.maker_e6
+            else:
+                shares -= sum(f.size_e6 for f in order.fills.values() if f.status != "FAILED")
+    return max(0, shares) // CENT_E6 * CENT_E6
 
 
 def free_e6(books: Books, wallet_e6: int) -> int:

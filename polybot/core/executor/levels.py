@@ -27,6 +27,9 @@ class View:
     halt_reason: str
     reconciled_ns: int
     venue_state: str
+    venue_why: str = ""
+    pulse_state: str = "off"
+    pulse_why: str = ""
 
 
 def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak]) -> Account:
@@ -66,6 +69,9 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
         reconciled_ns=view.reconciled_ns,
         journal_seq=books.seq,
         venue_state=view.venue_state,
+        venue_why=view.venue_why,
+        pulse_state=view.pulse_state,
+        pulse_why=view.pulse_why,
         open_e6=sum(ledger.order_reserved_e6(books, i) for i in books.open if books.orders[i].seen),
     )
 

@@ -148,8 +148,13 @@ def fields_of(intent: OrderIntent) -> OrderFields:
         neg_risk=intent.neg_risk,
         order_type=intent.order_type,
         post_only=intent.post_only,
-        expiration_s=intent.cancel_at_ns // NS + 60 if intent.order_type == "GTD" else 0,
+        expiration_s=expiration_s(intent),
     )
+
+
+def expiration_s(intent: OrderIntent) -> int:
+    """Of a GTD order: the venue ends it a minute before the second it is told (facts §5.7). 0 = none."""
+    return intent.cancel_at_ns // NS + 60 if intent.order_type == "GTD" else 0
 
 
 def refused_update(account: str, intent: OrderIntent, code: str, text: str, at_ns: int, seq: int) -> OrderUpdate:

@@ -7,6 +7,7 @@
 4. A clear "not now" (restarting, rate limit, nothing sent) is tried again with the same bytes while it may, then refused.
 5. A cancelled order that is still open is cancelled again.
 6. A fill of a written-off order is booked, and halts.
+7. Every POST, also a repetition, waits for its token (budget.py); one that may rest, for the heartbeat (dead_man.py).
 """
 
 from collections.abc import Iterator
@@ -16,18 +17,21 @@ from messages.inner import CancelOrders, OrderRead, PostOrder, PostResult, ReadO
 from polybot.core.entries import OrderTold
 from polybot.core.executor import facts
 from polybot.core.executor.admission import Switch, not_again
+from polybot.core.executor.budget import Budget
+from polybot.core.executor.dead_man import DeadMan
 from polybot.core.executor.orders import IMMEDIATE, is_final, state_of, traded_e6
 from polybot.core.executor.state import Order
+from polybot.core.executor.venue_state import VenueState
 from polybot.core.executor.writing import Writer
 
 PROBE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
+PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
 NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 STOPPERS: dict[str, str] = {
     "AUTH": "the venue refuses our credentials",
     "SIGNATURE": "the venue refuses our signature",
     "VERSION": "the venue expects another version of orders",
     "BANNED": "the venue has banned this address",
-    "CLOSED_ONLY": "the venue lets this address only close positions",
     "GEOBLOCK": "the venue's firewall refuses us",
     "FORBIDDEN": "the venue forbids us to trade",
     "INSUFFICIENT": "the wallet cannot pay for an order that the ledger says it can",
@@ -37,11 +41,11 @@ STOPPERS: dict[str, str] = {
 class Probing:
     """in_flight: order id → attempt, from PostOrder to PostResult. closed: slugs whose market the venue says is closed."""
 
-    def __init__(self, writer: Writer, switch: Switch) -> None:
-        self._writer, self._switch = writer, switch
+    def __init__(self, writer: Writer, switch: Switch, dead_man: DeadMan) -> None:
+        self._writer, self._switch, self._dead_man = writer, switch, dead_man
+        self.venue, self.budget = VenueState(), Budget()
         self.in_flight: dict[str, int] = {}
         self.closed: dict[str, None] = {}
-        self.venue_state = ""
         self._tries: dict[str, int] = {}
         self._wakes: dict[str, None] = {}  # a read is due or under way
         self._closed_when_asked: dict[str, bool] = {}
@@ -49,7 +53,16 @@ class Probing:
     # --- sending
 
     def post(self, order: Order) -> Iterator[Word]:
-        """The journalled bytes, through the gate."""
+        """The journalled bytes, through the gate; rule 7 first."""
+        wait_s = 0.0
+        if order.intent.order_type not in IMMEDIATE and not self._dead_man.is_acked:
+            yield from self._dead_man.arm()
+            wait_s = PULSE_S
+        else:
+            wait_s = self.budget.wait_s(len(self._writer.books.open), self._switch.mono_s)
+        if wait_s:
+            yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
+            return
         attempt = order.posts + 1
         self.in_flight[order.order_id] = attempt
         yield PostOrder(order_id=order.order_id, body=order.body, good_until_ns=order.good_until_ns, attempt=attempt)
@@ -58,12 +71,10 @@ class Probing:
         """What the venue, the gate or the network said to a POST."""
         self.in_flight.pop(result.order_id, None)
         order = self._writer.books.orders[result.order_id]
-        self.venue_state = "" if result.outcome in ("accepted", "refused") else self.venue_state
+        self.venue.answered(result, self._switch.mono_s)
         yield from self._writer.write_all(facts.of_answer(order, result), now_ns)
-        if result.outcome == "retry":
-            self.venue_state = result.code.lower()
         if result.outcome == "retry" and not order.unsure:
-            wait_s = NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1]
+            wait_s = max(NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1], result.retry_after_s)
             yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
             return
         yield from self.follow(order, now_ns)
@@ -81,7 +92,7 @@ class Probing:
             yield from self.post(order)
             return
         if not (order.seen or order.unsure):
-            text = f"the venue took no orders ({self.venue_state}), and {why_not}"
+            text = f"the venue took no orders ({self.venue.state}), and {why_not}"
             entry = OrderTold(order_id=order_id, refused=True, code="NOT_TAKEN", text=text)
             yield from self._writer.write(entry, now_ns)
         yield from self.follow(order, now_ns)
@@ -109,15 +120,13 @@ class Probing:
         self._wakes.pop(word.order_id, None)
         closed = self._closed_when_asked.pop(word.order_id, False)
         if word.known:
-            self.venue_state = ""
             yield from self.trades(word.trades, now_ns)
             if word.order is not None:
                 shown = facts.of_order(self._writer.books, word.order, is_authoritative=True)
                 yield from self._writer.write_all(shown, now_ns)
             elif not word.trades:
                 yield from self._absent(order, closed, now_ns)
-        else:
-            self.venue_state = "unreachable"
+        self.venue.read(word.known, word.why)
         if order.cancelled and state_of(order) == "LIVE" and not order.over:
             yield CancelOrders(tag=f"again/{order.order_id}", order_ids=(order.order_id,))
         yield from self.follow(order, now_ns)

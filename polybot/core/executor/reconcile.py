@@ -63,6 +63,7 @@ class Reconciler:
         self.why = "the venue's books have not been read yet"
         self.reconciled_ns = 0
         self.mono_s = 0.0
+        self.rounds = 0  # known ones so far
         self.differences: dict[str, Differs] = {}
         self._known_s = 0.0
         self._round = self._failures = 0
@@ -136,6 +137,7 @@ class Reconciler:
             yield from self._again(self._told())
         else:
             self._failures, self._known_s, self.reconciled_ns = 0, self.mono_s, now_ns
+            self.rounds += 1
             self._switch.is_ready, self.why = True, ""
 
     def _again(self, why: str) -> Iterator[Word]:

@@ -55,9 +55,10 @@ class Serving:
 
     @property
     def _may_serve(self) -> bool:
-        """Rule 3. What is halted is refused at once."""
-        is_known = self._switch.is_ready and self._switch.risk is not None
-        return is_known or self._switch.is_halted or self._switch.leaving or self._writer.broken != ""
+        """Rule 3. What is halted, or without a heartbeat, is refused at once: nothing queues up to be sent late."""
+        switch = self._switch
+        is_known = switch.is_ready and switch.risk is not None
+        return is_known or switch.is_halted or switch.leaving or switch.pulse != "" or self._writer.broken != ""
 
     def _wait(self, word: ApprovedOrder | Snapshot) -> None:
         if all(waiting.id != word.id for waiting in self._waiting):
@@ -83,7 +84,9 @@ class Serving:
         if fence is not None:
             yield Refused(id=word.id, reason_code=fence.code, reason=fence.text)
             return
-        reason = admission.refusal(word, books, self._switch, self.trade, self._reconciler.wallet_e6, now_ns)
+        reason = self._probing.venue.shut(word.intent) or admission.refusal(
+            word, books, self._switch, self.trade, self._reconciler.wallet_e6, now_ns
+        )
         if reason is not None:
             yield from self._refuse(word, reason, now_ns)
         else:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from messages import Account, Position, SnapshotTaken, Streak, Word
 from polybot.core.executor import levels
 from polybot.core.executor.admission import Switch
+from polybot.core.executor.dead_man import DeadMan
 from polybot.core.executor.levels import View
 from polybot.core.executor.probing import Probing
 from polybot.core.executor.reconcile import Reconciler
@@ -15,8 +16,11 @@ from polybot.core.executor.writing import Writer
 class Teller:
     """The levels as of now."""
 
-    def __init__(self, writer: Writer, switch: Switch, probing: Probing, reconciler: Reconciler) -> None:
+    def __init__(
+        self, writer: Writer, switch: Switch, probing: Probing, reconciler: Reconciler, dead_man: DeadMan
+    ) -> None:
         self._writer, self._switch, self._probing, self._reconciler = writer, switch, probing, reconciler
+        self._dead_man = dead_man
         self._said: object = None
         self._streaks: tuple[int, dict[str, Streak]] = (-1, {})
 
@@ -54,7 +58,10 @@ class Teller:
             is_halted=switch.is_halted,
             halt_reason=switch.halt_text,
             reconciled_ns=reconciler.reconciled_ns,
-            venue_state=self._probing.venue_state or "running",
+            venue_state=self._probing.venue.state,
+            venue_why=self._probing.venue.why,
+            pulse_state=self._dead_man.state,
+            pulse_why=switch.pulse,
         )
 
     def _seen(self) -> object:
@@ -66,7 +73,9 @@ class Teller:
             switch.halt_id,
             reconciler.wallet_e6,
             reconciler.why,
-            self._probing.venue_state,
+            self._probing.venue.state,
+            self._dead_man.state,
+            switch.pulse,
         )
 
     def _account(self, view: View) -> Account:

@@ -28,8 +28,10 @@ from messages.inner import (
     CancelResult,
     Compact,
     HaltSeen,
+    HeartbeatSent,
     Leave,
     MarketRead,
+    MoveGate,
     OpenOrdersRead,
     OrderRead,
     OrderSigned,
@@ -43,6 +45,7 @@ from messages.inner import (
     ReadOrder,
     ReadTrades,
     Restored,
+    SendHeartbeat,
     SignOrder,
     Started,
     Tick,
@@ -100,6 +103,8 @@ def an_intent(**change: Any) -> OrderIntent:
     start_s = change.get("start_s", START_S)
     slug = change.get("slug", f"btc-updown-5m-{start_s}")
     strategy = change.get("strategy", "rsi_ema")
+    if change.get("order_type") in ("GTC", "GTD"):  # a resting order's amounts have other decimals
+        change = {"maker_e6": 4_997_200, "taker_e6": 9_610_000} | change
     facts: dict[str, Any] = {
         "id": f"main/{strategy}/{slug}/1",
         "account": "main",
@@ -203,6 +208,10 @@ class FakeVenue:
         self.says_user_facts = True
         self.user_facts: list[UserFact] = []
         self.intents: dict[str, OrderIntent] = {}  # order id → what was signed
+        self.beats = "ack"  # or "silent": never answered; "lost": heard, the answer is not; "refuse": HTTP 500
+        self.pulse_id = ""  # the heartbeat id it expects next
+        self.pulse_ns: int | None = None  # the last beat it took
+        self.beat_count = 0
 
     # --- orders
 
@@ -227,14 +236,19 @@ class FakeVenue:
         if not order.matched_e6:
             return result(word, "refused", code="FAK_NO_MATCH", text="no orders found to match")
         spent = sum(t.cost_e6 for t in self.trades if t.order_id == order.order_id)
-        return result(word, "accepted", status="matched", making_e6=spent, taking_e6=order.matched_e6)
+        given, received = (spent, order.matched_e6) if intent.side == "BUY" else (order.matched_e6, spent)
+        return result(word, "accepted", status="matched", making_e6=given, taking_e6=received)
+
+    @staticmethod
+    def _shares(intent: OrderIntent) -> int:
+        return intent.taker_e6 if intent.side == "BUY" else intent.maker_e6
 
     def _match(self, order: Placed, fate: str, now_ns: int) -> None:
         sizes = {
             "part": [(2_000_000, 500_000)],
             "none": [],
             "price": [(4_000_000, 480_000), (5_000_000, 470_000)],
-        }.get(fate, [(order.intent.taker_e6, 520_000)])
+        }.get(fate, [(self._shares(order.intent), order.intent.limit_e6)])
         for size, price in sizes:
             self.fill(order, size, price, now_ns)
         order.state = "MATCHED" if order.matched_e6 else "CANCELED"
@@ -252,8 +266,9 @@ class FakeVenue:
         )  # fmt: skip
         self.trades.append(trade)
         order.matched_e6 += size
-        self.cash_e6 -= cost + fee
-        self.shares[token] = self.shares.get(token, 0) + size
+        sign = 1 if order.intent.side == "BUY" else -1
+        self.cash_e6 -= sign * cost + fee
+        self.shares[token] = self.shares.get(token, 0) + sign * size
         self._tell_trade(trade)
         return trade
 
@@ -263,8 +278,9 @@ class FakeVenue:
             if trade.status == "MATCHED" and now_ns >= trade.confirmed_ns:
                 trade.status = "FAILED" if trade.trade_id in self.fails else "CONFIRMED"
                 if trade.status == "FAILED":
-                    self.cash_e6 += trade.cost_e6 + trade.fee_e6
-                    self.shares[trade.token_id] -= trade.size_e6
+                    sign = 1 if self.orders[trade.order_id].intent.side == "BUY" else -1
+                    self.cash_e6 += sign * trade.cost_e6 + trade.fee_e6
+                    self.shares[trade.token_id] -= sign * trade.size_e6
                 self._tell_trade(trade)
 
     def resolve(self, slug: str, winner: str) -> None:
@@ -274,9 +290,34 @@ class FakeVenue:
         for token, outcome in ((UP, "UP"), (DOWN, "DOWN")):
             ours = [o for o in self.orders.values() if o.intent.slug == slug and o.intent.token_id == token]
             ids = [o.order_id for o in ours]
-            held = sum(t.size_e6 for t in self.trades if t.order_id in ids and t.status != "FAILED")
+            held = sum(
+                t.size_e6 if self.orders[t.order_id].intent.side == "BUY" else -t.size_e6
+                for t in self.trades
+                if t.order_id in ids and t.status != "FAILED"
+            )
             self.cash_e6 += held if winner == outcome else held // 2 if winner == "SPLIT" else 0
             self.shares[token] = self.shares.get(token, 0) - held
+
+    def beat(self, word: SendHeartbeat, kept: str, now_ns: int) -> HeartbeatSent | None:
+        """None: no answer comes. A stale id extends nothing."""
+        sent = word.heartbeat_id or kept
+        if self.beats == "silent":
+            return None
+        if self.beats == "refuse":
+            return HeartbeatSent(outcome="failed", heartbeat_id="", why="HTTP 500")
+        if sent != self.pulse_id:
+            return HeartbeatSent(outcome="mismatch", heartbeat_id=self.pulse_id, why="Invalid Heartbeat ID")
+        self.beat_count += 1
+        self.pulse_id, self.pulse_ns = f"beat-{self.beat_count}", now_ns
+        return HeartbeatSent(outcome="acked", heartbeat_id=self.pulse_id) if self.beats == "ack" else None
+
+    def lapse(self, now_ns: int) -> None:
+        """Ten seconds without a beat: everything of this key is cancelled."""
+        if self.pulse_ns is not None and now_ns - self.pulse_ns > 10 * S:
+            for order in self.orders.values():
+                if order.state == "LIVE":
+                    order.state = "CANCELED"
+                    self._tell_order(order)
 
     # --- facts
 
@@ -288,21 +329,20 @@ class FakeVenue:
             side=order.intent.side,
             state=order.state,  # type: ignore[arg-type]
             raw_status=order.state,
-            original_e6=order.intent.taker_e6,
+            original_e6=self._shares(order.intent),
             matched_e6=order.matched_e6,
             price_e6=order.intent.limit_e6,
             trade_ids=tuple(t.trade_id for t in self.trades if t.order_id == order.order_id),
             created_s=START_S,
         )
 
-    @staticmethod
-    def line(trade: Traded) -> VenueTrade:
+    def line(self, trade: Traded) -> VenueTrade:
         return VenueTrade(
             trade_id=trade.trade_id,
             order_id=trade.order_id,
             condition_id="0xc0",
             token_id=trade.token_id,
-            side="BUY",
+            side=self.intents[trade.order_id].side if trade.order_id in self.intents else "BUY",
             size_e6=trade.size_e6,
             price_e6=trade.price_e6,
             status=trade.status,  # type: ignore[arg-type]
@@ -417,13 +457,15 @@ class House:
     halt: WriteHalt | None = None
     left: Leave | None = None
     delivers_on_crash: bool = True
+    gate: str = ""  # why it is shut
+    kept_beat: str = ""  # the heartbeat id on disk
     risk: RiskState | None = field(default_factory=a_risk_state)
 
     # --- life
 
     def start(self, halted: str = "") -> None:
         self.core, self.is_alive, self.boot = ExecutorCore(), True, self.boot + 1
-        self.timers, self.lanes, self.left = {}, deque(), None
+        self.timers, self.lanes, self.left, self.gate = {}, deque(), None, ""
         if self.boot > 1 and self.crash_again is not None:
             self.crash_at, self.crash_again = self.words + self.crash_again, None
         config = msgspec.json.encode({"bot": {"capital_usd": self.capital_usd}}).decode()
@@ -514,9 +556,19 @@ class House:
                 self.timers[word.name] = self.now_ns + round(word.after_s * S)
             case Reply():
                 self.replies[word.id] = word
+            case MoveGate():
+                self.gate = word.why
             case PostOrder():
                 self.lanes.append((self.now_ns + round(self.post_takes_s * S), word))
-            case CancelOrders() | ReadOrder() | ReadOpenOrders() | ReadTrades() | ReadBalance() | ReadMarket():
+            case (
+                CancelOrders()
+                | ReadOrder()
+                | ReadOpenOrders()
+                | ReadTrades()
+                | ReadBalance()
+                | ReadMarket()
+                | SendHeartbeat()
+            ):
                 self.lanes.append((self.now_ns, word))
         return True
 
@@ -538,11 +590,24 @@ class House:
                 _, word = self.lanes[ready]
                 del self.lanes[ready]
                 answer = self._perform_effect(word)
-                self.hear(answer)
+                if answer is not None:
+                    self.hear(answer)
             else:
                 return
 
-    def _perform_effect(self, word: Word) -> Word:
+    def _perform_effect(self, word: Word) -> Word | None:
+        if isinstance(word, SendHeartbeat):
+            answer = self.venue.beat(word, self.kept_beat, self.now_ns)
+            if answer is None:
+                late = HeartbeatSent(outcome="failed", heartbeat_id="", why="no answer within 2 s")
+                self.lanes.append((self.now_ns + 2 * S, late))
+            elif answer.outcome == "acked":
+                self.kept_beat = answer.heartbeat_id
+            return answer
+        if isinstance(word, HeartbeatSent):
+            return word
+        if isinstance(word, PostOrder) and self.gate:
+            return result(word, "gate", code="HALTED", text=self.gate)
         if isinstance(word, PostOrder):
             return self.venue.post(word, self.now_ns)
         return self.venue.answer(word)
@@ -565,6 +630,7 @@ class House:
 
     def _ring(self) -> None:
         self.venue.confirm(self.now_ns)
+        self.venue.lapse(self.now_ns)
         self.settle()
         for name in sorted((n for n, at in self.timers.items() if at <= self.now_ns), key=lambda n: self.timers[n]):
             if self.is_alive and self.timers.pop(name, None) is not None:

@@ -1,0 +1,78 @@
+"""What the venue takes at present: a state, not an error (facts §12). Learned from its answers, forgotten by the clock.
+
+    running       everything                               post_only     resting orders that do not cross, and cancels
+    restarting    nothing for a moment (425)               cancel_only   cancels
+    disabled      nothing (503)                            closed_only   this account may only sell
+    rate_limited  no orders until its Retry-After          geoblocked, unauthorized: 403, 401: these halt as well
+    unreachable   the last read was not answered; orders are not refused for it, each has its own fate
+
+A state with an end is over at its end, or at the first order that is taken; then our books are read anew, since the venue
+does not say what a restart did to them. Without Retry-After it is tried again after 1, 2, 4 … 30 machine seconds.
+"""
+
+from messages import OrderIntent
+from messages.inner import PostResult
+from polybot.core.reasons import Reason
+
+OF_CODE: dict[str, str] = {
+    "RESTARTING": "restarting",
+    "POST_ONLY_MODE": "post_only",
+    "CANCEL_ONLY": "cancel_only",
+    "DISABLED": "disabled",
+    "NOT_NOW": "disabled",
+    "RATE_LIMIT": "rate_limited",
+    "NOT_SENT": "unreachable",
+    "CLOSED_ONLY": "closed_only",
+    "GEOBLOCK": "geoblocked",
+    "FORBIDDEN": "geoblocked",
+    "AUTH": "unauthorized",
+    "BANNED": "unauthorized",
+}
+FOR_GOOD_S = 300.0  # machine time: what only the user or the venue's support can change is tried again after this
+FOR_GOOD = ("closed_only", "geoblocked", "unauthorized")
+BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+
+
+class VenueState:
+    """`state` and `why` as said in Account. Times are machine seconds."""
+
+    def __init__(self) -> None:
+        self.state, self.why = "running", ""
+        self._until_s = 0.0
+        self._in_a_row = 0
+
+    def answered(self, result: PostResult, mono_s: float) -> None:
+        """The answer to an order. A refusal of that order alone means that the venue is running."""
+        state = OF_CODE.get(result.code, "") if result.outcome in ("refused", "retry") else ""
+        if state:
+            self._in_a_row = self._in_a_row + 1 if state == self.state else 1
+            wait_s = FOR_GOOD_S if state in FOR_GOOD else BACK_OFF_S[min(self._in_a_row, len(BACK_OFF_S)) - 1]
+            self.state, self.why, self._until_s = state, result.text, mono_s + max(wait_s, result.retry_after_s)
+        elif result.outcome in ("accepted", "refused"):
+            self.state, self.why, self._in_a_row = "running", "", 0
+
+    def read(self, known: bool, why: str) -> None:
+        """The answer to a read, which says only whether somebody is there."""
+        if known and self.state == "unreachable":
+            self.state, self.why = "running", ""
+        elif not known and self.state == "running":
+            self.state, self.why, self._until_s = "unreachable", why, 0.0
+
+    def is_over(self, mono_s: float) -> bool:
+        """True once, when a state has come to its end: the venue may have forgotten our orders meanwhile."""
+        if self.state in ("running", "unreachable") or mono_s < self._until_s:
+            return False
+        self.state, self.why = "running", ""
+        return True
+
+    def shut(self, intent: OrderIntent) -> Reason | None:
+        """Why the venue would not take this order now."""
+        match self.state:
+            case "running" | "unreachable":
+                return None
+            case "post_only" if intent.post_only:
+                return None
+            case "closed_only" if intent.side == "SELL":
+                return None
+            case state:
+                return Reason(f"VENUE_{state.upper()}", f"the venue is {state}: {self.why}")

@@ -1,0 +1,174 @@
+"""What the venue takes is a state with a name and an end; the budget of its token buckets keeps cancels free."""
+
+from typing import Any
+
+import pytest
+
+from messages import Accepted, OrderUpdate, Refused
+from messages.inner import CancelOrders, PostOrder, ReadOpenOrders
+from polybot.core.executor.budget import RESERVE, Budget
+from polybot.core.executor.venue_state import FOR_GOOD_S
+
+# (the code of the answer, its outcome, the state it means, does it halt)
+STATES = [
+    ("RESTARTING", "retry", "restarting", False),
+    ("POST_ONLY_MODE", "retry", "post_only", False),
+    ("CANCEL_ONLY", "retry", "cancel_only", False),
+    ("DISABLED", "retry", "disabled", False),
+    ("RATE_LIMIT", "retry", "rate_limited", False),
+    ("CLOSED_ONLY", "refused", "closed_only", False),
+    ("GEOBLOCK", "refused", "geoblocked", True),
+    ("AUTH", "refused", "unauthorized", True),
+    ("TICK", "refused", "running", False),
+    ("INSUFFICIENT", "refused", "running", True),
+]
+
+
+def posted(kit: Any, house: Any, n: int = 1, **change: Any) -> PostOrder:
+    """An order that the venue has not answered yet."""
+    intent = kit.intent(id=f"main/rsi_ema/{kit.SLUG}/{n}", good_until_ns=(kit.START_S + 250) * kit.S, **change)
+    said = house.ask(kit.approved(intent))
+    house.lanes.clear()  # the test answers itself
+    return next(w for w in said if isinstance(w, PostOrder))
+
+
+@pytest.mark.parametrize(("code", "outcome", "state", "halts"), STATES)
+def test_each_answer_is_the_state_it_means_named_in_account(
+    kit: Any, code: str, outcome: str, state: str, halts: bool
+) -> None:
+    house = kit.ready()
+    post = posted(kit, house)
+    house.hear(kit.result(post, outcome, code=code, text=f"the venue says {code}", retry_after_s=100.0))
+    assert house.account.venue_state == state
+    assert (house.account.venue_why == f"the venue says {code}") == (state != "running")
+    assert (house.halt is not None) == halts
+
+
+@pytest.mark.parametrize(
+    ("code", "change", "reply"),
+    [
+        ("POST_ONLY_MODE", {}, Refused),
+        ("POST_ONLY_MODE", {"order_type": "GTC"}, Refused),
+        ("POST_ONLY_MODE", {"order_type": "GTC", "post_only": True}, Accepted),
+        ("CANCEL_ONLY", {"order_type": "GTC", "post_only": True}, Refused),
+        ("RESTARTING", {}, Refused),
+    ],
+)
+def test_what_the_state_does_not_take_is_refused_by_name(kit: Any, code: str, change: Any, reply: type) -> None:
+    house = kit.ready()
+    post = posted(kit, house)
+    house.hear(kit.result(post, "retry", code=code, text="not now", retry_after_s=100.0))
+    wish = kit.approved(kit.intent(id=f"main/rsi_ema/{kit.SLUG}/2", **change))
+    house.ask(wish)
+    answer = house.replies[wish.id]
+    assert isinstance(answer, reply)
+    if isinstance(answer, Refused):
+        assert answer.reason_code.startswith("VENUE_")
+
+
+@pytest.mark.parametrize(("retry_after_s", "over_at_s"), [(0.0, 1.0), (1.0, 1.0), (20.0, 20.0)])
+def test_a_restart_is_over_when_it_said_and_then_the_books_are_read_anew(
+    kit: Any, retry_after_s: float, over_at_s: float
+) -> None:
+    house = kit.ready()
+    post = posted(kit, house)
+    house.hear(kit.result(post, "retry", code="RESTARTING", text="425", retry_after_s=retry_after_s))
+    house.timers.pop(f"post/{post.order_id}")
+    house.run(over_at_s - 1.0)
+    assert house.account.venue_state == "restarting"
+    before = len(house.all(ReadOpenOrders))
+    house.run(2.1)
+    assert house.account.venue_state == "running"
+    assert len(house.all(ReadOpenOrders)) > before
+
+
+def test_a_restart_waits_longer_each_time_it_goes_on(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.fates = ["retry"] * 100
+    house.ask(kit.approved(kit.intent(good_until_ns=(kit.START_S + 100) * kit.S)))
+    house.run(60)
+    assert len(house.venue.posts) < 40, "the same bytes are offered again, not hammered"
+    assert len(set(house.venue.posts)) == 1
+    house.venue.fates = []
+    house.run(5)
+    assert kit.state(house)[0] == "MATCHED", "and taken when the venue is back"
+
+
+def test_closed_only_lets_exits_through_and_no_entry(kit: Any) -> None:
+    house = kit.ready()
+    house.ask(kit.approved(kit.intent()))
+    house.run(10)
+    late: Any = {"good_until_ns": (kit.START_S + 250) * kit.S}
+    post = posted(kit, house, 2)
+    house.hear(kit.result(post, "refused", code="CLOSED_ONLY", text="address in closed only mode"))
+    house.ask(kit.approved(kit.intent(id="main/rsi_ema/x/3", **late)))
+    assert house.replies["main/rsi_ema/x/3"].reason_code == "VENUE_CLOSED_ONLY"
+    sell = kit.intent(
+        id="main/rsi_ema/x/4", side="SELL", maker_e6=9_610_000, taker_e6=4_805_000, limit_e6=500_000, **late
+    )
+    house.ask(kit.approved(sell))
+    assert isinstance(house.replies[sell.id], Accepted)
+    house.run(FOR_GOOD_S + 2)
+    assert house.account.venue_state == "running", "it may have been lifted: the next order finds out"
+
+
+def test_an_unreachable_venue_is_a_state_until_it_is_heard_again(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.fates, house.venue.knows = ["unheard"], False
+    house.ask(kit.approved(kit.intent()))
+    house.run(1)
+    assert house.account.venue_state == "unreachable" and house.account.venue_why == "HTTP 500"
+    house.venue.knows = True
+    house.run(3)
+    assert house.account.venue_state == "running"
+
+
+def test_a_refused_order_says_why_and_the_next_may_go(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.fates = ["refuse"]
+    house.ask(kit.approved(kit.intent()))
+    house.run(1)
+    assert house.all(OrderUpdate)[-1].reason_code == "REJECTED" and house.halt is None
+    house.ask(kit.approved(kit.intent(id="main/rsi_ema/x/2")))
+    assert isinstance(house.replies["main/rsi_ema/x/2"], Accepted)
+
+
+# --- the budget
+
+
+def test_sixty_orders_at_once_then_one_each_25_ms() -> None:
+    budget = Budget()
+    assert [budget.wait_s(0, 0.0) for _ in range(60)] == [0.0] * 60
+    assert budget.wait_s(0, 0.0) == pytest.approx(0.025)
+    assert budget.wait_s(0, 0.025) == 0.0
+    assert budget.wait_s(0, 0.025) > 0.0
+
+
+def test_an_order_waits_while_what_rests_could_not_all_be_cancelled_with_a_reserve() -> None:
+    most = int(120 - RESERVE - 1)
+    assert Budget().wait_s(most, 0.0) == 0.0
+    budget = Budget()
+    budget.cancelled(1, 0.0)
+    assert budget.wait_s(most, 0.0) > 0.0, "one token short"
+    assert budget.wait_s(most, 1 / 80) == 0.0, "and back after its time"
+
+
+def test_orders_wait_for_what_cancels_have_spent_and_cancels_for_nothing(kit: Any) -> None:
+    budget = Budget()
+    budget.cancelled(500, 0.0)
+    assert budget.wait_s(0, 0.0) == pytest.approx((500 - 120 + 21) / 80)
+    assert budget.wait_s(0, 10.0) == 0.0
+    house = kit.ready()
+    house.core._probing.budget.cancelled(10_000, house.mono_s)
+    house.hear(kit.halt("h1"))
+    assert len(house.all(CancelOrders)) == 1, "the kill switch asks nobody"
+
+
+def test_an_order_over_the_budget_goes_a_moment_later_with_the_same_id(kit: Any) -> None:
+    house = kit.ready()
+    house.core._probing.budget.cancelled(200, house.mono_s)
+    house.ask(kit.approved(kit.intent()))
+    assert house.venue.posts == []
+    house.run(2.9)
+    assert len(house.venue.posts) == 1
+    kit.check(house)
