@@ -18,7 +18,8 @@ def main() -> None:
         log.event("venue_refused", reason=f"profile {context.settings.bot.profile} has no world of its own to serve")
         sys.exit(78)
     from polybot.core.windows import session_from
-    from polybot.venue.program import Venue, world_of
+    from polybot.venue.faults.script import ScriptError
+    from polybot.venue.program import Venue, script_of, world_of
     from polybot.venue.tape_files import TapeError
 
     try:
@@ -26,11 +27,16 @@ def main() -> None:
     except TapeError as exc:
         log.event("world_unreadable", error=str(exc))
         sys.exit(78)
-    asyncio.run(_live(Venue, context, world))
+    try:
+        script = script_of(context)
+    except ScriptError as exc:
+        log.event("fault_script_refused", error=str(exc))
+        sys.exit(78)
+    asyncio.run(_live(Venue, context, world, script))
 
 
-async def _live(venue: type, context: Context, world: object) -> None:
-    await venue(context, world).live()
+async def _live(venue: type, context: Context, world: object, script: object) -> None:
+    await venue(context, world, script).live()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import typer
 from polybot.cli import lifecycle
 from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, flags_of, leave, settings_or_leave
 from polybot.cli.ending import Ending
+from polybot.cli.faults import put_script, script_text_or_leave
 from polybot.core.settings import Settings
 from polybot.runtime import halt, preflight, session, supervise
 from polybot.runtime.config import ConfigError
@@ -32,6 +33,9 @@ Capital = Annotated[float | None, typer.Option(help="The purse, in dollars.")]
 Confirm = Annotated[bool, typer.Option("--confirm-live", help="Real money may be lost.")]
 
 
+Faults = Annotated[str | None, typer.Option(help="Fault script (TOML) for the local venue; see presets/faults.")]
+
+
 def run(
     profile: Profile = None,
     windows: Windows = None,
@@ -41,14 +45,17 @@ def run(
     strategy: Strategy = None,
     capital: Capital = None,
     confirm_live: Confirm = False,
+    faults: Faults = None,
 ) -> None:
     """A session from start to report, in the foreground. Ctrl-C is one clean stop."""
     flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
+    script = script_text_or_leave(faults, settings.bot.profile)
     with lifecycle.interrupts() as interrupted:
         try:
             preflight.check(paths, settings, confirmed_live=confirm_live)
             found = lifecycle.fresh_session(paths, settings, windows_given=windows is not None)
+            put_script(paths, script)
             started = lifecycle.start(paths, settings, found, flags, attached=True)
         except (Refused, ConfigError) as exc:
             leave(exc.code if isinstance(exc, Refused) else 78, str(exc))

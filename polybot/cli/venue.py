@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from polybot.cli import faults
+
 if TYPE_CHECKING:
     from polybot.core.world.honesty import WorldReport
 
 app = typer.Typer(help="The local venue and its worlds.", no_args_is_help=True)
+app.add_typer(faults.app, name="fault")
 
 
 @app.callback()

@@ -66,6 +66,10 @@ class Paths:
         return self.state / "venue"
 
     @property
+    def fault_script(self) -> Path:
+        return self.venue / "faults.toml"
+
+    @property
     def key(self) -> Path:
         return self.state / "wallet" / "key"
 

@@ -12,6 +12,9 @@ from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.clob_private import ClobPrivate
 from polybot.venue.clob_public import ClobPublic
 from polybot.venue.desk import Desk
+from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.gates import FaultyGate
+from polybot.venue.faults.web import FaultyHttp
 from polybot.venue.feeds_rest import BinanceRest, GammaRest
 from polybot.venue.hub import Connection
 from polybot.venue.reply import Refusal, refused
@@ -24,17 +27,22 @@ def rest(routes: list[Route]) -> Starlette:
     return Starlette(routes=every, exception_handlers={Refusal: refused})
 
 
-def apps(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub) -> dict[str, ASGIApp]:
-    """Service → application, one a port."""
+def apps(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faults: Faults) -> dict[str, ASGIApp]:
+    """Service → application, one a port; each behind the faults of its name."""
+    bare = _bare(desk, prices, rtds, streams, faults)
+    return {service: FaultyHttp(app, faults, service) for service, app in bare.items()}
+
+
+def _bare(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faults: Faults) -> dict[str, ASGIApp]:
     house = desk.house
     return {
         "clob": rest(ClobPublic(house).routes() + ClobPrivate(desk).routes()),
         "gamma": rest(GammaRest(house).routes()),
         "data": rest([]),
-        "ws": _sockets({"/ws/market": _market(desk), "/ws/user": _user(desk)}),
-        "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns)}),
+        "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
+        "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns, faults)}),
         "binance": rest(prices.routes()),
-        "binance_ws": _sockets({"/stream": _combined(streams)}),
+        "binance_ws": _sockets({"/stream": _combined(streams, faults)}),
     }
 
 
@@ -45,11 +53,11 @@ def _sockets(endpoints: dict[str, Endpoint]) -> Starlette:
     return Starlette(routes=[WebSocketRoute(path, endpoint) for path, endpoint in endpoints.items()])
 
 
-def _market(desk: Desk) -> Endpoint:
+def _market(desk: Desk, faults: Faults) -> Endpoint:
     channel = desk.house.market_channel
 
     async def endpoint(socket: WebSocket) -> None:
-        connection = Connection(socket)
+        connection = Connection(socket, FaultyGate(faults, "market"))
         try:
             await connection.serve(channel.on_text)
         finally:
@@ -58,11 +66,11 @@ def _market(desk: Desk) -> Endpoint:
     return endpoint
 
 
-def _user(desk: Desk) -> Endpoint:
+def _user(desk: Desk, faults: Faults) -> Endpoint:
     channel = desk.house.user_channel
 
     async def endpoint(socket: WebSocket) -> None:
-        connection = Connection(socket)
+        connection = Connection(socket, FaultyGate(faults, "user"))
         try:
             await connection.serve(channel.on_text)
         finally:
@@ -71,9 +79,9 @@ def _user(desk: Desk) -> Endpoint:
     return endpoint
 
 
-def _rtds(rtds: Rtds, now_ns: Callable[[], int]) -> Endpoint:
+def _rtds(rtds: Rtds, now_ns: Callable[[], int], faults: Faults) -> Endpoint:
     async def endpoint(socket: WebSocket) -> None:
-        connection = Connection(socket)
+        connection = Connection(socket, FaultyGate(faults, "rtds"))
         try:
             await connection.serve(lambda c, text: rtds.on_text(c, text, now_ns()))
         finally:
@@ -82,9 +90,9 @@ def _rtds(rtds: Rtds, now_ns: Callable[[], int]) -> Endpoint:
     return endpoint
 
 
-def _combined(streams: BinanceHub) -> Endpoint:
+def _combined(streams: BinanceHub, faults: Faults) -> Endpoint:
     async def endpoint(socket: WebSocket) -> None:
-        connection = Connection(socket)
+        connection = Connection(socket, FaultyGate(faults, "binance"))
         streams.join(connection, binance.streams_of(socket.query_params.get("streams", "")))
         try:
             await connection.serve(streams.on_text)

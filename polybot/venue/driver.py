@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from polybot.core.windows import WINDOW_S, slug_of
-from polybot.core.world.world import ExchangeTrade, OraclePrint, TakerOrder, World, WorldMarket
+from polybot.core.world.world import ExchangeTrade, OraclePrint, TakerOrder, Winner, World, WorldMarket
 from polybot.venue import binance, rtds
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.catalogue import WorldCatalogue
+from polybot.venue.faults.engine import Faults
 from polybot.venue.house import House, market_from
 from polybot.venue.rtds import Rtds
 
@@ -32,6 +33,7 @@ REPRINT_S = 30  # more than a lookahead at any speed
 AHEAD = 2  # windows after the running one that have a live book
 TOPIC: dict[str, str] = {"spot": rtds.CHAINLINK, "twap60": rtds.TWAP_SIXTY}
 E18 = 10**18
+FINE_TICK_E6 = 1_000
 
 
 @dataclass
@@ -64,6 +66,7 @@ class Driver:
     streams: BinanceHub
     speed: float
     at_ns: int
+    faults: Faults
     on_open: Callable[[WorldMarket], None] = lambda _market: None
     windows: dict[int, OpenWindow] = field(default_factory=dict)
     thinned: Thinned = field(default_factory=Thinned)
@@ -71,6 +74,7 @@ class Driver:
     kline_ns: int = 0
     minute_s: int = 0
     done_s: int = 0
+    corrections: dict[str, tuple[int, Winner]] = field(default_factory=dict)
 
     @property
     def world(self) -> World:
@@ -87,6 +91,10 @@ class Driver:
         self.minute_s = now_s // 60 * 60
         for market in self.house.unresolved():
             self._open(market.start_s)
+        for market in self.house.announced():
+            found = self.world.market(market.slug)
+            assert found is not None, "an announced market the world has never heard of"
+            self.corrections[market.condition_id] = (self.at_ns, self.world.outcome(found))
         self._resolve(self.at_ns)
         self._open_windows(self.at_ns)
         self.house.flush(durable=True)
@@ -103,6 +111,7 @@ class Driver:
             self._print(printed)
         self._binance(from_ns, to_ns)
         self.house.exchange.due(to_ns)
+        self._break(to_ns)
         for window in list(self.windows.values()):
             self._trade_window(window, to_ns)
         self._resolve(to_ns)
@@ -129,7 +138,7 @@ class Driver:
         known = self.house.exchange.market(listing.condition_id)
         if known is not None and known.winner is not None:
             return
-        self.house.exchange.list_market(market_from(listing))
+        self.house.exchange.list_market(market_from(listing, self.house.exchange.switches.taker_delay_ms))
         window = self.windows[start_s] = OpenWindow(market, self.world.resolved_ns(market), self.at_ns, self.at_ns)
         self._quote(window, self.at_ns)
         self.house.flush()
@@ -138,7 +147,7 @@ class Driver:
 
     def _print(self, printed: OraclePrint) -> None:
         topic = TOPIC.get(printed.feed)
-        if topic is not None:
+        if topic is not None and self.faults.on("oracle_gap") is None:
             value = printed.value_e18 / E18
             self.rtds.publish(
                 topic, printed.observed_s * 1000, printed.server_ns // 1_000_000, value, str(printed.value_e18)
@@ -245,10 +254,37 @@ class Driver:
         if window is not None:
             self._quote(window, self.at_ns)
 
+    # --- ends, and what goes wrong by script
+
     def _resolve(self, now_ns: int) -> None:
-        due = [(w.resolves_ns, start_s) for start_s, w in self.windows.items() if w.resolves_ns <= now_ns]
-        for at_ns, start_s in sorted(due):
+        due = [(self._resolves_ns(w), start_s) for start_s, w in self.windows.items() if w.resolves_ns <= now_ns]
+        for at_ns, start_s in sorted(d for d in due if d[0] <= now_ns):
             market = self.windows.pop(start_s).market
-            self.house.exchange.resolve(market.condition_id, self.world.outcome(market), at_ns)
+            winner = self.world.outcome(market)
+            wrong = self.faults.of_window("resolution_wrong", start_s)
+            if wrong is None:
+                self.house.exchange.resolve(market.condition_id, winner, at_ns)
+            else:
+                said: Winner = "DOWN" if winner == "UP" else "UP"
+                self.house.exchange.resolve(market.condition_id, said, at_ns, is_final=False)
+                self.corrections[market.condition_id] = (at_ns + int(wrong.correct_after_s * NS), winner)
             self.done_s = max(self.done_s, start_s + WINDOW_S)
             self.house.flush(durable=True)
+        for condition_id, (at_ns, winner) in list(self.corrections.items()):
+            if at_ns <= now_ns:
+                del self.corrections[condition_id]
+                self.house.exchange.correct(condition_id, winner, at_ns)
+                self.house.flush(durable=True)
+
+    def _resolves_ns(self, window: OpenWindow) -> int:
+        late = self.faults.of_window("resolution_late", window.market.start_s)
+        return window.resolves_ns + (int(late.delay_s * NS) if late is not None else 0)
+
+    def _break(self, now_ns: int) -> None:
+        """Faults that strike the exchange itself, each once as it comes on."""
+        if self.faults.once("tick_change") is not None:
+            running = self.windows.get(now_ns // NS // WINDOW_S * WINDOW_S)
+            if running is not None:
+                self.house.exchange.set_tick(running.market.condition_id, FINE_TICK_E6, now_ns)
+        if self.faults.once("restart") is not None and not self.house.exchange.switches.orders_survive_restart:
+            self.house.wiped += self.house.exchange.wipe(now_ns)

@@ -18,6 +18,7 @@ from polybot.core.exchange import (
     Market,
     MarketEnded,
     OrderChanged,
+    Switches,
     TradeChanged,
 )
 from polybot.runtime import log
@@ -48,11 +49,17 @@ class House:
     """grant_usd_e6: play money for a wallet never seen before."""
 
     def __init__(
-        self, store: Store, keys: Keys, catalogue: Catalogue, now_ns: Callable[[], int], grant_usd_e6: int
+        self,
+        store: Store,
+        keys: Keys,
+        catalogue: Catalogue,
+        now_ns: Callable[[], int],
+        grant_usd_e6: int,
+        switches: Switches | None = None,
     ) -> None:
         self.store, self.keys, self.catalogue = store, keys, catalogue
         self.now_ns, self.grant_usd_e6 = now_ns, grant_usd_e6
-        self.exchange = Exchange()
+        self.exchange = Exchange(switches)
         self.user_channel = UserChannel(keys.knows)
         self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of)
         self.market_channel = self.teller.market_channel
@@ -128,6 +135,10 @@ class House:
         listing = self.catalogue.open_listing(token=token)
         return None if listing is None else market_from(listing)
 
+    def announced(self) -> list[Market]:
+        """Markets whose winner was announced and has no final word yet."""
+        return [m for m in self.exchange.state.markets.values() if m.winner is not None and not m.is_final]
+
     def unresolved(self) -> list[Market]:
         """Markets that were opened and not resolved yet, by their start."""
         return sorted((m for m in self.exchange.state.markets.values() if m.winner is None), key=lambda m: m.start_s)
@@ -181,7 +192,7 @@ def _concerns_a_wallet(event: ExchangeEvent) -> bool:
     return False
 
 
-def market_from(listing: gamma.Listing) -> Market:
+def market_from(listing: gamma.Listing, taker_delay_ms: int = 150) -> Market:
     """The exchange's market of a listing, as it opens."""
     return Market(
         condition_id=listing.condition_id,
@@ -193,6 +204,7 @@ def market_from(listing: gamma.Listing) -> Market:
         min_size_e6=listing.min_size_e6,
         fee_rate_e6=listing.fee_rate_e6,
         fee_exponent=listing.fee_exponent,
+        taker_delay_ns=taker_delay_ms * 1_000_000,
     )
 
 

@@ -11,16 +11,21 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from polybot.venue.faults.gates import Gate, open_gate
+
 OUTBOX_MAX = 20_000  # frames; beyond it the hearer is gone for all practical purposes
 BATCH = 200  # frames between two looks at the other tasks
 POLICY_VIOLATION = 1008
 
 
 class Connection:
-    """One WebSocket. `push` never blocks; `close_after` closes once what was pushed before is out."""
+    """One WebSocket. `push` never blocks; `close_after` closes once what was pushed before is out.
 
-    def __init__(self, socket: WebSocket) -> None:
-        self.socket = socket
+    gate: what a frame must pass on its way to the outbox; faults stand there.
+    """
+
+    def __init__(self, socket: WebSocket, gate: Gate = open_gate) -> None:
+        self.socket, self._gate = socket, gate
         self._outbox: deque[str] = deque()
         self._wake = asyncio.Event()
         self._closing: tuple[int, str] | None = None
@@ -28,13 +33,16 @@ class Connection:
 
     def push(self, frame: bytes | str) -> None:
         """Queue one text frame."""
+        self._gate(frame if isinstance(frame, str) else frame.decode(), self._queue)
+
+    def _queue(self, frame: str) -> None:
         if self._closing is not None:
             return
         if len(self._outbox) >= OUTBOX_MAX:
             self._outbox.clear()
             self.close_after(POLICY_VIOLATION, "slow consumer")
             return
-        self._outbox.append(frame if isinstance(frame, str) else frame.decode())
+        self._outbox.append(frame)
         self._wake.set()
 
     def close_after(self, code: int, reason: str) -> None:

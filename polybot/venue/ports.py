@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws")
+SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control")
 
 
 def bind(first_port: int, remembered: Path) -> dict[str, socket.socket]:
@@ -45,6 +45,11 @@ def urls(sockets: dict[str, socket.socket]) -> dict[str, str]:
         "rtds": f"ws://127.0.0.1:{port['rtds']}",
         "binance_ws": f"ws://127.0.0.1:{port['binance_ws']}",
     }
+
+
+def url(sock: socket.socket) -> str:
+    """Of one service."""
+    return f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -29,6 +29,9 @@ from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.catalogue import WorldCatalogue
 from polybot.venue.desk import Desk
 from polybot.venue.driver import Driver
+from polybot.venue.faults.control import Control
+from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.script import Script, read_script
 from polybot.venue.feeds_rest import BinanceRest
 from polybot.venue.heard import HEARS, SPEAKERS, Heard
 from polybot.venue.house import House
@@ -49,7 +52,7 @@ SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on it
 class Venue:
     """Everything wired together; `live` runs until SIGTERM."""
 
-    def __init__(self, context: Context, world: World) -> None:
+    def __init__(self, context: Context, world: World, script: Script) -> None:
         assert isinstance(context.clock, WorldClock), "only the demo has a world clock to move"
         self.context, self.clock = context, context.clock
         self.session: Session = session_from(context.session)
@@ -57,13 +60,24 @@ class Venue:
         self.store = Store(folder / "venue.sqlite", self.session.id)
         keys = Keys(self.store.meta("secret") or b"", max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S))
         catalogue = WorldCatalogue(world, self.clock.now_ns)
-        self.house = House(self.store, keys, catalogue, self.clock.now_ns, usd_e6(settings.world.grant_usd))
+        grant = usd_e6(settings.world.grant_usd)
+        self.faults = Faults(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
+        self.control = Control(self.faults)
+        self.house = House(self.store, keys, catalogue, self.clock.now_ns, grant, script.switches)
+        self.house.exchange.set_fate(self.faults.fate)
         self.bars, self.rtds, self.streams, self.heard = Bars(), Rtds(), BinanceHub(), Heard()
         self.pacer = Pacer(self.clock, mono_s)
         self.waits_file = context.paths.run / "waits.json"
         self._behind_before_s = self.pacer.restore(self.waits_file, self.session.id)
         self.driver = Driver(
-            self.house, catalogue, self.bars, self.rtds, self.streams, self.clock.speed, self.clock.now_ns()
+            self.house,
+            catalogue,
+            self.bars,
+            self.rtds,
+            self.streams,
+            self.clock.speed,
+            self.clock.now_ns(),
+            self.faults,
         )
         self.instants = Instants(
             world, self.session, settings.trade, self.pacer, self.heard, self.driver.freshen, mono_s, self.clock.now_ns
@@ -72,7 +86,8 @@ class Venue:
         self.sockets = ports.bind(settings.world.port, folder / "ports.json")
         self.desk = desk = Desk(self.house, self._delay)
         prices = BinanceRest(self.bars, self._depth, self.clock.now_ns)
-        self.web = Web(apps(desk, prices, self.rtds, self.streams), self.sockets)
+        services = apps(desk, prices, self.rtds, self.streams, self.faults) | {"control": self.control.app()}
+        self.web = Web(services, self.sockets)
         self.subscriber = Subscriber(context.paths.sockets, SPEAKERS, HEARS)
         self.publisher = Publisher(self.subscriber.socket.context, context.paths.sockets, "venue")
         self.stamper = Stamper("venue", context.boot)
@@ -89,13 +104,14 @@ class Venue:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leaving.set)
         was_here = self._owes_prints = self.store.meta("begun") is not None
-        self.house.restore()
+        self.house.restore(wipe=not self.house.exchange.switches.orders_survive_restart)
         self.driver.begin()
         self.store.commit([], meta={"begun": b"1"})
         self.pacer.hold(self.clock.now_ns(), "restart" if was_here else "start", self._is_heard)
         await self.web.start()
         urls = ports.urls(self.sockets)
         endpoints.write(self.context.paths, urls)
+        self.control.write_note(self.context.paths.venue, ports.url(self.sockets["control"]))
         sys.stdout.write(json.dumps({"v": 1} | urls) + "\n")
         log.event("started", actor="venue", boot=self.context.boot, pid=os.getpid(), wiped=self.house.wiped)
         loop.add_reader(self.subscriber.socket.FD, self._heard_something)
@@ -201,6 +217,12 @@ class Venue:
             "thinned": {"quotes": thinned.quotes, "takers": thinned.takers, "trades": thinned.trades},
         }
         write_waits(self.waits_file, report)
+
+
+def script_of(context: Context) -> Script:
+    """The session's fault script, where `run --faults` left it. Raises ScriptError."""
+    path = context.paths.fault_script
+    return read_script(path.read_text()) if path.exists() else Script()
 
 
 def world_of(session: Session) -> World:

@@ -11,6 +11,7 @@ from typing import Any
 from messages.units import decimal_text
 from polybot.adapters.polymarket.eip712 import checksummed
 from polybot.core.exchange import Market, Order, Trade
+from polybot.core.exchange.chain import changed_ns
 
 KeyOf = Callable[[str], str]
 """Wallet address (lower case) → its API key, "" for the world's own makers and takers."""
@@ -116,7 +117,7 @@ def trade_event(trade: Trade, market: Market, reader: str, key_of: KeyOf, at_ns:
 
 def updated_ns(trade: Trade) -> int:
     """When a trade came to the status it has."""
-    return {"MATCHED": trade.matched_ns, "MINED": trade.mined_ns, "CONFIRMED": trade.confirmed_ns}[trade.status]
+    return changed_ns(trade)
 
 
 def _maker(trade: Trade, market: Market, index: int, key_of: KeyOf) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from polybot.core.exchange import (
     OrderChanged,
     Placed,
     Rejected,
+    Switches,
     TickChanged,
     TradeChanged,
 )
@@ -198,7 +199,7 @@ def test_fak_takes_what_is_there_and_kills_the_rest() -> None:
 
 
 def test_a_market_buy_may_spend_its_whole_dollars_when_the_switch_says_so() -> None:
-    exchange = Exchange(exceed_taker_amount=True)
+    exchange = Exchange(Switches(market_buy_exceeds=True))
     exchange.list_market(a_market())
     exchange.grant("alice", 100 * E6, NOW)
     exchange.set_levels(CID, (), ((500_000, 100 * E6),), NOW)

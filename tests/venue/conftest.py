@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -28,6 +29,9 @@ from polybot.venue.apps import apps
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.desk import Desk
+from polybot.venue.faults.control import Control
+from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.script import Script
 from polybot.venue.feeds_rest import BinanceRest
 from polybot.venue.gamma import Listing
 from polybot.venue.house import House, market_from
@@ -164,6 +168,8 @@ class Bench:
     bars: Bars
     loop: asyncio.AbstractEventLoop
     delays: list[int]
+    faults: Faults
+    control: Control
 
     def do(self, work: Callable[[], Any]) -> Any:
         async def run() -> Any:
@@ -245,10 +251,14 @@ class Opener:
         prices = BinanceRest(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
         sockets = ports.bind(0, self.folder / "ports.json")
         urls = ports.urls(sockets)
-        web = Web(apps(desk, prices, rtds, streams), sockets)
+        faults = Faults(Script(), START_S, clock.now_ns, time.monotonic)
+        house.exchange.set_fate(faults.fate)
+        control = Control(faults)
+        web = Web(apps(desk, prices, rtds, streams, faults) | {"control": control.app()}, sockets)
+        control.write_note(self.folder, ports.url(sockets["control"]))
         await web.start()
         loop = asyncio.get_running_loop()
-        ready.append(Bench(house, clock, Client(urls, clock), urls, rtds, streams, bars, loop, delays))
+        ready.append(Bench(house, clock, Client(urls, clock), urls, rtds, streams, bars, loop, delays, faults, control))
         self._began.set()
         while not stopped.is_set():
             await asyncio.sleep(0.01)

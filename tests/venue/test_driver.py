@@ -23,6 +23,8 @@ from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.catalogue import WorldCatalogue
 from polybot.venue.driver import Driver
+from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.script import read_script
 from polybot.venue.house import House
 from polybot.venue.keys import Credentials, Keys
 from polybot.venue.rtds import Rtds
@@ -107,7 +109,9 @@ class Table:
     streams: list[dict[str, Any]]
 
 
-def a_table(folder: Path, world: SmallWorld | None = None, speed: float = 1.0, at_s: float = START_S) -> Table:
+def a_table(
+    folder: Path, world: SmallWorld | None = None, speed: float = 1.0, at_s: float = START_S, script: str = ""
+) -> Table:
     world = world or SmallWorld()
     store = Store(folder / "venue.sqlite", "s")
     now = {"ns": int(at_s * NS)}
@@ -120,7 +124,8 @@ def a_table(folder: Path, world: SmallWorld | None = None, speed: float = 1.0, a
     rtds.publish = lambda topic, observed_ms, *_rest: printed.append((topic, observed_ms // 1000))  # type: ignore[method-assign]
     streams.wanted = lambda _name: True  # type: ignore[method-assign]
     streams.publish = lambda name, data: sent.append({"stream": name} | data)  # type: ignore[method-assign]
-    driver = Driver(house, catalogue, Bars(), rtds, streams, speed, now["ns"])
+    faults = Faults(read_script(script), START_S, lambda: now["ns"], lambda: 0.0, speed)
+    driver = Driver(house, catalogue, Bars(), rtds, streams, speed, now["ns"], faults)
     driver.begin(history_s=60)
     step = driver.step
 

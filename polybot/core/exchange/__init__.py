@@ -6,6 +6,7 @@ with `Exchange.take_changed_rows()`.
 """
 
 from polybot.core.exchange.engine import Exchange
+from polybot.core.exchange.switches import Switches
 from polybot.core.exchange.types import (
     COLLATERAL,
     Account,
@@ -49,6 +50,7 @@ __all__ = [
     "Rejected",
     "Result",
     "Row",
+    "Switches",
     "TickChanged",
     "Trade",
     "TradeChanged",

@@ -4,12 +4,14 @@ Life of an order: submit → Rejected | Held → release → Placed | Rejected; 
 (`due`) or the market's resolution. The world's makers set whole ladders (`set_levels`), its takers walk the book (`take`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from polybot.core.exchange import rules
 from polybot.core.exchange.book import SIDES, Book
 from polybot.core.exchange.matching import Wish, is_immediate, wish_for
+from polybot.core.exchange.settlement import Settlement
 from polybot.core.exchange.state import State
+from polybot.core.exchange.switches import Switches
 from polybot.core.exchange.trading import Trading
 from polybot.core.exchange.types import (
     COLLATERAL,
@@ -18,10 +20,10 @@ from polybot.core.exchange.types import (
     BookSide,
     Canceled,
     ExchangeEvent,
+    Fate,
     Held,
     Levels,
     Market,
-    MarketEnded,
     NewOrder,
     Order,
     OrderChanged,
@@ -35,20 +37,22 @@ from polybot.core.exchange.types import (
     Winner,
 )
 
-FINE_TICK_E6 = 1_000
+FINE_TICK_E6, COARSE_TICK_E6 = 1_000, 10_000
 TICK_HIGH_E6, TICK_LOW_E6 = 960_000, 40_000
 
 
 class Exchange:
-    """All markets, books, orders and accounts of the venue.
+    """All markets, books, orders and accounts of the venue. `switches` say how it is where nobody knows the real one."""
 
-    exceed_taker_amount: whether a market BUY spends its whole dollars where the price is better than its limit (the real
-    venue may; unknown), or stops at the shares it asked for.
-    """
-
-    def __init__(self, exceed_taker_amount: bool = False) -> None:
+    def __init__(self, switches: Switches | None = None) -> None:
         self.state = State()
-        self._trading = Trading(self.state, exceed_taker_amount)
+        self.switches = switches or Switches()
+        self._trading = Trading(self.state, self.switches)
+        self._settlement = Settlement(self.state, self.switches)
+
+    def set_fate(self, fate_of: Callable[[str], Fate]) -> None:
+        """Who decides what the chain will make of a wallet's trade; without it everything is confirmed."""
+        self._trading.fate_of = fate_of
 
     # --- markets and money from outside
 
@@ -76,7 +80,7 @@ class Exchange:
         market = self.state.market_of(new.token)
         if market is None or not market.accepting:
             return Rejected(new.order_id, rules.NOT_READY)
-        error = rules.shape_error(new, market, now_ns)
+        error = rules.shape_error(new, market, now_ns, self.switches)
         if error:
             return Rejected(new.order_id, error)
         price, _ = rules.limit_price_e6(new, market.tick_e6)
@@ -177,24 +181,42 @@ class Exchange:
         self._settle_book(market, now_ns)
         return taken
 
-    def resolve(self, condition_id: str, winner: Winner, now_ns: int) -> dict[str, int]:
-        """The official word: orders are cancelled, winners paid. Returns pUSD paid by wallet. Again: {}."""
+    def resolve(self, condition_id: str, winner: Winner, now_ns: int, is_final: bool = True) -> dict[str, int]:
+        """The official word: orders are cancelled, winners paid. Returns pUSD paid by wallet. Again: {}.
+
+        is_final False: announced only; `correct` says the final word.
+        """
         market = self.state.markets[condition_id]
         if market.winner is not None:
             return {}
         for order in [o for o in self.state.open.values() if o.condition_id == condition_id]:
             self._end(order, "CANCELED_MARKET_RESOLVED", now_ns)
         self.set_levels(condition_id, (), (), now_ns)
-        market.accepting, market.winner, market.resolved_ns = False, winner, now_ns
-        paid = self.state.ledger.pay_out(market, winner, now_ns)
-        self.state.touch_market(market)
-        self.state.say(MarketEnded(condition_id, winner, paid, now_ns))
-        return paid
+        return self._settlement.resolve(market, winner, now_ns, is_final)
+
+    def correct(self, condition_id: str, winner: Winner, now_ns: int) -> dict[str, int]:
+        """The final word on a market whose winner was only announced. Returns by how much payouts change; again: {}."""
+        market = self.state.markets[condition_id]
+        return {} if market.is_final else self._settlement.correct(market, winner, now_ns)
+
+    def redeem(self, address: str, condition_id: str, now_ns: int) -> int | None:
+        """A wallet turns its shares of a resolved market into pUSD; what it got. None: there is no final word yet."""
+        return self._settlement.redeem(self.state.markets[condition_id], address, now_ns)
+
+    def set_tick(self, condition_id: str, tick_e6: int, now_ns: int) -> None:
+        """The grid changes under whatever rests; orders on the old grid stay valid."""
+        market = self.state.markets[condition_id]
+        if market.tick_e6 != tick_e6 and market.winner is None:
+            old, market.tick_e6 = market.tick_e6, tick_e6
+            self.state.touch_market(market)
+            self.state.say(TickChanged(condition_id, old, tick_e6, now_ns))
 
     def due(self, now_ns: int) -> None:
         """Advance what only needs time: trades towards CONFIRMED, GTD orders past their life."""
-        for trade in self.state.advance_trades(now_ns):
-            self.state.say(TradeChanged(trade, trade.mined_ns if trade.status == "MINED" else trade.confirmed_ns))
+        for trade, at_ns in self.state.advance_trades(now_ns):
+            if trade.status == "FAILED":
+                self._settlement.fail(trade, at_ns)
+            self.state.say(TradeChanged(trade, at_ns))
         for order in [o for o in self.state.open.values() if o.kind == "GTD" and o.is_open]:
             if (order.expiration_s - rules.GTD_EARLY_S) * 10**9 <= now_ns:
                 self._end(order, "CANCELED_EXPIRED_ORDER", now_ns)
@@ -283,7 +305,7 @@ class Exchange:
         if new.post_only and crosses:
             return rules.CROSSES
         if is_immediate(new.kind) or crosses:
-            error = rules.marketable_error(new)
+            error = rules.marketable_error(new, market, price, self.switches.minimum_counts_fee)
             if error:
                 return error
         account = self.state.ledger.account(new.owner)
@@ -325,11 +347,16 @@ class Exchange:
     def _settle_book(self, market: Market, now_ns: int) -> None:
         """Say what levels changed; then the grid, which gets finer for good once the best price is extreme."""
         self.state.say_book(market.condition_id, now_ns)
-        if market.tick_e6 <= FINE_TICK_E6 or market.winner is not None:
+        if market.winner is not None or (market.tick_e6 <= FINE_TICK_E6 and not self.switches.tick_reverts):
             return
-        book = self.state.books[market.condition_id]
-        bid, ask = book.best_bid, book.best_ask
+        bid, ask = self.best(market.condition_id)
         if (bid is not None and bid > TICK_HIGH_E6) or (ask is not None and ask < TICK_LOW_E6):
-            old, market.tick_e6 = market.tick_e6, FINE_TICK_E6
-            self.state.touch_market(market)
-            self.state.say(TickChanged(market.condition_id, old, FINE_TICK_E6, now_ns))
+            self.set_tick(market.condition_id, FINE_TICK_E6, now_ns)
+        elif (
+            self.switches.tick_reverts
+            and bid is not None
+            and ask is not None
+            and bid >= TICK_LOW_E6
+            and ask <= TICK_HIGH_E6
+        ):
+            self.set_tick(market.condition_id, COARSE_TICK_E6, now_ns)

@@ -64,12 +64,16 @@ class Ledger:
     def settle(self, market: Market, taker: Leg, maker: Leg, size_e6: int, now_ns: int) -> None:
         """A fill between two parties: normal, mint (both buy) or merge (both sell). Costs are exact, see `grain_e6`."""
         for leg in (taker, maker):
-            self._move(market, leg, size_e6, now_ns)
+            self._move(leg, size_e6, now_ns)
         if taker.side == maker.side:
             market.pool_e6 += size_e6 if taker.side == "BUY" else -size_e6
 
+    def unsettle(self, market: Market, taker: Leg, maker: Leg, size_e6: int, now_ns: int) -> None:
+        """The same fill backwards: it never happened."""
+        self.settle(market, taker, maker, -size_e6, now_ns)
+
     def charge(self, account: Account, fee_e6: int, now_ns: int) -> None:
-        """A taker's fee: on top of what a BUY paid, out of what a SELL got."""
+        """A taker's fee: on top of what a BUY paid, out of what a SELL got. Below zero it is given back."""
         if fee_e6:
             account.cash_e6 -= fee_e6
             self.account(FEES).cash_e6 += fee_e6
@@ -77,7 +81,7 @@ class Ledger:
             self._say(account, COLLATERAL, now_ns)
 
     def confirm(self, address: str, token: str, size_e6: int) -> None:
-        """Bought shares may be sold from now on."""
+        """What a trade brought is no longer in doubt."""
         account = self.account(address)
         left = account.unconfirmed_e6.get(token, 0) - size_e6
         if left > 0:
@@ -86,40 +90,42 @@ class Ledger:
             account.unconfirmed_e6.pop(token, None)
         self.touched[address] = None
 
-    def pay_out(self, market: Market, winner: Winner, now_ns: int) -> dict[str, int]:
-        """Turn all shares of a resolved market into cash; returns what each wallet got. A split's odd half millionth
-        goes to the house, so that nothing is lost."""
-        paid: dict[str, int] = {}
-        for address, account in self.accounts.items():
-            up, down = account.positions.pop(market.up_token, 0), account.positions.pop(market.down_token, 0)
-            if not up and not down:
-                continue
-            payout = {"UP": up, "DOWN": down, "SPLIT": (up + down) // 2}[winner]
-            account.cash_e6 += payout
-            account.unconfirmed_e6.pop(market.up_token, None)
-            account.unconfirmed_e6.pop(market.down_token, None)
-            market.pool_e6 -= payout
-            self._say(account, COLLATERAL, now_ns)
-            if address not in UNLIMITED:
-                paid[address] = payout
+    def redeem(self, market: Market, address: str, winner: Winner, now_ns: int) -> int:
+        """An account's shares of a resolved market become cash; what it got, 0 when it held none or only losers."""
+        account = self.account(address)
+        up, down = account.positions.pop(market.up_token, 0), account.positions.pop(market.down_token, 0)
+        if not up and not down:
+            return 0
+        payout = worth_e6(up, down, winner)
+        account.unconfirmed_e6.pop(market.up_token, None)
+        account.unconfirmed_e6.pop(market.down_token, None)
+        self.pay(market, account, payout, now_ns)
+        for token in (market.up_token, market.down_token):
+            self._say(account, token, now_ns)
+        return payout
+
+    def pay(self, market: Market, account: Account, usd_e6: int, now_ns: int) -> None:
+        """Out of the market's pool into an account; below zero back into it."""
+        account.cash_e6 += usd_e6
+        market.pool_e6 -= usd_e6
+        self._say(account, COLLATERAL, now_ns)
+
+    def sweep(self, market: Market) -> None:
+        """What is left in the pool once everyone is paid, odd half millionths of a split, goes to the house."""
         if market.pool_e6:
             self.account(HOUSE).cash_e6 += market.pool_e6
             self.touched[HOUSE] = None
             market.pool_e6 = 0
-        return paid
 
-    def _move(self, market: Market, leg: Leg, size_e6: int, now_ns: int) -> None:
+    def _move(self, leg: Leg, size_e6: int, now_ns: int) -> None:
         account, positions = leg.account, leg.account.positions
         usd, rest = divmod(size_e6 * leg.price_e6, E6)
         assert rest == 0, f"a fill of {size_e6} at {leg.price_e6} is not a whole number of millionths"
-        if leg.side == "BUY":
-            account.cash_e6 -= usd
-            positions[leg.token] = positions.get(leg.token, 0) + size_e6
-        else:
-            account.cash_e6 += usd
-            positions[leg.token] = positions.get(leg.token, 0) - size_e6
-            if not positions[leg.token]:
-                del positions[leg.token]
+        sign = 1 if leg.side == "BUY" else -1
+        account.cash_e6 -= sign * usd
+        positions[leg.token] = positions.get(leg.token, 0) + sign * size_e6
+        if not positions[leg.token]:
+            del positions[leg.token]
         self._say(account, COLLATERAL, now_ns)
         self._say(account, leg.token, now_ns)
 
@@ -135,3 +141,8 @@ def world_leg(account: Account, market: Market, token: str, side: Side, price_e6
     if side == "SELL" and account.address in (HOUSE, CROWD):
         return Leg(account, market.other(token), "BUY", E6 - price_e6)
     return Leg(account, token, side, price_e6)
+
+
+def worth_e6(up_e6: int, down_e6: int, winner: Winner) -> int:
+    """What shares pay: the winner's one each, of a split half each, rounded down."""
+    return {"UP": up_e6, "DOWN": down_e6, "SPLIT": (up_e6 + down_e6) // 2}[winner]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from polybot.core.exchange.book import Entry, HalfBook, grain_e6
-from polybot.core.exchange.fees import fee_e6
+from polybot.core.exchange.fees import fees_e6
 from polybot.core.exchange.types import E6, BookSide, Market, OrderKind, Side
 
 
@@ -68,9 +68,11 @@ def plan(half: HalfBook, wish: Wish) -> Plan:
         grain, own = grain_e6(price), wish.own_price_e6(price)
         for entry in half.queues[price]:
             able = left if budget is None else min(left, budget * E6 // own)
+            if able < grain:
+                return Plan(tuple(fills), is_whole=True)
             size = min(able, entry.size_e6) // grain * grain
             if size == 0:
-                return Plan(tuple(fills), is_whole=able < grain)
+                continue  # a crumb that cannot trade at this price
             fills.append(Fill(price, entry, size))
             left -= size
             if budget is not None:
@@ -90,13 +92,16 @@ def by_price(fills: tuple[Fill, ...]) -> list[list[Fill]]:
     return groups
 
 
-def cost_e6(market: Market, wish: Wish, fills: tuple[Fill, ...]) -> int:
+def parts_of(wish: Wish, groups: list[list[Fill]]) -> list[tuple[int, int]]:
+    """(shares, the taker's own price) of each group."""
+    return [(sum(f.size_e6 for f in group), wish.own_price_e6(group[0].price_e6)) for group in groups]
+
+
+def cost_e6(market: Market, wish: Wish, fills: tuple[Fill, ...], fee_on_whole: bool) -> int:
     """What a BUY will have to pay in all: cost and fees."""
-    total = 0
-    for group in by_price(fills):
-        size, own = sum(f.size_e6 for f in group), wish.own_price_e6(group[0].price_e6)
-        total += size * own // E6 + fee_e6(size, own, market.fee_rate_e6, market.fee_exponent)
-    return total
+    parts = parts_of(wish, by_price(fills))
+    fees = fees_e6(parts, market.fee_rate_e6, market.fee_exponent, fee_on_whole)
+    return sum(size * own // E6 for size, own in parts) + sum(fees)
 
 
 def is_immediate(kind: OrderKind) -> bool:

@@ -28,6 +28,7 @@ def thing_of(row: Row) -> Market | Account | Order | Trade:
     try:
         match table:
             case "market":
+                fields["held"] = {wallet: tuple(shares) for wallet, shares in fields.get("held", {}).items()}
                 return Market(**fields)
             case "account":
                 return Account(**fields)

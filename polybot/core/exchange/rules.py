@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from polybot.core.exchange.fees import fee_e6
+from polybot.core.exchange.switches import Switches
 from polybot.core.exchange.types import E6, Account, Market, NewOrder
 
 DUPLICATED = "order {id} is invalid. Duplicated."
@@ -48,7 +50,7 @@ def limit_price_e6(order: NewOrder, tick_e6: int) -> tuple[int, bool]:
     return steps * tick_e6, rest == 0
 
 
-def shape_error(order: NewOrder, market: Market, now_ns: int) -> str:
+def shape_error(order: NewOrder, market: Market, now_ns: int, switches: Switches) -> str:
     """The first rule the order breaks by itself, "" if none. Book and balance are looked at elsewhere."""
     if order.maker_e6 <= 0 or order.taker_e6 <= 0 or (order.post_only and order.kind in ("FOK", "FAK")):
         return PAYLOAD
@@ -56,7 +58,11 @@ def shape_error(order: NewOrder, market: Market, now_ns: int) -> str:
         return EXPIRATION
     if order.kind != "GTD" and order.expiration_s != 0:
         return EXPIRATION
-    return _precision_error(order, market.tick_e6) or _price_error(order, market) or _size_error(order, market)
+    return (
+        _precision_error(order, market.tick_e6)
+        or _price_error(order, market)
+        or _size_error(order, market, switches.minimum_size_in_usd)
+    )
 
 
 def _precision_error(order: NewOrder, tick_e6: int) -> str:
@@ -86,18 +92,20 @@ def _price_error(order: NewOrder, market: Market) -> str:
     return f"order {order.order_id} is invalid. Price ({implied}) breaks minimum tick size rule: {tick}"
 
 
-def _size_error(order: NewOrder, market: Market) -> str:
+def _size_error(order: NewOrder, market: Market, in_usd: bool) -> str:
     if order.kind in ("FOK", "FAK"):
         return ""
-    size = order.taker_e6 if order.side == "BUY" else order.maker_e6
+    shares_first = (order.side == "BUY") != in_usd
+    size = order.taker_e6 if shares_first else order.maker_e6
     if size >= market.min_size_e6:
         return ""
     return f"order {order.order_id} is invalid. Size ({text(size)}) lower than the minimum: {text(market.min_size_e6)}"
 
 
-def marketable_error(order: NewOrder) -> str:
+def marketable_error(order: NewOrder, market: Market, price_e6: int, counts_fee: bool) -> str:
     """The $1 rule of a BUY that takes."""
-    if order.side == "SELL" or order.maker_e6 >= MIN_MARKETABLE_E6:
+    fee = fee_e6(order.taker_e6, price_e6, market.fee_rate_e6, market.fee_exponent) if counts_fee else 0
+    if order.side == "SELL" or order.maker_e6 + fee >= MIN_MARKETABLE_E6:
         return ""
     return f"invalid amount for a marketable BUY order (${text(order.maker_e6)}), min size: $1"
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from polybot.core.exchange.book import Book
+from polybot.core.exchange.chain import next_step, received
 from polybot.core.exchange.ledger import Ledger
 from polybot.core.exchange.rows import row_of, thing_of
 from polybot.core.exchange.types import (
@@ -18,6 +19,7 @@ from polybot.core.exchange.types import (
     Order,
     Row,
     Trade,
+    TradeStatus,
 )
 
 
@@ -106,30 +108,45 @@ class State:
     # --- trades
 
     def add_trade(self, trade: Trade, wallets: Iterable[str]) -> None:
-        """Keep a trade; bought shares stay unconfirmed until it is CONFIRMED."""
+        """Keep a trade; what it brings stays unconfirmed until the chain has it for good."""
         self.trades[trade.trade_id] = trade
         self.touched_trades[trade.trade_id] = None
         for wallet in wallets:
             self.trades_by_owner.setdefault(wallet, []).append(trade.trade_id)
-        for owner, token, size in bought(trade):
+        for owner, asset, amount in received(trade):
             account = self.ledger.account(owner)
-            account.unconfirmed_e6[token] = account.unconfirmed_e6.get(token, 0) + size
-        heapq.heappush(self.pending, (trade.mined_ns, trade.trade_id))
+            account.unconfirmed_e6[asset] = account.unconfirmed_e6.get(asset, 0) + amount
+        self._await(trade)
 
-    def advance_trades(self, now_ns: int) -> Iterator[Trade]:
-        """Trades whose next status is due, each after its change, in order of time."""
+    def advance_trades(self, now_ns: int) -> Iterator[tuple[Trade, int]]:
+        """(trade after its change, when) of all whose next status is due, in order of time."""
         while self.pending and self.pending[0][0] <= now_ns:
-            _, trade_id = heapq.heappop(self.pending)
-            before = self.trades[trade_id]
-            trade = replace(before, status="MINED" if before.status == "MATCHED" else "CONFIRMED")
-            self.trades[trade_id] = trade
-            self.touched_trades[trade_id] = None
-            if trade.status == "MINED":
-                heapq.heappush(self.pending, (trade.confirmed_ns, trade_id))
-            else:
-                for owner, token, size in bought(trade):
-                    self.ledger.confirm(owner, token, size)
-            yield trade
+            at_ns, trade_id = heapq.heappop(self.pending)
+            step = next_step(self.trades[trade_id])
+            if step is not None:  # else it was made to fail before its time
+                trade = self.set_status(self.trades[trade_id], step[0])
+                self._await(trade)
+                yield trade, at_ns
+
+    def set_status(self, before: Trade, status: TradeStatus) -> Trade:
+        """A trade one step on; at its end what it brought is no longer unconfirmed."""
+        trade = self.trades[before.trade_id] = replace(before, status=status)
+        self.touched_trades[trade.trade_id] = None
+        if status in ("CONFIRMED", "FAILED"):
+            for owner, asset, amount in received(trade):
+                self.ledger.confirm(owner, asset, amount)
+        return trade
+
+    def pending_trades(self, condition_id: str) -> list[Trade]:
+        """Trades of a market whose end the chain has not seen, oldest first."""
+        names = dict.fromkeys(trade_id for _, trade_id in self.pending)
+        found = [t for name in names if (t := self.trades[name]).condition_id == condition_id and next_step(t)]
+        return sorted(found, key=lambda t: t.n)
+
+    def _await(self, trade: Trade) -> None:
+        step = next_step(trade)
+        if step is not None:
+            heapq.heappush(self.pending, (step[1], trade.trade_id))
 
     def next_trade_ns(self) -> list[int]:
         """Time of the next status change, if any."""
@@ -184,17 +201,5 @@ class State:
             for wallet in dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)]):
                 if wallet not in UNLIMITED:
                     self.trades_by_owner.setdefault(wallet, []).append(trade.trade_id)
-            if trade.status != "CONFIRMED":
-                heapq.heappush(self.pending, (_next_ns(trade), trade.trade_id))
+            self._await(trade)
         self.trade_count = max((t.n for t in self.trades.values()), default=0)
-
-
-def bought(trade: Trade) -> list[tuple[str, str, int]]:
-    """(wallet, token, shares) of every wallet that bought in a trade."""
-    parts = [(trade.taker, trade.token, trade.side, trade.size_e6)]
-    parts += [(m.owner, m.token, m.side, m.size_e6) for m in trade.makers]
-    return [(o, t, n) for o, t, s, n in parts if s == "BUY" and o not in UNLIMITED]
-
-
-def _next_ns(trade: Trade) -> int:
-    return trade.mined_ns if trade.status == "MATCHED" else trade.confirmed_ns

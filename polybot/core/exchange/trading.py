@@ -1,24 +1,29 @@
 """Carrying out: reservations, fills, fees, and what becomes of the order that caused them."""
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 
 from polybot.core.exchange import rules
 from polybot.core.exchange.book import grain_e6
-from polybot.core.exchange.fees import fee_e6
+from polybot.core.exchange.fees import fee_e6, fees_e6
 from polybot.core.exchange.ledger import world_leg
-from polybot.core.exchange.matching import Fill, Wish, by_price, cost_e6, is_immediate, plan, wish_for
+from polybot.core.exchange.matching import Fill, Wish, by_price, cost_e6, is_immediate, parts_of, plan, wish_for
 from polybot.core.exchange.state import State
+from polybot.core.exchange.switches import Switches
 from polybot.core.exchange.types import (
     COLLATERAL,
     E6,
     HOUSE,
     UNLIMITED,
     BookSide,
+    Fate,
     MakerFill,
     Market,
     NewOrder,
     Order,
     OrderChanged,
+    OrderKind,
     Placed,
     Rejected,
     Result,
@@ -33,9 +38,9 @@ S = 1_000_000_000
 class Trading:
     """The part of the exchange that moves shares and money."""
 
-    def __init__(self, state: State, exceed_taker_amount: bool) -> None:
-        self.state = state
-        self.exceed_taker_amount = exceed_taker_amount
+    def __init__(self, state: State, switches: Switches) -> None:
+        self.state, self.switches = state, switches
+        self.fate_of: Callable[[str], Fate] = lambda _trade_id: "CONFIRM"
 
     def reservation_e6(self, market: Market, new: NewOrder, price: int, size: int, crosses: bool) -> int:
         """What to set aside: shares of a SELL; dollars of a BUY, with the dearest fee if it may take.
@@ -47,7 +52,7 @@ class Trading:
         if not crosses:
             return new.maker_e6
         fee = fee_e6(size, price, market.fee_rate_e6, market.fee_exponent)
-        if self.exceed_taker_amount and is_immediate(new.kind):
+        if self._exceeds(new.kind):
             fee = -(-new.maker_e6 * market.fee_rate_e6 // E6)
         return new.maker_e6 + fee
 
@@ -100,18 +105,22 @@ class Trading:
         self.state.close_order(order)
 
     def _wish(self, order: Order, market: Market) -> Wish:
-        budget = order.maker_e6 if order.side == "BUY" and is_immediate(order.kind) else None
+        is_buy, exceeds = order.side == "BUY", self._exceeds(order.kind)
+        budget = order.maker_e6 if is_buy and (is_immediate(order.kind) or exceeds) else None
         size = order.size_e6 - order.filled_e6
-        if budget is not None and self.exceed_taker_amount:
+        if budget is not None and exceeds:
             size = budget * E6
         return wish_for(market, order.token, order.side, order.price_e6, size, budget)
+
+    def _exceeds(self, kind: OrderKind) -> bool:
+        return self.switches.market_buy_exceeds if is_immediate(kind) else self.switches.limit_buy_exceeds
 
     def _cannot_pay(self, order: Order, market: Market, wish: Wish, fills: tuple[Fill, ...]) -> str:
         if order.side == "SELL" or not fills:
             return ""
         account = self.state.ledger.account(order.owner)
         able = account.available_e6(COLLATERAL) + order.reserved_e6
-        need = cost_e6(market, wish, fills)
+        need = cost_e6(market, wish, fills, self.switches.fee_on_whole_order)
         return "" if need <= able else rules.BALANCE.format(what="balance", have=able, need=need)
 
     def _rest_or_end(self, order: Order, market: Market, now_ns: int) -> Result:
@@ -145,11 +154,11 @@ class Trading:
         self, taker: str, order_id: str, market: Market, wish: Wish, fills: tuple[Fill, ...], now_ns: int
     ) -> list[Trade]:
         trades = []
-        for group in by_price(fills):
-            own = wish.own_price_e6(group[0].price_e6)
-            size = sum(f.size_e6 for f in group)
+        groups = by_price(fills)
+        parts = parts_of(wish, groups)
+        fees = fees_e6(parts, market.fee_rate_e6, market.fee_exponent, self.switches.fee_on_whole_order)
+        for group, (size, own), fee in zip(groups, parts, fees, strict=True):
             makers = tuple(self._fill_maker(taker, market, wish, f, now_ns) for f in group)
-            fee = fee_e6(size, own, market.fee_rate_e6, market.fee_exponent)
             self.state.ledger.charge(self.state.ledger.account(taker), fee, now_ns)
             token = market.up_token if wish.is_up else market.down_token
             trade = self._trade(taker, order_id, market, token, wish.side, size, own, fee, makers, now_ns)
@@ -233,6 +242,7 @@ class Trading:
         owners = dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)])
         wallets = [o for o in owners if o not in UNLIMITED]
         if wallets:
+            trade = replace(trade, fate=self.fate_of(trade.trade_id))
             self.state.add_trade(trade, wallets)
         for maker in trade.makers:
             if maker.order_id:

@@ -15,14 +15,19 @@ Side = Literal["BUY", "SELL"]
 OrderKind = Literal["GTC", "GTD", "FOK", "FAK"]
 Winner = Literal["UP", "DOWN", "SPLIT"]
 BookSide = Literal["BID", "ASK"]
-TradeStatus = Literal["MATCHED", "MINED", "CONFIRMED"]
+TradeStatus = Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
+Fate = Literal["CONFIRM", "RETRY", "FAIL"]
 Levels = tuple[tuple[int, int], ...]
 """(price_e6, size_e6), best first."""
 
 
 @dataclass(slots=True)
 class Market:
-    """One window's market. `pool_e6` full sets outstanding, each worth one pUSD; `tick_e6` only ever gets finer."""
+    """One window's market. `pool_e6` pUSD behind the sets outstanding, one each.
+
+    is_final: the winner is the chain's word; until then it is announced only, and `held` keeps (Up, Down) of each account
+    as the announcement found it, so that a correction can be booked.
+    """
 
     condition_id: str
     slug: str
@@ -40,6 +45,8 @@ class Market:
     winner: Winner | None = None
     resolved_ns: int = 0
     pool_e6: int = 0
+    is_final: bool = True
+    held: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def other(self, token: str) -> str:
         """The opposite outcome's token."""
@@ -112,7 +119,8 @@ class MakerFill:
 class Trade:
     """One match of a taker at one price; price_e6 is in the taker's token, usd_e6 = size × price without rounding.
 
-    mined_ns, confirmed_ns: when the chain will have it; a function of the trade's id. n: the exchange's own count.
+    mined_ns, confirmed_ns: when the chain will have it; a function of the trade's id. fate: what the chain will make of it
+    (see chain.py); nobody outside is told. n: the exchange's own count.
     """
 
     trade_id: str
@@ -131,11 +139,13 @@ class Trade:
     confirmed_ns: int
     status: TradeStatus = "MATCHED"
     n: int = 0
+    fate: Fate = "CONFIRM"
 
 
 @dataclass(slots=True)
 class Account:
-    """A wallet. unconfirmed_e6: bought shares whose trade is not CONFIRMED yet; they cannot be sold."""
+    """A wallet. unconfirmed_e6: what trades that are not CONFIRMED yet have brought, shares and proceeds: not to be spent,
+    because a trade that FAILED takes it back."""
 
     address: str
     cash_e6: int = 0
@@ -146,7 +156,7 @@ class Account:
     reserved_e6: dict[str, int] = field(default_factory=dict)
 
     def available_e6(self, asset: str) -> int:
-        """What a new order may count on: balance − what open orders have set aside − unconfirmed shares."""
+        """What a new order may count on: balance − what open orders have set aside − what is unconfirmed."""
         balance = self.cash_e6 if asset == COLLATERAL else self.positions.get(asset, 0)
         return balance - self.reserved_e6.get(asset, 0) - self.unconfirmed_e6.get(asset, 0)
 
@@ -209,7 +219,7 @@ class BookChanged:
 
 @dataclass(frozen=True, slots=True)
 class TickChanged:
-    """Both tokens of the market move to a finer grid."""
+    """Both tokens of the market move to another grid, nearly always a finer one."""
 
     condition_id: str
     old_e6: int
@@ -250,12 +260,14 @@ class BalanceChanged:
 
 @dataclass(frozen=True, slots=True)
 class MarketEnded:
-    """The market is resolved: winners are paid, its orders gone, its book empty."""
+    """The market is resolved: its orders are gone, its book is empty, winners are paid (or may redeem). is_correction: the
+    winner said before was wrong; paid_e6 are then differences, of either sign."""
 
     condition_id: str
     winner: Winner
     paid_e6: dict[str, int]
     at_ns: int
+    is_correction: bool = False
 
 
 ExchangeEvent = BookChanged | TickChanged | TradeChanged | OrderChanged | BalanceChanged | MarketEnded

@@ -1,0 +1,124 @@
+"""`run --faults file.toml`, and `polybot-ctl venue fault …` for a venue that runs."""
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from polybot.cli.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.runtime.paths import Paths, replace_synced
+
+app = typer.Typer(help="What the local venue does on its bad days.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
+
+
+def script_text_or_leave(given: str | None, profile: str) -> str:
+    """The script's text once it is known to be good; 78 with a sentence otherwise; "" where none was given."""
+    if given is None:
+        return ""
+    if profile == "live":
+        leave(78, "--faults is for the local venue: the real one has its own")
+    from polybot.venue.faults.script import ScriptError, read_script
+
+    path = Path(given).expanduser()
+    try:
+        text = path.read_text()
+        read_script(text)
+    except OSError as exc:
+        leave(78, f"{path} cannot be read: {exc.strerror}")
+    except ScriptError as exc:
+        leave(78, f"{path}: {exc}")
+    return text
+
+
+def put_script(paths: Paths, text: str) -> None:
+    """Where the session's venue finds it, whenever it starts."""
+    if text:
+        paths.venue.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_synced(paths.fault_script, text)
+    else:
+        paths.fault_script.unlink(missing_ok=True)
+
+
+@app.command("kinds")
+def kinds() -> None:
+    """Every kind of fault, what it does, and its fields with their defaults."""
+    from polybot.venue.faults.script import KINDS
+
+    for name, kind in KINDS.items():
+        facts = kind.takes | ({"for_s": kind.for_s} if kind.for_s else {})
+        typer.echo(f"{name:<18} {kind.does}")
+        if facts:
+            typer.echo(f"{'':<18}   {' '.join(f'{k}={v}' for k, v in facts.items())}")
+
+
+@app.command("list")
+def show(as_json: AsJson = False) -> None:
+    """Faults of the running venue: whether each is on, and how often it struck."""
+    _tell(_call("GET", "/faults"), as_json)
+
+
+@app.command("add")
+def add(
+    kind: Annotated[str, typer.Argument(help="see `kinds`")],
+    fields: Annotated[list[str] | None, typer.Argument(help="field=value, as in a script")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Arm a fault from now on, e.g. `add late_answer delay_s=5 times=1`."""
+    row: dict[str, Any] = {"kind": kind}
+    for field in fields or []:
+        name, found, text = field.partition("=")
+        if not found:
+            leave(2, f'"{field}" is not field=value')
+        row[name] = _value(text)
+    _tell(_call("POST", "/faults", row), as_json)
+
+
+@app.command("clear")
+def clear(name: Annotated[str, typer.Argument(help="a fault's name; none: all")] = "", as_json: AsJson = False) -> None:
+    """Take away one fault, or all."""
+    _tell(_call("DELETE", f"/faults?name={name}" if name else "/faults"), as_json)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _call(method: str, path: str, row: dict[str, Any] | None = None) -> dict[str, Any]:
+    import urllib.error
+    import urllib.request
+
+    note = Paths.of().venue / "control.json"
+    try:
+        known = json.loads(note.read_text())
+    except FileNotFoundError:
+        leave(NOT_RUNNING, f"no venue has run in {os.path.dirname(note)}")
+    body = json.dumps(row).encode() if row is not None else None
+    request = urllib.request.Request(
+        known["url"] + path, body, {"Authorization": f"Bearer {known['token']}"}, method=method
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            told: dict[str, Any] = json.loads(answer.read())
+            return told
+    except urllib.error.HTTPError as exc:
+        leave(FAILED, json.loads(exc.read()).get("error", str(exc)))
+    except urllib.error.URLError:
+        leave(NOT_RUNNING, f"no venue answers at {known['url']}")
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        say_json(told)
+        return
+    for fault in told["faults"]:
+        on = "on " if fault["on"] else "off"
+        typer.echo(f"{on} {fault['name']:<20} struck {fault['struck']:>4}  {fault['does']}")
+    if not told["faults"]:
+        typer.echo("no faults")

@@ -1,0 +1,195 @@
+"""Faults on the way of a request: refused at the door, lost on the way in, lost or late on the way out."""
+
+import asyncio
+import json
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.script import Fault
+
+TRADING = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
+ORDERING = ("/order", "/orders")
+BLOCKED = (
+    b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body><h1>Sorry, you have been "
+    b"blocked</h1><p>You are unable to access polymarket.com</p></body></html>"
+)
+POST_ONLY = "post-only mode: only post-only orders and cancels are allowed"
+CANCEL_ONLY = "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
+DISABLED = "Trading is currently disabled. Please try again later."
+Headers = dict[str, str]
+
+
+class FaultyHttp:
+    """One service's application behind its faults. Must stand directly under the server: it may break the connection."""
+
+    def __init__(self, app: ASGIApp, faults: Faults, service: str) -> None:
+        self._app, self._faults, self._service = app, faults, service
+        self._books: dict[bytes, Answer] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._faults.armed:
+            await self._app(scope, receive, send)
+            return
+        body = await _body(receive)
+        request = Request(self._service, scope["method"], scope["path"], body)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            await refusal.send(send)
+        elif self._faults.strikes("lost_request", request.fits):
+            await _break(send)
+        else:
+            await self._answer(request, scope, _once(body, receive), send)
+
+    async def _answer(self, request: "Request", scope: Scope, receive: Receive, send: Send) -> None:
+        faults = self._faults
+        timeout, lost = faults.strikes("order_timeout", request.fits), faults.strikes("lost_answer", request.fits)
+        late = faults.strikes("late_answer", request.fits)
+        answer = Answer()
+        await self._app(scope, receive, answer.hear)
+        answer = self._stale(request, scope, answer)
+        if late is not None:
+            await asyncio.sleep(faults.machine_s(late, late.delay_s))
+        if lost is not None:
+            await _break(send)
+        elif timeout is not None and answer.status == 200:
+            await _refusal(500, "order timed out").send(send)
+        else:
+            await answer.send(send)
+
+    def _stale(self, request: "Request", scope: Scope, answer: "Answer") -> "Answer":
+        if request.method != "GET" or request.path != "/book":
+            return answer
+        if self._faults.on("stale_book") is None:
+            self._books.clear()
+            return answer
+        return self._books.setdefault(scope["query_string"], answer)
+
+    def _refusal(self, request: "Request") -> "Answer | None":
+        faults = self._faults
+        if faults.strikes("geoblock", request.fits):
+            return Answer(403, {"content-type": "text/html; charset=UTF-8"}, BLOCKED)
+        limited = faults.strikes("rate_limit", request.fits)
+        if limited is not None:
+            return _refusal(429, "Too Many Requests", limited.retry_after_s)
+        if request.service != "clob":
+            return None
+        if request.path == "/v1/heartbeats" and faults.strikes("heartbeat_refused"):
+            body = {"error_msg": "Invalid Heartbeat ID", "heartbeat_id": "00000000-0000-4000-8000-000000000000"}
+            return Answer(400, dict(JSON), json.dumps(body, separators=(",", ":")).encode())
+        return self._closed(request) if request.is_trading else None
+
+    def _closed(self, request: "Request") -> "Answer | None":
+        restart = self._faults.on("restart")
+        if restart is not None:
+            fault, elapsed = restart
+            if elapsed < fault.for_s:
+                return _refusal(425, "service restarting", fault.retry_after_s)
+            if request.is_order and not request.is_post_only:
+                return _post_only(int(fault.life_s - elapsed) + 1)
+        if self._faults.on("trading_disabled"):
+            return _refusal(503, DISABLED)
+        if request.is_order and self._faults.on("cancel_only"):
+            return _refusal(503, CANCEL_ONLY)
+        return None
+
+
+class Request:
+    """What a fault may look at."""
+
+    def __init__(self, service: str, method: str, path: str, body: bytes) -> None:
+        self.service, self.method, self.path, self.body = service, method, path, body
+
+    def fits(self, fault: Fault) -> bool:
+        """Whether a fault is about this request; a path ending in / stands for all below it."""
+        if fault.service != self.service or fault.method not in ("", "*", self.method):
+            return False
+        return fault.path in ("", "*", self.path) or (fault.path.endswith("/") and self.path.startswith(fault.path))
+
+    @property
+    def is_trading(self) -> bool:
+        return self.method in ("POST", "DELETE") and self.path in TRADING
+
+    @property
+    def is_order(self) -> bool:
+        return self.method == "POST" and self.path in ORDERING
+
+    @property
+    def is_post_only(self) -> bool:
+        """Every order in it."""
+        try:
+            body = json.loads(self.body)
+        except ValueError:
+            return False
+        legs = body if isinstance(body, list) else [body]
+        return all(isinstance(leg, dict) and leg.get("postOnly") is True for leg in legs)
+
+
+JSON: Headers = {"content-type": "application/json"}
+
+
+class Answer:
+    """An answer held back: heard from the application, or made here."""
+
+    def __init__(self, status: int = 0, headers: Headers | None = None, body: bytes = b"") -> None:
+        self.status, self.body = status, body
+        self._headers = [(k.encode(), v.encode()) for k, v in (headers or {}).items()]
+        if headers is not None:
+            self._headers.append((b"content-length", str(len(body)).encode()))
+
+    async def hear(self, message: Message) -> None:
+        """The application's `send`."""
+        if message["type"] == "http.response.start":
+            self.status, self._headers = message["status"], list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    async def send(self, send: Send) -> None:
+        """On its way."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def _refusal(status: int, text: str, retry_after_s: int = 0, **more: Any) -> Answer:
+    headers = dict(JSON)
+    if retry_after_s:
+        headers["retry-after"] = str(retry_after_s)
+    return Answer(status, headers, json.dumps({"error": text, **more}, separators=(",", ":")).encode())
+
+
+def _post_only(left_s: int) -> Answer:
+    return _refusal(503, POST_ONLY, left_s, code="post_only_mode", retry_after_seconds=left_s)
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return body
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """The request's body once more; after it whatever the connection says."""
+    told = False
+
+    async def again() -> MutableMapping[str, Any]:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+async def _break(send: Send) -> None:
+    """Cut the connection under the client without a byte. ASGI has no word for it: the server's cycle holds the transport."""
+    cycle: Any = getattr(send, "__self__", None)
+    assert cycle is not None, "faults must stand directly under the web server"
+    cycle.transport.abort()
+    while not cycle.disconnected:  # else the server would answer 500 for us
+        await asyncio.sleep(0)
