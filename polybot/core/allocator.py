@@ -132,13 +132,23 @@ class AllocatorCore:
         return None
 
     def _size(self, signal: Signal, account: Account, market: MarketListed) -> Iterator[Word]:
-        size = sizing.size(account, signal.prediction.strategy, self._settings)
-        buy = self._amounts(signal, market, size.stake_e6)
+        limit = self._limit(signal)
+        if isinstance(limit, Reason):
+            yield self._refused(signal, limit)
+            return
+        if market.fee is None:
+            yield self._refused(signal, amounts.no_schedule())
+            return
+        offer = sizing.Offer(limit, market.fee, signal.prediction.probability)
+        size = sizing.size(account, signal.prediction.strategy, self._settings, offer)
+        if isinstance(size, Reason):
+            yield self._refused(signal, size)
+            return
+        buy = amounts.fak_buy(size.stake_e6, limit, market.fee)
         if isinstance(buy, Reason):
             text = f"{buy.text} ({size.text})"
             yield self._refused(signal, Reason(buy.code, text), size)
             return
-        assert market.fee is not None, "amounts refuse a market without a schedule"
         intent = OrderIntent(
             id=self._intent_id(signal),
             account=account.account,
@@ -168,7 +178,8 @@ class AllocatorCore:
         yield intent  # before the Allocation: dying between the two, the Signal is repeated and nothing is lost
         yield self._keep(_of_intent(intent, size.text))
 
-    def _amounts(self, signal: Signal, market: MarketListed, stake_e6: int) -> amounts.BuyAmounts | Reason:
+    def _limit(self, signal: Signal) -> int | Reason:
+        """The worst price to pay, by the ask that was decided on."""
         trade, seen = self._settings.trade, signal.prediction
         ask = seen.up_ask_e6 if signal.outcome == "UP" else seen.down_ask_e6
         if ask is None:
@@ -177,7 +188,7 @@ class AllocatorCore:
         if limit < ask:
             text = f"limit {decimal_text(limit)}, floored to the 0.01 grid, is below the ask {decimal_text(ask)}"
             return Reason("PRICE_ABOVE_CAP", text)
-        return amounts.fak_buy(stake_e6, limit, market.fee)
+        return limit
 
     # --- saying
 

@@ -44,10 +44,15 @@ def worst_e6(maker_e6: int, rate_e6: int) -> int:
     return maker_e6 - (-maker_e6 * rate_e6 // E6)
 
 
+def no_schedule() -> Reason:
+    """The venue did not say what it takes."""
+    return Reason("NO_FEE_SCHEDULE", "the venue gave no fee schedule for this market; unknown is not zero")
+
+
 def fak_buy(stake_e6: int, limit: int, fee: FeeSchedule | None) -> BuyAmounts | Reason:
     """Rules 2–4 for a limit in millionths, 0 < limit < 1."""
     if fee is None:
-        return Reason("NO_FEE_SCHEDULE", "the venue gave no fee schedule for this market; unknown is not zero")
+        return no_schedule()
     if fee.exponent < 1 or fee.rate_e6 < 0:
         return Reason(
             "NO_FEE_SCHEDULE",

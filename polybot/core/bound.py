@@ -98,7 +98,7 @@ class Bound:
 def bind(name: str, settings: Settings, session: Session) -> Bound:
     """By name, with the knobs of its own table. on_no_signal is the bot's knob; that table may overrule it."""
     strategy = strategy_registry.by_name(name)
-    given = dict(settings.strategy.get(name, {}))
+    given = settings.params_of(name)
     if "on_no_signal" in strategy.default_params:
         given.setdefault("on_no_signal", settings.bot.on_no_signal)
     return Bound(name, strategy, strategy_registry.params_of(strategy, given, has_volumes=not session.tape), session)

@@ -52,6 +52,9 @@ class Sizing(Part, frozen=True, kw_only=True):
 
     rule: str = "win_streak"
     base_stake_usd: Positive = 5.0
+    fixed_stake_usd: Positive = 2.0
+    equity_pct: Annotated[float, Meta(gt=0, le=100)] = 2.0
+    kelly_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.25
     streak_factor: Annotated[float, Meta(ge=1)] = 1.5
     max_stake_usd: Positive = 25.0
     max_cash_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
@@ -105,6 +108,28 @@ class Settings(Part, frozen=True, kw_only=True):
     keep: Keep = Keep()
     live: Live = Live()
     strategy: dict[str, dict[str, float | int | str | bool]] = {}
+
+    def sizing_of(self, strategy: str) -> Sizing:
+        """[sizing] with what the strategy's own table says instead. Raises msgspec.ValidationError."""
+        own = self.strategy.get(strategy, {})
+        changed = {key: own[key] for key in OWN_SIZING if key in own} | (
+            {"rule": own["sizing"]} if "sizing" in own else {}
+        )
+        return msgspec.convert(msgspec.to_builtins(self.sizing) | changed, Sizing) if changed else self.sizing
+
+    def share_of(self, strategy: str) -> float:
+        """The part of the free cash that is this strategy's, 0 … 1; all of it unless its table says less."""
+        return float(self.strategy.get(strategy, {}).get("share", 1.0))
+
+    def params_of(self, strategy: str) -> dict[str, float | int | str | bool]:
+        """Its table without what is about money: the strategy's own parameters."""
+        return {key: value for key, value in self.strategy.get(strategy, {}).items() if key not in OWN}
+
+
+SIZINGS = ("win_streak", "fixed", "percent", "kelly")
+OWN_SIZING = ("base_stake_usd", "fixed_stake_usd", "equity_pct", "kelly_fraction", "max_stake_usd")
+OWN = ("sizing", "share", *OWN_SIZING)
+"""What may stand in a strategy's own table beside its parameters: its sizing rule, its share of the cash, its amounts."""
 
 
 _decoder = msgspec.json.Decoder(Settings)

@@ -1,22 +1,34 @@
-"""How much a window is worth. One rule so far, `win_streak`; a stake that comes out too small is refused, never raised.
+"""How much a window is worth: four rules, the caps that hold for all of them, and what is refused rather than raised.
 
 win_streak (rules.md §4, §5), with base 5, factor 1.5, cap 25:
 
     wins in a row   0     1     2      3      4 and more
     stake, USD      5.00  7.50  11.25  16.88  25.00
 
- 1. base × factor^wins, exact, rounded half-up to cents once at the end; then the cap; then at most `max_cash_fraction` of
-    free cash, floored to cents. (One source rounds down and caps at 30: parameters.)
- 2. Base, and said so, when the previous traded window has no outcome yet, when its move is unknown, or when
+fixed, with 2:                 every stake 2.00
+percent, with 2 % of equity:   equity 100.00 → 2.00, 90.00 → 1.80, 49.99 → 0.99 (below the minimum: refused)
+kelly, a quarter of (p − c) / (1 − c) of the bankroll, c = limit + its fee; with rate 0.07 and 100 USD free:
+
+    p, limit    0.60, 0.50   0.55, 0.50   0.70, 0.60   0.5175, 0.50
+    c           0.5175       0.5175       0.6168       0.5175
+    stake, USD  4.27         1.68         5.42         0.00 (refused)
+
+ 1. win_streak: base × factor^wins, exact, rounded half-up to cents once at the end. (One source rounds down and caps at 30:
+    parameters.) The other rules round down to cents.
+ 2. Its base, and said so, when the previous traded window has no outcome yet, when its move is unknown, or when
     |end − strike| < 0.5 bp: such an outcome may still turn, and a streak must not stand on it.
- 3. In live the cap is also `live_max_stake_usd`.
+ 3. Then the caps: `max_stake_usd` (in live also `live_max_stake_usd`); then `max_cash_fraction` of the strategy's free cash,
+    floored to cents. A strategy's free cash is its `share` of all of it; kelly's bankroll is the same.
+ 4. kelly needs a probability; labels are none (NO_PROBABILITY). Where p is not above c the stake is 0.
+ 5. A stake below the venue's minimum is refused by whoever makes the order (BELOW_MINIMUM), never rounded up.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from messages import Account, Streak
-from messages.units import usd_text
+from messages import Account, FeeSchedule, Streak
+from messages.units import E6, decimal_text, usd_text
+from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, usd_e6
 
 CENT_E6 = 10_000
@@ -33,22 +45,65 @@ class Size:
     text: str
 
 
-def size(account: Account, strategy: str, settings: Settings) -> Size:
+@dataclass(frozen=True)
+class Offer:
+    """What would be bought: the worst price, the fee that comes on top, and how likely it pays (None: nobody says)."""
+
+    limit_e6: int
+    fee: FeeSchedule
+    probability: float | None
+
+    @property
+    def cost(self) -> Fraction:
+        """USD a share at the limit, with its fee."""
+        limit = Fraction(self.limit_e6, E6)
+        return limit + Fraction(self.fee.rate_e6, E6) * (limit * (1 - limit)) ** self.fee.exponent
+
+
+def size(account: Account, strategy: str, settings: Settings, offer: Offer) -> Size | Reason:
     """The stake of a strategy's next window, by the account as the executor last told it."""
-    knobs = settings.sizing
+    knobs, share = settings.sizing_of(strategy), settings.share_of(strategy)
+    free_e6 = int(account.free_e6 * Fraction(repr(share)))
     wins, why_base = steps(account.streaks.get(strategy))
-    stake = streak_stake_e6(usd_e6(knobs.base_stake_usd), knobs.streak_factor, wins)
-    text = f"win_streak step {wins}{why_base}"
+    match knobs.rule:
+        case "win_streak":
+            stake = streak_stake_e6(usd_e6(knobs.base_stake_usd), knobs.streak_factor, wins)
+            text = f"win_streak step {wins}{why_base}"
+        case "fixed":
+            stake, text = _cents(Fraction(usd_e6(knobs.fixed_stake_usd))), "fixed"
+        case "percent":
+            stake = _cents(account.equity_e6 * Fraction(repr(knobs.equity_pct)) / 100)
+            text = f"percent: {knobs.equity_pct:g} % of {usd_text(account.equity_e6)} USD equity"
+        case _:
+            if offer.probability is None:
+                return Reason("NO_PROBABILITY", f"kelly sizes by a probability, and {strategy} publishes none")
+            stake, text = _kelly(free_e6, knobs.kelly_fraction, offer, offer.probability)
     cap = usd_e6(knobs.max_stake_usd)
     if settings.bot.profile == "live":
         cap = min(cap, usd_e6(settings.live.live_max_stake_usd))
     if stake > cap:
         stake, text = cap // CENT_E6 * CENT_E6, f"{text}, capped at {usd_text(cap)} USD"
-    part = cash_part_e6(account.free_e6, knobs.max_cash_fraction)
+    part = cash_part_e6(free_e6, knobs.max_cash_fraction)
     if stake > part:
-        free = usd_text(account.free_e6)
-        stake, text = part, f"{text}, at most {knobs.max_cash_fraction:g} of {free} USD free cash"
+        of_share = f" (its {share:g} of all)" if share < 1 else ""
+        stake, text = (
+            part,
+            f"{text}, at most {knobs.max_cash_fraction:g} of {usd_text(free_e6)} USD free cash{of_share}",
+        )
     return Size(stake, wins, text)
+
+
+def _kelly(free_e6: int, fraction: float, offer: Offer, probability: float) -> tuple[int, str]:
+    p, c = Fraction(repr(probability)), offer.cost
+    if p <= c or c >= 1:
+        return 0, f"kelly: {float(p):.4f} is not above the cost of {float(c):.4f} a share"
+    part = Fraction(repr(fraction)) * (p - c) / (1 - c)
+    limit = decimal_text(offer.limit_e6)
+    return _cents(free_e6 * part), f"kelly: {float(part):.2%} of {usd_text(free_e6)} USD for {float(p):.4f} at {limit}"
+
+
+def _cents(exact_e6: Fraction) -> int:
+    return max(0, int(exact_e6 / CENT_E6)) * CENT_E6
 
 
 def steps(streak: Streak | None) -> tuple[int, str]:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from polybot.core.settings import Settings
+from polybot.core.settings import SIZINGS, Settings
 from polybot.runtime import plugin_places
 from polybot.runtime.paths import ROOT
 
@@ -32,7 +32,7 @@ Origin = Literal["default", "file", "environment", "flag"]
 PREFIX = "POLYBOT__"
 PROFILES = ("demo", "paper", "live")
 NO_SIGNAL = ("up", "down", "skip")
-SIZINGS = ("win_streak",)
+LEAST_ORDER_USD = 1.0
 WORST_FEE_RATE = 0.07  # the venue's dearest schedule for these markets; facts §6
 
 
@@ -255,6 +255,7 @@ def _check(config: Config) -> None:
     _must_be_one_of("bot.profile", s.bot.profile, PROFILES, place("bot.profile"))
     _must_be_one_of("bot.on_no_signal", s.bot.on_no_signal, NO_SIGNAL, place("bot.on_no_signal"))
     _must_be_one_of("sizing.rule", s.sizing.rule, SIZINGS, place("sizing.rule"))
+    _check_own(s, place)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", s.bot.account):
         raise ConfigError(
             f'{place("bot.account")}: bot.account = "{s.bot.account}": letters, digits, _ and - only, at most 32'
@@ -278,6 +279,24 @@ def _must_be_one_of(knob: str, value: str, known: tuple[str, ...], place: str) -
         raise ConfigError(f'{place}: {knob} = "{value}": {hint}')
 
 
+def _check_own(s: Settings, place: Callable[[str], str]) -> None:
+    """What strategies' own tables say about money."""
+    shares = 0.0
+    for name in s.strategy:
+        where = f"strategy.{name}"
+        try:
+            own = s.sizing_of(name)
+        except msgspec.ValidationError as exc:
+            raise ConfigError(f"{place(f'{where}.sizing')}: {where}: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
+        _must_be_one_of(f"{where}.sizing", own.rule, SIZINGS, place(f"{where}.sizing"))
+        share = s.strategy[name].get("share", 1.0)
+        if isinstance(share, bool | str) or not 0 < share <= 1:
+            raise ConfigError(f"{place(f'{where}.share')}: {where}.share = {share!r} must be above 0 and at most 1")
+        shares += float(share) if name in s.bot.strategy_names and "share" in s.strategy[name] else 0.0
+    if shares > 1 + 1e-9:
+        raise ConfigError(f"the shares of the strategies that trade add up to {shares:g}: together they may have 1")
+
+
 def _check_times(s: Settings, place: Callable[[str], str]) -> None:
     if s.trade.decide_until_s < s.trade.decide_after_s:
         raise ConfigError(
@@ -292,22 +311,38 @@ def _check_times(s: Settings, place: Callable[[str], str]) -> None:
 
 
 def _check_money(s: Settings, place: Callable[[str], str]) -> None:
-    """A limit below one base stake would silently refuse everything: say so now. Cash must cover its fee as well."""
-    base = s.sizing.base_stake_usd
-    worst = base * (1 + WORST_FEE_RATE)
-    bounds = [
-        ("sizing.max_stake_usd", s.sizing.max_stake_usd, base),
-        ("risk.max_order_usd", s.risk.max_order_usd, base),
-        ("bot.capital_usd", s.bot.capital_usd * s.sizing.max_cash_fraction, worst),
-    ]
-    if s.bot.profile == "live":
-        bounds.append(("live.live_max_stake_usd", s.live.live_max_stake_usd, base))
-    for knob, limit, needed in bounds:
-        if needed > limit + 1e-9:
-            raise ConfigError(
-                f"{place(knob)}: {knob} allows {limit:.2f} USD, one base stake of {base:.2f} USD needs {needed:.2f}"
-                f"{' with its fee' if needed > base else ''}: nothing could ever trade"
-            )
+    """A limit below the first stake would silently refuse everything: say so now. Cash must cover its fee as well."""
+    for name in s.bot.strategy_names:
+        knob_of_stake, base = _first_stake(s, name)
+        worst = base * (1 + WORST_FEE_RATE)
+        cash = s.bot.capital_usd * s.share_of(name) * s.sizing_of(name).max_cash_fraction
+        bounds = [
+            ("sizing.max_stake_usd", s.sizing_of(name).max_stake_usd, base),
+            ("risk.max_order_usd", s.risk.max_order_usd, base),
+            ("bot.capital_usd", cash, worst),
+        ]
+        if s.bot.profile == "live":
+            bounds.append(("live.live_max_stake_usd", s.live.live_max_stake_usd, base))
+        for knob, limit, needed in bounds:
+            if needed > limit + 1e-9:
+                raise ConfigError(
+                    f"{place(knob)}: {knob} allows {limit:.2f} USD, {name}'s first stake of {base:.2f} USD "
+                    f"({knob_of_stake}) needs {needed:.2f}{' with its fee' if needed > base else ''}: nothing could ever trade"
+                )
+
+
+def _first_stake(s: Settings, strategy: str) -> tuple[str, float]:
+    """(the knob it comes from, USD). Kelly has none before there is a price: the venue's least."""
+    own = s.sizing_of(strategy)
+    match own.rule:
+        case "win_streak":
+            return "base_stake_usd", own.base_stake_usd
+        case "fixed":
+            return "fixed_stake_usd", own.fixed_stake_usd
+        case "percent":
+            return "equity_pct", s.bot.capital_usd * own.equity_pct / 100
+        case _:
+            return "kelly", LEAST_ORDER_USD
 
 
 def _check_not_demo(config: Config) -> None:

@@ -1,13 +1,14 @@
-"""win_streak against the table of its docstring, and what makes it fall back to base or below."""
+"""Every rule against the table of the docstring, and what makes a stake smaller, refused, or another strategy's."""
 
 from typing import Any
 
 import msgspec
 import pytest
 
-from messages import Account, Streak
+from messages import Account, FeeSchedule, Streak
+from polybot.core.reasons import Reason
 from polybot.core.settings import Bot, Settings, Sizing
-from polybot.core.sizing import cash_part_e6, size, steps, streak_stake_e6
+from polybot.core.sizing import Offer, Size, cash_part_e6, size, steps, streak_stake_e6
 
 TABLE = (5_000_000, 7_500_000, 11_250_000, 16_880_000)
 
@@ -53,8 +54,18 @@ def an_account(streak: Streak | None, free_e6: int = 100_000_000) -> Account:
     )
 
 
+def an_offer(limit_e6: int = 500_000, probability: float | None = None) -> Offer:
+    return Offer(limit_e6, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True), probability)
+
+
+def sized_by(account: Account, strategy: str, settings: Settings, **offered: Any) -> Size:
+    found = size(account, strategy, settings, an_offer(**offered))
+    assert isinstance(found, Size), found
+    return found
+
+
 def stake_after(wins: int, **changed: Any) -> int:
-    return size(an_account(a_streak(wins=wins, **changed)), "coin", Settings()).stake_e6
+    return sized_by(an_account(a_streak(wins=wins, **changed)), "coin", Settings()).stake_e6
 
 
 def test_the_progression_is_the_one_of_the_docstring() -> None:
@@ -72,7 +83,7 @@ def test_ever_longer_streaks_stay_at_the_cap() -> None:
 
 
 def test_a_strategy_that_never_traded_begins_at_base() -> None:
-    assert size(an_account(None), "coin", Settings()).stake_e6 == 5_000_000
+    assert sized_by(an_account(None), "coin", Settings()).stake_e6 == 5_000_000
     assert steps(a_streak(last_slug="", known=False)) == (0, "")
 
 
@@ -86,7 +97,7 @@ def test_a_strategy_that_never_traded_begins_at_base() -> None:
     ],
 )
 def test_a_streak_that_may_still_turn_sizes_at_base_and_says_so(changed: dict[str, Any], said: str) -> None:
-    sized = size(an_account(a_streak(**changed)), "coin", Settings())
+    sized = sized_by(an_account(a_streak(**changed)), "coin", Settings())
     assert sized.stake_e6 == 5_000_000 and sized.win_streak == 0
     assert "base" in sized.text and said in sized.text
 
@@ -101,16 +112,82 @@ def test_a_move_of_half_a_basis_point_is_enough(move: float) -> None:
     [(10_000_000, 5_000_000), (9_999_999, 4_990_000), (10_020_000, 5_000_000), (0, 0), (-3_000_000, 0)],
 )
 def test_a_stake_takes_at_most_half_of_free_cash_in_whole_cents(free: int, stake: int) -> None:
-    assert size(an_account(None, free), "coin", Settings()).stake_e6 == stake
+    assert sized_by(an_account(None, free), "coin", Settings()).stake_e6 == stake
 
 
 def test_what_bound_the_stake_is_said() -> None:
-    assert "capped at 25.00 USD" in size(an_account(a_streak(wins=4)), "coin", Settings()).text
-    assert "0.5 of 8.00 USD free cash" in size(an_account(None, 8_000_000), "coin", Settings()).text
+    assert "capped at 25.00 USD" in sized_by(an_account(a_streak(wins=4)), "coin", Settings()).text
+    assert "0.5 of 8.00 USD free cash" in sized_by(an_account(None, 8_000_000), "coin", Settings()).text
     assert cash_part_e6(99_999_999, 0.1) == 9_990_000
 
 
 def test_live_starts_capped() -> None:
     settings = Settings(bot=Bot(profile="live"), sizing=Sizing(base_stake_usd=10.0))
-    assert size(an_account(None), "coin", settings).stake_e6 == 5_000_000
-    assert size(an_account(None), "coin", settings).text == "win_streak step 0, capped at 5.00 USD"
+    assert sized_by(an_account(None), "coin", settings).stake_e6 == 5_000_000
+    assert sized_by(an_account(None), "coin", settings).text == "win_streak step 0, capped at 5.00 USD"
+
+
+# --- the other rules
+
+
+def stake_by(rule: str, equity_e6: int = 100_000_000, free_e6: int = 100_000_000, **offered: Any) -> Size:
+    account = msgspec.structs.replace(an_account(None, free_e6), equity_e6=equity_e6)
+    return sized_by(account, "coin", Settings(sizing=Sizing(rule=rule)), **offered)
+
+
+def test_fixed_is_two_dollars_whatever_happened() -> None:
+    account = an_account(a_streak(wins=4))
+    settings = Settings(sizing=Sizing(rule="fixed"))
+    assert sized_by(account, "coin", settings) == Size(2_000_000, 4, "fixed")
+
+
+@pytest.mark.parametrize(("equity", "stake"), [(100, 2_000_000), (90, 1_800_000), (49.99, 990_000)])
+def test_percent_is_the_table_of_the_docstring_rounded_down_to_cents(equity: float, stake: int) -> None:
+    assert stake_by("percent", equity_e6=round(equity * 1e6)).stake_e6 == stake
+
+
+@pytest.mark.parametrize(
+    ("p", "limit", "stake"),
+    [(0.60, 500_000, 4_270_000), (0.55, 500_000, 1_680_000), (0.70, 600_000, 5_420_000), (0.5175, 500_000, 0)],
+)
+def test_kelly_is_the_table_of_the_docstring(p: float, limit: int, stake: int) -> None:
+    assert stake_by("kelly", probability=p, limit_e6=limit).stake_e6 == stake
+
+
+def test_kelly_bets_nothing_when_the_fee_eats_the_edge_and_says_so() -> None:
+    sized = stake_by("kelly", probability=0.5175)
+    assert sized.stake_e6 == 0 and "0.5175 is not above the cost of 0.5175" in sized.text
+    assert stake_by("kelly", probability=0.5176).stake_e6 == 0  # a hair above: less than a cent
+    assert stake_by("kelly", probability=0.53).stake_e6 == 640_000
+
+
+def test_kelly_without_a_probability_is_refused() -> None:
+    refused = size(an_account(None), "coin", Settings(sizing=Sizing(rule="kelly")), an_offer())
+    assert isinstance(refused, Reason) and refused.code == "NO_PROBABILITY"
+    assert "coin publishes none" in refused.text
+
+
+# --- a strategy's own
+
+
+def own(**table: Any) -> Settings:
+    return Settings(strategy={"coin": table})
+
+
+def test_a_strategys_own_table_overrules_the_common_one() -> None:
+    account = an_account(None)
+    assert sized_by(account, "coin", own(sizing="fixed", fixed_stake_usd=3.0)).stake_e6 == 3_000_000
+    assert sized_by(account, "other", own(sizing="fixed", fixed_stake_usd=3.0)).stake_e6 == 5_000_000
+
+
+@pytest.mark.parametrize(("share", "stake"), [(0.1, 5_000_000), (0.0998, 4_990_000), (0.04, 2_000_000)])
+def test_a_share_of_the_cash_bounds_the_stake_as_all_of_it_would(share: float, stake: int) -> None:
+    sized = sized_by(an_account(None), "coin", own(share=share))
+    assert sized.stake_e6 == stake
+    if stake < 5_000_000:
+        assert f"its {share:g} of all" in sized.text
+
+
+def test_kellys_bankroll_is_the_strategys_share() -> None:
+    sized = sized_by(an_account(None), "coin", own(sizing="kelly", share=0.5), probability=0.6)
+    assert sized.stake_e6 == 2_130_000

@@ -139,3 +139,32 @@ def test_a_price_band_that_nothing_can_pass_is_refused() -> None:
 
 def test_the_shipped_file_is_the_default_file() -> None:
     assert load(environment={}).file == ROOT / "config.toml"
+
+
+# --- a strategy's own table
+
+
+def test_a_strategys_own_sizing_is_read_and_its_parameters_stay_its_own(tmp_path: Path) -> None:
+    env = with_file(tmp_path, '[strategy.coin]\nsizing = "fixed"\nfixed_stake_usd = 3.0\nshare = 0.25\nbias = 1\n')
+    s = load(environment=env).settings
+    assert (s.sizing_of("coin").rule, s.sizing_of("coin").fixed_stake_usd, s.share_of("coin")) == ("fixed", 3.0, 0.25)
+    assert s.params_of("coin") == {"bias": 1} and s.sizing_of("rsi_ema").rule == "win_streak"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[strategy.coin]\nsizing = "kely"\n', 'strategy.coin.sizing = "kely": did you mean "kelly"?'),
+        ("[strategy.coin]\nshare = 1.5\n", "strategy.coin.share = 1.5 must be above 0 and at most 1"),
+        ('[strategy.coin]\nbase_stake_usd = "lots"\n', "strategy.coin: expected `float`, got `str`"),
+        (
+            '[bot]\nstrategies = ["coin", "rsi_ema"]\n[strategy.coin]\nshare = 0.6\n[strategy.rsi_ema]\nshare = 0.5\n',
+            "add up to 1.1: together they may have 1",
+        ),
+        ('[bot]\nstrategies = ["coin"]\n[strategy.coin]\nshare = 0.01\n', "coin's first stake of 5.00 USD"),
+        ('[bot]\nstrategies = ["coin:Flip"]\n', "no file coin"),
+        ('[bot]\nstrategies = ["/etc/passwd:not a name"]\n', "after the colon stands the name"),
+    ],
+)
+def test_what_cannot_be_meant_there_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    assert said in sentence(with_file(tmp_path, text))
