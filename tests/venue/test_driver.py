@@ -116,7 +116,8 @@ def a_table(
     store = Store(folder / "venue.sqlite", "s")
     now = {"ns": int(at_s * NS)}
     catalogue = WorldCatalogue(world, lambda: now["ns"])
-    house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000)
+    parsed = read_script(script)
+    house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000, parsed.switches)
     house.restore()
     rtds, streams = Rtds(), BinanceHub()
     printed: list[tuple[str, int]] = []
@@ -124,7 +125,7 @@ def a_table(
     rtds.publish = lambda topic, observed_ms, *_rest: printed.append((topic, observed_ms // 1000))  # type: ignore[method-assign]
     streams.wanted = lambda _name: True  # type: ignore[method-assign]
     streams.publish = lambda name, data: sent.append({"stream": name} | data)  # type: ignore[method-assign]
-    faults = Faults(read_script(script), START_S, lambda: now["ns"], lambda: 0.0, speed)
+    faults = Faults(parsed, START_S, lambda: now["ns"], lambda: 0.0, speed)
     driver = Driver(house, catalogue, Bars(), rtds, streams, speed, now["ns"], faults)
     driver.begin(history_s=60)
     step = driver.step
@@ -267,3 +268,82 @@ def test_rows_on_disk_are_readable_text(tmp_path: Path) -> None:
     bought(table, START_S)
     (order,) = list(table.house.store.all("order"))
     assert json.loads(order[1])["status"] == "MATCHED"
+
+
+def test_a_delayed_resolution_comes_later_and_pays_the_same(tmp_path: Path) -> None:
+    table = a_table(tmp_path, script="[[fault]]\nkind='resolution_late'\nwindow=1\ndelay_s=100")
+    cid = bought(table, START_S)
+    run_to(table, START_S + 419, every_s=30)
+    assert table.house.exchange.market(cid).winner is None  # type: ignore[union-attr]
+    run_to(table, START_S + 420)
+    assert table.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    run_to(table, START_S + 620, every_s=30)
+    assert table.house.exchange.market(f"0x{START_S + 300:064x}").resolved_ns == (START_S + 620) * NS  # type: ignore[union-attr]
+
+
+def test_a_wrong_resolution_is_said_then_corrected_with_its_money(tmp_path: Path) -> None:
+    table = a_table(tmp_path, script="[[fault]]\nkind='resolution_wrong'\nwindow=1\ncorrect_after_s=60")
+    cid = bought(table, START_S)
+    before = table.house.exchange.account_balance(WALLET)
+    run_to(table, START_S + 320, every_s=30)
+    assert table.house.exchange.market(cid).winner == "DOWN"  # type: ignore[union-attr]
+    assert table.house.exchange.account_balance(WALLET) == before
+    run_to(table, START_S + 380, every_s=30)
+    assert table.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert table.house.exchange.account_balance(WALLET) == before + 10_000_000
+    assert table.house.exchange.total_e6() == table.house.exchange.granted_e6()
+
+
+def test_a_correction_survives_a_restart(tmp_path: Path) -> None:
+    script = "[[fault]]\nkind='resolution_wrong'\nwindow=1\ncorrect_after_s=60"
+    first = a_table(tmp_path, script=script)
+    cid = bought(first, START_S)
+    run_to(first, START_S + 330, every_s=30)
+    first.house.store.close()
+    second = a_table(tmp_path, at_s=START_S + 340, script=script)
+    run_to(second, START_S + 341)
+    assert second.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert second.house.exchange.account_balance(WALLET) > 1_000_000_000
+
+
+def test_in_a_gap_of_the_oracle_no_settlement_price_is_published(tmp_path: Path) -> None:
+    table = a_table(tmp_path, script="[[fault]]\nkind='oracle_gap'\nwindow=1\nat_s=10\nfor_s=20")
+    run_to(table, START_S + 60, every_s=0.5)
+    seconds = [s - START_S for topic, s in table.rtds if topic == "crypto_prices_twap_sixty"]
+    missing = sorted(set(range(0, 50)) - set(seconds))
+    assert missing == list(range(missing[0], missing[0] + 20))
+
+
+def test_the_tick_changes_under_an_order_that_rests(tmp_path: Path) -> None:
+    table = a_table(tmp_path, script="[[fault]]\nkind='tick_change'\nwindow=1\nat_s=10")
+    exchange = table.house.exchange
+    market = exchange.market(f"0x{START_S:064x}")
+    assert market is not None
+    table.house.admit(WALLET, Credentials("k", "s", "p", WALLET, 0))
+    exchange.submit(
+        NewOrder("0x2", WALLET, market.up_token, "BUY", 2_000_000, 5_000_000, "GTC", True), table.driver.at_ns
+    )
+    run_to(table, START_S + 9)
+    assert market.tick_e6 == 10_000
+    run_to(table, START_S + 11)
+    assert market.tick_e6 == 1_000
+    order = exchange.order("0x2")
+    assert order is not None
+    assert order.status == "LIVE"
+    fine = NewOrder("0x3", WALLET, market.up_token, "BUY", 2_005_000, 5_000_000, "GTC", True)
+    assert isinstance(exchange.submit(fine, table.driver.at_ns), Placed)
+
+
+@pytest.mark.parametrize("survive", [True, False])
+def test_resting_orders_survive_a_restart_of_the_engine_as_the_switch_says(tmp_path: Path, survive: bool) -> None:
+    switch = f"[switches]\norders_survive_restart={str(survive).lower()}\n"
+    table = a_table(tmp_path, script=switch + "[[fault]]\nkind='restart'\nwindow=1\nat_s=10")
+    market = table.house.exchange.market(f"0x{START_S:064x}")
+    assert market is not None
+    table.house.admit(WALLET, Credentials("k", "s", "p", WALLET, 0))
+    rests = NewOrder("0x2", WALLET, market.up_token, "BUY", 2_000_000, 5_000_000, "GTC", True)
+    table.house.exchange.submit(rests, table.driver.at_ns)
+    run_to(table, START_S + 11)
+    order = table.house.exchange.order("0x2")
+    assert order is not None
+    assert order.is_open == survive
