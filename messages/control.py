@@ -8,7 +8,12 @@ TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
 
 
 class Heartbeat(Event, frozen=True, kw_only=True):
-    """An actor's loop turns; every 0.5 s of machine time. boot fences. The rest is the loop's own measure since boot."""
+    """An actor's loop turns; every 0.5 s of machine time. boot fences. The rest is the loop's own measure since boot.
+
+    Quantiles of the newest few hundred, machine ms, −1 = none yet:
+    cycle      one turn of the loop that heard anything      decision   from what was heard to what was decided on it
+    api        one call of the world outside: an effect on its lane
+    """
 
     actor: str
     pid: int
@@ -20,6 +25,12 @@ class Heartbeat(Event, frozen=True, kw_only=True):
     gaps: int
     dropped: int
     schema: str
+    cycle_p50_ms: float = -1.0
+    cycle_p95_ms: float = -1.0
+    decision_p50_ms: float = -1.0
+    decision_p95_ms: float = -1.0
+    api_p50_ms: float = -1.0
+    api_p95_ms: float = -1.0
 
     @property
     def key(self) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from messages import Account, Health, Heartbeat, Positions, RiskState
+from messages import Account, FeedStatus, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
 from polybot.cli.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
 from polybot.core.windows import WINDOW_S
@@ -34,13 +34,14 @@ class Heard:
     account: Account | None = None
     positions: Positions | None = None
     risk: RiskState | None = None
+    feeds: dict[str, tuple[str, FeedStatus]] = field(default_factory=dict)  # by feed: (who said it, what)
     world_ns: int = 0
 
 
 def listen(paths: Paths, actors: set[str]) -> Heard:
     """Until everyone has been heard, or LISTEN_S is over."""
     heard = Heard()
-    ears = Subscriber(paths.sockets, sorted(actors), (Heartbeat, Health, Account, Positions, RiskState))
+    ears = Subscriber(paths.sockets, sorted(actors), (Heartbeat, Health, Account, Positions, RiskState, FeedStatus))
     deadline = time.monotonic() + LISTEN_S
     while (left_s := deadline - time.monotonic()) > 0:
         envelope = ears.recv(int(left_s * 1000))
@@ -58,6 +59,8 @@ def listen(paths: Paths, actors: set[str]) -> Heard:
                 heard.positions = positions
             case RiskState() as risk:
                 heard.risk = risk
+            case FeedStatus() as feed:
+                heard.feeds[feed.feed] = (envelope.source, feed)
         if actors <= set(heard.hearts) and heard.health and heard.account and heard.positions and heard.risk:
             break
     ears.close()
@@ -82,6 +85,8 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
         "actors": actors,
         "session": _session(found, heard.world_ns or (peek_ns(paths.state) if found else 0) or 0),
         "account": _account(heard),
+        "feeds": {name: _feed(heard, source, feed) for name, (source, feed) in sorted(heard.feeds.items())},
+        "latency": _latency(heard),
         "limits": msgspec.to_builtins(heard.risk.limits) if heard.risk else [],
         "refused": heard.risk.refused if heard.risk else {},
     }
@@ -117,6 +122,43 @@ def _actor(paths: Paths, name: str, heard: Heard, supervised: dict[str, dict[str
         "gaps": beat.gaps if beat else None,
         "dropped": beat.dropped if beat else None,
     }
+
+
+def _feed(heard: Heard, source: str, feed: FeedStatus) -> dict[str, Any]:
+    """Drops per hour: reconnects of its socket since the actor's boot, over the actor's age."""
+    beat = heard.hearts.get(source)
+    hours = beat.uptime_s / 3600 if beat and beat.uptime_s > 0 else None
+    return {
+        "state": feed.state,
+        "reason": feed.reason,
+        "age_s": None if feed.age_s < 0 else round(feed.age_s, 3),
+        "bad_frames": feed.dropped,
+        "drops": feed.reconnects,
+        "drops_per_hour": round(feed.reconnects / hours, 2) if hours else None,
+    }
+
+
+def _latency(heard: Heard) -> dict[str, Any]:
+    """Machine ms, null before the first: the venue's answers to the executor; decisions and turns of each actor."""
+    executor = heard.hearts.get("executor")
+    return {
+        "api_p50_ms": _measured(executor.api_p50_ms) if executor else None,
+        "api_p95_ms": _measured(executor.api_p95_ms) if executor else None,
+        "decision": {
+            name: {"p50_ms": beat.decision_p50_ms, "p95_ms": beat.decision_p95_ms}
+            for name, beat in sorted(heard.hearts.items())
+            if beat.decision_p50_ms >= 0
+        },
+        "cycle": {
+            name: {"p50_ms": beat.cycle_p50_ms, "p95_ms": beat.cycle_p95_ms}
+            for name, beat in sorted(heard.hearts.items())
+            if beat.cycle_p50_ms >= 0
+        },
+    }
+
+
+def _measured(value_ms: float) -> float | None:
+    return value_ms if value_ms >= 0 else None
 
 
 def _trading_state(heard: Heard, standing: halt.Standing | None, runs: bool) -> str:
@@ -179,14 +221,33 @@ def _show(facts: dict[str, Any]) -> None:
             f"{a['trades']} trades, {a['wins']} won, {a['losses']} lost, streak {a['win_streak']}",
             highlight=False,
         )
+    _show_feeds(console, facts)
     table = Table(box=None, pad_edge=False)
-    for column in ("actor", "state", "pid", "uptime", "restarts", "heart"):
+    for column in ("actor", "state", "pid", "uptime", "restarts", "heart", "cycle p50/p95", "decision p50/p95"):
         table.add_column(column, justify="left" if column in ("actor", "state") else "right")
     for name, actor in facts["actors"].items():
         uptime = f"{actor['uptime_s']:.0f} s" if actor["uptime_s"] is not None else "-"
         heart = f"{actor['heartbeat_age_ms']} ms" if actor["heartbeat_age_ms"] is not None else "-"
-        table.add_row(name, actor["state"], _dash(actor["pid"]), uptime, _dash(actor["restarts"]), heart)
+        took = [_pair(facts["latency"][what].get(name)) for what in ("cycle", "decision")]
+        table.add_row(name, actor["state"], _dash(actor["pid"]), uptime, _dash(actor["restarts"]), heart, *took)
     console.print(table)
+
+
+def _show_feeds(console: Console, facts: dict[str, Any]) -> None:
+    if facts["feeds"]:
+        shown = (
+            f"{name} {feed['state']}" + (f" ({feed['drops_per_hour']:g} drops/h)" if feed["drops_per_hour"] else "")
+            for name, feed in facts["feeds"].items()
+        )
+        console.print(f"feeds {', '.join(shown)}", highlight=False)
+    latency = facts["latency"]
+    if latency["api_p50_ms"] is not None:
+        line = f"venue answers in {latency['api_p50_ms']:g} ms p50, {latency['api_p95_ms']:g} ms p95"
+        console.print(line, highlight=False)
+
+
+def _pair(quantiles: dict[str, float] | None) -> str:
+    return f"{quantiles['p50_ms']:.2f}/{quantiles['p95_ms']:.2f} ms" if quantiles else "-"
 
 
 def _dash(value: object) -> str:

@@ -17,9 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from messages import (
+    ApprovedOrder,
     Envelope,
     Event,
     Heartbeat,
+    OrderIntent,
+    Prediction,
     Reply,
     Request,
     Resend,
@@ -37,6 +40,7 @@ from messages.inner import (
     NoReply,
     Persist,
     PersistFailed,
+    PostOrder,
     Restored,
     WakeAt,
     WakeIn,
@@ -49,6 +53,7 @@ from polybot.runtime.bus import Client, Poller, Publisher, Server, Stamper, Subs
 from polybot.runtime.clock import mono_s
 from polybot.runtime.context import Context
 from polybot.runtime.flight import FlightRecorder
+from polybot.runtime.gauges import Gauge
 from polybot.runtime.inbox import Effect, Heard, Inbox, Lanes, Source
 from polybot.runtime.journal import SNAPSHOT, Journal, JournalDamaged, JournalFailed
 from polybot.runtime.resend import Resender
@@ -59,6 +64,7 @@ HEARTBEAT_S = 0.5
 FIRST_BEATS_S = 0.3
 HALT_LOOK_S = 0.1
 LEAVE_S = 1.8  # SIGTERM: gone within two seconds, whatever the core still wants
+_DECISIONS = (Prediction, OrderIntent, ApprovedOrder, PostOrder)  # what each actor on the path of money decides
 _LAGGING = 64  # words read in one go from which on market data is conflated to the newest per topic
 _MOST = 512
 
@@ -131,6 +137,7 @@ class Loop:
         self._halt_seen = ""
         self._handled = 0
         self._lag_ms = 0.0
+        self._cycles, self._decisions, self._heard_s = Gauge(), Gauge(), 0.0
         self._next_beat = self._next_look = self._next_every = 0.0
         self._started_s = mono_s()
         self._wants_envelopes = bool(getattr(core, "wants_envelopes", False))
@@ -186,6 +193,7 @@ class Loop:
 
     def _one_turn(self, wake_fd: int) -> None:
         ready = self._poller.wait(self._timeout_ms())
+        began_s, handled = time.perf_counter(), self._handled
         if wake_fd in ready:
             process.drain_fd(wake_fd)
         if self.inbox.wake_fd in ready:
@@ -206,6 +214,8 @@ class Loop:
         self._machine_duties()
         self._drain_urgent()
         self.flight.roll_if_full(self.core, self.stamper, self.clock.now_ns())
+        if self._handled != handled:
+            self._cycles.add(time.perf_counter() - began_s)
 
     def _timeout_ms(self) -> int:
         if self._urgent:
@@ -234,6 +244,7 @@ class Loop:
             self._leaving = 0
 
     def _beat(self, now: float) -> None:
+        cycle, decision, api = (g.quantiles_ms() for g in (self._cycles, self._decisions, self.lanes.took))
         beat = Heartbeat(
             actor=self.name,
             pid=os.getpid(),
@@ -245,6 +256,12 @@ class Loop:
             gaps=self.subscriber.gaps,
             dropped=self.subscriber.dropped + self.server.dropped,
             schema=schema_hash(),
+            cycle_p50_ms=cycle[0],
+            cycle_p95_ms=cycle[1],
+            decision_p50_ms=decision[0],
+            decision_p95_ms=decision[1],
+            api_p50_ms=api[0],
+            api_p95_ms=api[1],
         )
         self._lag_ms = 0.0
         self.publisher.send(*self.stamper.wrap(beat, self.clock.now_ns(), ""))
@@ -303,6 +320,7 @@ class Loop:
 
     def _hear_envelope(self, envelope: Envelope, data: bytes) -> None:
         now_ns = self.clock.now_ns()
+        self._heard_s = time.perf_counter()
         self.flight.heard(now_ns, data)
         inside = envelope.source == self._inner.source
         heard: Any = envelope if self._wants_envelopes and not inside else envelope.body
@@ -322,6 +340,8 @@ class Loop:
             self.flight.said(now_ns, data)
             if not self._perform(word, topic, data, cause):
                 break
+            if type(word) in _DECISIONS:
+                self._decisions.add(time.perf_counter() - self._heard_s)
         if self._urgent:
             self._drain_urgent()
 

@@ -3,12 +3,14 @@
 import os
 import queue
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from messages import Word
+from polybot.runtime.gauges import Gauge
 
 
 class Source(Protocol):
@@ -86,6 +88,7 @@ class Lanes:
 
     def __init__(self, effects: dict[type[Word], Effect], inbox: Inbox, die: Callable[[str], None]) -> None:
         self._effects, self._inbox, self._die = effects, inbox, die
+        self.took = Gauge()
         self._queues: dict[str, queue.SimpleQueue[tuple[Word, str] | None]] = {}
         for lane in dict.fromkeys(e.lane for e in effects.values()):
             self._queues[lane] = queue.SimpleQueue()
@@ -103,8 +106,10 @@ class Lanes:
         jobs = self._queues[lane]
         while (job := jobs.get()) is not None:
             word, cause = job
+            began_s = time.perf_counter()
             try:
                 result = self._effects[type(word)].do(word)
+                self.took.add(time.perf_counter() - began_s)
                 for said in [result] if isinstance(result, Word) else result or ():
                     self._inbox.put(said, cause=cause)
             except Exception:  # noqa: BLE001 (reported, then the whole process dies)
