@@ -96,6 +96,7 @@ InnerWord = (
     | inner.UserFact
     | inner.HaltSeen
     | inner.WriteHalt
+    | inner.WritePause
     | inner.Leave
     | inner.FetchMarket
     | inner.MarketFetched

@@ -14,7 +14,8 @@ from messages.trade import Side
 class Started(Inner, frozen=True, kw_only=True):
     """The first word a core hears. config: the parts of config.toml as JSON text; versions for the record.
 
-    mono_s: machine time, comparable only within this boot. halted: what the halt file said when the loop started.
+    mono_s: machine time, comparable only within this boot. halted: what the halt file said when the loop started; paused:
+    the same of the pause's.
     """
 
     actor: str
@@ -25,6 +26,7 @@ class Started(Inner, frozen=True, kw_only=True):
     speed: float
     session: str
     halted: str = ""
+    paused: str = ""
 
 
 class Restored(Inner, frozen=True, kw_only=True):
@@ -376,6 +378,12 @@ class WriteHalt(Inner, frozen=True, kw_only=True):
     by: str
     reason_code: str
     reason: str
+
+
+class WritePause(Inner, frozen=True, kw_only=True):
+    """Write the pause file; why "" takes it away."""
+
+    why: str
 
 
 class Leave(Inner, frozen=True, kw_only=True):

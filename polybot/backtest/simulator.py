@@ -41,6 +41,7 @@ from messages.inner import (
     WakeAt,
     WakeIn,
     WriteHalt,
+    WritePause,
 )
 from polybot.core.core import Core
 from polybot.runtime.bus import Stamper, cause_of
@@ -133,6 +134,7 @@ class Simulator:
         self._asked: dict[tuple[str, str], str] = {}  # (server, request id) → asker
         self._digest = hashlib.blake2b(digest_size=16)
         self.halt: WriteHalt | None = None
+        self.paused = ""
         self.halt_id = ""
         self.tables: dict[str, list[bytes]] = {}
         self.listeners: list[Callable[[str, Envelope], None]] = []
@@ -186,6 +188,7 @@ class Simulator:
             speed=1.0,
             session=self.session,
             halted=member.halt_told,
+            paused=self.paused,
         )
         self.hear(name, started)
         if member.alive and name == "executor":
@@ -264,6 +267,8 @@ class Simulator:
                 self.tables.setdefault(word.table, []).append(word.row)
             case WriteHalt():
                 self.write_halt(word)
+            case WritePause():
+                self.paused = word.why
             case Leave():
                 raise _Killed
             case SignOrder():

@@ -7,7 +7,8 @@ trading state.
    first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
  3. What was handed on is *in flight* and counts in full until the executor's books show it (in_flight.py).
 4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
-    REDUCING by hand, until Resume. Lifting a halt does not lift its cause: the next look halts again.
+    REDUCING by hand, until Resume, over restarts: a file as well. Lifting a halt does not lift its cause: the next look
+    halts again.
  5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
     that itself was stopped must not take its own sleep for the others' silence.
 """
@@ -43,7 +44,7 @@ from messages import (
     WindowObserved,
     Word,
 )
-from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt
+from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt, WritePause
 from polybot.core.bar_feed import BarFeed
 from polybot.core.in_flight import InFlight
 from polybot.core.limits import limits_of
@@ -154,6 +155,8 @@ class RiskCore:
         self._market = MarketView(self._settings, word.speed)
         self._feed = BarFeed(f"risk/{word.boot}", 30, BARS_WANTED, word.speed)
         self._silent_account, self._silent_watchdog = Silence(word.mono_s), Silence(word.mono_s)
+        if word.paused:
+            self._paused = Reason("PAUSED", word.paused)
         if word.halted:
             self._halt_id = word.halted
             self._halted = Reason("KILL_SWITCH", f"halt {word.halted} stands since before risk started")
@@ -314,6 +317,7 @@ class RiskCore:
                 yield Done(id=word.id, ok=True, trading_state=self._state)
             case Pause():
                 self._paused = Reason("PAUSED", f"paused by {word.by}: {word.reason}")
+                yield WritePause(why=self._paused.text)
                 yield self._level(now_ns)
                 yield Done(id=word.id, ok=True, trading_state=self._state)
             case Resume():
@@ -324,6 +328,8 @@ class RiskCore:
             text = f"another halt stands: {self._halt_id}, not {word.halt_id or 'none'}"
             yield Done(id=word.id, ok=False, reason=text, trading_state=self._state)
             return
+        if self._paused is not None:
+            yield WritePause(why="")
         self._halted, self._halt_id, self._paused = None, "", None
         yield self._level(now_ns)
         yield from self._look_at_equity(now_ns)

@@ -45,9 +45,10 @@ from messages.inner import (
     WakeAt,
     WakeIn,
     WriteHalt,
+    WritePause,
 )
 from polybot.core.core import Core
-from polybot.runtime import halt, log, process
+from polybot.runtime import halt, log, pause, process
 from polybot.runtime.asking import Asking
 from polybot.runtime.bus import Client, Poller, Publisher, Server, Stamper, Subscriber, cause_of, new_context
 from polybot.runtime.clock import mono_s
@@ -363,6 +364,9 @@ class Loop:
             case WriteHalt():
                 halt.write(self.context.paths, by=word.by, reason_code=word.reason_code, reason=word.reason)
                 log.event("halt_written", by=word.by, code=word.reason_code, reason=word.reason)
+            case WritePause():
+                pause.write(self.context.paths, word.why)
+                log.event("pause_written", why=word.why)
             case Leave():
                 log.event("leaving", why=word.why)
                 self._leaving = word.code

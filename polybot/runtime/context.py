@@ -11,7 +11,7 @@ import polybot
 from messages import schema_hash
 from messages.inner import Started
 from polybot.core.settings import Settings
-from polybot.runtime import config, endpoints, locks
+from polybot.runtime import config, endpoints, locks, pause
 from polybot.runtime.clock import Clock, WallClock, WorldClock, mono_s
 from polybot.runtime.paths import Paths
 
@@ -60,6 +60,7 @@ class Context:
             speed=self.clock.speed,
             session=self.session,
             halted=halted,
+            paused=pause.look(self.paths),
         )
 
 

@@ -38,6 +38,11 @@ class Paths:
         return self.state / "halt.json"
 
     @property
+    def pause(self) -> Path:
+        """Exits only, by hand."""
+        return self.state / "pause.json"
+
+    @property
     def halt_spare(self) -> Path:
         return self.state / "halt.spare"
 

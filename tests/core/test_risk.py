@@ -42,7 +42,7 @@ from messages import (
     WindowObserved,
     Word,
 )
-from messages.inner import HaltSeen, NoReply, Started, Tick, WriteHalt
+from messages.inner import HaltSeen, NoReply, Started, Tick, WriteHalt, WritePause
 from messages.units import MS, NS
 from polybot.core.amounts import BuyAmounts, fak_buy
 from polybot.core.risk import RiskCore
@@ -250,7 +250,7 @@ def a_print(at_ns: int) -> OraclePrice:
 class Bench:
     """A risk core at speed 1 in a session of 50 windows, and what it said. Moments are seconds after T0."""
 
-    def __init__(self, knobs: Settings | None = None, halted: str = "", boot: int = 7) -> None:
+    def __init__(self, knobs: Settings | None = None, halted: str = "", boot: int = 7, paused: str = "") -> None:
         self.core = RiskCore()
         self.said: list[Word] = []
         self.hear(
@@ -264,6 +264,7 @@ class Bench:
                 speed=1.0,
                 session=json.dumps({"id": "s", "first_window_s": T0, "windows": 50}),
                 halted=halted,
+                paused=paused,
             ),
         )
 
@@ -752,6 +753,17 @@ def test_lifting_a_halt_does_not_lift_its_cause() -> None:
     done = bench.hear(10.1, Resume(id="r", halt_id="h1", by="cli", reason="x"))[-1]
     assert isinstance(done, Done) and done.trading_state == "HALTED"
     assert bench.judge().reason_code == "HALTED"
+
+
+def test_a_pause_is_written_down_and_a_restarted_risk_keeps_to_it() -> None:
+    bench = Bench().ready()
+    said = bench.hear(10.0, Pause(id="p", by="user", reason="lunch"))
+    (written,) = [w for w in said if isinstance(w, WritePause)]
+    again = Bench(paused=written.why).ready()
+    assert again.state.state == "REDUCING" and "paused by user: lunch" in again.state.reason
+    assert again.judge().reason_code == "REDUCING"
+    said = again.hear(11.0, Resume(id="r", halt_id="", by="user", reason="back"))
+    assert WritePause(why="") in said and again.state.state == "ACTIVE"
 
 
 def test_pause_lets_only_exits_through_until_resume() -> None:
