@@ -4,6 +4,7 @@ One clock serves as machine and world time. What the core persisted is all that 
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -457,6 +458,9 @@ class House:
     halt: WriteHalt | None = None
     left: Leave | None = None
     delivers_on_crash: bool = True
+    kills: Callable[[Word], bool] | None = (
+        None  # the life ends instead of performing the first word of which this is true
+    )
     gate: str = ""  # why it is shut
     kept_beat: str = ""  # the heartbeat id on disk
     risk: RiskState | None = field(default_factory=a_risk_state)
@@ -506,6 +510,18 @@ class House:
     def books(self) -> Books:
         return self.core._writer.books
 
+    def kill_when(self, holds: Callable[[Word], bool]) -> list[int]:
+        """kill -9 instead of the first word of which this holds; the list is filled with its number then."""
+        died: list[int] = []
+
+        def check(word: Word) -> bool:
+            if holds(word):
+                died.append(self.words)
+            return bool(died)
+
+        self.kills = check
+        return died
+
     # --- words
 
     def hear(self, word: Word) -> list[Word]:
@@ -519,6 +535,9 @@ class House:
                 for each in self.core.handle(urgent.popleft(), self.now_ns):
                     self.words += 1
                     if self.crash_at is not None and self.words >= self.crash_at:
+                        raise Killed
+                    if self.kills is not None and self.kills(each):
+                        self.kills = None
                         raise Killed
                     said.append(each)
                     if not self._perform(each, urgent):
