@@ -13,7 +13,9 @@ from messages.inner import (
     MoveGate,
     PostOrder,
     PostResult,
+    ReadActivity,
     ReadBalance,
+    ReadHoldings,
     ReadMarket,
     ReadOpenOrders,
     ReadOrder,
@@ -24,6 +26,7 @@ from messages.inner import (
 from messages.units import NS
 from polybot.adapters.polymarket.channels import UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
+from polybot.adapters.polymarket.data_api import DataApi
 from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
@@ -82,6 +85,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     gate = halt.Gate(context.paths, now_ns)
     posting = Posting(gate, Clob(urls["clob"], held, lambda: now_ns() // NS, credentials=answer.value))
     cancels, reads, opened = (AccountEffects(clob.sibling(), Gamma(urls["gamma"], READ_S)) for _ in range(3))
+    data = DataApi(urls["data"], held.address, READ_S)
     return Wiring(
         effects={
             PostOrder: Effect(posting, "orders"),
@@ -92,6 +96,8 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             ReadTrades: Effect(reads.read_trades, "reads"),
             ReadBalance: Effect(reads.read_balance, "reads"),
             ReadMarket: Effect(reads.read_market, "reads"),
+            ReadActivity: Effect(data.activity, "data"),
+            ReadHoldings: Effect(data.holdings, "data"),
         },
         sync={
             SignOrder: OrderSigner(held, answer.value.api_key).sign,

@@ -9,15 +9,19 @@ import msgspec
 
 from messages import OrderType, Side, Word
 from messages.inner import (
+    ActivityRead,
     BalanceRead,
     CancelOrders,
     CancelResult,
+    HoldingsRead,
     MarketRead,
     OpenOrdersRead,
     OrderRead,
     PostOrder,
     PostResult,
+    ReadActivity,
     ReadBalance,
+    ReadHoldings,
     ReadMarket,
     ReadOpenOrders,
     ReadOrder,
@@ -132,6 +136,10 @@ class Counter:
                 return BalanceRead(
                     tag=word.tag, token_id=word.token_id, known=True, balance_e6=balance, allowance_e6=2**62, why=""
                 )
+            case ReadHoldings():
+                return HoldingsRead(tag=word.tag, known=True, shares=self._holdings(), why="")
+            case ReadActivity():
+                return ActivityRead(tag=word.tag, known=True, rows=(), why="")  # nothing but trades moves this wallet
             case ReadMarket():
                 market = self.exchange.market(word.condition_id)
                 winner = (market.winner if market else None) or ""
@@ -139,6 +147,13 @@ class Counter:
                     tag=word.tag, slug=word.slug, known=market is not None, closed=bool(winner), winner=winner, why=""
                 )
         return None
+
+    def _holdings(self) -> dict[str, int]:
+        """Shares of markets that are not resolved."""
+        open_markets = (m for m in self.exchange.state.markets.values() if m.winner is None)
+        tokens = (token for market in open_markets for token in (market.up_token, market.down_token))
+        shares = {token: self.exchange.account_balance(self.wallet, token) for token in tokens}
+        return {token: size for token, size in shares.items() if size}
 
     def facts(self, events: list[ExchangeEvent]) -> Iterator[UserFact]:
         """What the user channel would push of these."""

@@ -138,10 +138,13 @@ class PaidOut(Entry, frozen=True, kw_only=True):
 
 
 class ExternalBooked(Entry, frozen=True, kw_only=True):
-    """Cash that came or went (negative) without a trade of ours: never profit or loss."""
+    """Cash that came or went (negative) without a trade of ours: never profit or loss. activity_id: the venue's own row of
+    it, which explains nothing a second time; "" = the user accepted it.
+    """
 
     amount_e6: int
     why: str
+    activity_id: str = ""
 
 
 class ForeignSeen(Entry, frozen=True, kw_only=True):

@@ -22,11 +22,13 @@ from messages import (
     Word,
 )
 from messages.inner import (
+    ActivityRead,
     BalanceRead,
     CancelOrders,
     CancelResult,
     HaltSeen,
     HeartbeatSent,
+    HoldingsRead,
     Leave,
     MarketRead,
     NoReply,
@@ -181,6 +183,10 @@ class ExecutorCore:
                 yield from self._reconciler.balance(word, now_ns)
             case MarketRead():
                 yield from self._outcomes.market_read(word, now_ns)
+            case HoldingsRead():
+                yield from self._reconciler.holdings(word, now_ns)
+            case ActivityRead():
+                self._reconciler.activity(word)
             case CancelResult():
                 yield from self._cancel_answered(word, now_ns)
             case HeartbeatSent():

@@ -76,6 +76,8 @@ def _house(books: Books, entry: AnyEntry) -> None:
             books.notes.append(RefusalNote(seq=books.seq, intent_id=entry.intent.id))
         case entries.ExternalBooked():
             ledger.move(books, ledger.CASH, ledger.EXTERNAL, entry.amount_e6)
+            if entry.activity_id:
+                books.activities[entry.activity_id] = None
         case entries.ForeignSeen():
             books.foreign[entry.id] = entry.text
         case entries.ForeignAccepted():

@@ -3,22 +3,28 @@
 1. A round asks: open orders, each order that is not final, trades since the oldest moment that may matter, balances. It
    counts only when every answer is known; otherwise it is asked again, and what failed is said.
 2. Orders and trades that the journal never knew are foreign: shown, and new orders stop until the user lifts a halt.
-3. Cash that is more or less than the ledger's is first explained by payouts of resolved windows, each booked once. The rest
-   is looked at again and again; after 60 s it halts, with both sides printed. So it is with shares of a token.
+3. Cash that is more or less than the ledger's is first explained (explaining.py): payouts of resolved windows, and what the
+   Data API's activity says came or went, each booked once. The rest is looked at again and again; after 60 s it halts, with
+   both sides printed. So it is with shares of a token.
 4. A halt for a difference that the user lifts (`resume --override`) accepts it: the cash is booked as external.
-5. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
+5. A position at the venue of a token we never ordered is foreign like an order (rule 2). The Data API is seconds behind the
+   chain and no part of the exchange: when it is silent a round is known without it.
+6. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 
 from messages import Word
 from messages.inner import (
+    ActivityRead,
     BalanceRead,
+    HoldingsRead,
     OpenOrdersRead,
     OrderRead,
+    ReadActivity,
     ReadBalance,
+    ReadHoldings,
     ReadOpenOrders,
     ReadTrades,
     TradesRead,
@@ -26,12 +32,13 @@ from messages.inner import (
     WriteHalt,
 )
 from messages.units import NS, decimal_text
-from polybot.core.entries import AnyEntry, ExternalBooked, ForeignAccepted, Opened, PaidOut
+from polybot.core.entries import ExternalBooked, ForeignAccepted, Opened
 from polybot.core.executor import facts, ledger
 from polybot.core.executor.admission import Switch
+from polybot.core.executor.explaining import Explaining
 from polybot.core.executor.levels import unsettled
 from polybot.core.executor.probing import Probing
-from polybot.core.executor.settling import claim_e6, holdings, key_of
+from polybot.core.executor.settling import holdings
 from polybot.core.executor.writing import Writer
 
 EVERY_S = 30.0
@@ -39,8 +46,8 @@ RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 STALE_S = 60.0
 PATIENCE_S = 60.0
 LOOK_BACK_S = 120  # world seconds before the newest thing we know: trades are stamped by the venue's clock, not ours
-MOST_CLAIMS = 12  # unpaid windows that are looked at for a sum; more than three stop new entries anyway
 DIFFERENCE = "BALANCE_DIFFERENCE"
+ACTIVITY_BACK_S = 3600  # world seconds before the last time that all agreed: the Data API tells of things late
 LOOK = "look"
 
 
@@ -71,6 +78,7 @@ class Reconciler:
         self._failed = ""
         self._accepts = False
         self._halted_for = ""
+        self._explaining = Explaining()
         self._is_looking = False  # one look at a time: a venue that hangs must not be asked into a queue
 
     # --- a round
@@ -92,6 +100,7 @@ class Reconciler:
         for token in tokens:
             yield ReadBalance(tag=tag, token_id=token)
         yield ReadBalance(tag=tag, token_id="")
+        yield ReadHoldings(tag=tag)
 
     def trades_since_s(self, now_ns: int) -> int:
         """World seconds: nothing that could matter to our books was traded before it."""
@@ -187,32 +196,26 @@ class Reconciler:
             yield from self._writer.write(opened, now_ns)
             return
         off = theirs_e6 - ledger.cash_e6(books)
-        yield from self._writer.write_all(self._payouts(off), now_ns)
+        yield from self._writer.write_all(self._explaining.entries(books, off), now_ns)
         off = theirs_e6 - ledger.cash_e6(books)
         if off and self._accepts:
             entry = ExternalBooked(amount_e6=off, why="a difference the user accepted by lifting the halt")
             yield from self._writer.write(entry, now_ns)
         self._accepts = False
 
-    def _payouts(self, off_e6: int) -> list[AnyEntry]:
-        """Windows whose payouts add up to what is too much (or too little, after a correction): all, else the fewest."""
-        if not off_e6:
-            return []
+    def activity(self, word: ActivityRead) -> None:
+        """Kept for the next sight of the wallet."""
+        if word.known:
+            self._explaining.activity = word.rows
+
+    def holdings(self, word: HoldingsRead, now_ns: int) -> Iterator[Word]:
+        """Rule 5."""
         books = self._writer.books
-        due: dict[str, list[PaidOut]] = {}
-        for window in unsettled(books)[:MOST_CLAIMS]:
-            if window.winner:
-                for strategy in holdings(books, window):
-                    claim = claim_e6(books, key_of(strategy, window.slug))
-                    due.setdefault(window.slug, []).append(
-                        PaidOut(strategy=strategy, slug=window.slug, amount_e6=claim)
-                    )
-        sums = {slug: sum(paid.amount_e6 for paid in owed) for slug, owed in due.items()}
-        for count in (len(sums), *range(1, len(sums))):
-            for slugs in combinations(sums, count):
-                if sum(sums[slug] for slug in slugs) == off_e6:
-                    return [paid for slug in slugs for paid in due[slug] if paid.amount_e6]
-        return []
+        ours = dict.fromkeys(order.intent.token_id for order in books.orders.values())
+        for token, size in word.shares.items() if word.known else ():
+            if token not in ours and size:
+                text = f"position of {decimal_text(size)} shares of token {token[:12]}…, bought by somebody else"
+                yield from self._writer.write_all(facts.foreign(books, f"position:{token}", text), now_ns)
 
     # --- differences
 
@@ -245,9 +248,10 @@ class Reconciler:
             self._is_looking = True
             if self.differences:
                 yield ReadTrades(tag=LOOK, after_s=self.trades_since_s(now_ns))
+                yield ReadActivity(tag=LOOK, after_s=self._activity_since_s())
             for name in [n for n in self.differences if n]:
-                yield ReadBalance(tag=LOOK, token_id=name)
-            yield ReadBalance(tag=LOOK, token_id="")
+                yield ReadBalance(tag=LOOK, token_id=name, refresh=True)
+            yield ReadBalance(tag=LOOK, token_id="", refresh=bool(self.differences))
         oldest_s = min((d.since_s for d in self.differences.values()), default=mono_s)
         if mono_s - oldest_s >= PATIENCE_S and not self._halted_for:
             self._halted_for = self._told()
@@ -255,6 +259,11 @@ class Reconciler:
         if self._switch.is_ready and mono_s - self._known_s > EVERY_S + STALE_S:
             self._switch.is_ready = False
             self.why = f"the venue's books have not been known for {mono_s - self._known_s:.0f} s: {self._failed}"
+
+    def _activity_since_s(self) -> int:
+        """World seconds: not before the session's first sight of the wallet, which has everything earlier in it."""
+        opened_s = self._writer.books.opened_ns // NS
+        return max(opened_s, self.reconciled_ns // NS - ACTIVITY_BACK_S)
 
     def lifted(self, code: str, now_ns: int) -> Iterator[Word]:
         """The user lifted a halt: what stood in sight is accepted (rules 2 and 4)."""

@@ -132,6 +132,7 @@ class Books(Row, kw_only=True):
     notes      every money event ever said, oldest first: EventsSince is served from here, through restarts and snapshots
     open       ids of orders that are not final           idle   windows without orders that are still remembered
     pending    slugs of windows in which something is held, or owed
+    activities ids of the Data API's rows that are booked
     paid       "strategy/slug" → what the wallet was seen to receive
     last_ns    world time of the newest entry
     """
@@ -155,6 +156,7 @@ class Books(Row, kw_only=True):
     notes: list[Note] = []
     foreign: dict[str, str] = {}
     accepted_foreign: dict[str, None] = {}
+    activities: dict[str, None] = {}
     halt_id: str = ""
     halt_code: str = ""
     halt_text: str = ""

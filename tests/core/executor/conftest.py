@@ -24,12 +24,15 @@ from messages import (
     Word,
 )
 from messages.inner import (
+    Activity,
+    ActivityRead,
     BalanceRead,
     CancelOrders,
     CancelResult,
     Compact,
     HaltSeen,
     HeartbeatSent,
+    HoldingsRead,
     Leave,
     MarketRead,
     MoveGate,
@@ -40,7 +43,9 @@ from messages.inner import (
     PersistFailed,
     PostOrder,
     PostResult,
+    ReadActivity,
     ReadBalance,
+    ReadHoldings,
     ReadMarket,
     ReadOpenOrders,
     ReadOrder,
@@ -209,6 +214,8 @@ class FakeVenue:
         self.says_user_facts = True
         self.user_facts: list[UserFact] = []
         self.intents: dict[str, OrderIntent] = {}  # order id → what was signed
+        self.activity: list[Activity] = []  # what came and went besides trades, as the Data API tells it
+        self.others: dict[str, int] = {}  # shares that somebody else bought with this wallet
         self.beats = "ack"  # or "silent": never answered; "lost": heard, the answer is not; "refuse": HTTP 500
         self.pulse_id = ""  # the heartbeat id it expects next
         self.pulse_ns: int | None = None  # the last beat it took
@@ -393,6 +400,12 @@ class FakeVenue:
                     allowance_e6=0,
                     why=why,
                 )
+            case ReadHoldings():
+                shares = {t: n for t, n in (self.shares | self.others).items() if n}
+                return HoldingsRead(tag=word.tag, known=self.knows, shares=shares if self.knows else {}, why=why)
+            case ReadActivity():
+                rows = tuple(a for a in self.activity if a.at_s >= word.after_s) if self.knows else ()
+                return ActivityRead(tag=word.tag, known=self.knows, rows=rows, why=why)
             case ReadMarket():
                 winner: Any = self.winners.get(word.slug, "")
                 return MarketRead(
@@ -584,7 +597,9 @@ class House:
                 | ReadOrder()
                 | ReadOpenOrders()
                 | ReadTrades()
+                | ReadActivity()
                 | ReadBalance()
+                | ReadHoldings()
                 | ReadMarket()
                 | SendHeartbeat()
             ):

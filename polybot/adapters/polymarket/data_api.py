@@ -1,0 +1,108 @@
+"""The Data API's word on a wallet: what came and went besides trades, and what it holds. Public, and seconds behind the chain.
+
+Rows are JSON numbers; they become millionths by their decimal text. A page that cannot be read makes the whole read unknown.
+Sources: facts §11 (v2 paths).
+"""
+
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlencode
+
+from messages.inner import Activity, ActivityRead, HoldingsRead, ReadActivity, ReadHoldings
+from messages.units import E6
+from polybot.adapters.http import HttpConnection, HttpError
+from polybot.adapters.polymarket.clob_public import answered
+from polybot.adapters.polymarket.numbers import GARBAGE, seconds_of
+from polybot.adapters.reads import Known, Unknown
+
+PAGE = 500
+MAX_PAGES = 20
+# What moves cash without a trade of ours, and which way. A kind that is not named here explains nothing.
+SIGN: dict[str, int] = {
+    "DEPOSIT": 1,
+    "WITHDRAWAL": -1,
+    "REDEEM": 1,
+    "MERGE": 1,
+    "SPLIT": -1,
+    "REWARD": 1,
+    "YIELD": 1,
+    "MAKER_REBATE": 1,
+    "TAKER_REBATE": 1,
+    "REFERRAL_REWARD": 1,
+}
+
+
+class DataApi:
+    """Not thread safe: one a lane. wallet: who holds the money (the funder), not the key's own address."""
+
+    def __init__(self, base_url: str, wallet: str, timeout_s: float) -> None:
+        self._http, self._wallet = HttpConnection(base_url, timeout_s), wallet
+
+    def activity(self, word: ReadActivity) -> ActivityRead:
+        """All pages, or not known."""
+        try:
+            rows = self._rows("/v2/activity", {"start": str(word.after_s)})
+            if isinstance(rows, Unknown):
+                return ActivityRead(tag=word.tag, known=False, rows=(), why=rows.why)
+            found = tuple(activity_of(row) for row in rows.value if str(row["type"]).upper() in SIGN)
+        except GARBAGE as exc:
+            return ActivityRead(tag=word.tag, known=False, rows=(), why=f"unreadable: {type(exc).__name__} {exc}")
+        return ActivityRead(tag=word.tag, known=True, rows=found, why="")
+
+    def holdings(self, word: ReadHoldings) -> HoldingsRead:
+        """Open positions only: what is resolved is cash or nothing, and no order of anyone's can change it."""
+        try:
+            rows = self._rows("/v2/positions", {"status": "OPEN"})
+            if isinstance(rows, Unknown):
+                return HoldingsRead(tag=word.tag, known=False, shares={}, why=rows.why)
+            shares = {str(row["token_id"]): millionths(row["current_size"]) for row in rows.value}
+        except GARBAGE as exc:
+            return HoldingsRead(tag=word.tag, known=False, shares={}, why=f"unreadable: {type(exc).__name__} {exc}")
+        return HoldingsRead(tag=word.tag, known=True, shares=shares, why="")
+
+    def _rows(self, path: str, query: dict[str, str]) -> Known[list[dict[str, Any]]] | Unknown:
+        rows: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        for _ in range(MAX_PAGES):
+            try:
+                asked = {"user": self._wallet, "limit": str(PAGE)} | query | cursor
+                answer = answered(self._http.read(f"{path}?{urlencode(asked)}"))
+            except HttpError as exc:
+                return Unknown(str(exc))
+            match answer:
+                case Known({"data": list(page), "pagination": dict(pagination)}):
+                    rows += page
+                case Unknown() as unknown:
+                    return unknown
+                case other:
+                    return Unknown(f"not a page: {other!r:.200}")
+            if not pagination.get("has_more"):
+                return Known(rows)
+            cursor = {"cursor": str(pagination["next_cursor"])}
+        return Unknown(f"{path}: more than {MAX_PAGES} pages")
+
+
+def activity_of(row: dict[str, Any]) -> Activity:
+    """One row. Its id: a transaction may hold several rows, which differ in kind, token or amount."""
+    kind, amount = str(row["type"]).upper(), millionths(row["usdc_size"])
+    token, at_s = str(row.get("token_id") or ""), seconds_of(row["timestamp"])
+    return Activity(
+        id=f"{row['transaction_hash']}/{kind}/{token}/{amount}",
+        kind=kind,
+        amount_e6=SIGN[kind] * amount,
+        condition_id=str(row.get("condition_id") or ""),
+        at_s=at_s,
+    )
+
+
+def millionths(value: object) -> int:
+    """A JSON number, not negative, by its decimal text; ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"not a number: {value!r:.40}")
+    try:
+        exact = Decimal(value if isinstance(value, str) else repr(value))
+    except InvalidOperation as exc:
+        raise ValueError(f"not a number: {value!r:.40}") from exc
+    if not (exact.is_finite() and 0 <= exact < 10**12):
+        raise ValueError(f"not an amount: {value!r:.40}")
+    return int((exact * E6).quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,0 +1,85 @@
+"""The Data API's rows as words: exact millionths, all pages or not known."""
+
+from typing import Any
+
+import pytest
+
+from messages.inner import Activity, ReadActivity, ReadHoldings
+from polybot.adapters.polymarket.data_api import DataApi, millionths
+
+WALLET = "0x2222222222222222222222222222222222222222"
+
+
+def a_page(*rows: dict[str, Any], following: str = "") -> dict[str, Any]:
+    more = {"next_cursor": following} if following else {}
+    return {"data": list(rows), "pagination": {"limit": 500, "offset": 0, "has_more": bool(following)} | more}
+
+
+def a_move(kind: str, amount: Any, n: int = 1, **change: Any) -> dict[str, Any]:
+    row = {"type": kind, "usdc_size": amount, "transaction_hash": f"0x{n}", "timestamp": 1_795_132_801}
+    return row | {"condition_id": "", "token_id": "", "proxy_wallet": WALLET} | change
+
+
+def test_what_came_and_what_went_trades_left_out(http: Any, answer: Any) -> None:
+    http.say = [
+        answer(200, a_page(a_move("DEPOSIT", 25.5), a_move("TRADE", 5, 2), following="c2")),
+        answer(200, a_page(a_move("WITHDRAWAL", 0.000001, 3), a_move("MAKER_REBATE", 1.234567, 4))),
+    ]
+    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(tag="x", after_s=7))
+    assert read.known
+    assert [(r.kind, r.amount_e6) for r in read.rows] == [
+        ("DEPOSIT", 25_500_000),
+        ("WITHDRAWAL", -1),
+        ("MAKER_REBATE", 1_234_567),
+    ]
+    assert isinstance(read.rows[0], Activity) and read.rows[0].at_s == 1_795_132_801
+    first, second = (asked.path for asked in http.asked)
+    assert first.startswith("/v2/activity?") and f"user={WALLET}" in first and "start=7" in first
+    assert "cursor=c2" in second
+
+
+def test_rows_of_one_transaction_have_ids_of_their_own(http: Any, answer: Any) -> None:
+    rows = [a_move("REDEEM", 5, token_id="1"), a_move("REDEEM", 5, token_id="2"), a_move("REWARD", 5)]
+    http.say = [answer(200, a_page(*rows))]
+    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(tag="x", after_s=0))
+    assert len({row.id for row in read.rows}) == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        (500, "down"),
+        (404, "Not Found"),
+        (200, "not json"),
+        (200, {"data": []}),
+        (200, {"data": [{"type": "DEPOSIT"}], "pagination": {"has_more": False}}),
+        (200, {"data": [{"token_id": "1", "type": "DEPOSIT", "current_size": -1, "usdc_size": "x"}], "pagination": {}}),
+    ],
+)
+def test_whatever_cannot_be_read_is_not_known(http: Any, answer: Any, said: tuple[int, Any]) -> None:
+    http.say = [answer(*said)]
+    api = DataApi(http.url, WALLET, 2.0)
+    assert not api.activity(ReadActivity(tag="x", after_s=0)).known
+    holdings = api.holdings(ReadHoldings(tag="x"))
+    assert not holdings.known and holdings.shares == {} and holdings.why
+
+
+def test_open_positions_by_token(http: Any, answer: Any) -> None:
+    row = {"token_id": "91", "current_size": 9.6153, "status": "OPEN"}
+    http.say = [answer(200, a_page(row))]
+    read = DataApi(http.url, WALLET, 2.0).holdings(ReadHoldings(tag="x"))
+    assert read.known and read.shares == {"91": 9_615_300}
+    assert "status=OPEN" in http.asked[0].path
+
+
+@pytest.mark.parametrize(
+    ("value", "exact"), [(0.1, 100_000), (0.29, 290_000), (0.57, 570_000), (5, 5_000_000), ("2.6", 2_600_000)]
+)
+def test_numbers_become_millionths_by_their_decimal_text(value: Any, exact: int) -> None:
+    assert millionths(value) == exact
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 1e15, True, None, "x", [], "NaN"])
+def test_what_is_no_amount_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        millionths(value)
