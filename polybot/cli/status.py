@@ -199,10 +199,27 @@ def _account(heard: Heard) -> dict[str, Any] | None:
         "wins": sum(s.won for s in streaks),
         "losses": sum(s.lost for s in streaks),
         "positions": msgspec.to_builtins(heard.positions.positions) if heard.positions else [],
+        "foreign": list(heard.positions.foreign) if heard.positions else [],
     }
 
 
 # --- for people
+
+
+def in_the_way(account: dict[str, Any]) -> list[str]:
+    """What the executor names as a reason not to trade, one line each; [] when nothing is."""
+    lines = []
+    if account["venue_state"] not in ("", "running"):
+        lines.append(f"the venue is {account['venue_state']}: {account['venue_why']}")
+    if account["pulse_state"] == "failing":
+        lines.append(f"no new orders: {account['pulse_why']}")
+    if account["why_not_ready"]:
+        lines.append(f"not ready: {account['why_not_ready']}")
+    for order_id in account["unknown_orders"]:
+        lines.append(f"the fate of order {order_id} is unknown: its market is blocked")
+    for name in account["foreign"]:
+        lines.append(f"not ours: {name}; new orders stop until you halt and resume with it in sight")
+    return lines
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -221,6 +238,8 @@ def _show(facts: dict[str, Any]) -> None:
             f"{a['trades']} trades, {a['wins']} won, {a['losses']} lost, streak {a['win_streak']}",
             highlight=False,
         )
+        for line in in_the_way(a):
+            console.print(line, highlight=False, markup=False)
     _show_feeds(console, facts)
     table = Table(box=None, pad_edge=False)
     for column in ("actor", "state", "pid", "uptime", "restarts", "heart", "cycle p50/p95", "decision p50/p95"):
