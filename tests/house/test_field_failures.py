@@ -178,7 +178,7 @@ FAILURES: dict[int, tuple[str, tuple[str, ...]]] = {
 
 
 @cache
-def tests_in(path: Path) -> frozenset[str]:
+def names_in(path: Path) -> frozenset[str]:
     tree = ast.parse(path.read_text())
     return frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
 
@@ -193,7 +193,7 @@ def test_the_guards_exist(number: int) -> None:
     for guard in guards:
         file, _, name = guard.partition("::")
         path = ROOT / "tests" / file
-        assert path.exists() and name in tests_in(path), f"{number} ({seen}) has lost its guard {guard}"
+        assert path.exists() and name in names_in(path), f"{number} ({seen}) has lost its guard {guard}"
 
 
 def test_nothing_asks_for_routes_that_are_gone() -> None:
