@@ -1,11 +1,24 @@
 """What must hold whatever is sent: nothing is lost or made, nobody owes, the book never crosses, time decides a tie."""
 
+import copy
+import itertools
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polybot.core.exchange import Exchange, Held, Market, NewOrder, OrderChanged, Placed, Rejected, TradeChanged
+from polybot.core.exchange import (
+    Exchange,
+    Held,
+    Market,
+    NewOrder,
+    OrderChanged,
+    Placed,
+    Rejected,
+    Switches,
+    TradeChanged,
+)
 
 E6 = 1_000_000
 S = 1_000_000_000
@@ -23,6 +36,7 @@ orders = st.fixed_dictionaries(
         "kind": st.sampled_from(("GTC", "GTC", "FAK", "FOK")),
         "price": cents,
         "hundredths": st.integers(1, 6_000),
+        "post_only": st.sampled_from((False, False, True)),
     }
 )
 ladders = st.fixed_dictionaries(
@@ -42,8 +56,11 @@ cancels = st.fixed_dictionaries({"do": st.just("cancel"), "owner": st.sampled_fr
 steps = st.lists(st.one_of(orders, orders, orders, ladders, takes, waits, cancels), max_size=40)
 
 
-def an_exchange(delay_ns: int) -> Exchange:
-    exchange = Exchange()
+def an_exchange(delay_ns: int, fails: tuple[bool, ...] = (False,), **switches: Any) -> Exchange:
+    """fails: what becomes of wallets' trades on the chain, over and over."""
+    exchange = Exchange(Switches(**switches))
+    turn = itertools.cycle(fails)
+    exchange.set_fate(lambda _trade_id: "FAIL" if next(turn) else "CONFIRM")
     exchange.list_market(Market(CID, "slug", UP, DOWN, NOW // S, NOW // S + 300, taker_delay_ns=delay_ns))
     for wallet in WALLETS:
         exchange.grant(wallet, 40 * E6, NOW)
@@ -57,14 +74,27 @@ def an_order(order_id: str, step: dict[str, Any]) -> NewOrder:
         usd = usd // 10_000 * 10_000
         shares = usd * E6 // price // 100 * 100
     maker, taker = (usd, shares) if step["side"] == "BUY" else (shares, usd)
-    return NewOrder(order_id, step["owner"], step["token"], step["side"], maker, taker, step["kind"])
+    return NewOrder(
+        order_id, step["owner"], step["token"], step["side"], maker, taker, step["kind"], step.get("post_only", False)
+    )
+
+
+def seen(exchange: Exchange) -> Any:
+    """All that an order may change, except that it is known by its id."""
+    accounts = [replace(a, positions=dict(a.positions)) for a in exchange.state.ledger.accounts.values() if a.cash_e6]
+    return copy.deepcopy(accounts), exchange.levels(UP), list(exchange.state.open), len(exchange.state.trades)
 
 
 def carry_out(exchange: Exchange, step: dict[str, Any], n: int, now: int) -> None:
     match step["do"]:
         case "order":
             order = an_order(f"o{n}", step)
+            before = seen(exchange)
             result = exchange.submit(order, now)
+            if isinstance(result, Rejected):
+                assert seen(exchange) == before, "a refusal changes nothing"
+            if isinstance(result, Placed) and order.post_only:
+                assert result.trade_ids == (), "post-only never takes"
             if isinstance(result, Held):
                 exchange.take(CID, UP, "BUY", 7 * E6, 990_000, now)  # somebody was faster
                 result = exchange.release(order.order_id, result.until_ns)
@@ -93,9 +123,9 @@ def check(exchange: Exchange) -> None:
         assert held == market.pool_e6
     for account in exchange.state.ledger.accounts.values():
         if account.address in WALLETS:
-            assert account.cash_e6 >= account.reserved_e6.get("pUSD", 0) >= 0
-            for token, size in account.positions.items():
-                assert size >= account.reserved_e6.get(token, 0) >= 0
+            for asset in ("pUSD", UP, DOWN):
+                assert account.available_e6(asset) >= 0, "what is promised or unconfirmed is there"
+                assert account.reserved_e6.get(asset, 0) >= 0
     bid, ask = exchange.best(CID)
     assert bid is None or ask is None or bid < ask
     for bids_or_asks in exchange.levels(UP):
@@ -103,11 +133,32 @@ def check(exchange: Exchange) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(steps=steps, delay_ns=st.sampled_from((0, 150_000_000)), winner=st.sampled_from(("UP", "DOWN", "SPLIT")))
+@given(
+    steps=steps,
+    delay_ns=st.sampled_from((0, 150_000_000)),
+    winner=st.sampled_from(("UP", "DOWN", "SPLIT")),
+    fails=st.lists(st.booleans(), min_size=1, max_size=6).map(tuple),
+    market_exceeds=st.booleans(),
+    limit_exceeds=st.booleans(),
+    fee_on_whole=st.booleans(),
+)
 def test_money_and_shares_are_conserved_and_nobody_owes(
-    steps: list[dict[str, Any]], delay_ns: int, winner: Any
+    steps: list[dict[str, Any]],
+    delay_ns: int,
+    winner: Any,
+    fails: tuple[bool, ...],
+    market_exceeds: bool,
+    limit_exceeds: bool,
+    fee_on_whole: bool,
 ) -> None:
-    exchange, now = an_exchange(delay_ns), NOW
+    exchange = an_exchange(
+        delay_ns,
+        fails,
+        market_buy_exceeds=market_exceeds,
+        limit_buy_exceeds=limit_exceeds,
+        fee_on_whole_order=fee_on_whole,
+    )
+    now = NOW
     rows = {(table, key): data for table, key, data in exchange.take_changed_rows()}
     for n, step in enumerate(steps):
         now += S * step["s"] if step["do"] == "wait" else 200_000_000
@@ -160,3 +211,41 @@ def test_the_same_orders_make_the_same_trades(steps: list[dict[str, Any]]) -> No
             carry_out(exchange, step, n, NOW + n * S)
         told.append([e for e in exchange.take_events() if isinstance(e, TradeChanged)])
     assert told[0] == told[1]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    steps=steps,
+    fails=st.lists(st.booleans(), min_size=1, max_size=6).map(tuple),
+    said=st.sampled_from(("UP", "DOWN", "SPLIT")),
+    truth=st.sampled_from(("UP", "DOWN", "SPLIT")),
+    by_redeem=st.booleans(),
+)
+def test_whoever_is_paid_and_whenever_the_pool_is_worth_what_is_outstanding(
+    steps: list[dict[str, Any]], fails: tuple[bool, ...], said: Any, truth: Any, by_redeem: bool
+) -> None:
+    exchange = an_exchange(0, fails, payout_by_redeem=by_redeem)
+    for n, step in enumerate(steps):
+        carry_out(exchange, step, n, NOW + n * S)
+    exchange.resolve(CID, said, NOW + 300 * S, is_final=False)
+    exchange.correct(CID, truth, NOW + 360 * S)
+    exchange.due(NOW + 400 * S)
+    market = exchange.market(CID)
+    assert market is not None
+    for wallet in (*WALLETS, "house", "crowd"):
+        exchange.redeem(wallet, CID, NOW + 400 * S)
+        assert exchange.total_e6() == 120 * E6
+        assert wallet not in WALLETS or exchange.account_balance(wallet) >= 0
+    assert 0 <= market.pool_e6 <= 5, "odd half millionths of a split at most"
+
+
+@settings(max_examples=80, deadline=None)
+@given(steps=steps)
+def test_when_every_trade_fails_nobody_has_won_or_lost_a_millionth(steps: list[dict[str, Any]]) -> None:
+    exchange = an_exchange(0, (True,))
+    for n, step in enumerate(steps):
+        carry_out(exchange, step, n, NOW + n * S)
+    exchange.due(NOW + 400 * S)
+    for wallet in WALLETS:
+        assert exchange.account_balance(wallet) == 40 * E6
+        assert (exchange.account_balance(wallet, UP), exchange.account_balance(wallet, DOWN)) == (0, 0)
