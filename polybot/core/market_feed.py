@@ -3,6 +3,7 @@
 1. The session's current window and the next two are described by the venue (FetchMarket, repeated with back-off until
    known), said (MarketListed) and subscribed; resolved ones are left.
 2. After its end a market is asked for every POLL_S machine seconds until it is resolved: the channel may have lost the word.
+   A resolved one is asked for again AGAIN_S world seconds later: a resolution may be corrected, and no channel says so.
 3. Strike: the print of the stream that the market's rule names, stamped exactly at the start; none = None for ever (rules §3).
 4. WindowObserved is said when anything is learnt, for every window of the session, traded or not; LATE_S after the end
    without an end print it says ended, and why there is no outcome. Nobody else computes it.
@@ -41,6 +42,7 @@ BACK_S = 900  # a restart looks back this far: the longest resolution seen took 
 BACK_MACHINE_S = 10.0
 LATE_S = 15.0
 POLL_S = 2.0
+AGAIN_S = (90, 300, 900)
 BEAT_S = 1.0
 RETRIES_S = (0.3, 0.6, 1.0, 2.0, 4.0)
 
@@ -76,7 +78,7 @@ class MarketFeedCore:
             case MarketListed():
                 yield from self._listed(word, now_ns)
             case MarketResolved():
-                yield from self._resolve(word)
+                yield from self._resolve(word, now_ns)
             case MarketFetched():
                 yield from self._fetched(word, now_ns)
             case Tick():
@@ -133,6 +135,8 @@ class MarketFeedCore:
             case "fetch":
                 if slug not in self._resolved:
                     yield FetchMarket(slug=slug)
+            case "again":
+                yield FetchMarket(slug=slug.partition("/")[0])
             case "late":
                 if window := window_of(slug):
                     yield from self._conclude(window, now_ns)
@@ -200,7 +204,7 @@ class MarketFeedCore:
             self._markets[word.slug] = msgspec.structs.replace(market, tick_e6=word.new_e6)
             yield self._markets[word.slug]
 
-    def _resolve(self, word: MarketResolved) -> Iterator[Word]:
+    def _resolve(self, word: MarketResolved, now_ns: int) -> Iterator[Word]:
         """The official word, once; a different winner later is said too."""
         before = self._resolved.get(word.slug)
         if word.slug not in self._tries or (before is not None and before.winner == word.winner):
@@ -209,6 +213,11 @@ class MarketFeedCore:
         yield word
         if before is None:
             yield Subscribe(add=(), remove=(word.slug,))
+            yield from self._ask_again(word.slug, now_ns)
+
+    def _ask_again(self, slug: str, now_ns: int) -> Iterator[Word]:
+        for after_s in AGAIN_S:
+            yield WakeAt(name=f"again/{slug}/{after_s}", at_ns=now_ns + after_s * NS)
 
     # --- prints and windows
 
@@ -253,6 +262,8 @@ class MarketFeedCore:
         for body in bodies:
             if isinstance(body, MarketResolved):
                 self._resolved[body.slug] = body
+        for slug in self._resolved:
+            yield from self._ask_again(slug, now_ns)
         for body in bodies:
             match body:
                 case MarketListed():

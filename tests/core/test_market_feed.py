@@ -213,7 +213,7 @@ def test_an_ended_market_is_polled_every_two_machine_seconds_until_resolved() ->
     assert of(FetchMarket, feed.hear(a_tick(f"fetch/{slug}"), T0 + 302))
     assert wakes(feed.hear(a_fetch(), T0 + 302)) == {f"fetch/{slug}": 2.0}
     resolved = feed.hear(a_resolution(source="gamma"), T0 + 304)
-    assert resolved == [a_resolution(source="gamma"), Subscribe(add=(), remove=(slug,))]
+    assert resolved[:2] == [a_resolution(source="gamma"), Subscribe(add=(), remove=(slug,))]
     assert not wakes(feed.hear(a_fetch(), T0 + 304))
     assert not of(FetchMarket, feed.hear(a_tick(f"fetch/{slug}"), T0 + 306))
 
@@ -232,6 +232,18 @@ def test_a_resolution_is_said_once_and_again_only_if_the_winner_differs() -> Non
 
 
 # --- rules 3 and 4: prints and windows
+
+
+def test_a_resolved_market_is_asked_for_again_because_a_resolution_may_be_corrected() -> None:
+    feed = listed(T0)
+    feed.hear(a_resolution(winner="UP"), T0 + 320)
+    names = [w.name for w in of(WakeAt, feed.said) if w.name.startswith("again/")]
+    assert [w.at_ns // NS - T0 for w in of(WakeAt, feed.said) if w.name in names] == [410, 620, 1220]
+    asked = feed.hear(a_tick(names[0]), T0 + 410)
+    assert of(FetchMarket, asked) == [FetchMarket(slug=slug_of(T0))]
+    assert of(MarketResolved, feed.hear(a_resolution(winner="UP", source="gamma"), T0 + 411)) == []
+    corrected = a_resolution(winner="DOWN", source="gamma")
+    assert of(MarketResolved, feed.hear(corrected, T0 + 621)) == [corrected]
 
 
 def test_the_strike_is_the_print_stamped_exactly_at_the_start() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from polybot.core.exchange import rules
 from polybot.core.exchange.book import SIDES, Book
 from polybot.core.exchange.matching import Wish, is_immediate, wish_for
+from polybot.core.exchange.reading import Reading
 from polybot.core.exchange.settlement import Settlement
 from polybot.core.exchange.state import State
 from polybot.core.exchange.switches import Switches
@@ -32,7 +33,6 @@ from polybot.core.exchange.types import (
     Row,
     Side,
     TickChanged,
-    Trade,
     TradeChanged,
     Winner,
 )
@@ -41,11 +41,11 @@ FINE_TICK_E6, COARSE_TICK_E6 = 1_000, 10_000
 TICK_HIGH_E6, TICK_LOW_E6 = 960_000, 40_000
 
 
-class Exchange:
+class Exchange(Reading):
     """All markets, books, orders and accounts of the venue. `switches` say how it is where nobody knows the real one."""
 
     def __init__(self, switches: Switches | None = None) -> None:
-        self.state = State()
+        super().__init__(State())
         self.switches = switches or Switches()
         self._trading = Trading(self.state, self.switches)
         self._settlement = Settlement(self.state, self.switches)
@@ -226,60 +226,6 @@ class Exchange:
         lives = [o.expiration_s - rules.GTD_EARLY_S for o in self.state.open.values() if o.kind == "GTD"]
         times = [s * 10**9 for s in lives] + self.state.next_trade_ns()
         return min(times, default=None)
-
-    # --- reading
-
-    def account_balance(self, address: str, asset: str = COLLATERAL) -> int:
-        """A wallet's balance of pUSD or of a token; 0 for a wallet never seen."""
-        account = self.state.ledger.accounts.get(address)
-        if account is None:
-            return 0
-        return account.cash_e6 if asset == COLLATERAL else account.positions.get(asset, 0)
-
-    def knows(self, address: str) -> bool:
-        """Whether this wallet was seen before."""
-        return address in self.state.ledger.accounts
-
-    def order(self, order_id: str) -> Order | None:
-        """An order in any state."""
-        return self.state.orders.get(order_id)
-
-    def open_orders(self, owner: str) -> list[Order]:
-        """Resting and held orders, oldest first."""
-        return self.state.open_orders(owner)
-
-    def trades(self, owner: str) -> list[Trade]:
-        """All trades a wallet had a part in, oldest first, as they stand now."""
-        return [self.state.trades[t] for t in self.state.trades_by_owner.get(owner, ())]
-
-    def levels(self, token: str) -> tuple[Levels, Levels]:
-        """(bids, asks) of a token, best first; empty for an unknown or resolved one."""
-        market = self.state.market_of(token)
-        if market is None or market.winner is not None:
-            return (), ()
-        return self.state.books[market.condition_id].levels(token == market.up_token)
-
-    def best(self, condition_id: str) -> tuple[int | None, int | None]:
-        """(best bid, best ask) in Up's terms."""
-        book = self.state.books[condition_id]
-        return book.best_bid, book.best_ask
-
-    def market(self, condition_id: str) -> Market | None:
-        """A market in any state."""
-        return self.state.markets.get(condition_id)
-
-    def market_of(self, token: str) -> Market | None:
-        """The market a token belongs to."""
-        return self.state.market_of(token)
-
-    def total_e6(self) -> int:
-        """All cash and all sets outstanding; always equal to `granted_e6`."""
-        cash = sum(a.cash_e6 for a in self.state.ledger.accounts.values())
-        return cash + sum(m.pool_e6 for m in self.state.markets.values())
-
-    def granted_e6(self) -> int:
-        """All that ever came from outside."""
-        return self.state.ledger.granted_e6
 
     # --- what happened, what to keep
 

@@ -1,0 +1,43 @@
+"""Eighteen windows with every fault in turn: our books are the venue's to the millionth, and nothing was ordered twice."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+GRANT_E6 = 1_000_000_000
+GEOBLOCKED = 5  # the last fault is the block, and a bot that was refused for good halts
+
+
+@pytest.mark.long
+@pytest.mark.timeout(420)
+def test_every_fault_in_turn_leaves_equal_books_nothing_doubled_and_every_refusal_explained(bot: Any) -> None:
+    script = ROOT / "presets" / "faults" / "every_fault_in_turn.toml"
+    bot.run("--windows", "18", "--speed", "60", "--seed", "42", "--faults", str(script))
+    assert bot.finish(360) == GEOBLOCKED, bot.output.read_text()[-3000:] + bot.logs()
+
+    struck = Counter(
+        line.partition(" kind=")[2].split()[0]
+        for line in (bot.paths.logs / "venue.log").read_text().splitlines()
+        if line.startswith("fault_struck")
+    )
+    assert {"rate_limit", "late_answer", "lost_answer", "trade_fails", "restart", "resolution_wrong"} <= set(struck)
+
+    rows = bot.told("windows")["windows"]
+    assert [row["n"] for row in rows] == list(range(1, 19))
+    assert all(row["reason"] for row in rows if not row["filled_e6"])
+
+    orders = Counter(order["condition_id"] for order in bot.venue_docs("order"))
+    assert orders
+    assert set(orders.values()) == {1}, "one order a window, whatever was lost on the way"
+
+    trades = [t for t in bot.venue_docs("trade") if t["status"] == "CONFIRMED"]
+    assert "FAILED" in {t["status"] for t in bot.venue_docs("trade")}
+    statement = bot.told("statement")
+    assert statement["difference_e6"] == 0
+    (wallet,) = [a for a in bot.venue_docs("account") if a["address"].startswith("0x")]
+    spent = sum(t["usd_e6"] + t["fee_e6"] for t in trades)
+    pnl = sum(row["pnl_e6"] for row in rows)
+    assert wallet["cash_e6"] - GRANT_E6 == pnl, (spent, statement)
