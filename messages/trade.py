@@ -15,6 +15,8 @@ class Prediction(Event, frozen=True, kw_only=True):
     n             number of the window in the session, from 1       probability  None: this strategy has labels only
     token_id      of the predicted outcome, "" without one: a Signal is a function of its Prediction
     up_ask_e6     best asks at the decision, None = no ask          label        "high", "medium", "low" or ""
+    limit_e6      the dearest price it wants; 0: as the bot's own rule has it
+    rests         as a post-only order that waits in the book until the window opens, instead of taking what is offered
     """
 
     account: str
@@ -41,6 +43,8 @@ class Prediction(Event, frozen=True, kw_only=True):
     price_ns: int = 0
     book_ns: int = 0
     token_id: str = ""
+    limit_e6: int = 0
+    rests: bool = False
 
     @property
     def key(self) -> str:

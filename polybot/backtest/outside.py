@@ -40,7 +40,7 @@ from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.backtest.counter import Counter, Faults, new_order, post_result
 from polybot.backtest.simulator import Simulator
 from polybot.core.exchange import Exchange, Held, Market
-from polybot.core.windows import WINDOW_S, slug_of
+from polybot.core.windows import EARLY_S, WINDOW_S, slug_of
 from polybot.core.world.world import World, WorldMarket
 
 S = 1_000_000_000
@@ -165,7 +165,7 @@ class WorldOutside:
         for taker in self.world.taker_flow(market, at_ns - self._quote_s * S, at_ns):
             token = market.up_token if taker.outcome == "UP" else market.down_token
             self.exchange.take(market.condition_id, token, taker.side, taker.size_e6, taker.limit_e6, at_ns)
-        if market.start_s <= at_ns // S < market.end_s:
+        if market.start_s - EARLY_S <= at_ns // S < market.end_s:
             self._say_book(market.slug)
 
     def _say_book(self, slug: str) -> None:

@@ -5,7 +5,9 @@
    risk looks at the book as it is by then; if that has run away, the FAK finds nothing and that is final.
 3. The wish's id is account/strategy/market/1. No reply: the same wish again, until the signal's good-until.
 4. While the account or the market is not known the Signal waits; at good-until it is refused with what was missing.
-5. A wish that the executor already has (a restart of ours in between) is not sized anew: its order speaks for it.
+5. A bet that is to rest (streak_reversal) becomes a post-only GTC at the highest price that does not take, at most its own
+   limit; cancelled when its window opens.
+6. A wish that the executor already has (a restart of ours in between) is not sized anew: its order speaks for it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,7 +26,7 @@ from messages import (
     Word,
 )
 from messages.inner import NoReply, Started, Tick, WakeAt
-from messages.units import decimal_text
+from messages.units import E6, decimal_text
 from polybot.core import amounts, sizing
 from polybot.core.listings import Listings, words_of
 from polybot.core.reasons import Reason
@@ -127,7 +129,7 @@ class AllocatorCore:
             return Reason(
                 "TOO_LATE", f"{late:.3f} s past good-until, {self._settings.trade.good_for_s:g} s after deciding"
             )
-        if not Window(signal.prediction.start_s).may_enter(now_ns, self._settings.trade):
+        if not Window(signal.prediction.start_s).may_send(now_ns, signal.cancel_at_ns, self._settings.trade):
             return Reason("OUTSIDE_WINDOW", "no entry before the start or in the last seconds of a window")
         return None
 
@@ -144,7 +146,11 @@ class AllocatorCore:
         if isinstance(size, Reason):
             yield self._refused(signal, size)
             return
-        buy = amounts.fak_buy(size.stake_e6, limit, market.fee)
+        rests = signal.prediction.rests
+        if rests:
+            buy = amounts.resting_buy(size.stake_e6, limit, market.fee, market.min_size_e6)
+        else:
+            buy = amounts.fak_buy(size.stake_e6, limit, market.fee)
         if isinstance(buy, Reason):
             text = f"{buy.text} ({size.text})"
             yield self._refused(signal, Reason(buy.code, text), size)
@@ -158,7 +164,7 @@ class AllocatorCore:
             token_id=signal.token_id,
             outcome=signal.outcome,
             side="BUY",
-            order_type="FAK",
+            order_type="GTC" if rests else "FAK",
             stake_e6=buy.maker_e6,
             limit_e6=buy.limit_e6,
             maker_e6=buy.maker_e6,
@@ -173,6 +179,7 @@ class AllocatorCore:
             cancel_at_ns=signal.cancel_at_ns,
             win_streak=size.win_streak,
             prediction=signal.prediction,
+            post_only=rests,
         )
         self._asked[intent.id] = intent
         yield intent  # before the Allocation: dying between the two, the Signal is repeated and nothing is lost
@@ -184,7 +191,10 @@ class AllocatorCore:
         ask = seen.up_ask_e6 if signal.outcome == "UP" else seen.down_ask_e6
         if ask is None:
             return Reason("NO_ASK", f"nobody offered {signal.outcome}")
-        limit = amounts.limit_e6(ask, usd_e6(trade.limit_slack), usd_e6(trade.max_price))
+        cap = min(usd_e6(trade.max_price), seen.limit_e6 or E6)
+        if seen.rests:
+            return amounts.limit_e6(ask, -amounts.GRID_E6, cap)
+        limit = amounts.limit_e6(ask, usd_e6(trade.limit_slack), cap)
         if limit < ask:
             text = f"limit {decimal_text(limit)}, floored to the 0.01 grid, is below the ask {decimal_text(ask)}"
             return Reason("PRICE_ABOVE_CAP", text)
@@ -243,7 +253,7 @@ def _of_intent(intent: OrderIntent, sizing_text: str) -> Allocation:
 
 
 def _of_order(signal: Signal, order: OrderUpdate) -> Allocation:
-    """Rule 5."""
+    """Rule 6."""
     intent = order.intent
     return Allocation(
         account=order.account,

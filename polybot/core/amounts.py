@@ -10,6 +10,8 @@ Rules (rules.md §3):
     the bound, which covers the venue's rounding of each fill to 0.00001. With e < 1 nothing bounds it: such a schedule is
     refused (NO_FEE_SCHEDULE), as is none at all.
  4. A marketable BUY must be ≥ 1 USD before fee (BELOW_MINIMUM); never rounded up to it.
+ 5. A BUY that rests: shares = floor(stake / limit, 2 decimals), pUSD = shares × limit exactly; at least the market's own
+    minimum of shares (5), else BELOW_MINIMUM. It never takes: where only takers pay a fee, nothing comes on top.
 """
 
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ MIN_MARKETABLE_E6 = E6
 
 @dataclass(frozen=True)
 class BuyAmounts:
-    """A FAK BUY: pUSD given, shares at least received, pUSD to reserve; all millionths."""
+    """A BUY: pUSD given, shares at least received, pUSD to reserve; all millionths."""
 
     limit_e6: int
     maker_e6: int
@@ -51,6 +53,31 @@ def no_schedule() -> Reason:
 
 def fak_buy(stake_e6: int, limit: int, fee: FeeSchedule | None) -> BuyAmounts | Reason:
     """Rules 2–4 for a limit in millionths, 0 < limit < 1."""
+    schedule = _bounded(limit, fee)
+    if isinstance(schedule, Reason):
+        return schedule
+    maker = stake_e6 // CENT_E6 * CENT_E6
+    if maker < MIN_MARKETABLE_E6:
+        return Reason("BELOW_MINIMUM", f"stake {usd_text(maker)} USD is below the venue's minimum of 1.00 USD")
+    taker = maker * E6 // (limit * SHARE_STEP_E6) * SHARE_STEP_E6
+    return BuyAmounts(limit, maker, taker, worst_e6(maker, schedule.rate_e6))
+
+
+def resting_buy(stake_e6: int, limit: int, fee: FeeSchedule | None, min_size_e6: int) -> BuyAmounts | Reason:
+    """Rule 5; min_size in millionths of shares. The limit must lie on the 0.01 grid, else the product is not exact."""
+    schedule = _bounded(limit, fee)
+    if isinstance(schedule, Reason):
+        return schedule
+    shares = stake_e6 * E6 // (limit * CENT_E6) * CENT_E6
+    if shares < min_size_e6:
+        bought = f"{usd_text(stake_e6)} USD buy {decimal_text(shares)} shares at {decimal_text(limit)}"
+        return Reason("BELOW_MINIMUM", f"{bought}; the venue's minimum to rest is {decimal_text(min_size_e6)}")
+    maker = shares * limit // E6
+    return BuyAmounts(limit, maker, shares, maker if schedule.taker_only else worst_e6(maker, schedule.rate_e6))
+
+
+def _bounded(limit: int, fee: FeeSchedule | None) -> FeeSchedule | Reason:
+    """The schedule, where it bounds the fee."""
     if fee is None:
         return no_schedule()
     if fee.exponent < 1 or fee.rate_e6 < 0:
@@ -60,8 +87,4 @@ def fak_buy(stake_e6: int, limit: int, fee: FeeSchedule | None) -> BuyAmounts | 
         )
     if not 0 < limit < E6:
         return Reason("PRICE_ABOVE_CAP", f"limit {decimal_text(limit)} is not between 0 and 1")
-    maker = stake_e6 // CENT_E6 * CENT_E6
-    if maker < MIN_MARKETABLE_E6:
-        return Reason("BELOW_MINIMUM", f"stake {usd_text(maker)} USD is below the venue's minimum of 1.00 USD")
-    taker = maker * E6 // (limit * SHARE_STEP_E6) * SHARE_STEP_E6
-    return BuyAmounts(limit, maker, taker, worst_e6(maker, fee.rate_e6))
+    return fee

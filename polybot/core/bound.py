@@ -6,6 +6,7 @@ from typing import Any
 from messages import Word
 from messages.units import NS
 from polybot.core import strategy_registry
+from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, Trade
 from polybot.core.strategies import (
     WARM_UP,
@@ -30,6 +31,8 @@ class Bound:
         self.event: EventStrategy | None = strategy if is_event_strategy(strategy) else None
         self.n = n
         self._last = NOTHING  # what an event strategy thought when it last spoke
+        self.is_final = False  # and it will not want another
+        self.why_not: Reason | None = None  # why an event strategy's bet has not been made so far; None: never asked
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A recording keeps the name, never somebody's object."""
@@ -47,6 +50,16 @@ class Bound:
         return int(getattr(self.strategy, "warm_up", WARM_UP[self.timeframe]))
 
     @property
+    def is_early(self) -> bool:
+        """It bets before the window opens."""
+        return self.event is not None and self.event.until_s <= 0
+
+    @property
+    def windows_back(self) -> int:
+        """How many ended windows it looks at."""
+        return int(getattr(self.strategy, "windows_back", 0))
+
+    @property
     def window(self) -> Window:
         """The one to be decided next."""
         return Window(self._session.start_of(self.n))
@@ -58,7 +71,7 @@ class Bound:
     def done(self) -> None:
         """The window is decided."""
         self.n += 1
-        self._last = NOTHING
+        self._last, self.is_final, self.why_not = NOTHING, False, None
 
     def skip_to(self, now_ns: int, session: Session, trade: Trade) -> None:
         """Past the windows whose last moment has gone by."""
@@ -91,7 +104,7 @@ class Bound:
         except Exception as exc:  # noqa: BLE001 other people's code
             return Decision(None, "none", reason_code="STRATEGY_FAILED", reason=f"{type(exc).__name__}: {exc}")
         if bets:
-            self._last = bets[0].decision
+            self._last, self.is_final = bets[0].decision, bets[0].is_final
         return self._last
 
 

@@ -8,10 +8,11 @@ written: see `is_news`.
 
 from collections.abc import Iterator
 
-from messages import BadBytes, MarketListed, Resend, Resent, WindowObserved, Word, decode_envelope
+from messages import BadBytes, MarketListed, MarketResolved, Resend, Resent, WindowObserved, Word, decode_envelope
 from messages.inner import NoReply, Tick, WakeIn
 from messages.units import NS
 from polybot.core.market_view import MarketView
+from polybot.core.windows import WINDOW_S
 
 MARKET_FEED = "market_feed"
 BACK_S = 960  # a market is described when it is the second next
@@ -20,11 +21,14 @@ MOST_A_WINDOW = 3
 
 
 class Listings:
-    """asker names the actor and its boot in ids."""
+    """asker names the actor and its boot in ids; windows_back: how many windows further back than that it wants to know."""
 
-    def __init__(self, asker: str, topics: tuple[str, ...] = ("MarketListed/", "WindowObserved/")) -> None:
+    def __init__(
+        self, asker: str, topics: tuple[str, ...] = ("MarketListed/", "WindowObserved/"), windows_back: int = 0
+    ) -> None:
         self._prefix = f"{asker}/listings/"
         self._topics = topics
+        self._back_ns = (BACK_S + windows_back * WINDOW_S) * NS
         self._asked = 0
         self._open: dict[str, tuple[str, int, int]] = {}  # request id → topic, since_ns, skip
         self._pausing = False
@@ -38,7 +42,7 @@ class Listings:
             return
         self._times += 1
         for topic in self._topics:
-            yield self._page(topic, now_ns - BACK_S * NS, 0)
+            yield self._page(topic, now_ns - self._back_ns, 0)
 
     def hear(self, word: Word) -> Iterator[Word]:
         """Answers to us, silence, our timer; anything else is not for us."""
@@ -67,22 +71,27 @@ class Listings:
         yield WakeIn(name=self._prefix, after_s=PAUSE_S)
 
 
-def words_of(resent: Resent) -> list[MarketListed | WindowObserved]:
+Said = MarketListed | WindowObserved | MarketResolved
+
+
+def words_of(resent: Resent) -> list[Said]:
     """The newest of each kind and window, in the order first said."""
-    newest: dict[tuple[str, str], MarketListed | WindowObserved] = {}
+    newest: dict[tuple[str, str], Said] = {}
     for data in resent.envelopes:
         try:
             body = decode_envelope(data).body
         except BadBytes:
             continue  # another build's recording; what it said is then simply not known
-        if isinstance(body, MarketListed | WindowObserved):
+        if isinstance(body, Said):
             newest[(type(body).__name__, body.slug)] = body
     return list(newest.values())
 
 
-def is_news(word: MarketListed | WindowObserved, view: MarketView) -> bool:
+def is_news(word: Said, view: MarketView) -> bool:
     """Does an answer tell what the bus has not? What was heard live is never replaced, except that an absent strike may be."""
     if isinstance(word, MarketListed):
         return word.slug not in view.markets
+    if isinstance(word, MarketResolved):
+        return word.slug not in view.winners
     known = view.windows.get(word.slug)
     return known is None or (known.strike is None and word.strike is not None)

@@ -6,7 +6,18 @@ trade itself where that is older than its arrival; the oracle is judged by arriv
 
 from collections.abc import Iterable
 
-from messages import Book, FeedStatus, MarketListed, OraclePrice, PriceTick, SettleRule, WindowObserved, Word
+from messages import (
+    Book,
+    FeedStatus,
+    MarketListed,
+    MarketResolved,
+    OraclePrice,
+    Outcome,
+    PriceTick,
+    SettleRule,
+    WindowObserved,
+    Word,
+)
 from messages.units import NS
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings
@@ -31,6 +42,7 @@ class MarketView:
         self.books: dict[str, Book] = {}
         self.markets: dict[str, MarketListed] = {}
         self.windows: dict[str, WindowObserved] = {}
+        self.winners: dict[str, MarketResolved] = {}
 
     def hear(self, word: Word, now_ns: int) -> None:
         """Keep the newest of each kind."""
@@ -48,6 +60,8 @@ class MarketView:
                 self._feeds[word.feed] = word
             case WindowObserved():
                 self.windows[word.slug] = word
+            case MarketResolved():
+                self.winners[word.slug] = word
             case MarketListed():
                 self.markets[word.slug] = word
                 self._forget(now_ns)
@@ -68,7 +82,15 @@ class MarketView:
             return newest.price, newest.observed_ns
         return newest.price * self.tick.price / then, self._tick_ns
 
-    def hear_again(self, words: Iterable[MarketListed | WindowObserved], now_ns: int) -> None:
+    def outcome(self, slug: str) -> Outcome | None:
+        """What a window came to: the venue's word, else the provisional one; None = unknown, or split."""
+        official = self.winners.get(slug)
+        if official is not None:
+            return None if official.winner == "SPLIT" else official.winner
+        observed = self.windows.get(slug)
+        return observed.outcome if observed else None
+
+    def hear_again(self, words: Iterable[MarketListed | WindowObserved | MarketResolved], now_ns: int) -> None:
         """What market_feed said before we listened."""
         for word in words:
             self.hear(word, now_ns)
@@ -148,6 +170,7 @@ class MarketView:
         self.books = {slug: b for slug, b in self.books.items() if _ended_after(slug, oldest_s)}
         self.markets = {slug: m for slug, m in self.markets.items() if _ended_after(slug, oldest_s)}
         self.windows = {slug: w for slug, w in self.windows.items() if _ended_after(slug, oldest_s)}
+        self.winners = {slug: w for slug, w in self.winners.items() if _ended_after(slug, oldest_s)}
 
 
 def _remember(recent: dict[int, float], second: int, price: float) -> None:

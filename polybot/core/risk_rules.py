@@ -14,7 +14,7 @@ from polybot.core.market_view import MarketView
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, Trade, usd_e6
 from polybot.core.turbulence import Volatility
-from polybot.core.windows import Session, Window
+from polybot.core.windows import EARLY_S, Session, Window
 
 ACCOUNT_SILENCE_S = 5.0  # machine time; the level is said each second
 MAX_LATE = 3
@@ -99,10 +99,18 @@ def drawdown_floor_e6(purse_e6: int, max_drawdown_pct: float) -> int:
 # --- is this wish in time, and of a market we understand?
 
 
-def only_fak_buys(intent: OrderIntent, view: RiskView) -> str | None:
+def order_kind(intent: OrderIntent, view: RiskView) -> str | None:
+    """What takes is FAK; what rests is post-only, and gone when its window opens."""
     if intent.side == "BUY" and intent.order_type == "FAK" and not intent.post_only:
         return None
-    return f"{intent.order_type} {intent.side} is not traded; only FAK BUY is"
+    if intent.side == "BUY" and intent.order_type == "GTC" and intent.post_only and _is_early(intent):
+        return None
+    kind = f"{'post-only ' if intent.post_only else ''}{intent.order_type} {intent.side}"
+    return f"{kind} is not traded; only FAK BUY is, and post-only GTC BUY before a window opens"
+
+
+def _is_early(intent: OrderIntent) -> bool:
+    return Window(intent.start_s).is_early(intent.cancel_at_ns)
 
 
 def too_late(intent: OrderIntent, view: RiskView) -> str | None:
@@ -114,8 +122,10 @@ def outside_window(intent: OrderIntent, view: RiskView) -> str | None:
     window, last = Window(intent.start_s), view.settings.trade.no_entry_last_s
     if window.slug != intent.slug or window.end_s != intent.end_s or not view.session.n_of(intent.start_s):
         return f"{intent.slug} from {intent.start_s} to {intent.end_s} is no window of this session"
-    if not window.may_enter(view.now_ns, view.settings.trade):
+    if not window.may_send(view.now_ns, intent.cancel_at_ns, view.settings.trade):
         into = (view.now_ns - window.start_ns) / NS
+        if _is_early(intent):
+            return f"{into:.1f} s into the window; a bet on a window to come leaves in the {EARLY_S} s before its start"
         return f"{into:.1f} s into the window; entries from 0 s to {last:g} s before its end"
     return None
 
@@ -148,6 +158,9 @@ def no_fee_schedule(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def no_strike(intent: OrderIntent, view: RiskView) -> str | None:
+    """A window that has not begun has none."""
+    if _is_early(intent):
+        return None
     return _text(view.market.no_strike(Window(intent.start_s)))
 
 
@@ -180,7 +193,11 @@ def limit_above_cap(intent: OrderIntent, view: RiskView) -> str | None:
 
 def bad_amounts(intent: OrderIntent, view: RiskView) -> str | None:
     """The integers must be those of the stake and the limit, on the grid, with the dearest fee reserved."""
-    buy = amounts.fak_buy(intent.stake_e6, intent.limit_e6, view.market.markets[intent.slug].fee)
+    market = view.market.markets[intent.slug]
+    if intent.post_only:
+        buy = amounts.resting_buy(intent.stake_e6, intent.limit_e6, market.fee, market.min_size_e6)
+    else:
+        buy = amounts.fak_buy(intent.stake_e6, intent.limit_e6, market.fee)
     if isinstance(buy, Reason):
         return buy.text
     given = (intent.limit_e6, intent.maker_e6, intent.taker_e6, intent.worst_e6)
@@ -304,7 +321,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("REDUCING", reducing),
     ("ACCOUNT_UNKNOWN", account_unknown),
     ("DRAWDOWN", drawdown),
-    ("ORDER_KIND", only_fak_buys),
+    ("ORDER_KIND", order_kind),
     ("TOO_LATE", too_late),
     ("OUTSIDE_WINDOW", outside_window),
     ("RULE_UNKNOWN", rule_unknown),

@@ -9,8 +9,9 @@
    worth trading it says again, word for word. It asks price_feed for the same bars, market_feed for the markets. Should
    the memory be gone, a window that the account shows traded is left alone; and the order's id is the same in any case.
 5. Windows whose last moment passed before this boot are the recorder's to explain (ACTOR_DOWN).
-6. A strategy on events (fair_value) is asked at each of them, between its own first and last moment, and bets once; a bet
-   that the book refuses waits for a better book. Two strategies may want opposite sides of one window: each says so, the
+6. A strategy on events (fair_value, streak_reversal) is asked at each of them, between its own first and last moment, and
+   bets once; a bet that the book refuses waits for a better book. One that bets before the window opens needs no strike,
+   and its order is cancelled when the window does. Two strategies may want opposite sides of one window: each says so, the
    one that was sized first stands, and risk refuses the other (OPPOSITE). Within one moment they speak in the order in
    which the configuration names them.
 """
@@ -26,6 +27,7 @@ from messages import (
     Depth,
     FeedStatus,
     MarketListed,
+    MarketResolved,
     OraclePrice,
     Outcome,
     Prediction,
@@ -45,11 +47,12 @@ from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.quotes import ask_e6, book_reason
 from polybot.core.reasons import Reason
-from polybot.core.settings import Settings, settings_from
+from polybot.core.settings import Settings, settings_from, usd_e6
 from polybot.core.strategies import Decision, EventView, StrategyError
 from polybot.core.windows import Session, Window, good_until_ns, session_from, staleness_s
 
 RESAY_S = 0.25
+LISTINGS = ("MarketListed/", "WindowObserved/", "MarketResolved/")
 
 
 class SignalCore:
@@ -75,7 +78,15 @@ class SignalCore:
         match word:
             case Started():
                 yield from self._start(word, now_ns)
-            case PriceTick() | Book() | OraclePrice() | MarketListed() | WindowObserved() | FeedStatus():
+            case (
+                PriceTick()
+                | Book()
+                | OraclePrice()
+                | MarketListed()
+                | WindowObserved()
+                | MarketResolved()
+                | FeedStatus()
+            ):
                 self._market.hear(word, now_ns)
             case Depth():
                 self._depth = word
@@ -109,7 +120,8 @@ class SignalCore:
         asker = f"signal/{word.boot}"
         self._feeds = CandleFeeds(asker, looks_back(self._bound), word.speed)
         yield from self._feeds.ask(now_ns)
-        self._listings = Listings(asker)
+        windows_back = max(bound.windows_back for bound in self._bound)
+        self._listings = Listings(asker, LISTINGS if windows_back else LISTINGS[:2], windows_back)
         yield from self._listings.ask(now_ns)
         for bound in self._bound:
             bound.skip_to(now_ns, self._session, self._settings.trade)
@@ -154,10 +166,10 @@ class SignalCore:
             bound.done()
         elif (missing := self._missing(bound, window, now_ns)) or now_ns > until_ns:
             yield from self._feeds.ask_for(bound.timeframe, now_ns)
-            if self._market.unlisted(window) or self._market.no_strike(window):
+            if self._market.unlisted(window) or (self._market.no_strike(window) and not bound.is_early):
                 yield from self._listings.ask(now_ns, window.slug)
             if now_ns >= until_ns:
-                reason = _skip_reason(missing, now_ns - until_ns)
+                reason = (None if missing else bound.why_not) or _skip_reason(missing, now_ns - until_ns)
                 yield self._prediction(bound, window, Decision(None, "none"), reason, now_ns)
                 bound.done()
         else:
@@ -175,7 +187,7 @@ class SignalCore:
         market, account = self._market, self._account
         found = [
             market.unlisted(window),
-            market.no_strike(window),
+            None if bound.is_early else market.no_strike(window),
             market.stale_price(now_ns),
             market.stale_oracle(window.slug, now_ns),
             market.stale_book(window.slug, now_ns),
@@ -195,8 +207,10 @@ class SignalCore:
         else:
             decision = decide(bound.strategy, candles, bound.params)
         reason = self._refusal(decision, window)
-        if reason is not None and bound.event is not None and now_ns < bound.until_ns(self._settings.trade):
-            return  # rule 6: there is time for a better moment
+        in_time = bound.event is not None and now_ns < bound.until_ns(self._settings.trade)
+        if reason is not None and in_time and not (bound.is_final and decision.side is None):
+            bound.why_not = reason  # rule 6: there is time for a better moment
+            return
         prediction = self._prediction(bound, window, decision, reason, now_ns)
         bound.done()
         yield prediction
@@ -217,7 +231,7 @@ class SignalCore:
             outcome=prediction.prediction,
             token_id=prediction.token_id,
             good_until_ns=prediction.good_until_ns,
-            cancel_at_ns=Window(prediction.start_s).entry_until_ns(self._settings.trade),
+            cancel_at_ns=Window(prediction.start_s).cancel_at_ns(prediction.decided_ns, self._settings.trade),
         )
         self._open[signal.key] = signal
         yield signal
@@ -233,7 +247,7 @@ class SignalCore:
     def _prediction(
         self, bound: Bound, window: Window, decision: Decision, reason: Reason | None, now_ns: int
     ) -> Prediction:
-        market, slug, tick = self._market, window.slug, self._market.tick
+        market, slug, tick, trade = self._market, window.slug, self._market.tick, self._settings.trade
         book, observed, listed = market.books.get(slug), market.windows.get(slug), market.markets.get(slug)
         return Prediction(
             account=self._settings.bot.account,
@@ -256,10 +270,12 @@ class SignalCore:
             reason_code=reason.code if reason else "",
             reason=reason.text if reason else decision.reason,
             decided_ns=now_ns,
-            good_until_ns=min(good_until_ns(now_ns, self._settings.trade), window.entry_until_ns(self._settings.trade)),
+            good_until_ns=min(good_until_ns(now_ns, trade), window.cancel_at_ns(now_ns, trade)),
             price_ns=tick.traded_ns if tick else 0,
             book_ns=book.received_ns if book else 0,
             token_id=_token_of(listed, decision.side),
+            limit_e6=usd_e6(decision.limit) if decision.limit else 0,
+            rests=decision.rests,
         )
 
     # --- until answered

@@ -16,7 +16,7 @@ from polybot.core.strategies import (
     must,
 )
 
-NAMES = ("always_down", "always_up", "candle_direction", "coin", "fair_value", "rsi_ema", "rsi_macd")
+NAMES = ("always_down", "always_up", "candle_direction", "coin", "fair_value", "rsi_ema", "rsi_macd", "streak_reversal")
 _added: dict[str, tuple[Strategy, str]] = {}  # name → (object, where it came from)
 
 

@@ -3,7 +3,8 @@
 Rules (rules.md §2, §4):
  1. A window is [start, start + 300 s), start a multiple of 300; its market's slug is btc-updown-5m-<start>.
  2. A decision falls into [start + decide_after_s, start + decide_until_s]; it is good for good_for_s.
- 3. No entry outside [start, end − no_entry_last_s].
+ 3. No entry outside [start, end − no_entry_last_s], except that a bet on a window to come, cancelled when it opens, may be
+    placed in the EARLY_S before its start.
  4. Something is stale when its age is *above* max(limit, speed × 0.15 s).
  5. UP when the settlement print stamped exactly at the end is ≥ the strike, compared as integers; ties are UP.
  6. That print missing: the nearest prints at most 3 s before and after the end must agree and each lie at least 1 bp from
@@ -21,6 +22,7 @@ from polybot.core.settings import Trade
 
 WINDOW_S = 300
 SLUG_PREFIX = "btc-updown-5m-"
+EARLY_S = 60  # rule 3
 NEAR_S = 3  # rule 6
 SPEED_SLACK_S = 0.15  # machine seconds that delivery may take; at 60× they are 9 s of market time
 
@@ -97,6 +99,20 @@ class Window:
     def may_enter(self, at_ns: int, trade: Trade) -> bool:
         """Inside [start, end − no_entry_last_s], both ends included; else OUTSIDE_WINDOW."""
         return self.start_ns <= at_ns <= self.entry_until_ns(trade)
+
+    def is_early(self, cancel_at_ns: int) -> bool:
+        """Rule 3: an order cancelled by then is a bet on a window to come."""
+        return cancel_at_ns <= self.start_ns
+
+    def may_send(self, at_ns: int, cancel_at_ns: int, trade: Trade) -> bool:
+        """Rule 3, for either kind of order: both ends included, except that an early one must leave before the start."""
+        if self.is_early(cancel_at_ns):
+            return self.start_ns - EARLY_S * NS <= at_ns < self.start_ns
+        return self.may_enter(at_ns, trade)
+
+    def cancel_at_ns(self, decided_ns: int, trade: Trade) -> int:
+        """Until when an order decided then may rest."""
+        return self.start_ns if decided_ns < self.start_ns else self.entry_until_ns(trade)
 
 
 def good_until_ns(decided_ns: int, trade: Trade) -> int:

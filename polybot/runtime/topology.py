@@ -133,6 +133,7 @@ TABLE: tuple[Actor, ...] = (
             MarketListed,
             Book,
             WindowObserved,
+            MarketResolved,
             FeedStatus,
             Account,
             Allocation,

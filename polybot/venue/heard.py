@@ -88,7 +88,9 @@ class Heard:
         if verdict is None or not verdict.approved:
             return verdict is not None
         order = self.orders.get(prediction.slug, {}).get(allocation.intent_id)
-        return order is not None and (order.final or order.filled_e6 > 0)
+        return order is not None and (
+            order.final or order.filled_e6 > 0 or (prediction.rests and order.state == "LIVE")
+        )
 
     def has_closed(self, slug: str, end_s: int) -> bool:
         """The settlement print has been seen, and its provisional outcome is in the account."""

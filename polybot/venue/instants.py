@@ -1,8 +1,9 @@
 """At which instants the world waits, for whom, and until what was heard (design §5). One plan per window of the session.
 
+early_decision    when a strategy that bets before the window opens may first do so: it has, or has said why not
 books             just before the decision: full snapshots go out, and get machine time to arrive
-decision          start + decide_after_s, if the strike's print is out by then: every strategy has said what it thinks, and what
-                  came of it is allocated, judged, answered
+decision          start + decide_after_s, if the strike's print is out by then: every strategy on candles has said what it
+                  thinks, and what came of it is allocated, judged, answered. (One on events decides when it likes.)
 late_decision     start + decide_until_s, the same: strategies that lacked something skip here
 settlement_print  the print stamped at the end is published: market_feed has observed it, the executor has folded it in
 resolution        the official word is out: what was held is settled for good
@@ -10,8 +11,11 @@ resolution        the official word is out: what was held is settled for good
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
+from polybot.core import strategy_registry
 from polybot.core.settings import Trade
+from polybot.core.strategies import is_event_strategy
 from polybot.core.windows import WINDOW_S, Session, slug_of, window_of
 from polybot.core.world.world import World, WorldMarket
 from polybot.venue.heard import Heard
@@ -44,11 +48,20 @@ class Instants:
         if window is None or not self.session.n_of(market.start_s):
             return
         self.heard.forget(slug_of(market.start_s - KEEP_WINDOWS * WINDOW_S))
+        self._early(market)
         self._decision(market, window.decide_from_ns(self.trade), window.decide_until_ns(self.trade))
         self._end(market)
 
+    def _early(self, market: WorldMarket) -> None:
+        for name, from_s in event_moments(self.session.strategies).items():
+            if from_s < 0:
+                at_ns = market.start_s * NS + round(from_s * NS)
+                self._books(market.start_s, at_ns - BOOKS_EARLY_NS)
+                self._hold(at_ns, "early_decision", partial(self.heard.has_decided, market.slug, (name,)))
+
     def _decision(self, market: WorldMarket, from_ns: int, until_ns: int) -> None:
-        slug, strategies = market.slug, self.session.strategies
+        events = event_moments(self.session.strategies)
+        slug, strategies = market.slug, tuple(name for name in self.session.strategies if name not in events)
 
         def decided() -> bool:
             return self.heard.has_decided(slug, strategies)
@@ -91,3 +104,12 @@ class Instants:
     ) -> None:
         if at_ns >= self.now_ns() - GONE_BY_NS:
             self.pacer.hold(at_ns, kind, answered, prepare)
+
+
+@cache
+def event_moments(strategies: tuple[str, ...]) -> dict[str, float]:
+    """Those on events → seconds after a window's start when they may first bet. Plug-ins are not asked: their code is run
+    where they trade, and nowhere else; the world waits for one on events in vain, as long as its caps are.
+    """
+    ours = [strategy_registry.by_name(name) for name in strategies if name in strategy_registry.NAMES]
+    return {s.name: float(getattr(s, "from_s", 0.0)) for s in ours if is_event_strategy(s)}

@@ -20,6 +20,7 @@ CAPS_S = {
     "start": 30.0,
     "restart": 3.0,
     "books": 0.1,
+    "early_decision": 0.5,
     "decision": 1.5,
     "late_decision": 1.5,
     "settlement_print": 1.0,

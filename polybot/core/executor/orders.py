@@ -95,7 +95,7 @@ def reason_of(order: Order) -> tuple[str, str]:
         case "CANCELED":
             if order.intent.order_type in IMMEDIATE and not order.cancelled:
                 return "NO_FILL", ""
-            return "CANCELED", order.text
+            return "CANCELED", order.text or "taken back, and nothing of it had filled"
         case "UNKNOWN":
             return "UNKNOWN_ORDER", order.text
         case "WRITTEN_OFF":

@@ -12,8 +12,9 @@ What either may add:
   explain(candles, **params) -> Decision   why the last element is what it is; shown in the window's row and by `why`
   check(params, has_volumes)               refuses parameters that make no sense (StrategyError), before anything runs
   warm_up                                  how many candles the last element depends on at most; else WARM_UP
+  windows_back                             events only: how many ended windows' outcomes it looks at; else none
 
-Neither knows anything of money, books or order types: those are other people's rules. Same input, same answer, for ever.
+Neither knows anything of money, sizes or risk: those are other people's rules. Same input, same answer, for ever.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,6 +56,8 @@ class Decision:
     """A side, or reason_code and reason for none. signal_type names the branch taken, indicators what it saw.
 
     probability   of `side`, 0 … 1, only from strategies that publish one: Kelly sizes by it
+    limit         the dearest price it is worth, 0 … 1; None: as the bot's own rule has it
+    rests         only for bets before the window opens: wait in the book at `limit` or better, post-only, until it does
     """
 
     side: Outcome | None
@@ -64,6 +67,8 @@ class Decision:
     indicators: dict[str, float] = field(default_factory=dict)
     reason_code: str = ""
     reason: str = ""
+    limit: float | None = None
+    rests: bool = False
 
 
 class Strategy(Protocol):
@@ -98,10 +103,14 @@ class Checks(Protocol):
 
 @dataclass(frozen=True)
 class Bet:
-    """What an EventStrategy wants of the window that starts at start_s; side None: it will not bet there, and why."""
+    """What an EventStrategy wants of the window that starts at start_s; side None: nothing now, and why.
+
+    is_final   without a side: nor later; its row is written at once, and it is not asked about this window again
+    """
 
     start_s: int
     decision: Decision
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,8 +125,8 @@ class EventView:
 class EventStrategy(Protocol):
     """See the head of this file.
 
-    from_s, until_s   when it may bet, world seconds after the window's start (negative: before); after until_s without a
-                      bet the window's row says NO_SIGNAL
+    from_s, until_s   when it may bet, world seconds after the window's start; after until_s without a bet the window's row
+                      says why it wanted none. Negative: before the start (at most 60 s), when there is no strike yet
     """
 
     name: str

@@ -1,0 +1,162 @@
+"""streak_reversal: the other side after four alike, known ones; resting below its price, or taken where it is cheap enough."""
+
+import csv
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messages import Book, FeeSchedule, MarketListed, MarketResolved, WindowObserved
+from messages.units import NS
+from polybot.core.columns import candles_from
+from polybot.core.market_view import MarketView
+from polybot.core.settings import Settings
+from polybot.core.strategies import Decision, EventView, StrategyError
+from polybot.core.strategies.streak_reversal import STRATEGY
+from polybot.core.strategy_registry import params_of
+from polybot.core.windows import Window, slug_of
+
+OUTCOMES = (
+    Path(__file__).parents[3]
+    / "shared/data/polymarket-btc-updown-5m-outcomes/btc_updown_5m_outcomes_2025-12-18_2026-02-28.csv.gz"
+)
+T0 = 1_795_132_800
+NOW_NS = (T0 - 30) * NS
+
+
+def observed(back: int, outcome: Any) -> WindowObserved:
+    """The window that started `back` windows before T0; the one running at the decision is back = 1."""
+    start_s = T0 - 300 * back
+    return WindowObserved(
+        slug=slug_of(start_s),
+        start_s=start_s,
+        end_s=start_s + 300,
+        strike_e18="1",
+        strike=64000.0,
+        strike_source="rtds_twap60",
+        outcome=outcome,
+        ended=True,
+    )
+
+
+def resolved(back: int, winner: Any) -> MarketResolved:
+    slug = slug_of(T0 - 300 * back)
+    return MarketResolved(slug=slug, condition_id="0x1", winner=winner, resolved_ns=NOW_NS, source="gamma")
+
+
+def a_market() -> MarketListed:
+    return MarketListed(
+        slug=slug_of(T0),
+        condition_id="0x1",
+        up_token="111",
+        down_token="222",
+        start_s=T0,
+        end_s=T0 + 300,
+        tick_e6=10_000,
+        min_size_e6=5_000_000,
+        fee=FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
+        neg_risk=False,
+        rule="twap60",
+        rule_why="",
+        synthetic_books=True,
+    )
+
+
+def a_book(down_ask_e6: int) -> Book:
+    asks = ((down_ask_e6, 100_000_000),)
+    return Book(
+        slug=slug_of(T0),
+        condition_id="0x1",
+        up_bids=(),
+        up_asks=(),
+        down_bids=(),
+        down_asks=asks,
+        venue_ns=NOW_NS,
+        received_ns=NOW_NS,
+    )
+
+
+def decided(outcomes: dict[int, Any], *words: Any, **given: Any) -> Decision:
+    market = MarketView(Settings(), 1.0)
+    for back, outcome in outcomes.items():
+        market.hear(observed(back, outcome), NOW_NS)
+    for word in (a_market(), *words):
+        market.hear(word, NOW_NS)
+    view = EventView(market, candles_from([None], T0, 0, None), Window(T0))
+    (bet,) = STRATEGY.on_event(a_market(), view, NOW_NS, **params_of(STRATEGY, given))
+    assert bet.start_s == T0
+    return bet.decision
+
+
+ALL_UP: dict[int, Any] = dict.fromkeys((2, 3, 4, 5), "UP")
+
+
+@pytest.mark.parametrize(("alike", "other"), [("UP", "DOWN"), ("DOWN", "UP")])
+def test_after_four_alike_it_rests_on_the_other_side(alike: str, other: str) -> None:
+    decision = decided(dict.fromkeys((2, 3, 4, 5), alike))
+    assert (decision.side, decision.signal_type, decision.rests, decision.limit) == (other, "reversal", True, 0.51)
+
+
+@pytest.mark.parametrize("running", ["UP", "DOWN", None])
+def test_the_window_that_still_runs_is_not_looked_at(running: str | None) -> None:
+    assert decided({**ALL_UP, 1: running}).side == "DOWN"
+
+
+def test_four_do_not_need_a_fifth_and_three_are_too_few() -> None:
+    assert decided({**ALL_UP, 6: "DOWN"}).side == "DOWN"
+    assert decided({**ALL_UP, 5: "DOWN"}).reason_code == "NO_SIGNAL"
+    assert decided({**ALL_UP, 5: "DOWN"}, streak=3).side == "DOWN"
+
+
+@pytest.mark.parametrize("back", [2, 5])
+def test_one_unknown_outcome_refuses_and_names_its_window(back: int) -> None:
+    decision = decided({**ALL_UP, back: None})
+    assert decision.side is None and decision.reason_code == "INSUFFICIENT_DATA"
+    assert slug_of(T0 - 300 * back) in decision.reason
+
+
+def test_the_venue_has_the_last_word_and_a_split_is_no_outcome() -> None:
+    assert decided({**ALL_UP, 3: "DOWN"}, resolved(3, "UP")).side == "DOWN"
+    assert decided({**ALL_UP, 3: None}, resolved(3, "UP")).side == "DOWN"
+    assert decided(ALL_UP, resolved(3, "DOWN")).reason_code == "NO_SIGNAL"
+    assert decided(ALL_UP, resolved(3, "SPLIT")).reason_code == "INSUFFICIENT_DATA"
+
+
+@pytest.mark.parametrize(("ask", "side"), [(490_000, "DOWN"), (492_000, "DOWN"), (493_000, None), (510_000, None)])
+def test_taking_needs_an_ask_whose_fee_fits_into_what_it_may_cost(ask: int, side: str | None) -> None:
+    """0.4925 + 0.07 · 0.4925 · 0.5075 = 0.5100."""
+    decision = decided(ALL_UP, a_book(ask), take=True)
+    assert (decision.side, decision.rests) == (side, False)
+    if side is None:
+        assert decision.reason_code == "PRICE_ABOVE_CAP" and "max_all_in = 0.51" in decision.reason
+    else:
+        assert decision.limit == 0.49, "one cent more, with its fee, would cost 0.5175"
+
+
+def test_taking_without_an_offer_is_refused() -> None:
+    assert decided(ALL_UP, take=True).reason_code == "NO_ASK"
+
+
+@pytest.mark.parametrize("given", [{"streak": 0}, {"streak": 11}, {"max_price": 1.0}, {"max_all_in": 0.0}])
+def test_parameters_without_sense_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(StrategyError, match=next(iter(given))):
+        params_of(STRATEGY, given)
+
+
+@pytest.mark.skipif(not OUTCOMES.exists(), reason=f"{OUTCOMES} is missing")
+def test_on_the_recorded_outcomes_it_is_right_as_often_as_its_docstring_says() -> None:
+    with gzip.open(OUTCOMES, "rt") as file:
+        recorded = {int(row["start_sec"]): row["outcome"].upper() for row in csv.DictReader(file)}
+    market = MarketView(Settings(), 1.0)
+    for start_s, outcome in recorded.items():
+        market.hear(observed((T0 - start_s) // 300, outcome), NOW_NS)
+    params = params_of(STRATEGY, {})
+    right = []
+    for start_s, outcome in recorded.items():
+        view = EventView(market, candles_from([None], start_s, 0, None), Window(start_s))
+        (bet,) = STRATEGY.on_event(a_market(), view, NOW_NS, **params)
+        if bet.decision.side is not None:
+            right.append(bet.decision.side == outcome)
+    assert len(right) == 1752
+    assert round(sum(right) / len(right), 4) == 0.5245
