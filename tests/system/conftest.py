@@ -16,6 +16,7 @@ import pytest
 from polybot.runtime import locks, process
 from polybot.runtime.paths import Paths
 
+GRANT_E6 = 1_000_000_000
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -87,6 +88,36 @@ class Bot:
         finally:
             db.close()
         return [json.loads(row[0]) for row in rows]
+
+    def check_books(self) -> dict[str, int]:
+        """The venue's own records against ours, exactly. Returns what was counted."""
+        mine = {o["owner"] for o in self.venue_docs("order")}
+        assert len(mine) == 1, "one wallet ordered"
+        venue_trades = {t["trade_id"]: t for t in self.venue_docs("trade") if t["taker"] in mine}
+        fills = {f["trade_id"]: f for f in self.told("fills")["fills"]}
+        assert set(venue_trades) == set(fills), "the venue's fills are the ledger's fills"
+        for trade_id, trade in venue_trades.items():
+            fill = fills[trade_id]
+            assert (trade["size_e6"], trade["price_e6"], trade["fee_e6"], trade["usd_e6"]) == (
+                fill["size_e6"],
+                fill["price_e6"],
+                fill["fee_e6"],
+                fill["cost_e6"],
+            )
+        orders = self.told("orders")["orders"]
+        by_intent: dict[str, set[str]] = {}
+        for order in orders:
+            by_intent.setdefault(order["intent_id"], set()).add(order["order_id"])
+        assert all(len(ids) == 1 for ids in by_intent.values()), "an intent has one order"
+        known = {order["order_id"] for order in orders}
+        venue_orders = {o["order_id"] for o in self.venue_docs("order")}
+        assert venue_orders <= known, "every order at the venue is a journalled intent"
+        statement = self.told("statement")
+        assert statement["difference_e6"] == 0
+        (wallet,) = [a for a in self.venue_docs("account") if a["address"] in mine]
+        moved = wallet["cash_e6"] - GRANT_E6
+        assert moved == statement["cash_e6"] - statement["start_e6"], "the venue's cash is ours, to the last millionth"
+        return {"fills": len(fills), "orders": len(orders), "venue_orders": len(venue_orders)}
 
     def stop(self) -> None:
         """Whatever still runs of ours."""

@@ -8,7 +8,6 @@ import pytest
 
 ACTORS = ("price_feed", "market_feed", "signal", "allocator", "risk", "executor", "recorder", "watchdog", "venue")
 WINDOWS = 18
-GRANT_E6 = 1_000_000_000
 
 
 def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
@@ -17,37 +16,6 @@ def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
         assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
         time.sleep(0.05)
     return value
-
-
-def check_books(bot: Any) -> dict[str, int]:
-    """The venue's own records against ours, exactly. Returns what was counted."""
-    mine = {o["owner"] for o in bot.venue_docs("order")}
-    assert len(mine) == 1, "one wallet ordered"
-    venue_trades = {t["trade_id"]: t for t in bot.venue_docs("trade") if t["taker"] in mine}
-    fills = {f["trade_id"]: f for f in bot.told("fills")["fills"]}
-    assert set(venue_trades) == set(fills), "the venue's fills are the ledger's fills"
-    for trade_id, trade in venue_trades.items():
-        fill = fills[trade_id]
-        assert (trade["size_e6"], trade["price_e6"], trade["fee_e6"], trade["usd_e6"]) == (
-            fill["size_e6"],
-            fill["price_e6"],
-            fill["fee_e6"],
-            fill["cost_e6"],
-        )
-    orders = bot.told("orders")["orders"]
-    by_intent: dict[str, set[str]] = {}
-    for order in orders:
-        by_intent.setdefault(order["intent_id"], set()).add(order["order_id"])
-    assert all(len(ids) == 1 for ids in by_intent.values()), "an intent has one order"
-    known = {order["order_id"] for order in orders}
-    venue_orders = {o["order_id"] for o in bot.venue_docs("order")}
-    assert venue_orders <= known, "every order at the venue is a journalled intent"
-    statement = bot.told("statement")
-    assert statement["difference_e6"] == 0
-    (wallet,) = [a for a in bot.venue_docs("account") if a["address"] in mine]
-    moved = wallet["cash_e6"] - GRANT_E6
-    assert moved == statement["cash_e6"] - statement["start_e6"], "the venue's cash is ours, to the last millionth"
-    return {"fills": len(fills), "orders": len(orders), "venue_orders": len(venue_orders)}
 
 
 @pytest.mark.timeout(400)
@@ -62,7 +30,7 @@ def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Any
     rows = bot.told("windows")["windows"]
     assert [row["n"] for row in rows] == list(range(1, WINDOWS + 1))
     assert all(row["reason"] for row in rows), "every row says why"
-    counted = check_books(bot)
+    counted = bot.check_books()
     assert counted["fills"] >= WINDOWS // 2, f"it went on trading: {counted}"
 
 

@@ -7,7 +7,8 @@
 3. After the next ack our books are read anew, for the venue may have cancelled everything; only when a whole round of that
    is known, and every order queued before has been turned away or answered, does the gate open.
 4. A mismatch is ours after a start or after an answer that was lost: the expected id is sent at once. One that follows a
-   clean ack means that somebody else beats with our credentials; the second of these in a row halts.
+   clean ack means that somebody else beats with our credentials; the second of these in a row halts. A venue that refuses
+   the very id it asked for has failed (rule 2).
 """
 
 from collections.abc import Iterator
@@ -86,14 +87,17 @@ class DeadMan:
 
     def _mismatch(self, word: HeartbeatSent) -> Iterator[Word]:
         """Rule 4."""
-        self._id, self._is_repeat = word.heartbeat_id, True
-        if not self._in_doubt:
-            self._strange += 1
+        if self._is_repeat:  # the id it asked for is refused as well: nobody's fault but the venue's
+            self._is_repeat, self._in_doubt = False, True
+            yield from self._fail(f"the venue refuses the heartbeat id that it expects: {word.why}")
+            yield WakeIn(name="beat", after_s=RETRY_S)
+            return
+        self._strange += not self._in_doubt
+        self._id, self._is_repeat, self._in_doubt = word.heartbeat_id, True, False
         if self._strange >= MOST_STRANGE:
             why = "somebody else sends heartbeats with our credentials: two bots must not trade with one wallet"
             yield from self._fail(why)
             yield WriteHalt(by="executor", reason_code=INSTANCE, reason=why)
-        self._in_doubt = False
         yield from self._beat()
 
     def _fail(self, why: str) -> Iterator[Word]:

@@ -216,7 +216,8 @@ class FakeVenue:
         self.intents: dict[str, OrderIntent] = {}  # order id → what was signed
         self.activity: list[Activity] = []  # what came and went besides trades, as the Data API tells it
         self.others: dict[str, int] = {}  # shares that somebody else bought with this wallet
-        self.beats = "ack"  # or "silent": never answered; "lost": heard, the answer is not; "refuse": HTTP 500
+        # "silent": never answered; "lost": heard, the answer is not; "refuse": HTTP 500; "never right": no id will do
+        self.beats = "ack"
         self.pulse_id = ""  # the heartbeat id it expects next
         self.pulse_ns: int | None = None  # the last beat it took
         self.beat_count = 0
@@ -313,7 +314,7 @@ class FakeVenue:
             return None
         if self.beats == "refuse":
             return HeartbeatSent(outcome="failed", heartbeat_id="", why="HTTP 500")
-        if sent != self.pulse_id:
+        if sent != self.pulse_id or self.beats == "never right":
             return HeartbeatSent(outcome="mismatch", heartbeat_id=self.pulse_id, why="Invalid Heartbeat ID")
         self.beat_count += 1
         self.pulse_id, self.pulse_ns = f"beat-{self.beat_count}", now_ns

@@ -155,6 +155,19 @@ def test_a_repeated_mismatch_in_mid_run_is_another_instance(kit: Any, beats_of_a
     assert (house.halt is not None and house.halt.reason_code == "ANOTHER_INSTANCE") == halts
 
 
+def test_a_venue_that_refuses_every_id_has_failed_and_is_no_other_instance(kit: Any) -> None:
+    house = with_one_resting(kit)
+    house.venue.beats = "never right"
+    house.run(12)
+    assert house.account.pulse_state == "failing" and house.halt is None
+    sent = len(house.all(SendHeartbeat))
+    house.run(10)
+    assert len(house.all(SendHeartbeat)) - sent <= 45, "asked again, not hammered"
+    house.venue.beats = "ack"
+    house.run(5)
+    assert house.account.pulse_state == "beating" and house.halt is None
+
+
 def test_a_single_mismatch_is_forgotten_after_a_clean_beat(kit: Any) -> None:
     house = with_one_resting(kit)
     for n in range(3):
