@@ -110,3 +110,14 @@ def test_with_the_venue_dead_too_nothing_is_called_proven(bot: Any) -> None:
     done = bot.ctl("halt", "--json")
     assert done.returncode in (1, 4)
     assert '"proven": false' in done.stdout and '"open": -1' in done.stdout and '"held": null' in done.stdout
+
+
+@pytest.mark.timeout(120)
+def test_a_pause_survives_the_death_of_risk_and_ends_with_resume(bot: Any) -> None:
+    assert bot.ctl("up", "--windows", "40", "--speed", "60", "--seed", "42").returncode == 0
+    assert bot.ctl("pause", "--reason", "lunch").returncode == 0
+    bot.wait_back("risk", bot.kill("risk"))
+    wait_for(lambda: bot.told("status")["trading_state"] != "UNKNOWN", "risk to speak again", 30)
+    assert bot.told("status")["trading_state"] == "REDUCING"
+    assert bot.ctl("resume", "--reason", "back").returncode == 0
+    assert bot.told("status")["trading_state"] == "ACTIVE"
