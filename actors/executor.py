@@ -22,6 +22,7 @@ from messages.inner import (
     ReadTrades,
     SendHeartbeat,
     SignOrder,
+    WarmUp,
 )
 from messages.units import NS
 from polybot.adapters.polymarket.channels import UserChannelSource
@@ -89,6 +90,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     return Wiring(
         effects={
             PostOrder: Effect(posting, "orders"),
+            WarmUp: Effect(lambda _: posting.clob.warm(), "orders"),
             SendHeartbeat: Effect(Beating(context.paths, clob.sibling()), "heartbeats"),
             CancelOrders: Effect(cancels.cancel, "cancels"),
             ReadOpenOrders: Effect(opened.read_open_orders, "open orders"),

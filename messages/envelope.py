@@ -72,6 +72,7 @@ InnerWord = (
     | inner.PostOrder
     | inner.PostResult
     | inner.MoveGate
+    | inner.WarmUp
     | inner.SendHeartbeat
     | inner.HeartbeatSent
     | inner.CancelOrders

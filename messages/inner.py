@@ -158,6 +158,10 @@ class MoveGate(Inner, frozen=True, kw_only=True):
     why: str
 
 
+class WarmUp(Inner, frozen=True, kw_only=True):
+    """Have the order lane's connection open, so that the next order's first byte waits for no handshake. No result."""
+
+
 class SendHeartbeat(Inner, frozen=True, kw_only=True):
     """POST /v1/heartbeats, on a lane of its own. heartbeat_id: the one the venue gave last; "" = the one kept on disk."""
 

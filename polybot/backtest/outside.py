@@ -35,6 +35,7 @@ from messages.inner import (
     SourceState,
     Subscribe,
     UserFact,
+    WarmUp,
 )
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.backtest.counter import Counter, Faults, new_order, post_result
@@ -99,7 +100,7 @@ class WorldOutside:
                 for market in word.add:
                     self._say_book(market.slug)
                 return None
-            case Reconnect():
+            case Reconnect() | WarmUp():
                 return None
             case MoveGate():
                 self._gate = word.why

@@ -100,3 +100,27 @@ def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_coun
     by_intent = [o["intent_id"] for o in known_orders(bot).values()]
     assert len(by_intent) == len(set(by_intent))
     assert set(venue_orders(bot)) <= set(known_orders(bot))
+
+
+@pytest.mark.timeout(200)
+def test_without_a_heartbeat_nothing_new_leaves_and_it_goes_on_by_itself(bot: Any) -> None:
+    """Resting orders, over the wire: refused beats, then taken again."""
+    bot.env |= {"POLYBOT__RISK__MAX_DRAWDOWN_PCT": "99", "POLYBOT__STRATEGY__STREAK_REVERSAL__STREAK": "1"}
+    bot.run("--windows", "60", "--speed", "60", "--seed", "42", "--strategy", "streak_reversal")
+
+    def pulse() -> str:
+        account = bot.told("status")["account"]
+        return str(account["pulse_state"]) if account else ""
+
+    wait_for(lambda: venue_orders(bot) and pulse() == "beating", "a resting order and its heartbeat", 90)
+    assert bot.paths.heartbeat.read_text().strip()
+    assert bot.ctl("venue", "fault", "add", "heartbeat_refused", "for_s=60", "clock=machine").returncode == 0
+    wait_for(lambda: pulse() == "failing", "the failure to be seen", 20)
+    before = venue_orders(bot)
+    time.sleep(12)  # two windows at this speed
+    assert venue_orders(bot) == before, "no new order without a heartbeat"
+    assert bot.ctl("venue", "fault", "clear").returncode == 0
+    wait_for(lambda: pulse() == "beating", "the next ack and known books", 20)
+    wait_for(lambda: len(venue_orders(bot)) > len(before), "a new order", 60)
+    status = bot.told("status")
+    assert status["halt"] is None, status["halt"]

@@ -4,6 +4,7 @@ A private read that fails in any way is Unknown; Empty is only said where the ve
 repeated, once, when a connection breaks; nothing that changes anything ever is: POST /order is the executor's to repeat.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -132,6 +133,11 @@ class Clob(ClobPublic):
             took_ms=(time.monotonic() - started) * 1000,
             attempt=word.attempt,
         )
+
+    def warm(self) -> None:
+        """Connect where that is needed. A venue that cannot be reached now is the next request's to tell."""
+        with contextlib.suppress(NotSent):
+            self.http.warm()
 
     def cancel(self, ids: tuple[str, ...]) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
         """(canceled, not canceled and why). An id the venue does not know stands in the second."""

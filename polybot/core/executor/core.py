@@ -44,6 +44,7 @@ from messages.inner import (
     UserFact,
     WakeAt,
     WakeIn,
+    WarmUp,
     WriteHalt,
 )
 from messages.units import NS
@@ -66,6 +67,7 @@ from polybot.core.executor.writing import Writer
 from polybot.core.settings import settings_from, usd_e6
 
 LEVEL_S = 1.0
+WARM_S = 5.0  # the order lane's connection is looked at so often
 CANCEL_AGAIN_S = 0.5
 SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never heard before we died
 BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
@@ -145,6 +147,7 @@ class ExecutorCore:
         if any(books.orders[order_id].intent.order_type not in IMMEDIATE for order_id in books.open):
             yield from self._dead_man.arm()
         yield WakeIn(name="level", after_s=LEVEL_S)
+        yield from self._warm()
         yield from self._halt_at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
         since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in levels.unsettled(books))])
@@ -257,6 +260,8 @@ class ExecutorCore:
                 yield from self._outcomes.watch(tick.mono_s, now_ns)
                 yield from self._writer.compact()
                 yield from self._teller.say(now_ns)
+            case "warm":
+                yield from self._warm()
             case "reconcile":
                 self._reconciler.mono_s = tick.mono_s
                 yield from self._reconciler.begin(now_ns)
@@ -272,6 +277,11 @@ class ExecutorCore:
                 yield from self._dead_man.tick(tick.name)
             case "leave":
                 yield Leave(code=0, why="SIGTERM: not everything was answered in time")
+
+    @staticmethod
+    def _warm() -> Iterator[Word]:
+        yield WakeIn(name="warm", after_s=WARM_S)
+        yield WarmUp()
 
     def _cancel(self, order_id: str, now_ns: int) -> Iterator[Word]:
         """cancel_at has come: an order of ours that may still rest goes."""

@@ -16,6 +16,14 @@ def test_it_is_journalled_then_sent_then_accepted(kit: Any) -> None:
     assert [w.state for w in said if isinstance(w, OrderUpdate)] == ["JOURNALLED"]
 
 
+def test_nothing_is_asked_of_anyone_between_the_decision_and_the_post(kit: Any) -> None:
+    """Tick, fee, balance and version are known before: no HTTP call but the POST itself."""
+    house = kit.ready()
+    said = house.ask(kit.approved(kit.intent()))
+    kinds = [type(w).__name__ for w in said]
+    assert kinds[: kinds.index("PostOrder") + 1] == ["SignOrder", "Persist", "PostOrder"]
+
+
 def test_a_filled_order_is_held_settled_and_paid(kit: Any) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))

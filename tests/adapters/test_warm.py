@@ -1,0 +1,41 @@
+"""The order lane's connection is opened before it is needed."""
+
+from typing import Any
+
+from messages.inner import PostOrder
+from polybot.adapters.polymarket.clob import Clob
+from polybot.adapters.polymarket.signing import Credentials, Wallet
+
+POST = PostOrder(order_id="0xa", body=b"{}", good_until_ns=0, attempt=1)
+
+
+def a_clob(url: str) -> Clob:
+    return Clob(url, Wallet("11" * 32), lambda: 1_795_132_800, credentials=Credentials("k", "AAEC", "p"), timeout_s=2.0)
+
+
+def test_a_warm_connection_is_the_one_the_order_goes_out_on(http: Any, answer: Any, wait_for: Any) -> None:
+    http.say = [answer(400, {"error": "no"})]
+    clob = a_clob(http.url)
+    clob.warm()
+    clob.warm()
+    wait_for(lambda: http.connections == 1, "one connection")
+    assert http.asked == [], "not a byte of a request"
+    clob.post_order(POST)
+    assert http.connections == 1 and len(http.asked) == 1
+
+
+def test_one_that_was_closed_meanwhile_is_opened_again(http: Any, answer: Any, wait_for: Any) -> None:
+    http.say = [answer(400, {"error": "no"})]
+    clob = a_clob(http.url)
+    clob.warm()
+    wait_for(lambda: http.connections == 1, "the first")
+    http.close_connections()
+    wait_for(lambda: (clob.warm(), http.connections == 2)[1], "the second")
+    assert clob.post_order(POST).outcome == "refused"
+    assert http.connections == 2
+
+
+def test_a_venue_that_is_not_there_is_the_orders_to_tell() -> None:
+    clob = a_clob("http://127.0.0.1:9")
+    clob.warm()
+    assert clob.post_order(POST).outcome == "retry"
