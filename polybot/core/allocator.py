@@ -7,10 +7,13 @@
 4. While the account or the market is not known the Signal waits; at good-until it is refused with what was missing.
 5. A bet that is to rest (streak_reversal) becomes a post-only GTC at the highest price that does not take, at most its own
    limit; cancelled when its window opens.
-6. A wish that the executor already has (a restart of ours in between) is not sized anew: its order speaks for it.
+6. One wish at a time: while an order of ours is not final, the next Signal waits for it, until its own good-until. So two
+   strategies that speak in one moment are both heard, in the order in which they spoke, and sized by what is left.
+7. A wish that the executor already has (a restart of ours in between) is not sized anew: its order speaks for it.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from messages import (
     Account,
@@ -36,6 +39,14 @@ from polybot.core.windows import Window
 KEPT = 300  # allocations remembered; a Signal is repeated for seconds, not for a day
 
 
+@dataclass
+class _Pending:
+    """A wish on its way: until when it is waited for, and the journal's sequence at which its order was final."""
+
+    good_until_ns: int
+    final_seq: int | None = None
+
+
 class AllocatorCore:
     """See the head of this file."""
 
@@ -48,6 +59,8 @@ class AllocatorCore:
         self._said: dict[str, Allocation] = {}
         self._asked: dict[str, OrderIntent] = {}
         self._waiting: dict[str, Signal] = {}
+        self._pending: dict[str, _Pending] = {}
+        self._positions_seq = 0
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
@@ -59,6 +72,7 @@ class AllocatorCore:
                 yield from self._signal(word, now_ns)
             case Account() if word.account == self._settings.bot.account:
                 self._account = word
+                yield from self._settled(now_ns)
                 yield from self._retry(now_ns)
             case MarketListed():
                 self._markets[word.slug] = word
@@ -66,10 +80,18 @@ class AllocatorCore:
                 yield from self._retry(now_ns)
             case Positions() if word.account == self._settings.bot.account:
                 self._orders = {order.intent_id: order for order in word.orders}
+                self._positions_seq = word.journal_seq
+                yield from self._settled(now_ns)
+            case OrderUpdate(final=True) if word.intent_id in self._pending:
+                self._pending[word.intent_id].final_seq = word.journal_seq
+                yield from self._settled(now_ns)
             case Judged():
                 self._asked.pop(word.id, None)
             case RiskVerdict():
                 self._asked.pop(word.intent_id, None)
+                if not word.approved and word.intent_id in self._pending:
+                    del self._pending[word.intent_id]
+                    yield from self._retry(now_ns)
             case NoReply(request="OrderIntent"):
                 yield from self._unanswered(word.id, now_ns)
             case Tick(name="late"):
@@ -99,7 +121,7 @@ class AllocatorCore:
 
     def _allocate(self, signal: Signal, now_ns: int) -> Iterator[Word]:
         account, market = self._account, self._markets.get(signal.prediction.slug)
-        missing = self._missing(signal)
+        missing = self._missing(signal) or self._busy(now_ns)
         late = self._late(signal, now_ns)
         if late is not None:
             yield self._refused(signal, missing or late)
@@ -121,6 +143,21 @@ class AllocatorCore:
         if signal.prediction.slug not in self._markets:
             return Reason("NO_MARKET", f"the venue has not listed {signal.prediction.slug}")
         return None
+
+    def _busy(self, now_ns: int) -> Reason | None:
+        """ENTRY_OPEN. Past its own good-until risk, who knows the books, is the judge of it."""
+        self._pending = {i: p for i, p in self._pending.items() if now_ns <= p.good_until_ns}
+        for intent_id in self._pending:
+            return Reason("ENTRY_OPEN", f"entry order {intent_id} is not final yet; 1 is allowed at a time")
+        return None
+
+    def _settled(self, now_ns: int) -> Iterator[Word]:
+        """Account and positions hold all that a final order came to: the next may be sized."""
+        seen = min(self._positions_seq, self._account.journal_seq if self._account else 0)
+        left = {i: p for i, p in self._pending.items() if p.final_seq is None or p.final_seq > seen}
+        if len(left) < len(self._pending):
+            self._pending = left
+            yield from self._retry(now_ns)
 
     def _late(self, signal: Signal, now_ns: int) -> Reason | None:
         """TOO_LATE, OUTSIDE_WINDOW: good-until itself is still in time."""
@@ -182,6 +219,7 @@ class AllocatorCore:
             post_only=rests,
         )
         self._asked[intent.id] = intent
+        self._pending[intent.id] = _Pending(intent.good_until_ns)
         yield intent  # before the Allocation: dying between the two, the Signal is repeated and nothing is lost
         yield self._keep(_of_intent(intent, size.text))
 
@@ -253,7 +291,7 @@ def _of_intent(intent: OrderIntent, sizing_text: str) -> Allocation:
 
 
 def _of_order(signal: Signal, order: OrderUpdate) -> Allocation:
-    """Rule 6."""
+    """Rule 7."""
     intent = order.intent
     return Allocation(
         account=order.account,
