@@ -10,6 +10,9 @@ writing    on disk first                          probing      from POST to a fi
 windows    outcomes                               reconcile    our books against the venue's
 core       hearing and saying                     halting      cancel everything, and prove it
 catching_up  what market_feed said while we were away
+dead_man   the heartbeat without which nothing rests     venue_state  what the venue takes at present
+budget     its token buckets                             wellformed   amounts as the venue reads them
+explaining cash without a trade of ours                  switching    halt file, broken disk    leaving  SIGTERM
 """
 
 from polybot.core.executor.core import ExecutorCore

@@ -45,10 +45,9 @@ from messages.inner import (
     WakeAt,
     WakeIn,
     WarmUp,
-    WriteHalt,
 )
 from messages.units import NS
-from polybot.core.entries import HaltNoted, OrderTold
+from polybot.core.entries import OrderTold
 from polybot.core.executor import facts, levels
 from polybot.core.executor.admission import Switch
 from polybot.core.executor.catching_up import CatchingUp
@@ -61,6 +60,7 @@ from polybot.core.executor.orders import IMMEDIATE, is_final
 from polybot.core.executor.probing import Probing
 from polybot.core.executor.reconcile import Reconciler
 from polybot.core.executor.serving import Serving
+from polybot.core.executor.switching import Switching
 from polybot.core.executor.telling import Teller
 from polybot.core.executor.windows import Outcomes
 from polybot.core.executor.writing import Writer
@@ -70,7 +70,6 @@ LEVEL_S = 1.0
 WARM_S = 5.0  # the order lane's connection is looked at so often
 CANCEL_AGAIN_S = 0.5
 SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never heard before we died
-BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
 
 
 class ExecutorCore:
@@ -89,7 +88,9 @@ class ExecutorCore:
         self._catching_up = CatchingUp()
         self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler, self._dead_man)
         self._serving = Serving(self._writer, self._switch, self._probing, self._reconciler, self._teller)
-        self._started_halted = ""
+        self._switching = Switching(
+            self._writer, self._switch, self._halting, self._leaving, self._reconciler, self._serving
+        )
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (budget.py)."""
@@ -116,7 +117,7 @@ class ExecutorCore:
             case RiskState() | MarketListed() | WindowObserved() | MarketResolved() | Resent() | NoReply():
                 yield from self._bus(word, now_ns)
             case HaltSeen() | PersistFailed() | Leave():
-                yield from self._switched(word, now_ns)
+                yield from self._switching.hear(word, now_ns)
             case _:
                 yield from self._venue(word, now_ns)
         yield from self._dead_man.reopen(self._reconciler.rounds, len(self._probing.in_flight))
@@ -127,7 +128,7 @@ class ExecutorCore:
 
     def _start(self, word: Started) -> Iterator[Word]:
         settings = settings_from(word.config)
-        self._boot, self._started_halted, self._serving.trade = word.boot, word.halted, settings.trade
+        self._boot, self._switching.started_halted, self._serving.trade = word.boot, word.halted, settings.trade
         self._reconciler.account = settings.bot.account
         self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
         self._reconciler.mono_s = self._switch.mono_s = word.mono_s
@@ -148,20 +149,10 @@ class ExecutorCore:
             yield from self._dead_man.arm()
         yield WakeIn(name="level", after_s=LEVEL_S)
         yield from self._warm()
-        yield from self._halt_at_start(now_ns)
+        yield from self._switching.at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
         since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in levels.unsettled(books))])
         yield from self._catching_up.begin(self._boot, since_s * NS)
-
-    def _halt_at_start(self, now_ns: int) -> Iterator[Word]:
-        """The file may have been written, or lifted, while nobody was here to see it."""
-        books, halt_id = self._writer.books, self._started_halted
-        if not (halt_id or books.halt_id):
-            return
-        known = halt_id == books.halt_id
-        code, text = (books.halt_code, books.halt_text) if known else ("", "it stood when the executor started")
-        seen = HaltSeen(halt_id=halt_id, by="", reason_code=code if halt_id else "", reason=text if halt_id else "")
-        yield from self._halt_seen(seen, now_ns)
 
     # --- the venue's words
 
@@ -290,32 +281,3 @@ class ExecutorCore:
             return
         yield from self._writer.write_all(facts.told(order, OrderTold(order_id=order_id, cancelled=True)), now_ns)
         yield CancelOrders(tag=f"cancel/{order_id}", order_ids=(order_id,))
-
-    # --- the switch
-
-    def _switched(self, word: Word, now_ns: int) -> Iterator[Word]:
-        match word:
-            case HaltSeen():
-                yield from self._halt_seen(word, now_ns)
-            case PersistFailed():
-                self._writer.broken = word.why
-                self._serving.forget()
-                why = f"the journal takes nothing more: {word.why}"
-                yield WriteHalt(by="executor", reason_code="JOURNAL", reason=why)
-                self._halting.leave = Leave(code=BROKEN, why=why)
-                yield from self._halting.begin("", now_ns)
-            case Leave():
-                yield from self._leaving.begin()
-
-    def _halt_seen(self, word: HaltSeen, now_ns: int) -> Iterator[Word]:
-        books = self._writer.books
-        was, code = books.halt_id, books.halt_code
-        self._switch.halt_id = word.halt_id
-        self._switch.halt_text = f"{word.reason_code}: {word.reason}" if word.reason_code else word.reason
-        if word.halt_id != was:
-            entry = HaltNoted(halt_id=word.halt_id, reason_code=word.reason_code, reason=word.reason)
-            yield from self._writer.write(entry, now_ns)
-        if word.halt_id:
-            yield from self._halting.begin("", now_ns)
-        elif was:
-            yield from self._reconciler.lifted(code, now_ns)

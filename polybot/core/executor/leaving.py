@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from messages import Word
 from messages.inner import CancelOrders, CancelResult, Leave, WakeIn
+from polybot.core.entries import OrderTold
+from polybot.core.executor import facts
 from polybot.core.executor.admission import Switch
 from polybot.core.executor.orders import IMMEDIATE
 from polybot.core.executor.probing import Probing
@@ -20,12 +22,15 @@ class Leaving:
         self._writer, self._switch, self._probing = writer, switch, probing
         self._rests = False  # the cancel of what rests is not answered yet
 
-    def begin(self) -> Iterator[Word]:
-        """SIGTERM has come."""
+    def begin(self, now_ns: int) -> Iterator[Word]:
+        """SIGTERM has come. The mark is on disk before the cancel goes out: no later life sends such an order again."""
         self._switch.leaving = True
         books = self._writer.books
         resting = [i for i in books.open if books.orders[i].intent.order_type not in IMMEDIATE]
         self._rests = bool(resting)
+        for order_id in resting:
+            entry = OrderTold(order_id=order_id, cancelled=True)
+            yield from self._writer.write_all(facts.told(books.orders[order_id], entry), now_ns)
         if resting:
             yield CancelOrders(tag=TAG, order_ids=tuple(resting))
         yield WakeIn(name=TAG, after_s=LEAVE_S)

@@ -189,6 +189,25 @@ def test_sigterm_cancels_what_rests_and_leaves_even_when_the_first_cancel_is_not
     assert [w for w in house.all(CancelOrders) if w.tag == "leave"]
 
 
+def test_what_sigterm_cancelled_is_never_sent_again_though_the_venue_had_not_heard_it(kit: Any) -> None:
+    from messages.inner import Leave
+
+    house = kit.ready()
+    house.ask(kit.approved(kit.intent()))
+    house.run(1)
+    house.venue.fates, house.venue.knows = ["unheard"], False
+    house.ask(a_resting(kit, 2))
+    house.run(0.2)
+    assert len(house.venue.posts) == 2
+    house.hear(Leave(code=0, why="SIGTERM"))
+    house.is_alive = False
+    house.venue.knows = True
+    house.now_ns += kit.S
+    house.start()
+    house.run(30)
+    assert len(house.venue.posts) == 2, "a cancel was issued for it"
+
+
 def test_the_gate_moves_only_when_something_changes(kit: Any) -> None:
     house = with_one_resting(kit)
     house.run(30)
