@@ -44,7 +44,7 @@ from messages import (
 )
 from messages.inner import HaltSeen, NoReply, Started, Tick, WriteHalt, WritePause
 from messages.units import MS, NS
-from polybot.core.amounts import BuyAmounts, fak_buy
+from polybot.core.amounts import BuyAmounts, fak_buy, resting_buy
 from polybot.core.risk import RiskCore
 from polybot.core.risk_rules import RULES, drawdown_floor_e6, funds
 from polybot.core.settings import Risk, Settings
@@ -880,3 +880,48 @@ def test_what_is_in_flight_counts_against_free_cash_in_full() -> None:
     for worst, refused in ((4_650_000, False), (4_650_001, True)):
         other = msgspec.structs.replace(an_intent(strategy="other"), worst_e6=worst)
         assert bool(funds(an_intent(), dataclasses.replace(view, in_flight=(other,)))) is refused
+
+
+# --- bets on a window to come
+
+
+def a_resting(**changed: Any) -> OrderIntent:
+    """9.43 shares at 0.53, cancelled when the window opens."""
+    buy = resting_buy(5_000_000, 530_000, FEE, 5_000_000)
+    assert isinstance(buy, BuyAmounts)
+    fields: dict[str, Any] = {
+        "order_type": "GTC",
+        "post_only": True,
+        "stake_e6": buy.maker_e6,
+        "maker_e6": buy.maker_e6,
+        "taker_e6": buy.taker_e6,
+        "worst_e6": buy.worst_e6,
+        "cancel_at_ns": T0 * NS,
+    }
+    return an_intent(**{**fields, **changed})
+
+
+def early_code(at_s: float, intent: OrderIntent) -> str:
+    """Everything in order but the strike, which does not exist yet."""
+    bench = Bench().grown().ready(at_s)
+    bench.core._market.windows.clear()
+    return bench.judge(intent, at_s).reason_code
+
+
+@pytest.mark.parametrize(
+    ("at_s", "code"), [(-60.001, "OUTSIDE_WINDOW"), (-60.0, ""), (-30.0, ""), (-0.001, ""), (0.0, "OUTSIDE_WINDOW")]
+)
+def test_an_order_gone_at_the_open_may_be_placed_in_the_minute_before_without_a_strike(at_s: float, code: str) -> None:
+    assert early_code(at_s, a_resting()) == code
+
+
+def test_what_rests_is_post_only_and_gone_at_the_open() -> None:
+    assert early_code(-30.0, a_resting(post_only=False)) == "ORDER_KIND"
+    assert early_code(-30.0, a_resting(cancel_at_ns=T0 * NS + 1)) == "ORDER_KIND"
+    assert early_code(-30.0, a_resting(side="SELL")) == "ORDER_KIND"
+
+
+def test_the_amounts_of_what_rests_are_shares_times_limit_exactly() -> None:
+    assert a_resting().taker_e6 == 9_430_000 and a_resting().maker_e6 == 4_997_900
+    assert early_code(-30.0, a_resting(maker_e6=5_000_000)) == "BAD_AMOUNTS"
+    assert early_code(-30.0, a_resting(taker_e6=9_440_000)) == "BAD_AMOUNTS"

@@ -532,3 +532,62 @@ def test_the_same_inbox_says_the_same_words() -> None:
         return bench.said
 
     assert a_life() == a_life()
+
+
+# --- strategies on events
+
+
+def an_early_bench(**params: float) -> Bench:
+    bot = msgspec.structs.replace(Settings().bot, strategies=("streak_reversal",))
+    return Bench(settings=Settings(bot=bot, strategy={"streak_reversal": dict(params)})).start()
+
+
+def ended(back: int, outcome: Any) -> WindowObserved:
+    return a_window(T0 - 300 * back, outcome=outcome, ended=True)
+
+
+def test_a_bet_on_a_window_to_come_needs_no_strike_and_is_over_when_it_opens() -> None:
+    bench = an_early_bench(streak=2)
+    bench.hear(-31.0, ended(2, "UP"), ended(3, "UP"))
+    bench.ready(-30.001, leave_out=(WindowObserved,))
+    assert bench.predictions() == []
+    bench.ready(-30.0, leave_out=(WindowObserved,))
+    (prediction,), (signal,) = bench.predictions(), bench.signals()
+    assert (prediction.prediction, prediction.rests, prediction.limit_e6) == ("DOWN", True, 510_000)
+    assert (signal.good_until_ns, signal.cancel_at_ns) == ((T0 - 27) * NS, T0 * NS)
+
+
+def test_who_says_no_for_good_gets_its_row_at_once() -> None:
+    bench = an_early_bench(streak=2)
+    bench.hear(-31.0, ended(2, "UP"), ended(3, "DOWN"))
+    bench.ready(-30.0)
+    assert [p.reason_code for p in bench.predictions()] == ["NO_SIGNAL"]
+
+
+def test_who_may_still_change_its_mind_is_asked_until_its_last_moment_and_then_its_own_reason_stands() -> None:
+    bench = an_early_bench(streak=2)
+    bench.hear(-31.0, ended(2, "UP"))
+    bench.ready(-30.0)
+    assert bench.predictions() == []
+    bench.ready(-20.5)
+    assert bench.predictions() == []
+    bench.hear(-19.9, tick("window"))
+    (prediction,) = bench.predictions()
+    assert prediction.reason_code == "INSUFFICIENT_DATA" and f"btc-updown-5m-{T0 - 900}" in prediction.reason
+
+
+def test_an_outcome_that_comes_in_time_is_still_used() -> None:
+    bench = an_early_bench(streak=2)
+    bench.hear(-31.0, ended(2, "UP"))
+    bench.ready(-30.0)
+    bench.hear(-25.0, ended(3, "UP"))
+    bench.ready(-24.9)
+    assert [p.prediction for p in bench.predictions()] == ["DOWN"]
+
+
+def test_it_asks_far_enough_back_for_the_outcomes_it_needs_after_a_restart() -> None:
+    asked = {w.topic: (T0 - 60) * NS - w.since_ns for w in an_early_bench().said if isinstance(w, Resend)}
+    assert set(asked) == {"MarketListed/", "WindowObserved/", "MarketResolved/"}
+    assert asked["WindowObserved/"] >= 11 * 300 * NS
+    candles_only = {w.topic for w in a_bench().said if isinstance(w, Resend)}
+    assert candles_only == {"MarketListed/", "WindowObserved/"}
