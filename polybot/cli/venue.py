@@ -12,13 +12,28 @@ from polybot.cli import faults
 if TYPE_CHECKING:
     from polybot.core.world.honesty import WorldReport
 
-app = typer.Typer(help="The local venue and its worlds.", no_args_is_help=True)
+app = typer.Typer(help="The local venue and its worlds.")
 app.add_typer(faults.app, name="fault")
 
 
-@app.callback()
-def venue() -> None:
-    """The local venue and its worlds."""
+@app.callback(invoke_without_command=True)
+def venue(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65_000, help="first of a row of ports; 0: any free ones")] = 8700,
+    world: Annotated[str, typer.Option(help="synthetic, or tape with --tape")] = "synthetic",
+    seed: Annotated[int, typer.Option(help="the synthetic world's seed")] = 7,
+    speed: Annotated[float, typer.Option(min=0.01, help="1: the wall's time")] = 1.0,
+    grant: Annotated[float, typer.Option(min=0, help="play money for an address not seen before, USD")] = 1000.0,
+    tape: Annotated[str, typer.Option(help="folder of a recorded day")] = "",
+    faults_file: Annotated[str | None, typer.Option("--faults", help="fault script (TOML); see presets/faults")] = None,
+    state: Annotated[str | None, typer.Option(help="its own state folder; default: <state>/../state-venue")] = None,
+) -> None:
+    """The local venue by itself, until Ctrl-C: prints one JSON line with its addresses when it is ready."""
+    if ctx.invoked_subcommand is None:
+        tape_world = "tape" if tape else world
+        from polybot.cli import alone
+
+        alone.serve(state, tape_world, faults_file, port=port, seed=seed, speed=speed, grant_usd=grant, tape=tape)
 
 
 @app.command("check-world")

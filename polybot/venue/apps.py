@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from polybot.venue import binance
+from polybot.venue import binance, site
 from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.clob_private import ClobPrivate
 from polybot.venue.clob_public import ClobPublic
@@ -17,6 +17,7 @@ from polybot.venue.faults.gates import FaultyGate
 from polybot.venue.faults.web import FaultyHttp
 from polybot.venue.feeds_rest import BinanceRest, GammaRest
 from polybot.venue.hub import Connection
+from polybot.venue.relayer import Relayer
 from polybot.venue.reply import Refusal, refused
 from polybot.venue.rtds import Rtds
 
@@ -43,6 +44,8 @@ def _bare(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faul
         "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns, faults)}),
         "binance": rest(prices.routes()),
         "binance_ws": _sockets({"/stream": _combined(streams, faults)}),
+        "relayer": rest(Relayer(house).routes()),
+        "site": rest(site.routes()),
     }
 
 

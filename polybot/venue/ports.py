@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control")
+SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control", "relayer", "site")
 
 
 def bind(first_port: int, remembered: Path) -> dict[str, socket.socket]:
@@ -38,12 +38,13 @@ def _listen(port: int, strict: bool) -> socket.socket:
 def urls(sockets: dict[str, socket.socket]) -> dict[str, str]:
     """endpoints.json: where each part of the outside world is."""
     port = {name: s.getsockname()[1] for name, s in sockets.items()}
-    http = {name: f"http://127.0.0.1:{port[name]}" for name in ("clob", "gamma", "data", "binance")}
+    http = {name: f"http://127.0.0.1:{port[name]}" for name in ("clob", "gamma", "data", "binance", "relayer")}
     return http | {
         "ws_market": f"ws://127.0.0.1:{port['ws']}/ws/market",
         "ws_user": f"ws://127.0.0.1:{port['ws']}/ws/user",
         "rtds": f"ws://127.0.0.1:{port['rtds']}",
         "binance_ws": f"ws://127.0.0.1:{port['binance_ws']}",
+        "geoblock": f"http://127.0.0.1:{port['site']}/api/geoblock",
     }
 
 

@@ -7,6 +7,7 @@ time stops with us: nobody can pass an instant that we have not been at.
 import asyncio
 import gc
 import json
+import math
 import os
 import signal
 import sys
@@ -58,7 +59,7 @@ class Venue:
         self.session: Session = session_from(context.session)
         settings, folder = context.settings, context.paths.venue
         self.store = Store(folder / "venue.sqlite", self.session.id)
-        keys = Keys(self.store.meta("secret") or b"", max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S))
+        keys = Keys(self.store.meta("secret") or b"", self._skew_s())
         catalogue = WorldCatalogue(world, self.clock.now_ns)
         grant = usd_e6(settings.world.grant_usd)
         self.faults = Faults(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
@@ -96,6 +97,16 @@ class Venue:
         self.handled = 0
         self._started_s = mono_s()
 
+    def _skew_s(self) -> float:
+        if self.is_alone and (self.session.tape or self.clock.speed != 1.0):
+            return math.inf  # strangers sign with the wall's time, which is not this world's
+        return max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S)
+
+    @property
+    def is_alone(self) -> bool:
+        """Nobody's session: there is no bot whose actors the world could wait for."""
+        return self.session.windows == 0
+
     # --- life
 
     async def live(self) -> None:
@@ -107,12 +118,14 @@ class Venue:
         self.house.restore(wipe=not self.house.exchange.switches.orders_survive_restart)
         self.driver.begin()
         self.store.commit([], meta={"begun": b"1"})
-        self.pacer.hold(self.clock.now_ns(), "restart" if was_here else "start", self._is_heard)
+        if not self.is_alone:
+            self.pacer.hold(self.clock.now_ns(), "restart" if was_here else "start", self._is_heard)
         await self.web.start()
         urls = ports.urls(self.sockets)
         endpoints.write(self.context.paths, urls)
         self.control.write_note(self.context.paths.venue, ports.url(self.sockets["control"]))
         sys.stdout.write(json.dumps({"v": 1} | urls) + "\n")
+        sys.stdout.flush()
         log.event("started", actor="venue", boot=self.context.boot, pid=os.getpid(), wiped=self.house.wiped)
         loop.add_reader(self.subscriber.socket.FD, self._heard_something)
         gc.collect()

@@ -1,0 +1,37 @@
+"""`polybot-ctl venue`: the venue in the foreground, without a bot."""
+
+import asyncio
+from typing import Any
+
+from polybot.cli.common import leave
+from polybot.cli.faults import put_script, script_text_or_leave
+from polybot.runtime.paths import Paths
+
+IN_USE = 75
+
+
+def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any) -> None:
+    """Until SIGTERM or Ctrl-C; 78 with a sentence when what was asked for cannot be."""
+    from polybot.runtime.config import ConfigError
+    from polybot.venue.faults.script import ScriptError
+    from polybot.venue.standalone import Wishes
+    from polybot.venue.standalone import serve as until_told
+    from polybot.venue.tape_files import TapeError
+
+    if world not in ("synthetic", "tape") or (world == "tape") != bool(wishes["tape"]):
+        leave(78, f"--world {world}: synthetic, or tape together with --tape DIR")
+    script = script_text_or_leave(faults_file, "demo")
+    paths = folder(state)
+    paths.prepare()
+    put_script(paths, script)
+    try:
+        asyncio.run(until_told(paths, Wishes(**wishes)))
+    except (ConfigError, TapeError, ScriptError) as exc:
+        leave(78, str(exc))
+    except OSError as exc:
+        leave(IN_USE, f"the venue cannot listen from port {wishes['port']} on: {exc.strerror or exc}")
+
+
+def folder(state: str | None) -> Paths:
+    """Never a bot's own folder: its session would be another's."""
+    return Paths.of(state) if state else Paths.of(Paths.of().state.with_name("state-venue"))
