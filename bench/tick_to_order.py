@@ -297,15 +297,11 @@ def act(name: str) -> None:
     run(name, cores[name](), wire)
 
 
-COLD = {"POLYBOT__TRADE__DECIDE_AFTER_S": "0", "POLYBOT__TRADE__DECIDE_UNTIL_S": "1"}
-WARM = {"POLYBOT__TRADE__DECIDE_AFTER_S": "0", "POLYBOT__TRADE__DECIDE_UNTIL_S": "300"}
-
-
-def through_processes(rate: float, decisions: int, port: int, knobs: dict[str, str]) -> list[float]:
-    """Latencies in µs through five processes; WARM: as near a decision instant, COLD: as far from one."""
+def through_processes(rate: float, decisions: int, port: int) -> list[float]:
+    """Latencies in µs through five processes."""
     with tempfile.TemporaryDirectory(prefix="pb-") as folder:
         facts = json.dumps({"rate": rate, "decisions": decisions, "port": port})
-        env = {**os.environ, "POLYBOT_STATE": folder, "BENCH": facts, **knobs}
+        env = {**os.environ, "POLYBOT_STATE": folder, "BENCH": facts}
         command = [sys.executable, "-m", "bench.tick_to_order", "--actor"]
         children = [subprocess.Popen([*command, a], env=env, stdout=subprocess.DEVNULL) for a in ACTORS]
         try:
@@ -406,16 +402,13 @@ def main() -> None:
         act(args.actor)
     sink = Sink()
     for rate in args.rate or [50.0, 500.0]:
-        cold: list[float] = []
         many: list[float] = []
         one: list[float] = []
         for _ in range(args.rounds):
-            cold += through_processes(rate, args.decisions, sink.port, COLD)
-            many += through_processes(rate, args.decisions, sink.port, WARM)
+            many += through_processes(rate, args.decisions, sink.port)
             one += in_one_process(rate, args.decisions, sink.port)
         print(f"frame in → order's first byte out, journaled, {rate:g} decisions/s")
-        line("five processes, dozing", cold)
-        p50, _ = line("five processes, kept warm", many)
+        p50, _ = line("five processes", many)
         alone, _ = line("one process", one)
         print(f"  ratio of p50: {p50 / alone:.2f}")
 

@@ -47,9 +47,7 @@ from messages.inner import (
     WriteHalt,
     WritePause,
 )
-from messages.units import NS
 from polybot.core.core import Core
-from polybot.core.windows import WINDOW_S
 from polybot.runtime import halt, log, pause, process
 from polybot.runtime.asking import Asking
 from polybot.runtime.bus import Client, Poller, Publisher, Server, Stamper, Subscriber, cause_of, new_context
@@ -67,8 +65,6 @@ HEARTBEAT_S = 0.5
 FIRST_BEATS_S = 0.3
 HALT_LOOK_S = 0.1
 LEAVE_S = 1.8  # SIGTERM: gone within two seconds, whatever the core still wants
-WARM_S = 0.001  # a core that dozed for 20 ms runs half as fast for its first millisecond, and waking it costs as well
-WARM_LEAD_S = 1
 _DECISIONS = (Prediction, OrderIntent, ApprovedOrder, PostOrder)  # what each actor on the path of money decides
 _LAGGING = 64  # words read in one go from which on market data is conflated to the newest per topic
 _MOST = 512
@@ -145,7 +141,6 @@ class Loop:
         self._cycles, self._decisions, self._heard_s = Gauge(), Gauge(), 0.0
         self._next_beat = self._next_look = self._next_every = 0.0
         self._started_s = mono_s()
-        self._warm = self._warm_seconds()
         self._wants_envelopes = bool(getattr(core, "wants_envelopes", False))
 
     # --- life
@@ -232,16 +227,7 @@ class Loop:
             wait = min(wait, self._next_look - now)
         if self.wiring.every:
             wait = min(wait, self._next_every - now)
-        if self._warm and self.clock.now_ns() // NS % WINDOW_S in self._warm:
-            wait = min(wait, WARM_S)
         return max(0, int(wait * 1000 + 0.999))
-
-    def _warm_seconds(self) -> range:
-        """Seconds of a window in which decisions fall; none where a faster clock makes machine time not worth saving."""
-        trade = self.context.settings.trade
-        if not self._row.keeps_warm or self.clock.speed != 1:
-            return range(0)
-        return range(max(0, int(trade.decide_after_s) - WARM_LEAD_S), int(trade.decide_until_s) + 1)
 
     def _machine_duties(self) -> None:
         now = mono_s()

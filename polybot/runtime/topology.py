@@ -103,7 +103,6 @@ class Actor:
     asks: tuple[type[Request], ...] = ()
     group: Literal["edge", "money", "world", "watch"] = "edge"
     profiles: tuple[str, ...] = ("demo", "paper", "live")
-    keeps_warm: bool = False  # on the path from a price to an order: does not doze off near decision instants
     recovers: bool = False  # asks Resend for every gap in a kept topic, also over its own absence
 
 
@@ -121,7 +120,6 @@ TABLE: tuple[Actor, ...] = (
         "market_feed",
         "the venue's markets, books and resolutions; the oracle's prints; what a window came to",
         says=(OraclePrice, MarketListed, Book, TradePrint, TickSizeChanged, MarketResolved, WindowObserved, FeedStatus),
-        keeps_warm=True,
     ),
     Actor(
         "signal",
@@ -141,7 +139,6 @@ TABLE: tuple[Actor, ...] = (
             Allocation,
         ),
         asks=(History,),
-        keeps_warm=True,
     ),
     Actor(
         "allocator",
@@ -159,7 +156,6 @@ TABLE: tuple[Actor, ...] = (
             RiskVerdict,
         ),
         asks=(OrderIntent,),
-        keeps_warm=True,
     ),
     Actor(
         "risk",
@@ -180,7 +176,6 @@ TABLE: tuple[Actor, ...] = (
         ),
         serves=(OrderIntent, Halt, Resume, Pause),
         asks=(History, ApprovedOrder, Snapshot),
-        keeps_warm=True,
     ),
     Actor(
         "executor",
@@ -189,7 +184,6 @@ TABLE: tuple[Actor, ...] = (
         hears=(RiskState, MarketListed, WindowObserved, MarketResolved),
         serves=(ApprovedOrder, CancelAll, Snapshot, EventsSince),
         group="money",
-        keeps_warm=True,
     ),
     Actor(
         "recorder",
