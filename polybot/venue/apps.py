@@ -9,8 +9,11 @@ from starlette.websockets import WebSocket
 
 from polybot.venue import binance, site
 from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.clob_account import ClobAccount
+from polybot.venue.clob_batches import ClobBatches
 from polybot.venue.clob_private import ClobPrivate
 from polybot.venue.clob_public import ClobPublic
+from polybot.venue.data_rest import DataRest
 from polybot.venue.desk import Desk
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.gates import FaultyGate
@@ -37,9 +40,9 @@ def apps(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, fault
 def _bare(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faults: Faults) -> dict[str, ASGIApp]:
     house = desk.house
     return {
-        "clob": rest(ClobPublic(house).routes() + ClobPrivate(desk).routes()),
+        "clob": rest(_clob(desk)),
         "gamma": rest(GammaRest(house).routes()),
-        "data": rest([]),
+        "data": rest(DataRest(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
         "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns, faults)}),
         "binance": rest(prices.routes()),
@@ -47,6 +50,12 @@ def _bare(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faul
         "relayer": rest(Relayer(house).routes()),
         "site": rest(site.routes()),
     }
+
+
+def _clob(desk: Desk) -> list[Route]:
+    private = ClobPrivate(desk)
+    batches, public = ClobBatches(desk.house), ClobPublic(desk.house)
+    return batches.routes() + public.routes() + private.routes() + ClobAccount(desk, private.key).routes()
 
 
 Endpoint = Callable[[WebSocket], object]

@@ -1,7 +1,5 @@
 """The CLOB's private REST (facts §4.2, §5): credentials, orders, cancels, reads of one's own. Verified, never assumed."""
 
-import base64
-import binascii
 from typing import Any
 
 from starlette.requests import Request
@@ -14,11 +12,10 @@ from polybot.runtime.clock import mono_s
 from polybot.venue import views
 from polybot.venue.desk import Desk
 from polybot.venue.keys import L1_FAILED, L2_FAILED, Credentials
+from polybot.venue.paging import page
 from polybot.venue.reply import Refusal, as_json, parsed
 from polybot.venue.wallets import BadOrder, check_parties, read_envelope
 
-FIRST_CURSOR, LAST_CURSOR = "MA==", "LTE="
-PAGE = 100
 MAX_ORDERS, MAX_CANCELS = 15, 1000
 
 
@@ -59,7 +56,8 @@ class ClobPrivate:
             raise Refusal(401, L1_FAILED)
         return shown
 
-    async def _key(self, request: Request) -> Credentials:
+    async def key(self, request: Request) -> Credentials:
+        """Whose request this is; 401 when it is nobody's."""
         body = await request.body()
         known = self.house.keys.l2(request.headers, request.method, request.url.path, body, self.house.now_ns() / 1e9)
         if known is None:
@@ -84,25 +82,25 @@ class ClobPrivate:
 
     async def list_keys(self, request: Request) -> Response:
         """Those of this wallet."""
-        me = await self._key(request)
+        me = await self.key(request)
         mine = [k.api_key for k in self.house.keys.by_key.values() if k.address.lower() == me.address.lower()]
         return as_json({"apiKeys": mine})
 
     async def delete_key(self, request: Request) -> Response:
         """Forgotten; derive fails until it is created again."""
-        self.desk.drop_key(await self._key(request))
+        self.desk.drop_key(await self.key(request))
         return as_json("OK")
 
     async def closed_only(self, request: Request) -> Response:
         """Nobody is banned here."""
-        await self._key(request)
+        await self.key(request)
         return as_json({"closed_only": False})
 
     # --- orders
 
     async def post_order(self, request: Request) -> Response:
         """Blocks through the taker delay and answers with what became of it."""
-        me = await self._key(request)
+        me = await self.key(request)
         answer = await self._post(me, parsed(await request.body()))
         if answer["errorMsg"]:
             raise Refusal(400, answer["errorMsg"])  # alone, a refusal is an error; in a batch it is a leg's text
@@ -110,7 +108,7 @@ class ClobPrivate:
 
     async def post_orders(self, request: Request) -> Response:
         """A rejected leg says so inside a 200, with an empty orderID."""
-        me = await self._key(request)
+        me = await self.key(request)
         legs = parsed(await request.body())
         if not isinstance(legs, list):
             raise Refusal(400, "Invalid order payload")
@@ -130,7 +128,7 @@ class ClobPrivate:
 
     async def cancel_one(self, request: Request) -> Response:
         """One id."""
-        me = await self._key(request)
+        me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("orderID"), str):
             raise Refusal(400, "Invalid order payload")
@@ -138,7 +136,7 @@ class ClobPrivate:
 
     async def cancel_some(self, request: Request) -> Response:
         """Up to a thousand ids."""
-        me = await self._key(request)
+        me = await self.key(request)
         ids = parsed(await request.body())
         if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(ids) > MAX_CANCELS:
             raise Refusal(400, "Invalid order payload")
@@ -146,12 +144,12 @@ class ClobPrivate:
 
     async def cancel_all(self, request: Request) -> Response:
         """Everything this key's wallets have resting."""
-        me = await self._key(request)
+        me = await self.key(request)
         return as_json(self.desk.cancel(me, [o.order_id for o in self.desk.open_orders(me)]))
 
     async def cancel_market(self, request: Request) -> Response:
         """Everything in one market, one token, or both."""
-        me = await self._key(request)
+        me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict):
             raise Refusal(400, "Invalid order payload")
@@ -165,7 +163,7 @@ class ClobPrivate:
 
     async def heartbeat(self, request: Request) -> Response:
         """A stale id is answered with the one that is expected, and extends nothing."""
-        me = await self._key(request)
+        me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("heartbeat_id"), str):
             raise Refusal(400, "Invalid order payload")
@@ -178,7 +176,7 @@ class ClobPrivate:
 
     async def read_order(self, request: Request) -> Response:
         """Also when it is matched or cancelled; 404 when this key never had it."""
-        me = await self._key(request)
+        me = await self.key(request)
         order = self.desk.order(me, request.path_params["order_id"])
         if order is None:
             raise Refusal(404, "order not found")
@@ -186,7 +184,7 @@ class ClobPrivate:
 
     async def read_orders(self, request: Request) -> Response:
         """Open ones only, oldest first."""
-        me = await self._key(request)
+        me = await self.key(request)
         q = request.query_params
         rows = [
             self._shown(o)
@@ -199,7 +197,7 @@ class ClobPrivate:
 
     async def read_trades(self, request: Request) -> Response:
         """Newest first; `before` and `after` in unix seconds."""
-        me = await self._key(request)
+        me = await self.key(request)
         q = request.query_params
         try:
             after, before = int(q.get("after", 0)), int(q.get("before", 1 << 62))
@@ -230,7 +228,7 @@ class ClobPrivate:
 
     async def balance(self, request: Request) -> Response:
         """Base units. What is reserved by open orders is still in the balance, as on chain."""
-        me = await self._key(request)
+        me = await self.key(request)
         kind = request.query_params.get("asset_type", "")
         if kind not in ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"):
             raise Refusal(400, "Invalid asset type")
@@ -243,29 +241,5 @@ class ClobPrivate:
 
     async def balance_update(self, request: Request) -> Response:
         """Nothing is cached here, so there is nothing to refresh."""
-        await self._key(request)
+        await self.key(request)
         return Response(b"", 200)
-
-
-def page(rows: list[dict[str, Any]], cursor: str | None) -> dict[str, Any]:
-    """One page of a list; the cursor is base64 of an offset, `LTE=` (−1) says: no more."""
-    offset = _offset(cursor or FIRST_CURSOR)
-    shown = rows[offset : offset + PAGE]
-    more = offset + PAGE < len(rows)
-    return {
-        "limit": PAGE,
-        "count": len(shown),
-        "next_cursor": _cursor(offset + PAGE) if more else LAST_CURSOR,
-        "data": shown,
-    }
-
-
-def _offset(cursor: str) -> int:
-    try:
-        return max(0, int(base64.b64decode(cursor, validate=True)))
-    except (ValueError, binascii.Error) as exc:
-        raise Refusal(400, "invalid next_cursor") from exc
-
-
-def _cursor(offset: int) -> str:
-    return base64.b64encode(str(offset).encode()).decode()

@@ -83,12 +83,12 @@ class ClobPublic:
     async def midpoint(self, request: Request) -> Response:
         """Half way."""
         sides = self._sides(wanted(request, "token_id", BAD_TOKEN))
-        return as_json({"mid": decimal_text((_bid(sides) + _ask(sides)) // 2)})
+        return as_json({"mid": decimal_text((best_bid(sides) + best_ask(sides)) // 2)})
 
     async def spread(self, request: Request) -> Response:
         """Ask minus bid."""
         sides = self._sides(wanted(request, "token_id", BAD_TOKEN))
-        return as_json({"spread": decimal_text(_ask(sides) - _bid(sides))})
+        return as_json({"spread": decimal_text(best_ask(sides) - best_bid(sides))})
 
     async def last_trade_price(self, request: Request) -> Response:
         """With no trade yet 0.5 and no side."""
@@ -156,11 +156,13 @@ class ClobPublic:
         return market
 
 
-def _bid(sides: frames.Sides) -> int:
+def best_bid(sides: frames.Sides) -> int:
+    """0 without bids."""
     return sides.bids[0][0] if sides.bids else 0
 
 
-def _ask(sides: frames.Sides) -> int:
+def best_ask(sides: frames.Sides) -> int:
+    """A dollar without asks."""
     return sides.asks[0][0] if sides.asks else E6
 
 

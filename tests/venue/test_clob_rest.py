@@ -242,7 +242,7 @@ def test_cancelling_what_is_not_there_is_a_polite_no(trader: Any) -> None:
 
 
 def test_lists_come_in_pages_until_the_last_cursor() -> None:
-    from polybot.venue.clob_private import page
+    from polybot.venue.paging import page
 
     rows = [{"n": n} for n in range(250)]
     seen: list[dict[str, Any]] = []
