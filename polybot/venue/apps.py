@@ -19,6 +19,7 @@ from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.gates import FaultyGate
 from polybot.venue.faults.web import FaultyHttp
 from polybot.venue.feeds_rest import BinanceRest, GammaRest
+from polybot.venue.gamma_lists import GammaLists
 from polybot.venue.hub import Connection
 from polybot.venue.relayer import Relayer
 from polybot.venue.reply import Refusal, refused
@@ -41,7 +42,7 @@ def _bare(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faul
     house = desk.house
     return {
         "clob": rest(_clob(desk)),
-        "gamma": rest(GammaRest(house).routes()),
+        "gamma": rest(GammaRest(house).routes() + GammaLists(house).routes()),
         "data": rest(DataRest(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
         "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns, faults)}),

@@ -14,7 +14,7 @@ from polybot.venue.reply import as_json
 
 
 class GammaRest:
-    """Markets and events by slug. Closed ones are hidden from lists unless asked for, as in reality."""
+    """A market or event by its slug; the lists are gamma_lists.py's."""
 
     def __init__(self, house: House) -> None:
         self.house = house
@@ -22,9 +22,7 @@ class GammaRest:
     def routes(self) -> list[Route]:
         """Path → handler."""
         return [
-            Route("/markets", self.markets),
             Route("/markets/slug/{slug}", self.market),
-            Route("/events", self.events),
             Route("/events/slug/{slug}", self.event),
         ]
 
@@ -48,19 +46,6 @@ class GammaRest:
         if found is None:
             return as_json({"type": "not found error", "error": "slug not found"}, 404)
         return as_json(shape(*found))
-
-    async def markets(self, request: Request) -> Response:
-        """`slug` may be repeated; closed defaults to false."""
-        return as_json([gamma.market_object(*found) for found in self._listed(request)])
-
-    async def events(self, request: Request) -> Response:
-        """Same rule."""
-        return as_json([gamma.event_object(*found) for found in self._listed(request)])
-
-    def _listed(self, request: Request) -> list[tuple[gamma.Listing, gamma.Now]]:
-        closed = request.query_params.get("closed", "false").lower() == "true"
-        every = [self._found(slug) for slug in request.query_params.getlist("slug")]
-        return [found for found in every if found is not None and (found[1].winner is not None) == closed]
 
 
 class BinanceRest:

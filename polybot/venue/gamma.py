@@ -14,6 +14,7 @@ from messages.units import E6, decimal_text
 
 Rule = Literal["spot", "twap30", "twap60"]
 SERIES = {"id": "10684", "ticker": "btc-up-or-down-5m", "slug": "btc-up-or-down-5m", "title": "BTC Up or Down 5m"}
+EVENT_ID_OFFSET = 7_000_000
 LISTED_BEFORE_S = 86_000  # median of the recorded day: 85,943 s before the start
 
 # Keys of a recorded object that hold at listing time. A list of what may pass, not of what may not.
@@ -79,11 +80,16 @@ def market_object(listing: Listing, now: Now) -> dict[str, Any]:
     return body
 
 
+def event_id(listing: Listing) -> str:
+    """Events are numbered apart from markets."""
+    return str(int(listing.gamma_id) + EVENT_ID_OFFSET)
+
+
 def event_object(listing: Listing, now: Now) -> dict[str, Any]:
     """The event around it; the price to beat is not pushed here in time in reality, and not at all by us."""
     market = market_object(listing, now)
     return {
-        "id": str(int(listing.gamma_id) + 7_000_000),
+        "id": event_id(listing),
         "ticker": listing.slug,
         "slug": listing.slug,
         "title": market["question"],
