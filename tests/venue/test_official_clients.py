@@ -1,0 +1,89 @@
+"""Both official clients, unmodified, trade at the venue: each verb is one test.
+
+They have a venv of their own, made from clients/requirements.lock (or POLYBOT_CLIENTS_PYTHON names one that has them):
+what they need is nothing the bot needs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CLIENTS = Path(__file__).parent / "clients"
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+
+BOTH = """derive credentials/read a market/list markets/read a book/read books/read the grant/limit/post-only/read orders
+/cancel one/cancel some/batch/cancel a market's/cancel all/FOK BUY/FAK BUY/trades confirm/FOK SELL/FAK SELL/read trades
+/read balances""".replace("\n", "").split("/")
+UNIFIED = ["read events of a series", "read midpoints", "read activity", "read positions", "read value"]
+OLDER = [
+    "read prices",
+    "read price history",
+    "read an order",
+    "scoring",
+    "notifications",
+    "heartbeat",
+    "delete the key",
+]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    given = os.environ.get("POLYBOT_CLIENTS_PYTHON")
+    if given:
+        return given
+    home = tmp_path_factory.mktemp("clients") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    made = str(home / "bin" / "python")
+    lock = str(CLIENTS / "requirements.lock")
+    command = [made, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        pytest.skip(f"the official clients cannot be installed here: {done.stderr.strip()[-300:]}")
+    return made
+
+
+@pytest.fixture(scope="module")
+def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    state = str(tmp_path_factory.mktemp("clients-venue") / "state")
+    command = [sys.executable, "-m", "polybot.cli", "venue", "--port", "0", "--state", state]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def tried(python: str, script: str, urls: str) -> dict[str, bool]:
+    done = subprocess.run(
+        [python, str(CLIENTS / script), urls], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    verbs: dict[str, bool] = json.loads(done.stdout.splitlines()[-1])
+    return verbs
+
+
+@pytest.fixture(scope="module")
+def unified(python: str, urls: str) -> dict[str, bool]:
+    return tried(python, "unified.py", urls)
+
+
+@pytest.fixture(scope="module")
+def older(python: str, urls: str) -> dict[str, bool]:
+    return tried(python, "older.py", urls)
+
+
+@pytest.mark.parametrize("verb", BOTH + UNIFIED)
+def test_the_unified_client_can(unified: dict[str, bool], verb: str) -> None:
+    assert unified[verb]
+
+
+@pytest.mark.parametrize("verb", BOTH + OLDER)
+def test_the_older_client_can(older: dict[str, bool], verb: str) -> None:
+    assert older[verb]
