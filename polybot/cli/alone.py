@@ -5,6 +5,7 @@ from typing import Any
 
 from polybot.cli.common import leave
 from polybot.cli.faults import put_script, script_text_or_leave
+from polybot.runtime import log
 from polybot.runtime.paths import Paths
 
 IN_USE = 75
@@ -20,6 +21,7 @@ def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any)
 
     if world not in ("synthetic", "tape") or (world == "tape") != bool(wishes["tape"]):
         leave(78, f"--world {world}: synthetic, or tape together with --tape DIR")
+    log.talk_on_stderr()  # stdout is one line of JSON, for whoever started us
     script = script_text_or_leave(faults_file, "demo")
     paths = folder(state)
     paths.prepare()

@@ -1,7 +1,19 @@
-"""Logs: stdout, one line an event, `event key=value`, past tense. supervisord keeps and rotates them."""
+"""Logs: stdout, one line an event, `event key=value`, past tense. supervisord keeps and rotates them.
+
+A program whose stdout is data for somebody talks on stderr instead.
+"""
 
 import sys
 import time
+
+
+_stdout_is_data = False
+
+
+def talk_on_stderr() -> None:
+    """From here on; for the command line."""
+    global _stdout_is_data
+    _stdout_is_data = True
 
 
 def event(name: str, **facts: object) -> None:
@@ -9,8 +21,9 @@ def event(name: str, **facts: object) -> None:
     now = time.time()
     at = time.strftime("%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}"
     line = " ".join([name, f"at={at}", *(f"{key}={_text(value)}" for key, value in facts.items())])
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    out = sys.stderr if _stdout_is_data else sys.stdout
+    out.write(line + "\n")
+    out.flush()
 
 
 def _text(value: object) -> str:
