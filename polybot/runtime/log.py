@@ -6,7 +6,6 @@ A program whose stdout is data for somebody talks on stderr instead.
 import sys
 import time
 
-
 _stdout_is_data = False
 
 
