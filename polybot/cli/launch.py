@@ -4,7 +4,7 @@ import difflib
 import importlib
 import sys
 
-from polybot.runtime import config, log, session
+from polybot.runtime import config, log, preflight, session
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, UnsafeMode
 from polybot.runtime.topology import BY_NAME
@@ -23,6 +23,11 @@ def main(argv: list[str]) -> None:
     if profile not in BY_NAME[name].profiles:
         log.event("not_needed", actor=name, profile=profile)
         sys.exit(0)
+    try:
+        preflight.check_open(profile)
+    except preflight.Refused as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(78)  # the one refusal supervisord does not try again
     try:
         stands = session.ensure(Paths.of(), settings)
     except (ConfigError, UnsafeMode) as exc:

@@ -22,7 +22,7 @@ PUBLIC = {
     "binance": "https://api.binance.com",
     "binance_ws": "wss://stream.binance.com:9443",
 }
-_PRICES = ("rtds", "binance", "binance_ws")  # in paper these are the real ones; books are mirrored by the venue
+_PRICES = ("rtds", "binance", "binance_ws")  # in paper these are the real ones, books the venue's
 
 
 def wait(paths: Paths, settings: Settings) -> dict[str, str]:

@@ -11,6 +11,20 @@ from polybot.runtime.topology import TABLE
 # Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
 
 
+CLOSED = {
+    "paper": (
+        69,
+        "paper is closed in this version: the local venue cannot follow the real books yet, and fills against made-up ones "
+        'would prove nothing; run the demo (profile = "demo")',
+    ),
+    "live": (
+        77,
+        "live is closed in this version: winners are not redeemed by the bot yet, and nothing checks the wallet before "
+        'the first order; run the demo (profile = "demo"). No connection was made',
+    ),
+}
+
+
 class Refused(Exception):
     """Not started, and why."""
 
@@ -26,18 +40,27 @@ def check(paths: Paths, settings: Settings, *, confirmed_live: bool = False) -> 
         raise Refused(78, f"supervisord cannot write logs below a folder with a % in its name: {paths.state}")
     try:
         paths.prepare()
-        session.read(paths)
+        found = session.read(paths)
+        if found is not None and found.profile != settings.bot.profile:
+            raise Refused(78, session.other_profile(paths, found, settings.bot.profile))
         if settings.bot.profile == "demo" and settings.world.tape:
             session.tape_span(Path(settings.world.tape).expanduser())
         _check_strategies(settings)
         if settings.bot.profile == "live":
             _check_live(settings, confirmed_live)
+        check_open(settings.bot.profile)
     except ConfigError as exc:
         raise Refused(78, str(exc)) from exc
     except UnsafeMode as exc:
         raise Refused(77, str(exc)) from exc
     except OSError as exc:
         raise Refused(1, f"{exc.filename or paths.state}: {exc.strerror}") from exc
+
+
+def check_open(profile: str) -> None:
+    """Profiles that would not do what their name says are closed: to `run`, `up` and every program. Raises Refused."""
+    if profile in CLOSED:
+        raise Refused(*CLOSED[profile])
 
 
 def check_not_running(paths: Paths) -> None:
