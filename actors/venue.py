@@ -19,7 +19,7 @@ def main() -> None:
         sys.exit(78)
     from polybot.core.windows import session_from
     from polybot.venue.faults.script import ScriptError
-    from polybot.venue.program import Venue, script_of, world_of
+    from polybot.venue.program import GRANT_USD, Venue, script_of, world_of
     from polybot.venue.tape_files import TapeError
 
     try:
@@ -32,11 +32,12 @@ def main() -> None:
     except ScriptError as exc:
         log.event("fault_script_refused", error=str(exc))
         sys.exit(78)
-    asyncio.run(_live(Venue, context, world, script))
+    purse_usd = context.settings.bot.capital_usd
 
+    async def live() -> None:
+        await Venue(context, world, script, grant_usd=max(GRANT_USD, purse_usd)).live()
 
-async def _live(venue: type, context: Context, world: object, script: object) -> None:
-    await venue(context, world, script).live()
+    asyncio.run(live())
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ import typer
 
 from polybot.cli import equity, view
 from polybot.cli.books import AsJson, current_statement, of_session
-from polybot.cli.common import say_json, settings_or_leave
+from polybot.cli.common import say_json
 from polybot.cli.figures import Figures, figures, refusals, wilson, worst_drawdown
-from polybot.core.windows import WINDOW_S, staleness_s
+from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, WINDOW_S, staleness_s
 from polybot.runtime import session
 from polybot.runtime.ledger_read import Ledger, Row
 from polybot.runtime.paths import Paths
@@ -70,8 +70,7 @@ def _facts(f: Figures) -> dict[str, Any]:
 
 def _staleness(speed: float) -> dict[str, Any]:
     """The limits as they were in force: speed stretches them (design §5)."""
-    risk = settings_or_leave().risk
-    limits = {"price": risk.stale_price_s, "book": risk.stale_book_s, "oracle": risk.stale_oracle_s}
+    limits = {"price": STALE_PRICE_S, "book": STALE_BOOK_S, "oracle": STALE_ORACLE_S}
     used = {name: {"limit_s": limit, "used_s": staleness_s(limit, speed)} for name, limit in limits.items()}
     return {"speed": speed, **used}
 

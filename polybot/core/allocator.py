@@ -34,7 +34,7 @@ from polybot.core import amounts, sizing
 from polybot.core.listings import Listings, words_of
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, settings_from, usd_e6
-from polybot.core.windows import Window
+from polybot.core.windows import GOOD_FOR_S, Window
 
 KEPT = 300  # allocations remembered; a Signal is repeated for seconds, not for a day
 
@@ -163,9 +163,7 @@ class AllocatorCore:
         """TOO_LATE, OUTSIDE_WINDOW: good-until itself is still in time."""
         if now_ns > signal.good_until_ns:
             late = (now_ns - signal.good_until_ns) / 1e9
-            return Reason(
-                "TOO_LATE", f"{late:.3f} s past good-until, {self._settings.trade.good_for_s:g} s after deciding"
-            )
+            return Reason("TOO_LATE", f"{late:.3f} s past good-until, {GOOD_FOR_S} s after deciding")
         if not Window(signal.prediction.start_s).may_send(now_ns, signal.cancel_at_ns, self._settings.trade):
             return Reason("OUTSIDE_WINDOW", "no entry before the start or in the last seconds of a window")
         return None

@@ -87,7 +87,7 @@ class Bound:
     def until_ns(self, trade: Trade) -> int:
         """Last moment; after it the window is skipped."""
         if self.event is None:
-            return self.window.decide_until_ns(trade)
+            return self.window.decide_until_ns()
         return min(self.window.start_ns + round(self.event.until_s * NS), self.window.entry_until_ns(trade))
 
     def next_moment_ns(self, now_ns: int, trade: Trade) -> int:

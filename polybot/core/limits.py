@@ -2,9 +2,9 @@
 
 from messages import LimitUse
 from messages.units import usd_text
-from polybot.core.risk_rules import ACCOUNT_SILENCE_S, MAX_LATE, RiskView
+from polybot.core.risk_rules import ACCOUNT_SILENCE_S, MAX_LATE, MAX_UNRESOLVED, RiskView
 from polybot.core.settings import usd_e6
-from polybot.core.windows import staleness_s
+from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, staleness_s
 
 
 def limits_of(view: RiskView, speed: float) -> tuple[LimitUse, ...]:
@@ -26,22 +26,22 @@ def _of_account(view: RiskView) -> list[LimitUse]:
         LimitUse(
             rule="FUNDS", used=_usd(account.reserved_e6 + flying), limit=_usd(account.free_e6 + account.reserved_e6)
         ),
-        LimitUse(rule="MAX_ORDER", used="-", limit=_usd(usd_e6(risk.max_order_usd))),
+        LimitUse(rule="MAX_ORDER", used="-", limit=_usd(usd_e6(risk.max_stake_usd))),
         LimitUse(rule="ENTRY_OPEN", used=str(pending), limit="1"),
-        LimitUse(rule="UNRESOLVED", used=str(account.unresolved), limit=str(risk.max_unresolved)),
+        LimitUse(rule="UNRESOLVED", used=str(account.unresolved), limit=str(MAX_UNRESOLVED)),
         LimitUse(rule="SETTLEMENT_LATE", used=str(account.late), limit=str(MAX_LATE)),
         LimitUse(rule="UNKNOWN_ORDER", used=str(len(account.blocked_slugs) + len(view.positions.foreign)), limit="0"),
     ]
 
 
 def _of_feeds(view: RiskView, speed: float) -> list[LimitUse]:
-    market, risk = view.market, view.settings.risk
+    market = view.market
     return [
         LimitUse(rule=rule, used="-" if age is None else f"{age:.1f} s", limit=f"{staleness_s(limit, speed):g} s")
         for rule, age, limit in (
-            ("STALE_PRICE", market.age_s(market.price_ns, view.now_ns), risk.stale_price_s),
-            ("STALE_BOOK", market.age_s(market.newest_book_ns, view.now_ns), risk.stale_book_s),
-            ("STALE_ORACLE", market.age_s(market.newest_print_ns, view.now_ns), risk.stale_oracle_s),
+            ("STALE_PRICE", market.age_s(market.price_ns, view.now_ns), STALE_PRICE_S),
+            ("STALE_BOOK", market.age_s(market.newest_book_ns, view.now_ns), STALE_BOOK_S),
+            ("STALE_ORACLE", market.age_s(market.newest_print_ns, view.now_ns), STALE_ORACLE_S),
         )
     ]
 

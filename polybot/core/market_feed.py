@@ -31,8 +31,17 @@ from messages.units import NS
 from polybot.core.feed_health import TIMER, FeedHealth
 from polybot.core.observing import STRIKE_SOURCES, concluded
 from polybot.core.oracle import Prints, near_boundary
-from polybot.core.settings import settings_from
-from polybot.core.windows import WINDOW_S, Session, Window, session_from, staleness_s, window_at, window_of
+from polybot.core.windows import (
+    STALE_BOOK_S,
+    STALE_ORACLE_S,
+    WINDOW_S,
+    Session,
+    Window,
+    session_from,
+    staleness_s,
+    window_at,
+    window_of,
+)
 
 ORACLE, ORACLE_SOURCE = "oracle", "rtds"
 BOOKS, BOOKS_SOURCE = "book", "market"
@@ -95,10 +104,9 @@ class MarketFeedCore:
     # --- start and time
 
     def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
-        risk = settings_from(word.config).risk
         self._session, self._speed, self._started_ns = session_from(word.session), word.speed, now_ns
-        self._oracle = FeedHealth(ORACLE, ORACLE_SOURCE, "print", risk.stale_oracle_s, word.speed, word.mono_s)
-        self._books = FeedHealth(BOOKS, BOOKS_SOURCE, "book", risk.stale_book_s, word.speed, word.mono_s)
+        self._oracle = FeedHealth(ORACLE, ORACLE_SOURCE, "print", STALE_ORACLE_S, word.speed, word.mono_s)
+        self._books = FeedHealth(BOOKS, BOOKS_SOURCE, "book", STALE_BOOK_S, word.speed, word.mono_s)
         yield WakeIn(name="beat", after_s=BEAT_S)
         yield self._oracle.status(now_ns)
         yield self._books.status(now_ns)

@@ -21,7 +21,7 @@ from messages import (
 from messages.units import NS
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings
-from polybot.core.windows import Window, is_stale, staleness_s, window_of
+from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, Window, is_stale, staleness_s, window_of
 
 RECENT_S = 90  # a TWAP looks back sixty
 NEAR_S = 3  # a second without a trade takes the price of one so much before it
@@ -121,20 +121,20 @@ class MarketView:
 
     def stale_price(self, now_ns: int) -> Reason | None:
         """STALE_PRICE: no trade of the exchange for longer than the limit."""
-        return self._stale("STALE_PRICE", "price", self.price_ns, now_ns, self._settings.risk.stale_price_s)
+        return self._stale("STALE_PRICE", "price", self.price_ns, now_ns, STALE_PRICE_S)
 
     def stale_book(self, slug: str, now_ns: int) -> Reason | None:
         """STALE_BOOK"""
         book = self.books.get(slug)
         stamp_ns = book.received_ns if book else None
-        return self._stale("STALE_BOOK", "book", stamp_ns, now_ns, self._settings.risk.stale_book_s)
+        return self._stale("STALE_BOOK", "book", stamp_ns, now_ns, STALE_BOOK_S)
 
     def stale_oracle(self, slug: str, now_ns: int) -> Reason | None:
         """STALE_ORACLE: of the feed that this market settles on."""
         market = self.markets.get(slug)
         newest = self._prints.get(market.rule) if market and market.rule else None
         oldest_ns = min(newest.received_ns, newest.observed_ns) if newest else None
-        return self._stale("STALE_ORACLE", "oracle", oldest_ns, now_ns, self._settings.risk.stale_oracle_s)
+        return self._stale("STALE_ORACLE", "oracle", oldest_ns, now_ns, STALE_ORACLE_S)
 
     def age_s(self, stamp_ns: int | None, now_ns: int) -> float | None:
         """World seconds since; None without a stamp."""

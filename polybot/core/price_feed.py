@@ -20,8 +20,7 @@ from messages.inner import CandlesFetched, FetchCandles, SourceState, Started, T
 from messages.units import NS
 from polybot.core.candles import MINUTE_S, SAMPLE_S, Bar, Gap, Minutes, Row, Seconds, marks
 from polybot.core.feed_health import FeedHealth
-from polybot.core.settings import settings_from
-from polybot.core.windows import staleness_s
+from polybot.core.windows import STALE_PRICE_S, staleness_s
 
 FEED = "price"
 SOURCE = "binance"
@@ -76,9 +75,8 @@ class PriceFeedCore:
     # --- start and time
 
     def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
-        risk = settings_from(word.config).risk
         self._speed = word.speed
-        self._health = FeedHealth(FEED, SOURCE, "trade", risk.stale_price_s, word.speed, word.mono_s)
+        self._health = FeedHealth(FEED, SOURCE, "trade", STALE_PRICE_S, word.speed, word.mono_s)
         now_s = now_ns // NS
         self._mark_s = now_s // SAMPLE_S * SAMPLE_S
         self._say_from_s = now_s - round(max(120.0, 5.0 * word.speed))  # rule 5

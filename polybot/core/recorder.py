@@ -53,7 +53,7 @@ from polybot.core.ledger_rows import Known, MoneyEvent
 from polybot.core.rows import Facts, WindowRow
 from polybot.core.sampling import Tape
 from polybot.core.settings import Settings, settings_from, usd_e6
-from polybot.core.windows import Window, session_from, slug_of
+from polybot.core.windows import GOOD_FOR_S, Window, session_from, slug_of
 
 # Who says kept topics that the executor's journal does not hold. A test holds this equal to the table.
 SOURCES = ("price_feed", "market_feed", "signal", "allocator", "risk", "watchdog")
@@ -318,8 +318,8 @@ class RecorderCore:
 
     def _due_ns(self, start_s: int) -> int:
         """When everything about a window's decision must have been said: good-until has passed, and delivery with it."""
-        until_ns = Window(start_s).decide_until_ns(self.settings.trade)
-        return until_ns + int((self.settings.trade.good_for_s + max(5.0, self.speed * 0.5)) * NS)
+        until_ns = Window(start_s).decide_until_ns()
+        return until_ns + int((GOOD_FOR_S + max(5.0, self.speed * 0.5)) * NS)
 
     def _due(self, now_ns: int) -> Iterator[Word]:
         """Rows for the windows whose time has passed; not while someone who may have spoken still has to be heard."""
@@ -355,7 +355,7 @@ class RecorderCore:
 
     def _why_absent(self, facts: Facts) -> tuple[str, str]:
         window, trade = Window(facts.start_s), self.settings.trade
-        until_ns = window.decide_until_ns(trade) + round(trade.good_for_s * NS)
+        until_ns = window.decide_until_ns() + GOOD_FOR_S * NS
         for began_ns, ended_ns, why in self._halts:
             if began_ns <= until_ns and (ended_ns == 0 or ended_ns > window.decide_from_ns(trade)):
                 return "HALTED", f"trading was halted: {why}" if why else "trading was halted"

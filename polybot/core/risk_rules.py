@@ -18,6 +18,7 @@ from polybot.core.windows import EARLY_S, Session, Window
 
 ACCOUNT_SILENCE_S = 5.0  # machine time; the level is said each second
 MAX_LATE = 3
+MAX_UNRESOLVED = 3  # ended windows whose outcome or redemption is still open (rules §2)
 _PCT = 100_000_000
 
 
@@ -214,7 +215,7 @@ def below_minimum(intent: OrderIntent, view: RiskView) -> str | None:
 
 def max_order(intent: OrderIntent, view: RiskView) -> str | None:
     settings = view.settings
-    bounds = [("max_order_usd", settings.risk.max_order_usd)]
+    bounds = [("max_stake_usd", settings.risk.max_stake_usd)]
     if settings.bot.profile == "live":
         bounds.append(("live_max_stake_usd", settings.live.live_max_stake_usd))
     for name, bound in bounds:
@@ -281,10 +282,10 @@ def entry_open(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def unresolved(intent: OrderIntent, view: RiskView) -> str | None:
-    count, most = _known(view)[0].unresolved, view.settings.risk.max_unresolved
+    count, most = _known(view)[0].unresolved, MAX_UNRESOLVED
     if count < most:
         return None
-    return f"{count} ended windows unresolved or unredeemed, max_unresolved = {most}"
+    return f"{count} ended windows unresolved or unredeemed, limit {most}"
 
 
 def settlement_late(intent: OrderIntent, view: RiskView) -> str | None:

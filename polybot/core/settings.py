@@ -27,6 +27,7 @@ class Bot(Part, frozen=True, kw_only=True):
     capital_usd: Positive = 100.0
     strategies: tuple[str, ...] = ("rsi_ema",)
     on_no_signal: str = "down"
+    notify_cmd: str = ""
 
     @property
     def strategy_names(self) -> tuple[str, ...]:
@@ -38,8 +39,6 @@ class Trade(Part, frozen=True, kw_only=True):
     """When and at which price a window is entered (rules §2, §3)."""
 
     decide_after_s: NotNegative = 10.0
-    decide_until_s: Positive = 20.0
-    good_for_s: Positive = 3.0
     no_entry_last_s: NotNegative = 30.0
     max_price: Price = 0.65
     min_price: Price = 0.20
@@ -56,7 +55,6 @@ class Sizing(Part, frozen=True, kw_only=True):
     equity_pct: Annotated[float, Meta(gt=0, le=100)] = 2.0
     kelly_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.25
     streak_factor: Annotated[float, Meta(ge=1)] = 1.5
-    max_stake_usd: Positive = 25.0
     max_cash_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
 
 
@@ -64,13 +62,15 @@ class Risk(Part, frozen=True, kw_only=True):
     """When not to trade at all (rules §1, §6)."""
 
     max_drawdown_pct: Annotated[float, Meta(gt=0, le=100)] = 30.0
+    daily_loss_usd: Positive = 15.0
+    loss_pause_after: Annotated[int, Meta(ge=1)] = 5
+    max_stake_usd: Positive = 25.0
+    max_market_usd: Positive = 50.0
+    max_exposure_usd: Positive = 100.0
+    max_positions: Annotated[int, Meta(ge=1)] = 4
     max_range_pct: Positive = 3.0
     max_volatility_ratio: Positive = 2.0
-    max_order_usd: Positive = 50.0
-    max_unresolved: Annotated[int, Meta(ge=1)] = 3
-    stale_price_s: Positive = 2.0
-    stale_book_s: Positive = 2.0
-    stale_oracle_s: Positive = 5.0
+    min_depth_usd: NotNegative = 50.0
 
 
 class World(Part, frozen=True, kw_only=True):
@@ -78,10 +78,9 @@ class World(Part, frozen=True, kw_only=True):
 
     seed: int = 42
     tape: str = ""
+    scenario: str = ""
     speed: Positive = 60.0
     windows: Annotated[int, Meta(ge=1)] = 18
-    grant_usd: Positive = 1000.0
-    port: Annotated[int, Meta(ge=0, le=65535)] = 0
 
 
 class Keep(Part, frozen=True, kw_only=True):
@@ -94,7 +93,10 @@ class Live(Part, frozen=True, kw_only=True):
     """Only read in the live profile; the key stands in a file, never here."""
 
     key_file: str = "~/.config/polybot/key"
+    signature_type: Annotated[int, Meta(ge=0, le=3)] = 0
+    funder: str = ""
     live_max_stake_usd: Positive = 5.0
+    live_max_loss_usd: Positive = 20.0
 
 
 class Settings(Part, frozen=True, kw_only=True):
@@ -117,6 +119,11 @@ class Settings(Part, frozen=True, kw_only=True):
         )
         return msgspec.convert(msgspec.to_builtins(self.sizing) | changed, Sizing) if changed else self.sizing
 
+    def max_stake_of(self, strategy: str) -> float:
+        """USD, before the fee: the bot's limit, or the lower one of the strategy's own table."""
+        own = self.strategy.get(strategy, {}).get("max_stake_usd", self.risk.max_stake_usd)
+        return min(float(own), self.risk.max_stake_usd)
+
     def share_of(self, strategy: str) -> float:
         """The part of the free cash that is this strategy's, 0 … 1; all of it unless its table says less."""
         return float(self.strategy.get(strategy, {}).get("share", 1.0))
@@ -127,8 +134,8 @@ class Settings(Part, frozen=True, kw_only=True):
 
 
 SIZINGS = ("win_streak", "fixed", "percent", "kelly")
-OWN_SIZING = ("base_stake_usd", "fixed_stake_usd", "equity_pct", "kelly_fraction", "max_stake_usd")
-OWN = ("sizing", "share", *OWN_SIZING)
+OWN_SIZING = ("base_stake_usd", "fixed_stake_usd", "equity_pct", "kelly_fraction")
+OWN = ("sizing", "share", "max_stake_usd", *OWN_SIZING)
 """What may stand in a strategy's own table beside its parameters: its sizing rule, its share of the cash, its amounts."""
 
 

@@ -49,7 +49,7 @@ from polybot.core.quotes import ask_e6, book_reason
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, settings_from, usd_e6
 from polybot.core.strategies import Decision, EventView, StrategyError
-from polybot.core.windows import Session, Window, good_until_ns, session_from, staleness_s
+from polybot.core.windows import STALE_PRICE_S, Session, Window, good_until_ns, session_from, staleness_s
 
 RESAY_S = 0.25
 LISTINGS = ("MarketListed/", "WindowObserved/", "MarketResolved/")
@@ -239,7 +239,7 @@ class SignalCore:
 
     def _imbalance(self, now_ns: int) -> float | None:
         """Bid size over ask size of the exchange's top levels; None when it is not known, or not fresh."""
-        depth, limit_ns = self._depth, staleness_s(self._settings.risk.stale_price_s, self._speed) * NS
+        depth, limit_ns = self._depth, staleness_s(STALE_PRICE_S, self._speed) * NS
         if depth is None or now_ns - depth.received_ns > limit_ns or depth.ask_size <= 0:
             return None
         return depth.bid_size / depth.ask_size
@@ -270,7 +270,7 @@ class SignalCore:
             reason_code=reason.code if reason else "",
             reason=reason.text if reason else decision.reason,
             decided_ns=now_ns,
-            good_until_ns=min(good_until_ns(now_ns, trade), window.cancel_at_ns(now_ns, trade)),
+            good_until_ns=min(good_until_ns(now_ns), window.cancel_at_ns(now_ns, trade)),
             price_ns=tick.traded_ns if tick else 0,
             book_ns=book.received_ns if book else 0,
             token_id=_token_of(listed, decision.side),

@@ -78,7 +78,7 @@ def size(account: Account, strategy: str, settings: Settings, offer: Offer) -> S
             if offer.probability is None:
                 return Reason("NO_PROBABILITY", f"kelly sizes by a probability, and {strategy} publishes none")
             stake, text = _kelly(free_e6, knobs.kelly_fraction, offer, offer.probability)
-    cap = usd_e6(knobs.max_stake_usd)
+    cap = usd_e6(settings.max_stake_of(strategy))
     if settings.bot.profile == "live":
         cap = min(cap, usd_e6(settings.live.live_max_stake_usd))
     if stake > cap:

@@ -2,7 +2,7 @@
 
 Rules (rules.md §2, §4):
  1. A window is [start, start + 300 s), start a multiple of 300; its market's slug is btc-updown-5m-<start>.
- 2. A decision falls into [start + decide_after_s, start + decide_until_s]; it is good for good_for_s.
+ 2. A decision falls into [start + decide_after_s, start + 20 s]; it is good for 3 s.
  3. No entry outside [start, end − no_entry_last_s], except that a bet on a window to come, cancelled when it opens, may be
     placed in the EARLY_S before its start.
  4. Something is stale when its age is *above* max(limit, speed × 0.15 s).
@@ -24,6 +24,11 @@ WINDOW_S = 300
 SLUG_PREFIX = "btc-updown-5m-"
 EARLY_S = 60  # rule 3
 NEAR_S = 3  # rule 6
+DECIDE_UNTIL_S = 20  # rule 2
+GOOD_FOR_S = 3  # rule 2
+STALE_PRICE_S = 2.0  # rule 4: no trade of the exchange for so long
+STALE_BOOK_S = 2.0  # rule 4: nothing of the venue's book
+STALE_ORACLE_S = 5.0  # rule 4: no print, or none newer than that; its normal age is 2 to 4 s
 SPEED_SLACK_S = 0.15  # machine seconds that delivery may take; at 60× they are 9 s of market time
 
 
@@ -88,9 +93,9 @@ class Window:
         """First moment a decision may be made."""
         return self.start_ns + round(trade.decide_after_s * NS)
 
-    def decide_until_ns(self, trade: Trade) -> int:
+    def decide_until_ns(self) -> int:
         """Last moment; after it the window is skipped."""
-        return self.start_ns + round(trade.decide_until_s * NS)
+        return self.start_ns + DECIDE_UNTIL_S * NS
 
     def entry_until_ns(self, trade: Trade) -> int:
         """Last moment an entry may be sent: the venue itself would go on accepting after the end."""
@@ -115,9 +120,9 @@ class Window:
         return self.start_ns if decided_ns < self.start_ns else self.entry_until_ns(trade)
 
 
-def good_until_ns(decided_ns: int, trade: Trade) -> int:
+def good_until_ns(decided_ns: int) -> int:
     """Until when a decision may still be sent (that moment included); later is TOO_LATE."""
-    return decided_ns + round(trade.good_for_s * NS)
+    return decided_ns + GOOD_FOR_S * NS
 
 
 def slug_of(start_s: int) -> str:

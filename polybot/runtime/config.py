@@ -1,6 +1,6 @@
 """config.toml → Settings. Flag > environment > file > default; what is unknown or absurd is named, with line and near name.
 
-POLYBOT_PROFILE, POLYBOT_STATE, POLYBOT_CONFIG choose profile, state folder and file; POLYBOT__RISK__MAX_ORDER_USD=5 sets a
+POLYBOT_PROFILE, POLYBOT_STATE, POLYBOT_CONFIG choose profile, state folder and file; POLYBOT__RISK__MAX_STAKE_USD=5 sets a
 knob. A flag of the command line reaches the actors as such a variable, so all processes read the same.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from polybot.core.settings import SIZINGS, Settings
+from polybot.core.windows import DECIDE_UNTIL_S
 from polybot.runtime import plugin_places
 from polybot.runtime.paths import ROOT
 
@@ -38,7 +39,7 @@ WORST_FEE_RATE = 0.07  # the venue's dearest schedule for these markets; facts �
 
 @dataclass(frozen=True)
 class Config:
-    """The knobs, and where each one that is not a default was set: "risk.max_order_usd" → (origin, place)."""
+    """The knobs, and where each one that is not a default was set: "risk.max_stake_usd" → (origin, place)."""
 
     settings: Settings
     file: Path
@@ -140,7 +141,7 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
 
 
 def variable_of(dotted: str) -> str:
-    """The environment's name of a knob: risk.max_order_usd → POLYBOT__RISK__MAX_ORDER_USD."""
+    """The environment's name of a knob: risk.max_stake_usd → POLYBOT__RISK__MAX_STAKE_USD."""
     return PREFIX + dotted.upper().replace(".", "__")
 
 
@@ -167,9 +168,10 @@ def _must_be_known(dotted: str, place: str) -> None:
     tables = [*dict.fromkeys(knob.split(".")[0] for knob in knobs), "strategy"]
     table, _, key = dotted.rpartition(".")
     siblings = [knob.split(".")[1] for knob in knobs if knob.startswith(f"{table}.")]
-    if siblings and (near := difflib.get_close_matches(key, siblings, 1, 0.5)):
-        near = [f"{table}.{near[0]}"]
-    elif not siblings:
+    near = _same_key(key, knobs) if siblings else []
+    if siblings:
+        near = near or [f"{table}.{name}" for name in difflib.get_close_matches(key, siblings, 1, 0.5)]
+    else:
         near = [f"[{name}]" for name in difflib.get_close_matches(table.split(".")[0] or key, tables, 1)]
     near = near or difflib.get_close_matches(dotted, knobs, 1, 0.5) or _same_key(key, knobs)
     hint = f": did you mean {near[0]}?" if near else f"; known tables: {', '.join(tables)}"
@@ -298,10 +300,10 @@ def _check_own(s: Settings, place: Callable[[str], str]) -> None:
 
 
 def _check_times(s: Settings, place: Callable[[str], str]) -> None:
-    if s.trade.decide_until_s < s.trade.decide_after_s:
+    if s.trade.decide_after_s > DECIDE_UNTIL_S:
         raise ConfigError(
-            f"{place('trade.decide_until_s')}: trade.decide_until_s = {s.trade.decide_until_s:g} is before "
-            f"trade.decide_after_s = {s.trade.decide_after_s:g}"
+            f"{place('trade.decide_after_s')}: trade.decide_after_s = {s.trade.decide_after_s:g} is later than "
+            f"{DECIDE_UNTIL_S} s into the window, when what is undecided is skipped: no window could ever be entered"
         )
     if s.trade.min_price >= s.trade.max_price:
         raise ConfigError(
@@ -317,8 +319,7 @@ def _check_money(s: Settings, place: Callable[[str], str]) -> None:
         worst = base * (1 + WORST_FEE_RATE)
         cash = s.bot.capital_usd * s.share_of(name) * s.sizing_of(name).max_cash_fraction
         bounds = [
-            ("sizing.max_stake_usd", s.sizing_of(name).max_stake_usd, base),
-            ("risk.max_order_usd", s.risk.max_order_usd, base),
+            ("risk.max_stake_usd", s.max_stake_of(name), base),
             ("bot.capital_usd", cash, worst),
         ]
         if s.bot.profile == "live":

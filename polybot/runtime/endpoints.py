@@ -1,16 +1,24 @@
-"""Where the outside world is. Live: the public hosts. Demo and paper: what the local venue wrote when it was ready."""
+"""Where the outside world is. Live: the public hosts. Demo and paper: what the local venue wrote when it was ready.
+
+POLYBOT_ENDPOINTS=FILE lets another venue stand in for the public hosts, to rehearse paper and live: the JSON line that
+`polybot-ctl venue` prints when it is ready. Only addresses of this machine are taken.
+"""
 
 import json
+import os
 import socket
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from polybot.core.settings import Settings
 from polybot.runtime import log
+from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, replace_synced
 
 _PATIENCE_S = 30.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 PUBLIC = {
     "clob": "https://clob.polymarket.com",
@@ -28,15 +36,44 @@ _PRICES = ("rtds", "binance", "binance_ws")  # in paper these are the real ones,
 def wait(paths: Paths, settings: Settings) -> dict[str, str]:
     """The urls by name. Waits for a local venue that answers; after 30 machine seconds the actor leaves to be restarted."""
     if settings.bot.profile == "live":
-        return dict(PUBLIC)
+        return public()
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         urls = read(paths)
         if urls and _answers(urls.get("clob", "")):
-            return urls if settings.bot.profile == "demo" else urls | {name: PUBLIC[name] for name in _PRICES}
+            outside = {} if settings.bot.profile == "demo" else public()
+            return urls | {name: url for name, url in outside.items() if name in _PRICES}
         time.sleep(0.02)
     log.event("venue_missing", waited_s=_PATIENCE_S, file=paths.endpoints)
     sys.exit(1)
+
+
+def stand_in() -> str:
+    """The file whose venue stands in for the public hosts; "" = none does."""
+    return os.environ.get("POLYBOT_ENDPOINTS", "")
+
+
+def public(file: str | None = None) -> dict[str, str]:
+    """The public hosts by name, or what stands in for all of them. Raises ConfigError for a file that cannot."""
+    name = stand_in() if file is None else file
+    if not name:
+        return dict(PUBLIC)
+    try:
+        told = json.loads(Path(name).expanduser().read_text())
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: {exc}") from exc
+    if not isinstance(told, dict):
+        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: not the JSON object that `polybot-ctl venue` prints")
+    missing = sorted(PUBLIC.keys() - told.keys())
+    if missing:
+        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: no address for {', '.join(missing)}")
+    for service in PUBLIC:
+        if urlsplit(str(told[service])).hostname not in LOOPBACK:
+            raise ConfigError(
+                f"POLYBOT_ENDPOINTS={name}: {service} = {told[service]} is not on this machine; only "
+                f"{', '.join(LOOPBACK)} may stand in for the public hosts"
+            )
+    return {service: str(told[service]) for service in PUBLIC}
 
 
 def read(paths: Paths) -> dict[str, str]:

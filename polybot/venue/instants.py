@@ -4,7 +4,7 @@ early_decision    when a strategy that bets before the window opens may first do
 books             just before the decision: full snapshots go out, and get machine time to arrive
 decision          start + decide_after_s, if the strike's print is out by then: every strategy on candles has said what it
                   thinks, and what came of it is allocated, judged, answered. (One on events decides when it likes.)
-late_decision     start + decide_until_s, the same: strategies that lacked something skip here
+late_decision     start + 20 s, the same: strategies that lacked something skip here
 settlement_print  the print stamped at the end is published: market_feed has observed it, the executor has folded it in
 resolution        the official word is out: what was held is settled for good
 """
@@ -49,7 +49,7 @@ class Instants:
             return
         self.heard.forget(slug_of(market.start_s - KEEP_WINDOWS * WINDOW_S))
         self._early(market)
-        self._decision(market, window.decide_from_ns(self.trade), window.decide_until_ns(self.trade))
+        self._decision(market, window.decide_from_ns(self.trade), window.decide_until_ns())
         self._end(market)
 
     def _early(self, market: WorldMarket) -> None:

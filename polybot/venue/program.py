@@ -46,6 +46,7 @@ from polybot.venue.web import Web
 TURN_S = 0.004
 SLOW_TURN_S = 0.04
 HEARTBEAT_S = 0.5
+GRANT_USD = 1000.0
 REPORT_S = 1.0
 SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on its way to us
 
@@ -53,7 +54,10 @@ SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on it
 class Venue:
     """Everything wired together; `live` runs until SIGTERM."""
 
-    def __init__(self, context: Context, world: World, script: Script) -> None:
+    def __init__(
+        self, context: Context, world: World, script: Script, *, grant_usd: float = GRANT_USD, port: int = 0
+    ) -> None:
+        """grant_usd: what a wallet never seen before finds. port 0: any that are free."""
         assert isinstance(context.clock, WorldClock), "only the demo has a world clock to move"
         self.context, self.clock = context, context.clock
         self.session: Session = session_from(context.session)
@@ -61,7 +65,7 @@ class Venue:
         self.store = Store(folder / "venue.sqlite", self.session.id)
         keys = Keys(self.store.meta("secret") or b"", self._skew_s())
         catalogue = WorldCatalogue(world, self.clock.now_ns)
-        grant = usd_e6(settings.world.grant_usd)
+        grant = usd_e6(grant_usd)
         self.faults = Faults(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
         self.house = House(self.store, keys, catalogue, self.clock.now_ns, grant, script.switches)
@@ -84,7 +88,7 @@ class Venue:
             world, self.session, settings.trade, self.pacer, self.heard, self.driver.freshen, mono_s, self.clock.now_ns
         )
         self.driver.on_open = self.instants.plan
-        self.sockets = ports.bind(settings.world.port, folder / "ports.json")
+        self.sockets = ports.bind(port, folder / "ports.json")
         self.desk = desk = Desk(self.house, self._delay)
         prices = BinanceRest(self.bars, self._depth, self.clock.now_ns)
         services = apps(desk, prices, self.rtds, self.streams, self.faults) | {"control": self.control.app()}

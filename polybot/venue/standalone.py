@@ -22,7 +22,7 @@ from polybot.runtime.clock import WorldClock
 from polybot.runtime.context import WARM_UP_S, Context
 from polybot.runtime.paths import Paths, replace_synced
 from polybot.venue.faults.script import Script
-from polybot.venue.program import Venue, script_of, world_of
+from polybot.venue.program import GRANT_USD, Venue, script_of, world_of
 
 SAME_WORLD_S = 24 * 3600  # a world older than this is not gone on with: it would first have to be caught up with
 
@@ -34,14 +34,14 @@ class Wishes:
     port: int = 0
     seed: int = 7
     speed: float = 1.0
-    grant_usd: float = 1000.0
+    grant_usd: float = GRANT_USD
     tape: str = ""
 
 
 async def serve(paths: Paths, wishes: Wishes) -> None:
     """Until SIGTERM or Ctrl-C. Raises ConfigError, TapeError, ScriptError, OSError when it cannot be."""
     context, world, script = prepare(paths, wishes)
-    await Venue(context, world, script).live()
+    await Venue(context, world, script, grant_usd=wishes.grant_usd, port=wishes.port).live()
 
 
 def prepare(paths: Paths, wishes: Wishes) -> tuple[Context, World, Script]:
@@ -53,7 +53,7 @@ def prepare(paths: Paths, wishes: Wishes) -> tuple[Context, World, Script]:
     text = msgspec.json.encode(session).decode()
     replace_synced(paths.session, text)
     world = world_of(session)
-    knobs = Knobs(port=wishes.port, seed=wishes.seed, speed=wishes.speed, grant_usd=wishes.grant_usd, tape=wishes.tape)
+    knobs = Knobs(seed=wishes.seed, speed=wishes.speed, tape=wishes.tape)
     clock = _clock(paths, session)
     context = Context("venue", paths, Settings(world=knobs), text, clock, lock.next_boot(), lock)
     return context, world, script_of(context)

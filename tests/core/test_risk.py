@@ -455,14 +455,14 @@ def test_venue_minimum(stake: int, code: str) -> None:
     assert code_with(10.0, intent=an_intent(stake_e6=stake)) == code
 
 
-@pytest.mark.parametrize(("stake", "code"), [(49_990_000, ""), (50_000_000, ""), (50_010_000, "MAX_ORDER")])
+@pytest.mark.parametrize(("stake", "code"), [(24_990_000, ""), (25_000_000, ""), (25_010_000, "MAX_ORDER")])
 def test_order_cap(stake: int, code: str) -> None:
     assert code_with(10.0, intent=an_intent(stake_e6=stake)) == code
 
 
 def test_the_order_cap_names_value_and_bound() -> None:
     verdict = Bench().ready().judge(an_intent(stake_e6=80_000_000))
-    assert verdict.reason == "order of 80 USD exceeds max_order_usd = 50.00"
+    assert verdict.reason == "order of 80 USD exceeds max_stake_usd = 25.00"
 
 
 def test_live_has_its_own_cap() -> None:
@@ -843,7 +843,7 @@ step = st.tuples(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(step, max_size=25))
 def test_no_stream_of_wishes_ever_exceeds_a_limit(steps: list[Any]) -> None:
-    knobs = Settings(risk=Risk(max_order_usd=40.0))
+    knobs = Settings(risk=Risk(max_stake_usd=40.0))
     bench, books, seq = Bench(knobs), {"open": [], "held": []}, 1
     bench.snapshot(0.0)
     for k, (window, strategy, outcome, cents, answer, then) in enumerate(steps):

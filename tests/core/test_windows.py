@@ -73,8 +73,8 @@ def test_an_entry_is_allowed_to_both_ends_of_its_span_and_not_beyond() -> None:
 def test_decision_span_and_good_until_come_from_the_knobs() -> None:
     trade, window = Trade(), Window(START)
     assert window.decide_from_ns(trade) == (START + 10) * NS
-    assert window.decide_until_ns(trade) == (START + 20) * NS
-    assert good_until_ns(window.decide_from_ns(trade), trade) == (START + 13) * NS
+    assert window.decide_until_ns() == (START + 20) * NS
+    assert good_until_ns(window.decide_from_ns(trade)) == (START + 13) * NS
 
 
 def test_stale_begins_above_the_limit_which_grows_with_speed() -> None:

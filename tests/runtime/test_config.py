@@ -35,46 +35,46 @@ def test_there_are_at_most_forty_knobs() -> None:
 
 
 def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(tmp_path: Path) -> None:
-    env = with_file(tmp_path, "[risk]\nmax_order_usd = 40\nmax_unresolved = 2\n[world]\nseed = 1\n")
-    env |= {"POLYBOT__RISK__MAX_ORDER_USD": "30", "POLYBOT__WORLD__SEED": "2"}
+    env = with_file(tmp_path, "[risk]\nmax_stake_usd = 40\nmax_positions = 2\n[world]\nseed = 1\n")
+    env |= {"POLYBOT__RISK__MAX_STAKE_USD": "30", "POLYBOT__WORLD__SEED": "2"}
     loaded = load({"world.seed": "3"}, env)
     s = loaded.settings
-    assert (s.world.seed, s.risk.max_order_usd, s.risk.max_unresolved, s.risk.max_range_pct) == (3, 30.0, 2, 3.0)
+    assert (s.world.seed, s.risk.max_stake_usd, s.risk.max_positions, s.risk.max_range_pct) == (3, 30.0, 2, 3.0)
     assert loaded.origins["world.seed"][0] == "flag"
-    assert loaded.origins["risk.max_order_usd"] == ("environment", "environment POLYBOT__RISK__MAX_ORDER_USD")
-    assert loaded.origins["risk.max_unresolved"] == ("file", f"{tmp_path}/config.toml:3")
+    assert loaded.origins["risk.max_stake_usd"] == ("environment", "environment POLYBOT__RISK__MAX_STAKE_USD")
+    assert loaded.origins["risk.max_positions"] == ("file", f"{tmp_path}/config.toml:3")
     assert "risk.max_range_pct" not in loaded.origins
 
 
 def test_an_unknown_key_names_file_line_and_nearest_key(tmp_path: Path) -> None:
-    env = with_file(tmp_path, "# a comment\n[risk]\nmax_unresolved = 2\nmax_ordr_usd = 5\n")
+    env = with_file(tmp_path, "# a comment\n[risk]\nmax_positions = 2\nmax_stke_usd = 5\n")
     assert (
-        sentence(env) == f'{tmp_path}/config.toml:4: unknown key "risk.max_ordr_usd": did you mean risk.max_order_usd?'
+        sentence(env) == f'{tmp_path}/config.toml:4: unknown key "risk.max_stke_usd": did you mean risk.max_stake_usd?'
     )
 
 
 def test_an_unknown_table_names_the_nearest(tmp_path: Path) -> None:
-    env = with_file(tmp_path, "\n[rsik]\nmax_order_usd = 5\n")
-    assert sentence(env) == f'{tmp_path}/config.toml:3: unknown key "rsik.max_order_usd": did you mean [risk]?'
+    env = with_file(tmp_path, "\n[rsik]\nmax_stake_usd = 5\n")
+    assert sentence(env) == f'{tmp_path}/config.toml:3: unknown key "rsik.max_stake_usd": did you mean [risk]?'
 
 
 def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
-    env = with_file(tmp_path, "[bot]\nmax_order_usd = 5\n")
-    assert "did you mean risk.max_order_usd?" in sentence(env)
+    env = with_file(tmp_path, "[bot]\nmax_stake_usd = 5\n")
+    assert "did you mean risk.max_stake_usd?" in sentence(env)
 
 
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:
-    env = with_file(tmp_path, "[risk]\nmax_order_usd = = 5\n")
-    assert sentence(env).endswith("config.toml:2: not TOML at column 17: invalid value: max_order_usd = = 5")
+    env = with_file(tmp_path, "[risk]\nmax_stake_usd = = 5\n")
+    assert sentence(env).endswith("config.toml:2: not TOML at column 17: invalid value: max_stake_usd = = 5")
 
 
 def test_a_wrong_type_names_key_and_line(tmp_path: Path) -> None:
-    env = with_file(tmp_path, '[risk]\nmax_order_usd = "much"\n')
-    assert sentence(env) == f'{tmp_path}/config.toml:2: risk.max_order_usd = "much": expected `float`, got `str`'
+    env = with_file(tmp_path, '[risk]\nmax_stake_usd = "much"\n')
+    assert sentence(env) == f'{tmp_path}/config.toml:2: risk.max_stake_usd = "much": expected `float`, got `str`'
 
 
 def test_an_unknown_variable_is_an_error() -> None:
-    assert "did you mean risk.max_order_usd?" in sentence({"POLYBOT__RISK__MAX_ORDER": "5"})
+    assert "did you mean risk.max_stake_usd?" in sentence({"POLYBOT__RISK__MAX_STAKE": "5"})
 
 
 def test_variables_of_other_programs_are_none_of_our_business() -> None:
@@ -122,8 +122,7 @@ def test_paper_and_live_refuse_a_speed_and_a_tape() -> None:
 @pytest.mark.parametrize(
     ("knob", "below", "at"),
     [
-        ("POLYBOT__RISK__MAX_ORDER_USD", "4.99", "5"),
-        ("POLYBOT__SIZING__MAX_STAKE_USD", "4.99", "5"),
+        ("POLYBOT__RISK__MAX_STAKE_USD", "4.99", "5"),
         ("POLYBOT__BOT__CAPITAL_USD", "10.69", "10.70"),
     ],
 )

@@ -1,5 +1,6 @@
 """Where the world is: the public hosts, or a local venue that answers."""
 
+import json
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from polybot.core.settings import Settings
 from polybot.runtime import endpoints
+from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths
 
 
@@ -27,6 +29,31 @@ def paths(tmp_path: Path) -> Paths:
 
 def test_live_uses_the_public_hosts_and_reads_no_file(paths: Paths) -> None:
     assert endpoints.wait(paths, settings("live"))["clob"] == "https://clob.polymarket.com"
+
+
+def a_stand_in(tmp_path: Path, **changed: str) -> str:
+    file = tmp_path / "ready.json"
+    file.write_text(json.dumps({"v": 1} | dict.fromkeys(endpoints.PUBLIC, "http://127.0.0.1:8700") | changed))
+    return str(file)
+
+
+def test_another_venue_may_stand_in_for_the_public_hosts(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYBOT_ENDPOINTS", a_stand_in(tmp_path))
+    assert set(endpoints.wait(paths, settings("live")).values()) == {"http://127.0.0.1:8700"}
+    assert endpoints.wait(paths, settings("live")).keys() == endpoints.PUBLIC.keys()
+
+
+def test_what_stands_in_must_be_whole_and_on_this_machine(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"clob = https://clob\.example is not on this machine"):
+        endpoints.public(a_stand_in(tmp_path, clob="https://clob.example"))
+    part = tmp_path / "part.json"
+    part.write_text('{"clob": "http://127.0.0.1:1"}')
+    with pytest.raises(ConfigError, match="no address for binance"):
+        endpoints.public(str(part))
+    with pytest.raises(ConfigError, match="No such file"):
+        endpoints.public(str(tmp_path / "none.json"))
 
 
 def test_the_demo_waits_for_a_venue_that_answers(paths: Paths) -> None:
