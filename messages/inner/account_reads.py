@@ -1,0 +1,178 @@
+"""What the venue says of our account: orders, trades, balances, activity, holdings; asked for, or heard on the user channel.
+
+Every read is three-valued: known, empty, or unknown and why.
+"""
+
+from typing import Literal
+
+from messages.base import Inner
+from messages.trade import Side
+
+
+class VenueOrder(Inner, frozen=True, kw_only=True):
+    """One order as the venue reports it, on either endpoint or the user channel."""
+
+    order_id: str
+    condition_id: str
+    token_id: str
+    side: Side
+    state: Literal["LIVE", "MATCHED", "CANCELED", "DELAYED", "OTHER"]
+    raw_status: str
+    original_e6: int
+    matched_e6: int
+    price_e6: int
+    trade_ids: tuple[str, ...]
+    created_s: int
+
+
+class VenueTrade(Inner, frozen=True, kw_only=True):
+    """One trade of ours, ours being the taker or one of the makers: one line an order of ours in it."""
+
+    trade_id: str
+    order_id: str
+    condition_id: str
+    token_id: str
+    side: Side
+    size_e6: int
+    price_e6: int
+    status: Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
+    is_taker: bool
+    matched_s: int
+
+
+class ReadOrder(Inner, frozen=True, kw_only=True):
+    """What does the venue know of this order: asks the order endpoint and the trades endpoint."""
+
+    tag: str
+    order_id: str
+    condition_id: str
+
+
+class OrderRead(Inner, frozen=True, kw_only=True):
+    """Three-valued: known with `order`, known and empty (order None and both endpoints said so), or not known."""
+
+    tag: str
+    order_id: str
+    known: bool
+    order: VenueOrder | None
+    trades: tuple[VenueTrade, ...]
+    why: str
+
+
+class ReadOpenOrders(Inner, frozen=True, kw_only=True):
+    """All open orders of this account."""
+
+    tag: str
+
+
+class OpenOrdersRead(Inner, frozen=True, kw_only=True):
+    """known False: the read failed; that is not "no orders"."""
+
+    tag: str
+    known: bool
+    orders: tuple[VenueOrder, ...]
+    why: str
+
+
+class ReadTrades(Inner, frozen=True, kw_only=True):
+    """All trades of this account since `after_s` (world unix seconds)."""
+
+    tag: str
+    after_s: int
+
+
+class TradesRead(Inner, frozen=True, kw_only=True):
+    """known False: the read failed; that is not "no trades"."""
+
+    tag: str
+    known: bool
+    trades: tuple[VenueTrade, ...]
+    why: str
+
+
+class ReadBalance(Inner, frozen=True, kw_only=True):
+    """Spendable pUSD (token_id "") or the shares of a token. refresh: the venue looks at the chain first, not at its cache."""
+
+    tag: str
+    token_id: str
+    refresh: bool = False
+
+
+class BalanceRead(Inner, frozen=True, kw_only=True):
+    """balance_e6 is what may be spent or sold; meaningless unless known."""
+
+    tag: str
+    token_id: str
+    known: bool
+    balance_e6: int
+    allowance_e6: int
+    why: str
+
+
+class ReadActivity(Inner, frozen=True, kw_only=True):
+    """What came to and went from the wallet since `after_s` (world unix seconds), trades left out: the Data API's activity."""
+
+    tag: str
+    after_s: int
+
+
+class Activity(Inner, frozen=True, kw_only=True):
+    """One movement of cash. id names it for ever; amount_e6 is negative for what went out."""
+
+    id: str
+    kind: str
+    amount_e6: int
+    condition_id: str
+    at_s: int
+
+
+class ActivityRead(Inner, frozen=True, kw_only=True):
+    """known False: the read failed; that is not "nothing happened"."""
+
+    tag: str
+    known: bool
+    rows: tuple[Activity, ...]
+    why: str
+
+
+class ReadHoldings(Inner, frozen=True, kw_only=True):
+    """All open positions of the wallet, as the Data API shows them."""
+
+    tag: str
+
+
+class HoldingsRead(Inner, frozen=True, kw_only=True):
+    """shares: token → millionths; known False: the read failed, which is not "none"."""
+
+    tag: str
+    known: bool
+    shares: dict[str, int]
+    why: str
+
+
+class ReadMarket(Inner, frozen=True, kw_only=True):
+    """Is this market closed, and who won? From the venue's market endpoint and Gamma."""
+
+    tag: str
+    slug: str
+    condition_id: str
+
+
+class MarketRead(Inner, frozen=True, kw_only=True):
+    """winner "" while unresolved."""
+
+    tag: str
+    slug: str
+    known: bool
+    closed: bool
+    winner: Literal["UP", "DOWN", "SPLIT", ""]
+    why: str
+
+
+class UserFact(Inner, frozen=True, kw_only=True):
+    """Something the user channel pushed: an order's or a trade's new state, or the channel's own coming and going."""
+
+    kind: Literal["order", "trade", "open", "closed", "bad"]
+    order: VenueOrder | None = None
+    trades: tuple[VenueTrade, ...] = ()
+    why: str = ""

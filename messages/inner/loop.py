@@ -1,0 +1,114 @@
+"""What a core hears from its loop and asks of it: the start, the clock, the disk, the kill switch, the end."""
+
+from messages.base import Inner, Reply
+
+
+class Started(Inner, frozen=True, kw_only=True):
+    """The first word a core hears. config: the parts of config.toml as JSON text; versions for the record.
+
+    mono_s: machine time, comparable only within this boot. halted: what the halt file said when the loop started; paused:
+    the same of the pause's.
+    """
+
+    actor: str
+    boot: int
+    config: str
+    versions: dict[str, str]
+    mono_s: float
+    speed: float
+    session: str
+    halted: str = ""
+    paused: str = ""
+
+
+class Restored(Inner, frozen=True, kw_only=True):
+    """What the actor's own store held, as opaque bytes in order (the executor's journal records). complete on the last."""
+
+    records: tuple[bytes, ...]
+    last_seq: int
+
+
+class Tick(Inner, frozen=True, kw_only=True):
+    """A timer asked for has come. mono_s is machine time."""
+
+    name: str
+    mono_s: float
+
+
+class WakeAt(Inner, frozen=True, kw_only=True):
+    """World time: hear Tick(name) at the first moment ≥ at_ns. The same name again replaces the earlier wish."""
+
+    name: str
+    at_ns: int
+
+
+class WakeIn(Inner, frozen=True, kw_only=True):
+    """Machine time: hear Tick(name) after `after_s` seconds. The same name again replaces the earlier wish."""
+
+    name: str
+    after_s: float
+
+
+class NoReply(Reply, frozen=True, kw_only=True):
+    """The server said nothing before the deadline: *unknown*, not *no*. `to` is the server, `request` the tag."""
+
+    to: str
+    request: str
+
+
+class Persist(Inner, frozen=True, kw_only=True):
+    """Append to the journal and fdatasync before anything said after this goes out. The loop performs it at once."""
+
+    record: bytes
+    seq: int
+
+
+class PersistFailed(Inner, frozen=True, kw_only=True):
+    """The disk refused. Nothing said after the Persist went out; the gate is closed; cancels still go."""
+
+    seq: int
+    why: str
+
+
+class Compact(Inner, frozen=True, kw_only=True):
+    """Begin a new journal segment that opens with this full snapshot."""
+
+    snapshot: bytes
+    seq: int
+
+
+class HaltSeen(Inner, frozen=True, kw_only=True):
+    """The loop looked at the halt file (every 100 ms and at each send): what stands there now, "" = nothing."""
+
+    halt_id: str
+    by: str
+    reason_code: str
+    reason: str
+
+
+class WriteHalt(Inner, frozen=True, kw_only=True):
+    """Write the halt file if none stands; the first writer wins."""
+
+    by: str
+    reason_code: str
+    reason: str
+
+
+class WritePause(Inner, frozen=True, kw_only=True):
+    """Write the pause file; why "" takes it away."""
+
+    why: str
+
+
+class Store(Inner, frozen=True, kw_only=True):
+    """recorder: one row for a table of the ledger, as JSON text of column → value; replaces the row of the same key."""
+
+    table: str
+    row: bytes
+
+
+class Leave(Inner, frozen=True, kw_only=True):
+    """Said by a core: I have nothing more to do; end the process with this code. Heard by a core: SIGTERM has come."""
+
+    code: int
+    why: str

@@ -1,0 +1,53 @@
+"""The watchdog's eyes and hands."""
+
+from messages.base import Inner
+
+
+class ProcessState(Inner, frozen=True, kw_only=True):
+    """supervisord said so: actor's program is now in this state. actor "" = supervisord itself ("STOPPING").
+
+    state     supervisord's: STARTING RUNNING STOPPING STOPPED EXITED BACKOFF FATAL UNKNOWN
+    expected  of EXITED: left by a code it is not restarted for (0, 75, 78)      mono_s  machine time it was read
+    """
+
+    actor: str
+    state: str
+    pid: int
+    expected: bool
+    mono_s: float
+
+
+class ProcessGone(Inner, frozen=True, kw_only=True):
+    """A watched process is no more, as its pidfd tells, before supervisord has noticed."""
+
+    actor: str
+    pid: int
+    mono_s: float
+
+
+class WatchPid(Inner, frozen=True, kw_only=True):
+    """Hear ProcessGone when this process ends."""
+
+    actor: str
+    pid: int
+
+
+class KillActor(Inner, frozen=True, kw_only=True):
+    """SIGKILL this process if it still holds the actor's lock."""
+
+    actor: str
+    pid: int
+    why: str
+
+
+class WakeSupervisor(Inner, frozen=True, kw_only=True):
+    """Make supervisord notice now that this actor's process is gone, so that it starts it again at once."""
+
+    actor: str
+    pid: int
+
+
+class StopProgram(Inner, frozen=True, kw_only=True):
+    """Take this actor out of supervision: it is not started again until someone says so."""
+
+    actor: str
