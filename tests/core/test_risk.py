@@ -46,7 +46,9 @@ from messages.inner import HaltSeen, NoReply, Started, Tick, WriteHalt, WritePau
 from messages.units import MS, NS
 from polybot.core.amounts import BuyAmounts, fak_buy, resting_buy
 from polybot.core.risk import RiskCore
-from polybot.core.risk_rules import RULES, drawdown_floor_e6, funds
+from polybot.core.risk.permission import drawdown_floor_e6
+from polybot.core.risk.prices import funds
+from polybot.core.risk.table import RULES
 from polybot.core.settings import Risk, Settings
 
 T0 = 1_795_132_800

@@ -2,7 +2,9 @@
 
 from messages import LimitUse
 from messages.units import usd_text
-from polybot.core.risk_rules import ACCOUNT_SILENCE_S, MAX_LATE, MAX_UNRESOLVED, RiskView
+from polybot.core.risk.exposure import MAX_LATE, MAX_UNRESOLVED
+from polybot.core.risk.permission import ACCOUNT_SILENCE_S
+from polybot.core.risk.view import RiskView
 from polybot.core.settings import usd_e6
 from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, staleness_s
 

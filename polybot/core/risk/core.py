@@ -1,4 +1,4 @@
-"""risk: whether at all. Judges every wish by THE RULES (risk_rules.py), alone hands orders to the executor, and keeps the
+"""risk: whether at all. Judges every wish by THE RULES (table.py), alone hands orders to the executor, and keeps the
 trading state.
 
  1. An intent id fixes its content: a repeat gets the first verdict. A wish whose order the executor's books already show
@@ -6,7 +6,7 @@ trading state.
  2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence. In the
    first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
  3. What was handed on is *in flight* and counts in full until the executor's books show it (in_flight.py).
-4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
+ 4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
     REDUCING by hand, until Resume, over restarts: a file as well. Lifting a halt does not lift its cause: the next look
     halts again.
  5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
@@ -46,12 +46,15 @@ from messages import (
 )
 from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt, WritePause
 from polybot.core.bar_feed import BarFeed
-from polybot.core.in_flight import InFlight
-from polybot.core.limits import limits_of
 from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.reasons import Reason
-from polybot.core.risk_rules import RiskView, drawdown_of, judge
+from polybot.core.risk.in_flight import InFlight
+from polybot.core.risk.limits import limits_of
+from polybot.core.risk.permission import drawdown_of
+from polybot.core.risk.silence import Silence
+from polybot.core.risk.table import judge
+from polybot.core.risk.view import RiskView
 from polybot.core.settings import Settings, settings_from
 from polybot.core.turbulence import BARS_WANTED, Range, VolatilityGauge
 from polybot.core.windows import Session, session_from, window_at
@@ -61,24 +64,6 @@ WATCHDOG_SILENCE_S = 10.0
 KEPT_VERDICTS = 1000
 YOUNG_S = 2.0
 NOT_YET = ("RULE_UNKNOWN", "NO_STRIKE", "STALE_PRICE", "STALE_ORACLE", "STALE_BOOK")
-
-
-class Silence:
-    """Machine seconds since something was heard, by rule 5."""
-
-    def __init__(self, mono_s: float) -> None:
-        self._last_s = mono_s
-        self._heard = False
-        self.age_s = 0.0
-
-    def heard(self) -> None:
-        self._heard = True
-        self.age_s = 0.0
-
-    def tick(self, mono_s: float) -> None:
-        if self._heard:
-            self._last_s, self._heard = mono_s, False
-        self.age_s = mono_s - self._last_s
 
 
 class RiskCore:

@@ -1,0 +1,29 @@
+"""Is what we know fresh?"""
+
+from messages import OrderIntent
+from polybot.core.reasons import Reason
+from polybot.core.risk.view import RiskView, is_early
+from polybot.core.windows import Window
+
+
+def no_strike(intent: OrderIntent, view: RiskView) -> str | None:
+    """A window that has not begun has none."""
+    if is_early(intent):
+        return None
+    return _text(view.market.no_strike(Window(intent.start_s)))
+
+
+def stale_price(intent: OrderIntent, view: RiskView) -> str | None:
+    return _text(view.market.stale_price(view.now_ns))
+
+
+def stale_oracle(intent: OrderIntent, view: RiskView) -> str | None:
+    return _text(view.market.stale_oracle(intent.slug, view.now_ns))
+
+
+def stale_book(intent: OrderIntent, view: RiskView) -> str | None:
+    return _text(view.market.stale_book(intent.slug, view.now_ns))
+
+
+def _text(reason: Reason | None) -> str | None:
+    return reason.text if reason else None

@@ -1,0 +1,54 @@
+"""THE RULES of risk, one ordered table: each a named function (intent, view) → sentence, or None where it holds.
+
+The first that does not hold is the verdict; its code is the row's reason. Silence is a refusal: what is not known, is not
+approved. Orders handed on and not yet seen in a snapshot ("in flight") count at once and in full.
+"""
+
+from messages import OrderIntent
+from polybot.core import quotes
+from polybot.core.reasons import Reason
+from polybot.core.risk import exposure, freshness, permission, prices, weather, wish
+from polybot.core.risk.view import RiskView, Rule
+
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("HALTED", permission.halted),
+    ("REDUCING", permission.reducing),
+    ("ACCOUNT_UNKNOWN", permission.account_unknown),
+    ("DRAWDOWN", permission.drawdown),
+    ("ORDER_KIND", wish.order_kind),
+    ("TOO_LATE", wish.too_late),
+    ("OUTSIDE_WINDOW", wish.outside_window),
+    ("RULE_UNKNOWN", wish.rule_unknown),
+    ("NO_FEE_SCHEDULE", wish.no_fee_schedule),
+    ("NO_STRIKE", freshness.no_strike),
+    ("STALE_PRICE", freshness.stale_price),
+    ("STALE_ORACLE", freshness.stale_oracle),
+    ("STALE_BOOK", freshness.stale_book),
+    ("NO_ASK", prices.of_book(quotes.no_ask)),
+    ("PRICE_ABOVE_CAP", prices.of_book(quotes.above_cap)),
+    ("PRICE_ABOVE_CAP", prices.limit_above_cap),
+    ("PRICE_BELOW_FLOOR", prices.of_book(quotes.below_floor)),
+    ("BOOK_WIDE", prices.of_book(quotes.wide)),
+    ("BOOK_CROSSED", prices.of_book(quotes.crossed)),
+    ("BELOW_MINIMUM", prices.below_minimum),
+    ("BAD_AMOUNTS", prices.bad_amounts),
+    ("MAX_ORDER", prices.max_order),
+    ("UNKNOWN_ORDER", exposure.unknown_order),
+    ("OPPOSITE", exposure.opposite),
+    ("ONE_ENTRY", exposure.one_entry),
+    ("ENTRY_OPEN", exposure.entry_open),
+    ("UNRESOLVED", exposure.unresolved),
+    ("SETTLEMENT_LATE", exposure.settlement_late),
+    ("FUNDS", prices.funds),
+    ("RANGE", weather.price_range),
+    ("VOLATILITY", weather.volatility),
+)
+
+
+def judge(intent: OrderIntent, view: RiskView) -> Reason | None:
+    """The first rule that does not hold; None = approved."""
+    for code, rule in RULES:
+        text = rule(intent, view)
+        if text is not None:
+            return Reason(code, text)
+    return None

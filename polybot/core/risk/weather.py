@@ -1,0 +1,18 @@
+"""The market's weather."""
+
+from messages import OrderIntent
+from polybot.core.risk.view import RiskView
+
+
+def price_range(intent: OrderIntent, view: RiskView) -> str | None:
+    limit = view.settings.risk.max_range_pct
+    if view.range_pct is None or view.range_pct <= limit:
+        return None
+    return f"5-minute range {view.range_pct:.3f} % exceeds max_range_pct = {limit:g}"
+
+
+def volatility(intent: OrderIntent, view: RiskView) -> str | None:
+    ratio, limit = view.volatility.ratio, view.settings.risk.max_volatility_ratio
+    if ratio is None or ratio <= limit:
+        return None
+    return f"volatility is {ratio:.2f} times its baseline of the last hour, max_volatility_ratio = {limit:g}"
