@@ -21,6 +21,7 @@ from polybot.venue.faults.web import FaultyHttp
 from polybot.venue.feeds_rest import BinanceRest, GammaRest
 from polybot.venue.gamma_lists import GammaLists
 from polybot.venue.hub import Connection
+from polybot.venue.polybolt import PolyBolt
 from polybot.venue.relayer import Relayer
 from polybot.venue.reply import Refusal, refused
 from polybot.venue.rtds import Rtds
@@ -32,20 +33,25 @@ def rest(routes: list[Route]) -> Starlette:
     return Starlette(routes=every, exception_handlers={Refusal: refused})
 
 
-def apps(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faults: Faults) -> dict[str, ASGIApp]:
+def apps(
+    desk: Desk, prices: BinanceRest, rtds: Rtds, polybolt: PolyBolt, streams: BinanceHub, faults: Faults
+) -> dict[str, ASGIApp]:
     """Service → application, one a port; each behind the faults of its name."""
-    bare = _bare(desk, prices, rtds, streams, faults)
+    bare = _bare(desk, prices, rtds, polybolt, streams, faults)
     return {service: FaultyHttp(app, faults, service) for service, app in bare.items()}
 
 
-def _bare(desk: Desk, prices: BinanceRest, rtds: Rtds, streams: BinanceHub, faults: Faults) -> dict[str, ASGIApp]:
+def _bare(
+    desk: Desk, prices: BinanceRest, rtds: Rtds, polybolt: PolyBolt, streams: BinanceHub, faults: Faults
+) -> dict[str, ASGIApp]:
     house = desk.house
     return {
         "clob": rest(_clob(desk)),
         "gamma": rest(GammaRest(house).routes() + GammaLists(house).routes()),
         "data": rest(DataRest(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
-        "rtds": _sockets({"/{path:path}": _rtds(rtds, house.now_ns, faults)}),
+        "rtds": _sockets({"/{path:path}": _timed("rtds", rtds, house.now_ns, faults)}),
+        "polybolt": _sockets({"/ws": _timed("polybolt", polybolt, house.now_ns, faults)}),
         "binance": rest(prices.routes()),
         "binance_ws": _sockets({"/stream": _combined(streams, faults)}),
         "relayer": rest(Relayer(house).routes()),
@@ -92,13 +98,15 @@ def _user(desk: Desk, faults: Faults) -> Endpoint:
     return endpoint
 
 
-def _rtds(rtds: Rtds, now_ns: Callable[[], int], faults: Faults) -> Endpoint:
+def _timed(channel: str, wire: Rtds | PolyBolt, now_ns: Callable[[], int], faults: Faults) -> Endpoint:
+    """A wire whose frames carry the time at which they were answered."""
+
     async def endpoint(socket: WebSocket) -> None:
-        connection = Connection(socket, FaultyGate(faults, "rtds"))
+        connection = Connection(socket, FaultyGate(faults, channel))
         try:
-            await connection.serve(lambda c, text: rtds.on_text(c, text, now_ns()))
+            await connection.serve(lambda c, text: wire.on_text(c, text, now_ns()))
         finally:
-            rtds.leave(connection)
+            wire.leave(connection)
 
     return endpoint
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 from polybot.core.windows import WINDOW_S, slug_of
 from polybot.core.world.world import ExchangeTrade, OraclePrint, TakerOrder, Winner, World, WorldMarket
-from polybot.venue import binance, rtds
+from polybot.venue import binance
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
-from polybot.venue.catalogue import WorldCatalogue
+from polybot.venue.catalogue import LISTED_AHEAD_S, WorldCatalogue
 from polybot.venue.faults.engine import Faults
 from polybot.venue.house import House, market_from
-from polybot.venue.rtds import Rtds
+from polybot.venue.price_wires import PriceWires
 
 NS = 1_000_000_000
 QUOTES_PER_S = 40.0
@@ -31,8 +31,6 @@ STREAMS_PER_S = 20.0
 SPARSE_SPEED = 20.0
 REPRINT_S = 30  # more than a lookahead at any speed
 AHEAD = 2  # windows after the running one that have a live book
-TOPIC: dict[str, str] = {"spot": rtds.CHAINLINK, "twap60": rtds.TWAP_SIXTY}
-E18 = 10**18
 FINE_TICK_E6 = 1_000
 
 
@@ -62,7 +60,7 @@ class Driver:
     house: House
     catalogue: WorldCatalogue
     bars: Bars
-    rtds: Rtds
+    wires: PriceWires
     streams: BinanceHub
     speed: float
     at_ns: int
@@ -74,6 +72,7 @@ class Driver:
     kline_ns: int = 0
     minute_s: int = 0
     done_s: int = 0
+    listed_s: int = 0
     corrections: dict[str, tuple[int, Winner]] = field(default_factory=dict)
 
     @property
@@ -128,6 +127,15 @@ class Driver:
         for start_s in range(first, first + (AHEAD + 1) * WINDOW_S, WINDOW_S):
             if start_s not in self.windows and start_s >= self.done_s:
                 self._open(start_s)
+        self._announce(first + LISTED_AHEAD_S)
+
+    def _announce(self, listed_s: int) -> None:
+        """Windows listed since we last looked: a day ahead, one every five minutes."""
+        for start_s in range(self.listed_s + WINDOW_S, listed_s + 1, WINDOW_S) if self.listed_s else ():
+            listing = self.catalogue.listing(slug_of(start_s))
+            if listing is not None:
+                self.house.teller.tell_listed(listing)
+        self.listed_s = max(self.listed_s, listed_s)
 
     def _open(self, start_s: int) -> None:
         """A book comes alive, or back to life after a restart."""
@@ -146,12 +154,8 @@ class Driver:
         self.on_open(market)
 
     def _print(self, printed: OraclePrint) -> None:
-        topic = TOPIC.get(printed.feed)
-        if topic is not None and self.faults.on("oracle_gap") is None:
-            value = printed.value_e18 / E18
-            self.rtds.publish(
-                topic, printed.observed_s * 1000, printed.server_ns // 1_000_000, value, str(printed.value_e18)
-            )
+        if self.faults.on("oracle_gap") is None:
+            self.wires.oracle(printed)
 
     # --- the exchange next door
 
@@ -159,6 +163,7 @@ class Driver:
         sparse, waiting = self.speed > SPARSE_SPEED, None
         for trade in self.world.trades(from_ns, to_ns):
             self._close_minutes(trade.traded_ns)
+            self._close_second(trade.traded_ns)
             self.bars.trade(trade.traded_ns // 1_000_000, trade.price, trade.size, trade.trade_id)
             if sparse and waiting is not None:
                 if waiting.traded_ns // NS == trade.traded_ns // NS:
@@ -171,6 +176,7 @@ class Driver:
         if sparse and waiting is not None:
             self._trade_frame(waiting)
         self._close_minutes(to_ns)
+        self._close_second(to_ns)
         if to_ns - self.depth_ns >= self._period_ns(0.1, STREAMS_PER_S):
             self.depth_ns = to_ns
             self._depth_frame(to_ns)
@@ -192,6 +198,11 @@ class Driver:
                 "btcusdt@trade",
                 binance.trade_data(at_ms, at_ms, trade.price, trade.size, trade.trade_id, trade.is_sell),
             )
+
+    def _close_second(self, now_ns: int) -> None:
+        """The exchange's last price, as the newest second began."""
+        if self.bars.price:
+            self.wires.exchange(now_ns // NS, self.bars.price)
 
     def _close_minutes(self, now_ns: int) -> None:
         while now_ns // NS >= self.minute_s + 60:

@@ -222,3 +222,45 @@ def market_resolved(gamma_id: str, pair: Pair, winning_token: str, outcome: str,
             "tags": [],
         }
     )
+
+
+def new_market(listed: dict[str, Any], event: dict[str, Any], pair: Pair, at_ns: int) -> bytes:
+    """A market was listed, in any series: to every socket with the custom flag. listed, event: Gamma's own objects."""
+    tokens, fees = [pair.up_token, pair.down_token], listed["feeSchedule"]
+    return encode(
+        {
+            "id": listed["id"],
+            "question": listed["question"],
+            "market": pair.condition_id,
+            "slug": listed["slug"],
+            "description": listed["description"],
+            "assets_ids": tokens,
+            "outcomes": ["Up", "Down"],
+            "event_message": {
+                "id": event["id"],
+                "ticker": event["ticker"],
+                "slug": event["slug"],
+                "title": event["title"],
+                "description": event["description"],
+            },
+            "timestamp": milliseconds(at_ns),
+            "event_type": "new_market",
+            "tags": [],
+            "condition_id": pair.condition_id,
+            "active": False,
+            "clob_token_ids": tokens,
+            "sports_market_type": "",
+            "line": "",
+            "game_start_time": "",
+            "order_price_min_tick_size": str(listed["orderPriceMinTickSize"]),
+            "group_item_title": "",
+            "taker_base_fee": str(listed["takerBaseFee"]),
+            "fees_enabled": listed["feesEnabled"],
+            "fee_schedule": {
+                "exponent": str(fees["exponent"]),
+                "rate": str(fees["rate"]),
+                "taker_only": fees["takerOnly"],
+                "rebate_rate": str(fees["rebateRate"]),
+            },
+        }
+    )

@@ -31,6 +31,11 @@ class Connection:
         self._closing: tuple[int, str] | None = None
         self.sent = 0
 
+    @property
+    def waiting(self) -> int:
+        """Frames that the other side has not taken yet."""
+        return len(self._outbox)
+
     def push(self, frame: bytes | str) -> None:
         """Queue one text frame."""
         self._gate(frame if isinstance(frame, str) else frame.decode(), self._queue)

@@ -97,6 +97,10 @@ class MarketChannel:
         """To all who hear this token."""
         self._push(self.by_token.get(token, {}), frame, custom)
 
+    def to_all(self, frame: bytes) -> None:
+        """To every socket with the custom flag, whatever it hears."""
+        self._push(self.hearers, frame, custom=True)
+
     def _push(self, sockets: Iterable[Connection], frame: bytes, custom: bool) -> None:
         for connection in sockets:
             if not custom or self.hearers[connection].custom:

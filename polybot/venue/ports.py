@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control", "relayer", "site")
+SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control", "relayer", "site", "polybolt")
 
 
 def bind(first_port: int, remembered: Path) -> dict[str, socket.socket]:
@@ -43,6 +43,7 @@ def urls(sockets: dict[str, socket.socket]) -> dict[str, str]:
         "ws_market": f"ws://127.0.0.1:{port['ws']}/ws/market",
         "ws_user": f"ws://127.0.0.1:{port['ws']}/ws/user",
         "rtds": f"ws://127.0.0.1:{port['rtds']}",
+        "polybolt": f"ws://127.0.0.1:{port['polybolt']}/ws",
         "binance_ws": f"ws://127.0.0.1:{port['binance_ws']}",
         "geoblock": f"http://127.0.0.1:{port['site']}/api/geoblock",
     }

@@ -39,6 +39,8 @@ from polybot.venue.house import House
 from polybot.venue.instants import Instants
 from polybot.venue.keys import SKEW_S, Keys
 from polybot.venue.pacer import Pacer, write_waits
+from polybot.venue.polybolt import PolyBolt
+from polybot.venue.price_wires import PriceWires
 from polybot.venue.rtds import Rtds
 from polybot.venue.store import Store
 from polybot.venue.web import Web
@@ -71,6 +73,7 @@ class Venue:
         self.house = House(self.store, keys, catalogue, self.clock.now_ns, grant, script.switches)
         self.house.exchange.set_fate(self.faults.fate)
         self.bars, self.rtds, self.streams, self.heard = Bars(), Rtds(), BinanceHub(), Heard()
+        self.polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, mono_s, e18=script.switches.polybolt_e18)
         self.pacer = Pacer(self.clock, mono_s)
         self.waits_file = context.paths.run / "waits.json"
         self._behind_before_s = self.pacer.restore(self.waits_file, self.session.id)
@@ -78,7 +81,7 @@ class Venue:
             self.house,
             catalogue,
             self.bars,
-            self.rtds,
+            PriceWires(self.rtds, self.polybolt),
             self.streams,
             self.clock.speed,
             self.clock.now_ns(),
@@ -91,7 +94,9 @@ class Venue:
         self.sockets = ports.bind(port, folder / "ports.json")
         self.desk = desk = Desk(self.house, self._delay)
         prices = BinanceRest(self.bars, self._depth, self.clock.now_ns)
-        services = apps(desk, prices, self.rtds, self.streams, self.faults) | {"control": self.control.app()}
+        services = apps(desk, prices, self.rtds, self.polybolt, self.streams, self.faults) | {
+            "control": self.control.app()
+        }
         self.web = Web(services, self.sockets)
         self.subscriber = Subscriber(context.paths.sockets, SPEAKERS, HEARS)
         self.publisher = Publisher(self.subscriber.socket.context, context.paths.sockets, "venue")
@@ -174,6 +179,7 @@ class Venue:
     async def _leave(self) -> None:
         self.house.flush(durable=True)
         self._report()
+        self.polybolt.drain()
         await self.web.stop()
         self.subscriber.close()
         self.publisher.close()

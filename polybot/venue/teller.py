@@ -15,7 +15,7 @@ from polybot.core.exchange import (
     Trade,
     TradeChanged,
 )
-from polybot.venue import frames, views
+from polybot.venue import frames, gamma, views
 from polybot.venue.market_channel import MarketChannel
 from polybot.venue.user_channel import UserChannel
 
@@ -132,6 +132,13 @@ class Teller:
         if market is not None and self.market_channel.wanted(pair_of(market)):
             for token in (market.up_token, market.down_token):
                 self._send_book(token)
+
+    def tell_listed(self, listing: gamma.Listing) -> None:
+        """A market that was not there before."""
+        now = gamma.Now(tick_e6=10_000)
+        pair = frames.Pair(listing.condition_id, listing.up_token, listing.down_token)
+        listed, event = gamma.market_object(listing, now), gamma.event_object(listing, now)
+        self.market_channel.to_all(frames.new_market(listed, event, pair, self.now_ns()))
 
     def _tell_trade(self, event: TradeChanged, traded: dict[str, None]) -> None:
         trade = event.trade

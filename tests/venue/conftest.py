@@ -36,6 +36,7 @@ from polybot.venue.feeds_rest import BinanceRest
 from polybot.venue.gamma import Listing
 from polybot.venue.house import House, market_from
 from polybot.venue.keys import Keys
+from polybot.venue.polybolt import PolyBolt
 from polybot.venue.rtds import Rtds
 from polybot.venue.store import Store
 from polybot.venue.web import Web
@@ -164,6 +165,7 @@ class Bench:
     client: Client
     urls: dict[str, str]
     rtds: Rtds
+    polybolt: PolyBolt
     streams: BinanceHub
     bars: Bars
     loop: asyncio.AbstractEventLoop
@@ -248,17 +250,20 @@ class Opener:
             clock.ns = max(clock.ns, until_ns)
 
         desk, bars, rtds, streams = Desk(house, delay), Bars(), Rtds(), BinanceHub()
+        polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, time.monotonic)
         prices = BinanceRest(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
         sockets = ports.bind(0, self.folder / "ports.json")
         urls = ports.urls(sockets)
         faults = Faults(Script(), START_S, clock.now_ns, time.monotonic)
         house.exchange.set_fate(faults.fate)
         control = Control(faults)
-        web = Web(apps(desk, prices, rtds, streams, faults) | {"control": control.app()}, sockets)
+        web = Web(apps(desk, prices, rtds, polybolt, streams, faults) | {"control": control.app()}, sockets)
         control.write_note(self.folder, ports.url(sockets["control"]))
         await web.start()
         loop = asyncio.get_running_loop()
-        ready.append(Bench(house, clock, Client(urls, clock), urls, rtds, streams, bars, loop, delays, faults, control))
+        ready.append(
+            Bench(house, clock, Client(urls, clock), urls, rtds, polybolt, streams, bars, loop, delays, faults, control)
+        )
         self._began.set()
         while not stopped.is_set():
             await asyncio.sleep(0.01)

@@ -31,6 +31,11 @@ def until(socket: ClientConnection, wanted: Callable[[dict[str, Any]], bool], de
     raise AssertionError("it did not come")
 
 
+def until_pong(socket: ClientConnection) -> None:
+    while socket.recv(timeout=5) != "PONG":
+        pass
+
+
 def kind(name: str) -> Callable[[dict[str, Any]], bool]:
     return lambda event: event.get("event_type") == name
 
@@ -232,6 +237,53 @@ def test_rtds_refuses_a_body_it_cannot_read(bench: Any) -> None:
     with bench.socket("rtds") as socket:
         socket.send(json.dumps({"action": "subscribe", "subscriptions": [{"topic": "crypto.prices"}]}))
         assert json.loads(socket.recv(timeout=5))["message"] == "Invalid request body"
+
+
+def test_one_topic_the_server_does_not_know_refuses_the_whole_frame(bench: Any) -> None:
+    both = [{"topic": "crypto_prices_twap_sixty", "type": "update"}, {"topic": "crypto.prices", "type": "update"}]
+    with bench.socket("rtds") as socket:
+        socket.send(json.dumps({"action": "subscribe", "subscriptions": both}))
+        assert json.loads(socket.recv(timeout=5))["message"] == "Invalid request body"
+        publish(bench, "crypto_prices_twap_sixty", 1_795_132_800)
+        socket.send("PING")
+        assert socket.recv(timeout=5) == "PONG", "nothing was subscribed"
+
+
+def test_rtds_can_be_unsubscribed_and_its_filters_are_a_text(bench: Any) -> None:
+    wish = [{"topic": "crypto_prices", "type": "*", "filters": ""}]
+    with bench.socket("rtds") as socket:
+        socket.send(json.dumps({"action": "subscribe", "subscriptions": wish}))
+        socket.send("PING")
+        assert socket.recv(timeout=5) == "PONG"
+        bench.do(
+            lambda: bench.rtds.publish("crypto_prices", 1_795_132_800_000, 1_795_132_800_142, 64210.12, "64210.12")
+        )
+        heard = json.loads(socket.recv(timeout=5))
+        assert (heard["payload"]["symbol"], heard["payload"]["full_accuracy_value"]) == ("btcusdt", "64210.12")
+        socket.send(json.dumps({"action": "unsubscribe", "subscriptions": wish}))
+        socket.send(
+            json.dumps({"action": "subscribe", "subscriptions": [wish[0] | {"filters": {"symbol": "btcusdt"}}]})
+        )
+        assert json.loads(socket.recv(timeout=5))["message"] == "Invalid request body"
+        bench.do(
+            lambda: bench.rtds.publish("crypto_prices", 1_795_132_801_000, 1_795_132_801_142, 64210.13, "64210.13")
+        )
+        socket.send("PING")
+        assert socket.recv(timeout=5) == "PONG"
+
+
+def test_a_new_market_is_told_to_every_socket_with_the_custom_flag(bench: Any) -> None:
+    listing = bench.house.catalogue.listings[0]
+    with hear_market(bench, "12345") as custom, hear_market(bench, "12345", custom=False) as plain:
+        for socket in (custom, plain):
+            socket.send("PING")
+            until_pong(socket)
+        bench.do(lambda: bench.house.teller.tell_listed(listing))
+        told = until(custom, kind("new_market"))
+        plain.send("PING")
+        assert plain.recv(timeout=5) == "PONG"
+    assert (told["condition_id"], told["assets_ids"], told["slug"]) == (CID, [UP, DOWN], listing.slug)
+    assert told["fee_schedule"] == {"exponent": "1", "rate": "0.07", "taker_only": True, "rebate_rate": "0.2"}
 
 
 def test_binance_streams_carry_only_what_was_asked_for(bench: Any) -> None:

@@ -27,6 +27,8 @@ from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import read_script
 from polybot.venue.house import House
 from polybot.venue.keys import Credentials, Keys
+from polybot.venue.polybolt import PolyBolt
+from polybot.venue.price_wires import PriceWires
 from polybot.venue.rtds import Rtds
 from polybot.venue.store import Store
 
@@ -120,13 +122,15 @@ def a_table(
     house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000, parsed.switches)
     house.restore()
     rtds, streams = Rtds(), BinanceHub()
+    wires = PriceWires(rtds, PolyBolt(lambda *_: True, lambda _: True, lambda: 0.0))
     printed: list[tuple[str, int]] = []
     sent: list[dict[str, Any]] = []
-    rtds.publish = lambda topic, observed_ms, *_rest: printed.append((topic, observed_ms // 1000))  # type: ignore[method-assign]
+    oracle = ("crypto_prices_chainlink", "crypto_prices_twap_sixty")
+    rtds.publish = lambda topic, at_ms, *_: printed.append((topic, at_ms // 1000)) if topic in oracle else None  # type: ignore
     streams.wanted = lambda _name: True  # type: ignore[method-assign]
     streams.publish = lambda name, data: sent.append({"stream": name} | data)  # type: ignore[method-assign]
     faults = Faults(parsed, START_S, lambda: now["ns"], lambda: 0.0, speed)
-    driver = Driver(house, catalogue, Bars(), rtds, streams, speed, now["ns"], faults)
+    driver = Driver(house, catalogue, Bars(), wires, streams, speed, now["ns"], faults)
     driver.begin(history_s=60)
     step = driver.step
 

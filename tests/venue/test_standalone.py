@@ -60,7 +60,7 @@ def test_its_first_line_says_where_everything_is(venue: Alone) -> None:
     assert urls["v"] == 1
     for name in ("clob", "gamma", "data", "relayer", "binance", "geoblock"):
         assert urls[name].startswith("http://127.0.0.1:"), name
-    for name in ("ws_market", "ws_user", "rtds", "binance_ws"):
+    for name in ("ws_market", "ws_user", "rtds", "polybolt", "binance_ws"):
         assert urls[name].startswith("ws://127.0.0.1:"), name
     assert get(urls["geoblock"])["blocked"] is False
 

@@ -16,6 +16,8 @@ class Switches:
     minimum_size_in_usd     the smallest resting order is so many dollars, not shares (§5.4)
     tick_reverts            the grid returns to 0.01 once both best prices are back between 0.04 and 0.96 (§7.1)
     orders_survive_restart  resting orders are still there after the engine was restarted (§12.3)
+    polybolt_e18            PolyBolt writes its exact price as an integer × 1e18, as the sheet's example has it; off: as a
+                            decimal text, as the official migration guide and SDK have it (§8.2)
     taker_delay_ms          how long a marketable order is held (150 since 2026-09-04; some pages say 250)
     """
 
@@ -27,4 +29,5 @@ class Switches:
     minimum_size_in_usd: bool = False
     tick_reverts: bool = False
     orders_survive_restart: bool = False
+    polybolt_e18: bool = False
     taker_delay_ms: int = 150
