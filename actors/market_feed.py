@@ -1,14 +1,17 @@
-"""market_feed: markets by REST, books and resolutions by the market channel, oracle prints by RTDS."""
+"""market_feed: markets by REST, books and resolutions by the market channel, oracle prints by RTDS; other clocks."""
 
 from messages import MarketListed, MarketResolved, WindowObserved, Word
-from messages.inner import FetchMarket, Reconnect, Subscribe
+from messages.inner import FetchMarket, ReadClock, Reconnect, Subscribe
 from messages.units import NS
+from polybot.adapters.clocks import Clocks
 from polybot.adapters.polymarket.channels import MarketChannelSource
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
+from polybot.adapters.sntp import Sntp
 from polybot.adapters.sources import RtdsSource
 from polybot.core.market_feed import ORACLE_SYMBOL, MarketFeedCore, remembers_s
+from polybot.runtime import endpoints
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
@@ -16,11 +19,13 @@ from polybot.runtime.recall import recalled
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
-    """Two sockets; reads on one lane, subscriptions on another. First of all the core hears what it said before."""
+    """Two sockets; reads, subscriptions and clocks on a lane each. First of all the core hears what it said before."""
     urls, now_ns = context.endpoints, context.clock.now_ns
     books = MarketChannelSource(urls["ws_market"], inbox, now_ns)
     oracle = RtdsSource(urls["rtds"], ORACLE_SYMBOL, inbox, now_ns)
     reads = MarketEffects(Gamma(urls["gamma"]), ClobPublic(urls["clob"]), now_ns)
+    sntp = Sntp(endpoints.time_servers(context.settings), now_ns)
+    clocks = Clocks(ClobPublic(urls["clob"]), sntp, now_ns)
     since_ns = now_ns() - remembers_s(context.clock.speed) * NS
     inbox.put(recalled(context.paths.flight / context.name, (MarketListed, WindowObserved, MarketResolved), since_ns))
 
@@ -32,7 +37,11 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         books.subscribe(wish.add, wish.remove)
 
     return Wiring(
-        effects={FetchMarket: Effect(reads.fetch, "reads"), Subscribe: Effect(subscribe, "subscriptions")},
+        effects={
+            FetchMarket: Effect(reads.fetch, "reads"),
+            Subscribe: Effect(subscribe, "subscriptions"),
+            ReadClock: Effect(clocks.read, "clocks"),
+        },
         sync={Reconnect: reconnect},
         sources=[books, oracle],
     )

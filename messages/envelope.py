@@ -11,6 +11,7 @@ EventWord = (
     | feeds.Depth
     | feeds.OraclePrice
     | feeds.FeedStatus
+    | feeds.ClockOffset
     | feeds.MarketListed
     | feeds.Book
     | feeds.TradePrint
@@ -105,6 +106,8 @@ InnerWord = (
     | inner.Subscribe
     | inner.FetchCandles
     | inner.CandlesFetched
+    | inner.ReadClock
+    | inner.ClockRead
     | inner.Reconnect
     | inner.Store
     | inner.ProcessState

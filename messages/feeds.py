@@ -103,6 +103,29 @@ class FeedStatus(Event, frozen=True, kw_only=True):
         return self.feed
 
 
+class ClockOffset(Event, frozen=True, kw_only=True):
+    """How far our wall clock is ahead of another one; re-said each second, one level a source.
+
+    offset_ms      ours − theirs; it lies within ± error_ms. None = unknown: never measured, too long ago, too coarse, or
+                   the clock was set since (`why` says which)
+    round_trip_ms  machine time, of the newest reading; -1 before the first       measured_ns  world time of it; 0 before
+    source         "venue": its GET /time, whole seconds, narrowed by repeated reads · "sntp": a public time server
+
+    Who must trust the clock takes the worst of the known ones; none known is unknown.
+    """
+
+    source: Literal["venue", "sntp"]
+    offset_ms: float | None
+    error_ms: float
+    round_trip_ms: float
+    measured_ns: int
+    why: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.source
+
+
 class FeeSchedule(Part, frozen=True, kw_only=True):
     """A market's taker fee: fee = shares × rate × (p(1−p))^exponent, in pUSD on top of a BUY. rate_e6: 0.07 → 70000."""
 

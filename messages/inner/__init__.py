@@ -26,9 +26,11 @@ from messages.inner.account_reads import (
 )
 from messages.inner.feed_reads import (
     CandlesFetched,
+    ClockRead,
     FetchCandles,
     FetchMarket,
     MarketFetched,
+    ReadClock,
     Reconnect,
     SourceState,
     Subscribe,
@@ -78,6 +80,7 @@ __all__ = [
     "CancelOrders",
     "CancelResult",
     "CandlesFetched",
+    "ClockRead",
     "Compact",
     "FetchCandles",
     "FetchMarket",
@@ -102,6 +105,7 @@ __all__ = [
     "ProcessState",
     "ReadActivity",
     "ReadBalance",
+    "ReadClock",
     "ReadHoldings",
     "ReadMarket",
     "ReadOpenOrders",

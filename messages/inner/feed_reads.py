@@ -59,6 +59,28 @@ class CandlesFetched(Inner, frozen=True, kw_only=True):
     why: str
 
 
+class ReadClock(Inner, frozen=True, kw_only=True):
+    """market_feed: ask another clock once. n comes back with the answer."""
+
+    source: Literal["venue", "sntp"]
+    n: int
+
+
+class ClockRead(Inner, frozen=True, kw_only=True):
+    """What one answer of another clock proves: ours − theirs lies in [least_ns, most_ns]. Meaningless unless known.
+
+    took_ms: the round trip, machine time.
+    """
+
+    source: Literal["venue", "sntp"]
+    n: int
+    known: bool
+    least_ns: int
+    most_ns: int
+    took_ms: float
+    why: str = ""
+
+
 class Reconnect(Inner, frozen=True, kw_only=True):
     """A core's wish that a websocket source be closed and opened again (a silent stall)."""
 

@@ -23,12 +23,14 @@ from messages import (
 )
 from messages.inner import (
     CandlesFetched,
+    ClockRead,
     FetchCandles,
     FetchMarket,
     HeartbeatSent,
     MarketFetched,
     MoveGate,
     PostOrder,
+    ReadClock,
     Reconnect,
     SendHeartbeat,
     SignOrder,
@@ -40,6 +42,7 @@ from messages.inner import (
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.backtest.counter import Counter, Faults, new_order, post_result
 from polybot.backtest.simulator import Simulator
+from polybot.core.clock_offset import proven_by_second
 from polybot.core.exchange import Exchange, Held, Market
 from polybot.core.windows import EARLY_S, WINDOW_S, slug_of
 from polybot.core.world.world import World, WorldMarket
@@ -71,6 +74,7 @@ class WorldOutside:
             FetchCandles: self._fetch_candles,
             PostOrder: self._post,
             SendHeartbeat: self._beat,
+            ReadClock: self._clock,
         }
 
     def join(self, sim: Simulator) -> None:
@@ -84,9 +88,8 @@ class WorldOutside:
 
     def connect(self, actor: str) -> None:
         """Its websockets open."""
-        now_ns = self._sim.now_ns
         for source in _SOURCES.get(actor, ()):
-            self._tell(actor, SourceState(source=source, state="open", why="", received_ns=now_ns), WIRE_NS)
+            self._tell(actor, SourceState(source=source, state="open", why="", received_ns=self._sim.wall_ns), WIRE_NS)
         if actor == "executor":
             self._gate = ""  # a new process, a new gate
             self._tell(actor, UserFact(kind="open"), WIRE_NS)
@@ -184,12 +187,11 @@ class WorldOutside:
             down_bids=top[2],
             down_asks=top[3],
             venue_ns=now_ns,
-            received_ns=now_ns + WIRE_NS,
+            received_ns=self._sim.wall_ns + WIRE_NS,
         )
         self._tell("market_feed", book, WIRE_NS)
 
     def _feeds(self, at_ns: int) -> None:
-        now_ns = self._sim.now_ns
         for p in self.world.prints(at_ns - S, at_ns):
             price = OraclePrice(
                 symbol="btc/usd",
@@ -197,7 +199,7 @@ class WorldOutside:
                 price=p.value_e18 / 10**18,
                 value_e18=str(p.value_e18),
                 observed_ns=p.observed_s * S,
-                received_ns=now_ns,
+                received_ns=self._sim.wall_ns,
                 source="rtds",
             )
             self._tell("market_feed", price, 0)
@@ -214,7 +216,7 @@ class WorldOutside:
         depth = self.world.depth(at_ns)
         if depth is not None:
             sizes = [sum(size for _, size in side) for side in (depth.bids, depth.asks)]
-            word = Depth(symbol=SYMBOL, bid_size=sizes[0], ask_size=sizes[1], received_ns=now_ns)
+            word = Depth(symbol=SYMBOL, bid_size=sizes[0], ask_size=sizes[1], received_ns=self._sim.wall_ns)
             self._tell("price_feed", word, STREAM_NS)
         if at_ns // S % 60 == 0:
             self._minute(at_ns)
@@ -300,6 +302,23 @@ class WorldOutside:
         rows = tuple((k.start_s * S, k.open, k.high, k.low, k.close, k.volume, k.trades) for k in bars)
         answer = CandlesFetched(tag=word.tag, symbol=word.symbol, interval=word.interval, known=True, rows=rows, why="")
         self._tell(actor, answer, WIRE_NS)
+
+    def _clock(self, actor: str, word: Word, now_ns: int) -> None:
+        """Theirs is the true one, and shows whole seconds; a time server is not there."""
+        assert isinstance(word, ReadClock)
+        sent_ns, second = self._sim.wall_ns, (now_ns + WIRE_NS) // S
+        doubt = proven_by_second(sent_ns, sent_ns + 2 * WIRE_NS, second)
+        is_venue = word.source == "venue"
+        answer = ClockRead(
+            source=word.source,
+            n=word.n,
+            known=is_venue,
+            least_ns=doubt.least_ns,
+            most_ns=doubt.most_ns,
+            took_ms=2 * WIRE_NS / MS,
+            why="" if is_venue else "no time server is named",
+        )
+        self._tell(actor, answer, 2 * WIRE_NS)
 
     def _beat(self, actor: str, word: Word, now_ns: int) -> None:
         """Always taken: nobody beats beside us here, and the venue's patience is the wire's to test."""

@@ -1,8 +1,9 @@
 """One process, one clock, the same cores by the same table: a heap of deliveries.
 
-Machine time and world time are one here (speed 1). Every delivery costs `hop_ns`; equal times keep the order of saying,
-so two runs with one seed say identical bytes. `kill` may strike between any two words a core says (`crash_at`), and what
-an actor persisted is all that it finds again. The outside world is an object behind the same effect words.
+Machine time and world time are one here (speed 1), unless our wall clock is set wrong (`set_wall_clock`). Every delivery
+costs `hop_ns`; equal times keep the order of saying, so two runs with one seed say identical bytes. `kill` may strike
+between any two words a core says (`crash_at`), and what an actor persisted is all that it finds again. The outside world
+is an object behind the same effect words.
 """
 
 import hashlib
@@ -45,6 +46,7 @@ from messages.inner import (
 )
 from polybot.core.core import Core
 from polybot.runtime.bus import Stamper, cause_of
+from polybot.runtime.clock import LEAP_NS
 from polybot.runtime.topology import CLASS_OF, DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
 
 WATCH_HALT = ("risk", "executor")
@@ -98,7 +100,7 @@ class Member:
     kept: list[Envelope] = field(default_factory=list)  # its flight recorder, as far as others or itself may ask for it
     said: int = 0
     crash_at: int | None = None
-    wishes: dict[str, int] = field(default_factory=dict)  # timer name → the wish that stands
+    wishes: dict[str, tuple[int, WakeAt | WakeIn]] = field(default_factory=dict)  # timer name → the wish that stands
     halt_told: str = ""
 
 
@@ -127,6 +129,7 @@ class Simulator:
     ) -> None:
         self.members = {row.name: Member(row.name, cores[row.name]) for row in TABLE if row.name in cores}
         self.outside, self.origin_ns, self.now_ns = outside, origin_ns, origin_ns
+        self._skew_ns = 0
         self.config, self.session = config, session
         self._hop_ns, self._restart_ns, self._weather = hop_ns, restart_ns, weather
         self._heap: list[tuple[int, int, Callable[[], None]]] = []
@@ -165,6 +168,21 @@ class Simulator:
     def digest(self) -> str:
         """Hex hash over every word said so far."""
         return self._digest.hexdigest()
+
+    @property
+    def wall_ns(self) -> int:
+        """What our machine's clock shows: `now_ns` is the truth, of which only the outside knows."""
+        return self.now_ns + self._skew_ns
+
+    def set_wall_clock(self, skew_ns: int) -> None:
+        """From now on our clock is this far ahead of the truth. As in runtime/actor, a leap ends every actor."""
+        leap_ns, self._skew_ns = skew_ns - self._skew_ns, skew_ns
+        for name, member in self.members.items():
+            if member.alive and abs(leap_ns) > LEAP_NS:
+                self.kill(name)
+            for _, wish in list(member.wishes.values()):
+                if isinstance(wish, WakeAt):
+                    self._wake(member, wish)
 
     @property
     def mono_s(self) -> float:
@@ -219,7 +237,7 @@ class Simulator:
     def hear(self, name: str, word: Word, cause: str = "") -> None:
         """A word from inside the actor's own house."""
         inner = Stamper(f"{name}.source", self.members[name].boot)
-        self._hear_envelope(name, inner.envelope(word, self.now_ns, cause))
+        self._hear_envelope(name, inner.envelope(word, self.wall_ns, cause))
 
     def _hear_envelope(self, name: str, envelope: Envelope) -> None:
         member = self.members[name]
@@ -230,7 +248,7 @@ class Simulator:
         cause = cause_of(envelope, name)
         next_words: list[Word] = []
         try:
-            for word in member.core.handle(heard, self.now_ns):
+            for word in member.core.handle(heard, self.wall_ns):
                 self._say(member, word, cause, next_words)
         except _Killed:
             self.kill(name)
@@ -243,7 +261,7 @@ class Simulator:
         if member.crash_at is not None and member.said >= member.crash_at:
             raise _Killed
         topic = "" if not isinstance(word, Event) else f"{tag_of(word)}/{word.key}"
-        envelope = member.stamper.envelope(word, self.now_ns, cause, topic)
+        envelope = member.stamper.envelope(word, self.wall_ns, cause, topic)
         self._digest.update(repr(envelope).encode())
         for listener in self.listeners:
             listener(member.name, envelope)
@@ -323,7 +341,7 @@ class Simulator:
             return
         found = [encode(e) for e in server.kept if e.at_ns >= wish.since_ns and _tells(e, wish)][wish.skip :]
         resent = Resent(id=wish.id, envelopes=tuple(found[: wish.limit]), more=len(found) > wish.limit, lost=False)
-        answer = server.stamper.envelope(resent, self.now_ns, f"request:{wish.id}")
+        answer = server.stamper.envelope(resent, self.wall_ns, f"request:{wish.id}")
         self.at(self.now_ns + self._hop_ns, lambda: self._reply(answer))
 
     def _reply(self, envelope: Envelope) -> None:
@@ -333,13 +351,13 @@ class Simulator:
             self._on_its_way(asker, envelope, self._hop_ns)
 
     def _wake(self, member: Member, wish: WakeAt | WakeIn) -> None:
-        at_ns = wish.at_ns if isinstance(wish, WakeAt) else self.now_ns + int(wish.after_s * 1e9)
+        at_ns = wish.at_ns - self._skew_ns if isinstance(wish, WakeAt) else self.now_ns + int(wish.after_s * 1e9)
         self._count += 1
         number, boot = self._count, member.boot
-        member.wishes[wish.name] = number
+        member.wishes[wish.name] = number, wish
 
         def ring() -> None:
-            if member.boot == boot and member.wishes.get(wish.name) == number:
+            if member.boot == boot and member.wishes.get(wish.name) == (number, wish):
                 del member.wishes[wish.name]
                 self.hear(member.name, Tick(name=wish.name, mono_s=self.mono_s), f"inner:Tick:{wish.name}")
 

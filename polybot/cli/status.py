@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from messages import Account, FeedStatus, Health, Heartbeat, Positions, RiskState
+from messages import Account, ClockOffset, FeedStatus, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
 from polybot.cli.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
 from polybot.core.windows import WINDOW_S
@@ -23,6 +23,7 @@ from polybot.runtime.topology import actors_of
 
 LISTEN_S = 1.5  # hearts beat each half second, levels are said each second
 _FRESH_MS = 3000
+_CLOCKS = {"venue": "the venue's", "sntp": "a time server's"}
 
 
 @dataclass
@@ -35,13 +36,16 @@ class Heard:
     positions: Positions | None = None
     risk: RiskState | None = None
     feeds: dict[str, tuple[str, FeedStatus]] = field(default_factory=dict)  # by feed: (who said it, what)
+    clocks: dict[str, ClockOffset] = field(default_factory=dict)
     world_ns: int = 0
 
 
 def listen(paths: Paths, actors: set[str]) -> Heard:
     """Until everyone has been heard, or LISTEN_S is over."""
     heard = Heard()
-    ears = Subscriber(paths.sockets, sorted(actors), (Heartbeat, Health, Account, Positions, RiskState, FeedStatus))
+    ears = Subscriber(
+        paths.sockets, sorted(actors), (Heartbeat, Health, Account, Positions, RiskState, FeedStatus, ClockOffset)
+    )
     deadline = time.monotonic() + LISTEN_S
     while (left_s := deadline - time.monotonic()) > 0:
         envelope = ears.recv(int(left_s * 1000))
@@ -61,6 +65,8 @@ def listen(paths: Paths, actors: set[str]) -> Heard:
                 heard.risk = risk
             case FeedStatus() as feed:
                 heard.feeds[feed.feed] = (envelope.source, feed)
+            case ClockOffset() as clock:
+                heard.clocks[clock.source] = clock
         if actors <= set(heard.hearts) and heard.health and heard.account and heard.positions and heard.risk:
             break
     ears.close()
@@ -86,6 +92,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
         "session": _session(found, heard.world_ns or (peek_ns(paths.state) if found else 0) or 0),
         "account": _account(heard),
         "feeds": {name: _feed(heard, source, feed) for name, (source, feed) in sorted(heard.feeds.items())},
+        "clock": {name: _clock(level) for name, level in sorted(heard.clocks.items())},
         "latency": _latency(heard),
         "limits": msgspec.to_builtins(heard.risk.limits) if heard.risk else [],
         "refused": heard.risk.refused if heard.risk else {},
@@ -135,6 +142,16 @@ def _feed(heard: Heard, source: str, feed: FeedStatus) -> dict[str, Any]:
         "bad_frames": feed.dropped,
         "drops": feed.reconnects,
         "drops_per_hour": round(feed.reconnects / hours, 2) if hours else None,
+    }
+
+
+def _clock(level: ClockOffset) -> dict[str, Any]:
+    """Ours − theirs in ms, null = unknown and why."""
+    return {
+        "offset_ms": level.offset_ms,
+        "error_ms": None if level.offset_ms is None else level.error_ms,
+        "round_trip_ms": _measured(level.round_trip_ms),
+        "why": level.why,
     }
 
 
@@ -259,10 +276,18 @@ def _show_feeds(console: Console, facts: dict[str, Any]) -> None:
             for name, feed in facts["feeds"].items()
         )
         console.print(f"feeds {', '.join(shown)}", highlight=False)
+    for name, clock in facts["clock"].items():
+        console.print(f"our clock against {_CLOCKS[name]}: {_offset(clock)}", highlight=False, markup=False)
     latency = facts["latency"]
     if latency["api_p50_ms"] is not None:
         line = f"venue answers in {latency['api_p50_ms']:g} ms p50, {latency['api_p95_ms']:g} ms p95"
         console.print(line, highlight=False)
+
+
+def _offset(clock: dict[str, Any]) -> str:
+    if clock["offset_ms"] is None:
+        return f"unknown, {clock['why']}"
+    return f"{clock['offset_ms']:+.0f} ± {clock['error_ms']:.0f} ms"
 
 
 def _pair(quantiles: dict[str, float] | None) -> str:

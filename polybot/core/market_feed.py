@@ -7,7 +7,8 @@
 3. Strike: the print of the stream that the market's rule names, stamped exactly at the start; none = None for ever (rules §3).
 4. WindowObserved is said when anything is learnt, for every window of the session, traded or not; LATE_S after the end
    without an end print it says ended, and why there is no outcome. Nobody else computes it.
-5. A restart remembers what this actor itself said before (Restored): prints it saw then it need not see again.
+5. How far our wall clock is off the venue's and a time server's is measured here (core/clock_offset.py).
+6. A restart remembers what this actor itself said before (Restored): prints it saw then it need not see again.
 """
 
 from collections.abc import Iterator
@@ -26,11 +27,25 @@ from messages import (
     Word,
     decode_word,
 )
-from messages.inner import FetchMarket, MarketFetched, Restored, SourceState, Started, Subscribe, Tick, WakeAt, WakeIn
+from messages.inner import (
+    ClockRead,
+    FetchMarket,
+    MarketFetched,
+    Restored,
+    SourceState,
+    Started,
+    Subscribe,
+    Tick,
+    WakeAt,
+    WakeIn,
+)
 from messages.units import NS
+from polybot.core import clock_offset
+from polybot.core.clock_offset import ClockOffsets
 from polybot.core.feed_health import TIMER, FeedHealth
 from polybot.core.observing import STRIKE_SOURCES, concluded
 from polybot.core.oracle import Prints, near_boundary
+from polybot.core.settings import settings_from
 from polybot.core.windows import (
     STALE_BOOK_S,
     STALE_ORACLE_S,
@@ -68,6 +83,7 @@ class MarketFeedCore:
         self._resolved: dict[str, MarketResolved] = {}
         self._said: dict[int, WindowObserved] = {}
         self._tries: dict[str, int] = {}  # slugs being asked for → unanswered so far
+        self._clocks = ClockOffsets()
         self._polled: dict[str, bool] = {}  # ended windows that are asked for again and again
 
     def handle(self, word: Word, now_ns: int) -> Iterator[Word]:
@@ -94,6 +110,8 @@ class MarketFeedCore:
                 yield from self._tick(word, now_ns)
             case SourceState():
                 yield from self._source(word, now_ns)
+            case ClockRead():
+                yield from self._clocks.hear(word, now_ns)
             case Restored():
                 yield from self._restore(word, now_ns)
             case Started():
@@ -110,6 +128,7 @@ class MarketFeedCore:
         yield WakeIn(name="beat", after_s=BEAT_S)
         yield self._oracle.status(now_ns)
         yield self._books.status(now_ns)
+        yield from self._clocks.start(settings_from(word.config).bot.profile, word.speed, word.mono_s, now_ns)
         oldest = window_at(now_ns).start_s - remembers_s(word.speed) // WINDOW_S * WINDOW_S
         yield from self._look_ahead(oldest, now_ns)
 
@@ -136,6 +155,7 @@ class MarketFeedCore:
                 yield WakeIn(name="beat", after_s=BEAT_S)
                 yield from self._oracle.beat(word.mono_s, now_ns)
                 yield from self._books.beat(word.mono_s, now_ns, expects=self._has_live_market(now_ns))
+                yield from self._clocks.beat(word.mono_s, now_ns)
             case "window":
                 current = window_at(now_ns)
                 yield from self._look_ahead(current.start_s, now_ns)
@@ -148,6 +168,8 @@ class MarketFeedCore:
             case "late":
                 if window := window_of(slug):
                     yield from self._conclude(window, now_ns)
+            case _ if word.name.startswith(clock_offset.TIMER):
+                yield from self._clocks.woken(word.name)
             case _ if word.name.startswith(TIMER):
                 yield from (self._oracle if slug == ORACLE else self._books).woken(now_ns)
 
@@ -265,7 +287,7 @@ class MarketFeedCore:
     # --- what we said before
 
     def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rule 5: our own MarketListed, WindowObserved and MarketResolved of the last moments, oldest first."""
+        """Rule 6: our own MarketListed, WindowObserved and MarketResolved of the last moments, oldest first."""
         bodies = [decode_word(record) for record in word.records]
         for body in bodies:
             if isinstance(body, MarketResolved):

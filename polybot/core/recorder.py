@@ -15,6 +15,7 @@ from messages import (
     ActorDied,
     Allocation,
     Book,
+    ClockOffset,
     Depth,
     Done,
     Envelope,
@@ -171,7 +172,7 @@ class RecorderCore:
         if not owed and self.catch_up.owes(envelope.source):
             yield WakeIn(name="ask", after_s=ASK_S)
         match body:
-            case Heartbeat() | FeedStatus():
+            case Heartbeat() | FeedStatus() | ClockOffset():
                 yield ledger_rows.level(envelope)
             case Health():
                 self.absences.health(body, now_ns)

@@ -51,7 +51,7 @@ from polybot.core.core import Core
 from polybot.runtime import halt, log, pause, process
 from polybot.runtime.asking import Asking
 from polybot.runtime.bus import Client, Poller, Publisher, Server, Stamper, Subscriber, cause_of, new_context
-from polybot.runtime.clock import mono_s
+from polybot.runtime.clock import LEAP_NS, mono_s
 from polybot.runtime.context import Context
 from polybot.runtime.flight import FlightRecorder
 from polybot.runtime.gauges import Gauge
@@ -234,6 +234,7 @@ class Loop:
         if now >= self._next_beat:
             # the first beats come quickly: peers that are just reconnecting lose the very first
             self._next_beat = now + (HEARTBEAT_S if now - self._started_s > FIRST_BEATS_S else HEARTBEAT_S / 10)
+            self._look_at_clock()
             self._beat(now)
         if self.wiring.watches_halt and now >= self._next_look:
             self._next_look = now + HALT_LOOK_S
@@ -243,6 +244,12 @@ class Loop:
             self.wiring.every()
         if self._leave_by and now >= self._leave_by:
             self._leaving = 0
+
+    def _look_at_clock(self) -> None:
+        """Every wish in world time was made by a clock that is gone: start anew in the new time."""
+        leap_ns = self.clock.was_set_ns()
+        if abs(leap_ns) > LEAP_NS:
+            _die(f"the wall clock was set by {leap_ns / 1e9:+.3f} s")
 
     def _beat(self, now: float) -> None:
         cycle, decision, api = (g.quantiles_ms() for g in (self._cycles, self._decisions, self.lanes.took))

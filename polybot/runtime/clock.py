@@ -16,11 +16,13 @@ import mmap
 import os
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 _LAYOUT = struct.Struct("<Qqqdq")  # sequence (odd while being written), v0_ns, m0_ns, speed, horizon_ns
 _HELD_POLL_S = 0.005
+LEAP_NS = 1_000_000_000  # a wall clock set by more than this has mistaken windows and deadlines
 
 
 def mono_s() -> float:
@@ -41,17 +43,32 @@ class Clock(Protocol):
         """Machine seconds to sleep at most before looking again whether world time has reached until_ns."""
         ...
 
+    def was_set_ns(self) -> int:
+        """How far world time was moved by hand since we began: forward is positive."""
+        ...
+
 
 class WallClock:
-    """Live and paper: the machine's own idea of the time."""
+    """Live and paper: the machine's own idea of the time. Machine time goes on evenly whatever is done to it (a step by
+    hand or by a time daemon); while the machine sleeps it does not, which comes to the same.
+    """
 
     speed = 1.0
 
+    def __init__(
+        self, wall_ns: Callable[[], int] = time.time_ns, machine_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._wall_ns, self._machine_ns = wall_ns, machine_ns
+        self._began_ns = wall_ns() - machine_ns()
+
     def now_ns(self) -> int:
-        return time.time_ns()
+        return self._wall_ns()
 
     def wait_s(self, until_ns: int) -> float:
-        return max(0.0, (until_ns - time.time_ns()) / 1e9)
+        return max(0.0, (until_ns - self._wall_ns()) / 1e9)
+
+    def was_set_ns(self) -> int:
+        return self._wall_ns() - self._machine_ns() - self._began_ns
 
 
 class WorldClock:
@@ -111,6 +128,9 @@ class WorldClock:
         if now >= horizon:
             return _HELD_POLL_S
         return max((min(until_ns, horizon) - now) / (speed * 1e9), 0.0002)
+
+    def was_set_ns(self) -> int:
+        return 0  # nobody can
 
     def _read(self) -> tuple[int, int, float, int]:
         while True:

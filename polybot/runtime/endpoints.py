@@ -30,6 +30,7 @@ PUBLIC = {
     "binance": "https://api.binance.com",
     "binance_ws": "wss://stream.binance.com:9443",
 }
+TIME_SERVERS = ("time.cloudflare.com", "pool.ntp.org", "time.google.com")  # asked in turn, by SNTP
 _PRICES = ("rtds", "binance", "binance_ws")  # in paper these are the real ones, books the venue's
 
 
@@ -46,6 +47,11 @@ def wait(paths: Paths, settings: Settings) -> dict[str, str]:
         time.sleep(0.02)
     log.event("venue_missing", waited_s=_PATIENCE_S, file=paths.endpoints)
     sys.exit(1)
+
+
+def time_servers(settings: Settings) -> tuple[str, ...]:
+    """Live's alone; none in a rehearsal, which talks to this machine only."""
+    return TIME_SERVERS if settings.bot.profile == "live" and not stand_in() else ()
 
 
 def stand_in() -> str:
