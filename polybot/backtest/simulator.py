@@ -109,7 +109,7 @@ def _tells(envelope: Envelope, wish: Resend) -> bool:
     return topic_of(envelope.body).startswith(wish.topic)
 
 
-class _Killed(Exception):
+class Killed(Exception):
     """This actor's process has just ended, in the middle of a sentence."""
 
 
@@ -250,7 +250,7 @@ class Simulator:
         try:
             for word in member.core.handle(heard, self.wall_ns):
                 self._say(member, word, cause, next_words)
-        except _Killed:
+        except Killed:
             self.kill(name)
             return
         for word in next_words:
@@ -259,7 +259,7 @@ class Simulator:
     def _say(self, member: Member, word: Word, cause: str, next_words: list[Word]) -> None:
         member.said += 1
         if member.crash_at is not None and member.said >= member.crash_at:
-            raise _Killed
+            raise Killed
         topic = "" if not isinstance(word, Event) else f"{tag_of(word)}/{word.key}"
         envelope = member.stamper.envelope(word, self.wall_ns, cause, topic)
         self._digest.update(repr(envelope).encode())
@@ -288,7 +288,7 @@ class Simulator:
             case WritePause():
                 self.paused = word.why
             case Leave():
-                raise _Killed
+                raise Killed
             case SignOrder():
                 answer = self.outside.perform(member.name, word, self.now_ns)
                 assert answer is not None

@@ -20,7 +20,7 @@ FAILURES: dict[int, tuple[str, tuple[str, ...]]] = {
     1: (
         "a fill is shown and never settles",
         (
-            f"{EXECUTOR}/test_chaos.py::test_late_or_failed_the_settlement_moves_exposure_once_and_buys_nothing_again",
+            "backtest/test_exactly_once.py::test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bought_again",
             f"{EXECUTOR}/test_executor_orders.py::test_a_failed_settlement_takes_the_fill_back_in_one_entry",
             f"{EXECUTOR}/test_executor_crashes.py::test_killed_at_any_word_while_a_fill_fails",
         ),

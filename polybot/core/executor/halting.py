@@ -26,6 +26,9 @@ APART_S = 0.2
 DEADLINE_S = 4.5  # who asked waits 5 s
 AGAIN_S = 1.0
 RETRY_S = 0.1
+LEAST_S = (
+    0.01  # the float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever
+)
 
 
 @dataclass
@@ -158,7 +161,7 @@ class Halting:
             if mono_s - run.zero_s >= APART_S:
                 yield from self._look(run)
             else:
-                yield WakeIn(name="proof", after_s=run.zero_s + APART_S - mono_s)
+                yield WakeIn(name="proof", after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
 
     @staticmethod
     def _look(run: Round) -> Iterator[Word]:
