@@ -165,6 +165,31 @@ def test_whatever_is_in_doubt_is_unknown(http: int, body: Any) -> None:
     assert read(http, body).outcome == "unknown"
 
 
+CLOUDFLARE = (
+    b"<!DOCTYPE html>\n<!--[if lt IE 7]> <html class='no-js ie6 oldie' lang='en-US'> <![endif]-->\n" * 5
+    + b"<head><title>\n Attention Required! |\n Cloudflare</title><style>body{color:red}</style></head><body>long</body>"
+)
+
+
+@pytest.mark.parametrize(
+    ("http", "body", "text"),
+    [
+        (403, CLOUDFLARE, "HTTP 403: Attention Required! | Cloudflare"),
+        (502, b"<html><body><h1>502 Bad Gateway</h1><hr>nginx</body></html>", "HTTP 502: 502 Bad Gateway nginx"),
+        (425, b"", "HTTP 425"),
+        (
+            504,
+            b"one two three four five six seven eight nine ten",
+            "HTTP 504: one two three four five six seven eight …",
+        ),
+        (401, b"\xff<unfinished", "HTTP 401: \ufffd"),
+        (500, {"error": "order timed out"}, "order timed out"),
+    ],
+)
+def test_a_page_is_told_by_its_status_and_title_without_markup(http: int, body: Any, text: str) -> None:
+    assert read(http, body).text == text
+
+
 @given(http=st.integers(100, 599), body=st.binary(max_size=200))
 def test_no_bytes_make_an_order_accepted_or_break_the_reader(http: int, body: bytes) -> None:
     assert read(http, body).outcome != "accepted"

@@ -227,9 +227,11 @@ class Venue:
             retry = {"outcome": "retry", "http": 425, "code": "RESTARTING", "text": "service restarting"}
             self._tell(msgspec.structs.replace(post_result(word, None), **retry))
         else:
-            boot, member = self.sim.members["executor"].boot, self.sim.members["executor"]
-            arrives = lambda: member.alive and member.boot == boot or not self.loses_in_flight  # noqa: E731
-            self.sim.at(self.sim.now_ns + self._wire_ns(), lambda: self._arrive(word, fate) if arrives() else None)
+            wire_ns = self._wire_ns()
+            if self.loses_in_flight:
+                self._while_alive(wire_ns / S, lambda: self._arrive(word, fate))
+            else:
+                self.sim.at(self.sim.now_ns + wire_ns, lambda: self._arrive(word, fate))
 
     def _arrive(self, word: PostOrder, fate: str) -> None:
         self.heard.append(word.order_id)

@@ -3,7 +3,7 @@
 import msgspec
 
 from polybot.adapters.http import HttpConnection, HttpError, Response
-from polybot.adapters.polymarket.post_answer import object_of, reason_of
+from polybot.adapters.polymarket.post_answer import object_of, reason_of, words_of
 from polybot.adapters.reads import Empty, Known, Read, Unknown
 
 
@@ -53,5 +53,5 @@ def answered(response: Response) -> Read:
 
 def described(response: Response) -> str:
     """Status and the server's own words, for a `why`."""
-    text = reason_of(object_of(response.body)) or response.body[:200].decode("utf-8", "replace")
-    return f"HTTP {response.status}: {text}"
+    text = reason_of(object_of(response.body))
+    return f"HTTP {response.status}: {text}" if text else words_of(response.status, response.body)

@@ -10,6 +10,7 @@
 Sources: facts §5.5, §5.6, §12.3, §12.4.
 """
 
+import re
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -20,7 +21,10 @@ Outcome = Literal["accepted", "refused", "unknown", "retry"]
 
 DUPLICATED = "DUPLICATED"
 MOST_RETRY_S = 3600.0
-_TEXT_LIMIT = 300  # characters of a strange body that are kept
+_TEXT_LIMIT = 2000  # bytes of a strange body that are looked at
+_WORDS = 8  # of a page that are told
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<[^>]*>?")
 
 # (part of the venue's text in lower case, our code); the first that is found decides
 REFUSALS: tuple[tuple[str, str], ...] = (
@@ -73,7 +77,7 @@ class PostAnswer(NamedTuple):
 def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "") -> PostAnswer:
     """order_id: the digest that was posted."""
     shown = object_of(body)
-    text = reason_of(shown) or body[:_TEXT_LIMIT].decode("utf-8", "replace")
+    text = reason_of(shown) or words_of(http, body)
     if http == 200:
         return _ok(shown, text, order_id)
     if http in (425, 429) or (http == 503 and reason_of(shown)):
@@ -126,6 +130,15 @@ def _ok(shown: dict[str, Any] | None, text: str, order_id: str) -> PostAnswer:
 def _named(text: str, table: tuple[tuple[str, str], ...], otherwise: str) -> str:
     lowered = text.lower()
     return next((code for part, code in table if part in lowered), otherwise)
+
+
+def words_of(http: int, body: bytes) -> str:
+    """A body that gives no reason, for people: the status, and a page's title or its first words, without markup."""
+    text = body[:_TEXT_LIMIT].decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    words = _MARKUP.sub(" ", title.group(1) if title else text).split()
+    told = " ".join(words[:_WORDS]) + (" …" if len(words) > _WORDS else "")
+    return f"HTTP {http}: {told}" if told else f"HTTP {http}"
 
 
 def object_of(body: bytes) -> dict[str, Any] | None:

@@ -131,6 +131,7 @@ class ExecutorCore:
         self._boot, self._switching.started_halted, self._serving.trade = word.boot, word.halted, settings.trade
         self._reconciler.account = settings.bot.account
         self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
+        self._probing.venue.speed = word.speed
         self._reconciler.mono_s = self._switch.mono_s = word.mono_s
         yield from ()
 
@@ -245,14 +246,14 @@ class ExecutorCore:
         match kind:
             case "level":
                 yield WakeIn(name="level", after_s=LEVEL_S)
-                if self._probing.venue.is_over(tick.mono_s):
-                    yield from self._reconciler.begin(now_ns)
                 yield from self._reconciler.watch(tick.mono_s, now_ns)
                 yield from self._outcomes.watch(tick.mono_s, now_ns)
                 yield from self._writer.compact()
                 yield from self._teller.say(now_ns)
             case "warm":
                 yield from self._warm()
+            case "venue" if self._probing.venue.over():
+                yield from self._reconciler.begin(now_ns)
             case "reconcile":
                 self._reconciler.mono_s = tick.mono_s
                 yield from self._reconciler.begin(now_ns)

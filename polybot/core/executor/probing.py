@@ -4,7 +4,8 @@
 2. An order that is neither final nor resting is read again and again, with back-off, from both endpoints.
 3. Only a known *none* from both endpoints, with no POST under way, means "not heard". Then the same bytes may be sent again,
    as admission.not_again allows; or, asked after its market had closed, the order is written off; else one waits.
-4. A clear "not now" (restarting, rate limit, nothing sent) is tried again with the same bytes while it may, then refused.
+4. A clear "not now" (restarting, rate limit, nothing sent) is tried again with the same bytes while it may, then refused
+   by the name of what was in the way.
 5. A cancelled order that is still open is cancelled again.
 6. A fill of a written-off order is booked, and halts.
 7. Every POST, also a repetition, waits for its token (budget.py); one that may rest, for the heartbeat (dead_man.py).
@@ -23,10 +24,13 @@ from polybot.core.executor.orders import IMMEDIATE, is_final, state_of, traded_e
 from polybot.core.executor.state import Order
 from polybot.core.executor.venue_state import VenueState
 from polybot.core.executor.writing import Writer
+from polybot.core.reasons import Reason
 
 PROBE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
+VENUE_OVER = "venue"
 PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
-NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)
+NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # of the venue's seconds, as Retry-After's are
+NOT_NOW_LEAST_S = 0.02  # machine time
 STOPPERS: dict[str, str] = {
     "AUTH": "the venue refuses our credentials",
     "SIGNATURE": "the venue refuses our signature",
@@ -48,6 +52,9 @@ class Probing:
         self.closed: dict[str, None] = {}
         self._tries: dict[str, int] = {}
         self._wakes: dict[str, None] = {}  # a read is due or under way
+        self._in_the_way: dict[
+            str, Reason
+        ] = {}  # why an order that has not been taken yet has not left, or was sent back
         self._closed_when_asked: dict[str, bool] = {}
 
     # --- sending
@@ -57,10 +64,12 @@ class Probing:
         wait_s = 0.0
         if order.intent.order_type not in IMMEDIATE and not self._dead_man.is_acked:
             yield from self._dead_man.arm()
-            wait_s = PULSE_S
+            wait_s, why = PULSE_S, Reason("HEARTBEAT", "it waited for the venue to acknowledge our heartbeat")
         else:
             wait_s = self.budget.wait_s(len(self._writer.books.open), self._switch.mono_s)
+            why = Reason("ORDER_BUDGET", "it waited for its turn: more orders a second than the venue takes")
         if wait_s:
+            self._in_the_way[order.order_id] = why
             yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
             return
         attempt = order.posts + 1
@@ -71,11 +80,14 @@ class Probing:
         """What the venue, the gate or the network said to a POST."""
         self.in_flight.pop(result.order_id, None)
         order = self._writer.books.orders[result.order_id]
-        self.venue.answered(result, self._switch.mono_s)
+        over_s = self.venue.answered(result)
+        if over_s:
+            yield WakeIn(name=VENUE_OVER, after_s=over_s)
         yield from self._writer.write_all(facts.of_answer(order, result), now_ns)
         if result.outcome == "retry" and not order.unsure:
+            self._in_the_way[order.order_id] = self.venue.reason
             wait_s = max(NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1], result.retry_after_s)
-            yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
+            yield WakeIn(name=f"post/{order.order_id}", after_s=max(NOT_NOW_LEAST_S, wait_s / self.venue.speed))
             return
         yield from self.follow(order, now_ns)
         if result.outcome == "refused" and result.code in STOPPERS:
@@ -92,8 +104,8 @@ class Probing:
             yield from self.post(order)
             return
         if not (order.seen or order.unsure):
-            text = f"the venue took no orders ({self.venue.state}), and {why_not}"
-            entry = OrderTold(order_id=order_id, refused=True, code="NOT_TAKEN", text=text)
+            why = self._in_the_way.pop(order_id, Reason("NOT_TAKEN", "it had not left when the executor restarted"))
+            entry = OrderTold(order_id=order_id, refused=True, code=why.code, text=f"{why.text}; {why_not}")
             yield from self._writer.write(entry, now_ns)
         yield from self.follow(order, now_ns)
 
@@ -147,6 +159,7 @@ class Probing:
         yield from self._writer.write_all(facts.of_completion(order), now_ns)
         if is_final(order) or self._is_resting(order):
             self._tries.pop(order.order_id, None)
+            self._in_the_way.pop(order.order_id, None)
         elif order.order_id not in self._wakes and (order.order_id not in self.in_flight or order.seen or order.fills):
             tries = self._tries.get(order.order_id, 0)
             self._tries[order.order_id] = tries + 1

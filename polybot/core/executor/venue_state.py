@@ -7,7 +7,8 @@
     unreachable   the last read was not answered; orders are not refused for it, each has its own fate
 
 A state with an end is over at its end, or at the first order that is taken; then our books are read anew, since the venue
-does not say what a restart did to them. Without Retry-After it is tried again after 1, 2, 4 … 30 machine seconds.
+does not say what a restart did to them. Without Retry-After it is tried again after 1, 2, 4 … 30 s. These are the venue's
+seconds, as Retry-After's are: above speed 1 they are shorter by the machine's clock, but never below LEAST_S.
 """
 
 from messages import OrderIntent
@@ -28,39 +29,44 @@ OF_CODE: dict[str, str] = {
     "AUTH": "unauthorized",
     "BANNED": "unauthorized",
 }
-FOR_GOOD_S = 300.0  # machine time: what only the user or the venue's support can change is tried again after this
+FOR_GOOD_S = 300.0  # what only the user or the venue's support can change is tried again after this
 FOR_GOOD = ("closed_only", "geoblocked", "unauthorized")
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+LEAST_S = 0.1  # machine time
 
 
 class VenueState:
-    """`state` and `why` as said in Account. Times are machine seconds."""
+    """`state` and `why` as said in Account. speed: how many of its seconds pass in one of the machine's."""
 
     def __init__(self) -> None:
         self.state, self.why = "running", ""
-        self._until_s = 0.0
+        self.speed = 1.0
         self._in_a_row = 0
 
-    def answered(self, result: PostResult, mono_s: float) -> None:
-        """The answer to an order. A refusal of that order alone means that the venue is running."""
+    def answered(self, result: PostResult) -> float:
+        """The answer to an order. A refusal of that order alone means that the venue is running. Returns after how many
+        machine seconds the state is `over`; 0 = it has no end.
+        """
         state = OF_CODE.get(result.code, "") if result.outcome in ("refused", "retry") else ""
         if state:
             self._in_a_row = self._in_a_row + 1 if state == self.state else 1
             wait_s = FOR_GOOD_S if state in FOR_GOOD else BACK_OFF_S[min(self._in_a_row, len(BACK_OFF_S)) - 1]
-            self.state, self.why, self._until_s = state, result.text, mono_s + max(wait_s, result.retry_after_s)
-        elif result.outcome in ("accepted", "refused"):
+            self.state, self.why = state, result.text
+            return max(LEAST_S, max(wait_s, result.retry_after_s) / self.speed)
+        if result.outcome in ("accepted", "refused"):
             self.state, self.why, self._in_a_row = "running", "", 0
+        return 0.0
 
     def read(self, known: bool, why: str) -> None:
         """The answer to a read, which says only whether somebody is there."""
         if known and self.state == "unreachable":
             self.state, self.why = "running", ""
         elif not known and self.state == "running":
-            self.state, self.why, self._until_s = "unreachable", why, 0.0
+            self.state, self.why = "unreachable", why
 
-    def is_over(self, mono_s: float) -> bool:
-        """True once, when a state has come to its end: the venue may have forgotten our orders meanwhile."""
-        if self.state in ("running", "unreachable") or mono_s < self._until_s:
+    def over(self) -> bool:
+        """Its end has come; True if there was one to end: the venue may have forgotten our orders meanwhile."""
+        if self.state in ("running", "unreachable"):
             return False
         self.state, self.why = "running", ""
         return True
@@ -74,5 +80,10 @@ class VenueState:
                 return None
             case "closed_only" if intent.side == "SELL":
                 return None
-            case state:
-                return Reason(f"VENUE_{state.upper()}", f"the venue is {state}: {self.why}")
+            case _:
+                return self.reason
+
+    @property
+    def reason(self) -> Reason:
+        """The state as the reason of an order that it did not take."""
+        return Reason(f"VENUE_{self.state.upper()}", f"the venue is {self.state}: {self.why}")

@@ -50,7 +50,8 @@ def test_an_order_that_may_rest_stays_home_until_the_first_ack(kit: Any) -> None
     house.run(3)
     assert house.venue.posts == []
     update = house.all(OrderUpdate)[-1]
-    assert (update.state, update.reason_code) == ("REJECTED", "NOT_TAKEN")
+    assert (update.state, update.reason_code) == ("REJECTED", "HEARTBEAT")
+    assert "heartbeat" in update.reason
 
 
 def test_it_beats_every_five_seconds_and_the_order_lives(kit: Any) -> None:

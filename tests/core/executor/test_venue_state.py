@@ -94,6 +94,36 @@ def test_a_restart_waits_longer_each_time_it_goes_on(kit: Any) -> None:
     assert kit.state(house)[0] == "MATCHED", "and taken when the venue is back"
 
 
+@pytest.mark.parametrize(("code", "outcome", "state", "halts"), [row for row in STATES if row[1] == "retry"])
+def test_an_order_that_was_turned_away_until_its_time_had_passed_names_the_state(
+    kit: Any, code: str, outcome: str, state: str, halts: bool
+) -> None:
+    house = kit.ready()
+    post = posted(kit, house)
+    house.hear(kit.result(post, outcome, code=code, text=f"the venue says {code}", retry_after_s=245.0))
+    house.run(250)
+    update = house.all(OrderUpdate)[-1]
+    assert (update.state, update.reason_code) == ("REJECTED", f"VENUE_{state.upper()}")
+    assert update.reason == f"the venue is {state}: the venue says {code}; its time has passed"
+
+
+@pytest.mark.parametrize(
+    ("speed", "retry_after_s", "over_s"), [(1.0, 0.0, 1.0), (60.0, 0.0, 0.1), (60.0, 120.0, 2.0), (20.0, 120.0, 6.0)]
+)
+def test_a_states_seconds_are_the_venues_and_shorter_by_the_clock_above_speed_1(
+    kit: Any, speed: float, retry_after_s: float, over_s: float
+) -> None:
+    house = kit.ready()
+    house.core._probing.venue.speed = speed
+    post = posted(kit, house)
+    house.hear(kit.result(post, "retry", code="CANCEL_ONLY", text="503", retry_after_s=retry_after_s))
+    house.timers.pop(f"post/{post.order_id}")
+    house.run(over_s - 0.01)
+    assert house.account.venue_state == "cancel_only"
+    house.run(0.02)
+    assert house.account.venue_state == "running"
+
+
 def test_closed_only_lets_exits_through_and_no_entry(kit: Any) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
