@@ -351,7 +351,7 @@ def test_a_closed_market_is_resolved_even_while_the_clob_is_silent(http: Any, an
     assert resolved == MarketResolved(
         slug=WISH.slug, condition_id=CID, winner="DOWN", resolved_ns=(START_S + 321) * NS, source="gamma"
     )
-    assert (fetched.known, fetched.why) == (False, "HTTP 500: ")
+    assert (fetched.known, fetched.why) == (False, "HTTP 500")
 
 
 def test_a_market_gamma_has_not_is_known_to_be_none(http: Any, answer: Any) -> None:

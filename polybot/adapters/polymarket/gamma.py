@@ -7,6 +7,7 @@ import msgspec
 
 from polybot.adapters.http import HttpConnection, HttpError
 from polybot.adapters.polymarket.numbers import GARBAGE
+from polybot.adapters.polymarket.post_answer import words_of
 from polybot.adapters.reads import Empty, Known, Unknown
 
 
@@ -32,7 +33,7 @@ class Gamma:
         except HttpError as exc:
             return Unknown(str(exc))
         if response.status != 200:
-            return Unknown(f"HTTP {response.status}: {response.body[:200].decode('utf-8', 'replace')}")
+            return Unknown(words_of(response.status, response.body))
         try:
             rows = msgspec.json.decode(response.body)
             found = [row for row in rows if row["slug"] == slug]
