@@ -7,6 +7,7 @@ from polybot.cli import (
     config,
     control,
     data,
+    doctor,
     export,
     logs,
     replay,
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for family in (run, control, status, logs, tail, books, report, export, why, replay, strategies, config):
+for family in (run, control, status, doctor, logs, tail, books, report, export, why, replay, strategies, config):
     family.register(app)
 app.add_typer(venue.app, name="venue")
 app.add_typer(data.app, name="data")

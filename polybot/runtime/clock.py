@@ -7,7 +7,8 @@ In the demo world time is shared by all processes through 40 bytes of mapped mem
 The *horizon* is how far the world has promised to be ready. Only the venue program moves it, so at any speed nobody can
 run past a decision or settlement instant that has not been answered (conservative time, as in parallel simulation).
 With everything dead world time stands still; the next start goes on at the old horizon, which no one has ever seen
-exceeded: time never goes backwards. Paper and live use the wall clock and have no horizon.
+exceeded: time never goes backwards. Paper and live use the wall clock and have no horizon; only a rehearsal, against a
+venue on this machine that runs faster than the wall, follows that venue's clock and moves nothing.
 """
 
 import fcntl
@@ -71,11 +72,52 @@ class WallClock:
         return self._wall_ns() - self._machine_ns() - self._began_ns
 
 
-class WorldClock:
+class FollowedClock:
+    """World time as somebody's clock.bin tells it, read only. Raises OSError where there is none."""
+
+    speed: float
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        self._memory = memory
+
+    @classmethod
+    def follow(cls, file: Path) -> "FollowedClock":
+        """The clock that others keep in `file`."""
+        with open(file, "rb") as open_file:
+            if os.fstat(open_file.fileno()).st_size < _LAYOUT.size:
+                raise FileNotFoundError(f"{file} holds no clock")
+            clock = cls(mmap.mmap(open_file.fileno(), _LAYOUT.size, prot=mmap.PROT_READ))
+        clock.speed = clock._read()[2]
+        return clock
+
+    def now_ns(self) -> int:
+        v0, m0, speed, horizon = self._read()
+        return min(v0 + int((time.monotonic_ns() - m0) * speed), horizon)
+
+    def wait_s(self, until_ns: int) -> float:
+        v0, m0, speed, horizon = self._read()
+        now = min(v0 + int((time.monotonic_ns() - m0) * speed), horizon)
+        if now >= until_ns:
+            return 0.0
+        if now >= horizon:
+            return _HELD_POLL_S
+        return max((min(until_ns, horizon) - now) / (speed * 1e9), 0.0002)
+
+    def was_set_ns(self) -> int:
+        return 0  # its leaps are the world's own
+
+    def _read(self) -> tuple[int, int, float, int]:
+        while True:
+            before, v0, m0, speed, horizon = _LAYOUT.unpack_from(self._memory)
+            if before % 2 == 0 and _LAYOUT.unpack_from(self._memory)[0] == before:
+                return v0, m0, speed, horizon
+
+
+class WorldClock(FollowedClock):
     """The demo's clock. `open` by every process; the first one up anchors it anew."""
 
     def __init__(self, memory: mmap.mmap, users_fd: int, speed: float) -> None:
-        self._memory = memory
+        super().__init__(memory)
         self._users_fd = users_fd  # a shared lock for as long as we live
         self.speed = speed
 
@@ -100,10 +142,6 @@ class WorldClock:
             fcntl.flock(users, fcntl.LOCK_SH)
         return clock
 
-    def now_ns(self) -> int:
-        v0, m0, speed, horizon = self._read()
-        return min(v0 + int((time.monotonic_ns() - m0) * speed), horizon)
-
     @property
     def horizon_ns(self) -> int:
         """World time beyond which nobody goes until the venue says so."""
@@ -119,24 +157,6 @@ class WorldClock:
         now = self.now_ns()
         horizon = max(self.horizon_ns, to_ns)
         self._write(max(now, to_ns), horizon)
-
-    def wait_s(self, until_ns: int) -> float:
-        v0, m0, speed, horizon = self._read()
-        now = min(v0 + int((time.monotonic_ns() - m0) * speed), horizon)
-        if now >= until_ns:
-            return 0.0
-        if now >= horizon:
-            return _HELD_POLL_S
-        return max((min(until_ns, horizon) - now) / (speed * 1e9), 0.0002)
-
-    def was_set_ns(self) -> int:
-        return 0  # nobody can
-
-    def _read(self) -> tuple[int, int, float, int]:
-        while True:
-            before, v0, m0, speed, horizon = _LAYOUT.unpack_from(self._memory)
-            if before % 2 == 0 and _LAYOUT.unpack_from(self._memory)[0] == before:
-                return v0, m0, speed, horizon
 
     def _write(self, v0: int, horizon: int) -> None:
         sequence = _LAYOUT.unpack_from(self._memory)[0] | 1

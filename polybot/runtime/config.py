@@ -315,7 +315,7 @@ def _check_times(s: Settings, place: Callable[[str], str]) -> None:
 def _check_money(s: Settings, place: Callable[[str], str]) -> None:
     """A limit below the first stake would silently refuse everything: say so now. Cash must cover its fee as well."""
     for name in s.bot.strategy_names:
-        knob_of_stake, base = _first_stake(s, name)
+        knob_of_stake, base = first_stake(s, name)
         worst = base * (1 + WORST_FEE_RATE)
         cash = s.bot.capital_usd * s.share_of(name) * s.sizing_of(name).max_cash_fraction
         bounds = [
@@ -332,7 +332,7 @@ def _check_money(s: Settings, place: Callable[[str], str]) -> None:
                 )
 
 
-def _first_stake(s: Settings, strategy: str) -> tuple[str, float]:
+def first_stake(s: Settings, strategy: str) -> tuple[str, float]:
     """(the knob it comes from, USD). Kelly has none before there is a price: the venue's least."""
     own = s.sizing_of(strategy)
     match own.rule:

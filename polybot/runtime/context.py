@@ -12,7 +12,8 @@ from messages import schema_hash
 from messages.inner import Started
 from polybot.core.settings import Settings
 from polybot.runtime import config, endpoints, locks, pause
-from polybot.runtime.clock import Clock, WallClock, WorldClock, mono_s
+from polybot.runtime.clock import Clock, FollowedClock, WallClock, WorldClock, mono_s
+from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths
 
 WARM_UP_S = 60  # world seconds before the first window that a fresh demo world begins at
@@ -64,10 +65,21 @@ class Context:
         )
 
 
-def open_clock(paths: Paths, settings: Settings, session: str) -> Clock:
-    """The demo's shared world clock, or the wall."""
-    if settings.bot.profile != "demo" or not session:
+def outside_clock(profile: str) -> Clock:
+    """Paper's and live's time: the wall's, but in a rehearsal of live that runs faster. Raises ConfigError."""
+    file = endpoints.stand_in_clock() if profile == "live" else None
+    if file is None:
         return WallClock()
+    try:
+        return FollowedClock.follow(file)
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"POLYBOT_ENDPOINTS names the clock {file}, which cannot be followed: {exc}") from exc
+
+
+def open_clock(paths: Paths, settings: Settings, session: str) -> Clock:
+    """The demo's shared world clock, a rehearsal's venue's, or the wall. Raises ConfigError."""
+    if settings.bot.profile != "demo" or not session:
+        return outside_clock(settings.bot.profile)
     facts = json.loads(session)
     origin_ns = (int(facts["first_window_s"]) - WARM_UP_S) * 1_000_000_000
     return WorldClock.open(paths.state, facts["id"], origin_ns, float(facts["speed"]))

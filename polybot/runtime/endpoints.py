@@ -1,7 +1,8 @@
 """Where the outside world is. Live: the public hosts. Demo and paper: what the local venue wrote when it was ready.
 
 POLYBOT_ENDPOINTS=FILE lets another venue stand in for the public hosts, to rehearse paper and live: the JSON line that
-`polybot-ctl venue` prints when it is ready. Only addresses of this machine are taken.
+`polybot-ctl venue` prints when it is ready. Only addresses of this machine are taken. A venue that runs faster than the
+wall also names its clock there, which a rehearsal of live then lives by.
 """
 
 import json
@@ -27,6 +28,7 @@ PUBLIC = {
     "ws_market": "wss://ws-subscriptions-clob.polymarket.com/ws/market",
     "ws_user": "wss://ws-subscriptions-clob.polymarket.com/ws/user",
     "rtds": "wss://ws-live-data.polymarket.com",
+    "geoblock": "https://polymarket.com/api/geoblock",
     "binance": "https://api.binance.com",
     "binance_ws": "wss://stream.binance.com:9443",
 }
@@ -40,10 +42,8 @@ def wait(paths: Paths, settings: Settings) -> dict[str, str]:
         return public()
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        urls = read(paths)
-        if urls and _answers(urls.get("clob", "")):
-            outside = {} if settings.bot.profile == "demo" else public()
-            return urls | {name: url for name, url in outside.items() if name in _PRICES}
+        if urls := now(paths, settings):
+            return urls
         time.sleep(0.02)
     log.event("venue_missing", waited_s=_PATIENCE_S, file=paths.endpoints)
     sys.exit(1)
@@ -52,6 +52,17 @@ def wait(paths: Paths, settings: Settings) -> dict[str, str]:
 def time_servers(settings: Settings) -> tuple[str, ...]:
     """Live's alone; none in a rehearsal, which talks to this machine only."""
     return TIME_SERVERS if settings.bot.profile == "live" and not stand_in() else ()
+
+
+def now(paths: Paths, settings: Settings) -> dict[str, str]:
+    """The urls by name as they are; {} where the profile's local venue does not answer. Raises ConfigError."""
+    if settings.bot.profile == "live":
+        return public()
+    urls = read(paths)
+    if not urls or not _answers(urls.get("clob", "")):
+        return {}
+    outside = {} if settings.bot.profile == "demo" else public()
+    return urls | {name: url for name, url in outside.items() if name in _PRICES}
 
 
 def stand_in() -> str:
@@ -64,12 +75,7 @@ def public(file: str | None = None) -> dict[str, str]:
     name = stand_in() if file is None else file
     if not name:
         return dict(PUBLIC)
-    try:
-        told = json.loads(Path(name).expanduser().read_text())
-    except (OSError, ValueError) as exc:
-        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: {exc}") from exc
-    if not isinstance(told, dict):
-        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: not the JSON object that `polybot-ctl venue` prints")
+    told = _told(name)
     missing = sorted(PUBLIC.keys() - told.keys())
     if missing:
         raise ConfigError(f"POLYBOT_ENDPOINTS={name}: no address for {', '.join(missing)}")
@@ -80,6 +86,26 @@ def public(file: str | None = None) -> dict[str, str]:
                 f"{', '.join(LOOPBACK)} may stand in for the public hosts"
             )
     return {service: str(told[service]) for service in PUBLIC}
+
+
+def stand_in_clock() -> Path | None:
+    """The clock of the venue that stands in, where it does not keep the wall's time. Raises ConfigError."""
+    name = stand_in()
+    if not name:
+        return None
+    public(name)
+    clock = _told(name).get("clock")
+    return Path(str(clock)) if clock else None
+
+
+def _told(name: str) -> dict[str, object]:
+    try:
+        told = json.loads(Path(name).expanduser().read_text())
+    except (OSError, ValueError) as exc:
+        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: {exc}") from exc
+    if not isinstance(told, dict):
+        raise ConfigError(f"POLYBOT_ENDPOINTS={name}: not the JSON object that `polybot-ctl venue` prints")
+    return told
 
 
 def read(paths: Paths) -> dict[str, str]:

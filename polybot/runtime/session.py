@@ -12,11 +12,13 @@ from pathlib import Path
 
 from polybot.core.settings import Settings
 from polybot.core.windows import WINDOW_S
+from polybot.runtime import context, endpoints
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, replace_synced, sync_folder
 
 _SYNTHETIC_FIRST_S = 1_795_132_800  # 2026-11-20T00:00Z, where the synthetic world begins
 _TAPE_HISTORY_S = 40 * 60  # what the strategies' buffers need before the first decision
+_START_S = 8  # machine seconds in which everybody is up, of which a faster world makes windows
 _ENDLESS = 1_000_000  # paper and live without --windows: nine years
 
 
@@ -34,6 +36,7 @@ class Session:
     speed: float
     started_ns: int
     ended: bool = False  # `run` saw it out: everything resolved and paid, or waited for long enough
+    stand_in: str = ""  # paper and live: the local venue that stood in for the public hosts (a rehearsal)
 
     @property
     def end_s(self) -> int:
@@ -84,8 +87,10 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
     world, profile = settings.world, settings.bot.profile
     first_s, windows, speed, tape = _SYNTHETIC_FIRST_S, world.windows, world.speed, ""
     if profile != "demo":
-        first_s = (int(time.time()) // WINDOW_S + 1) * WINDOW_S
-        windows, speed = (windows if windows_given else _ENDLESS), 1.0
+        clock = context.outside_clock(profile)
+        started_s = clock.now_ns() // 10**9 + int(_START_S * (clock.speed - 1))
+        first_s = (started_s // WINDOW_S + 1) * WINDOW_S
+        windows, speed = (windows if windows_given else _ENDLESS), clock.speed
     elif world.tape:
         tape = os.path.abspath(os.path.expanduser(world.tape))
         first_s, most = tape_span(Path(tape))
@@ -102,6 +107,7 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
         tape=tape,
         speed=speed,
         started_ns=now_ns,
+        stand_in=endpoints.public()["clob"] if profile != "demo" and endpoints.stand_in() else "",
     )
 
 

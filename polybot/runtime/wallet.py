@@ -13,9 +13,14 @@ from polybot.runtime.paths import Paths, UnsafeMode, check_secret
 _PATIENCE_S = 0.5  # a killed holder's descriptors close a moment after its death
 
 
+def key_path(paths: Paths, settings: Settings) -> Path:
+    """Where the key lies: the user's own file in live, the folder's throw-away one elsewhere."""
+    return Path(settings.live.key_file).expanduser() if settings.bot.profile == "live" else paths.key
+
+
 def key_or_exit(paths: Paths, settings: Settings) -> str:
     """The private key's text. Exits with a sentence: 69 where there is none, 77 where others could read it."""
-    path = Path(settings.live.key_file).expanduser() if settings.bot.profile == "live" else paths.key
+    path = key_path(paths, settings)
     try:
         check_secret(path)
         return path.read_text().strip()
@@ -27,9 +32,28 @@ def key_or_exit(paths: Paths, settings: Settings) -> str:
         sys.exit(77)
 
 
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"polybot-wallets-{os.getuid()}"
+
+
+def is_held(address: str) -> bool:
+    """Does an executor on this host trade with it? Asked with a shared lock, for a moment shorter than its patience."""
+    try:
+        fd = os.open(_folder() / f"{address.lower()}.lock", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
+
+
 def hold_or_exit(address: str, folder: Path | None = None) -> int:
     """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder."""
-    folder = folder or Path(tempfile.gettempdir()) / f"polybot-wallets-{os.getuid()}"
+    folder = folder or _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     seen = folder.stat()
     if seen.st_uid != os.getuid() or seen.st_mode & 0o077:

@@ -106,6 +106,12 @@ class Venue:
         self.handled = 0
         self._started_s = mono_s()
 
+    def _own_time(self) -> dict[str, Any]:
+        """Where a rehearsing bot finds the time here, when it is not the wall's."""
+        if not self.is_alone or (self.clock.speed == 1.0 and not self.session.tape):
+            return {}
+        return {"clock": str(self.context.paths.run / "clock.bin"), "speed": self.clock.speed}
+
     def _skew_s(self) -> float:
         if self.is_alone and (self.session.tape or self.clock.speed != 1.0):
             return math.inf  # strangers sign with the wall's time, which is not this world's
@@ -133,7 +139,7 @@ class Venue:
         urls = ports.urls(self.sockets)
         endpoints.write(self.context.paths, urls)
         self.control.write_note(self.context.paths.venue, ports.url(self.sockets["control"]))
-        sys.stdout.write(json.dumps({"v": 1} | urls) + "\n")
+        sys.stdout.write(json.dumps({"v": 1} | urls | self._own_time()) + "\n")
         sys.stdout.flush()
         log.event("started", actor="venue", boot=self.context.boot, pid=os.getpid(), wiped=self.house.wiped)
         loop.add_reader(self.subscriber.socket.FD, self._heard_something)

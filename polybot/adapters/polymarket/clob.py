@@ -6,7 +6,7 @@ repeated, once, when a connection breaks; nothing that changes anything ever is:
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -228,6 +228,16 @@ class Clob(ClobPublic):
             case Unknown() as unknown:
                 return unknown
 
+    def allowances(self, token_id: str = "") -> Known[dict[str, int]] | Unknown:
+        """What each spender may take of our pUSD, or of a token's shares: its address in lower case → millionths."""
+        match self._read("/balance-allowance", self._asset(token_id)):
+            case Known(shown):
+                return _parsed(lambda: _allowances(shown))
+            case Empty():
+                return Unknown("the venue does not know this balance")
+            case Unknown() as unknown:
+                return unknown
+
     def _asset(self, token_id: str) -> dict[str, str]:
         if not token_id:
             return {"asset_type": "COLLATERAL", "signature_type": str(self._type)}
@@ -278,9 +288,13 @@ def _base(value: object) -> int:
 
 
 def _allowance(shown: dict[str, Any]) -> int:
-    """The standard exchange's; the old form had one for all."""
-    by_spender: Iterator[Any] = (
-        v for k, v in (shown.get("allowances") or {}).items() if k.lower() == eip712.EXCHANGE.lower()
-    )
-    text = str(next(by_spender, shown.get("allowance", "0")))
-    return min(int(text), MOST_E6) if text.isascii() and text.isdigit() else 0
+    """The standard exchange's."""
+    return _allowances(shown).get(eip712.EXCHANGE.lower(), 0)
+
+
+def _allowances(shown: dict[str, Any]) -> dict[str, int]:
+    """By spender. The old form had one for all, which was the standard exchange's."""
+    texts = {str(k).lower(): str(v) for k, v in (shown.get("allowances") or {}).items()}
+    if not texts:
+        texts = {eip712.EXCHANGE.lower(): str(shown.get("allowance", "0"))}
+    return {k: min(int(v), MOST_E6) if v.isascii() and v.isdigit() else 0 for k, v in texts.items()}

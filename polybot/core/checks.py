@@ -1,0 +1,48 @@
+"""What `doctor` found: each check passed, failed or unknown, with what was seen and the mend. Unknown is never passed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["passed", "failed", "unknown"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of doctor's.
+
+    seen    what was found, with the value and the bound        mend    what to do about it; "" when passed
+    blocks  live does not start unless this one is passed; False: only a failure stops it, not what cannot be known here
+    """
+
+    name: str
+    status: Status
+    seen: str
+    mend: str = ""
+    blocks: bool = True
+
+    @property
+    def stops_live(self) -> bool:
+        """Must live stay shut for this?"""
+        return self.status == "failed" or (self.status == "unknown" and self.blocks)
+
+
+def passed(name: str, seen: str) -> Check:
+    """All well."""
+    return Check(name, "passed", seen)
+
+
+def failed(name: str, seen: str, mend: str) -> Check:
+    """Wrong, and how it is mended."""
+    return Check(name, "failed", seen, mend)
+
+
+def unknown(name: str, why: str, mend: str, *, blocks: bool = True) -> Check:
+    """No clear answer: neither passed nor failed."""
+    return Check(name, "unknown", why, mend, blocks)
+
+
+def exit_code(checks: Iterable[Check]) -> int:
+    """1 when something failed, else 3 when something is unknown, else 0."""
+    statuses = {check.status for check in checks}
+    return 1 if "failed" in statuses else 3 if "unknown" in statuses else 0
