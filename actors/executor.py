@@ -33,7 +33,7 @@ from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
-from polybot.runtime import halt, heartbeat, lone, wallet
+from polybot.runtime import confirmed, halt, heartbeat, lone, wallet
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
@@ -74,6 +74,8 @@ class Beating:
 def wire(context: Context, inbox: Inbox) -> Wiring:
     """Orders, cancels, heartbeats, reads and the open orders of a proof each on a lane and a connection of their own."""
     held = Wallet(wallet.key_or_exit(context.paths, context.settings))
+    if context.settings.bot.profile == "live" and not context.cancels_only:
+        confirmed.require_wallet(context.paths, context.settings.live.funder or held.address)
     wallet.hold_or_exit(held.address)
     urls, now_ns = context.endpoints, context.clock.now_ns
     clob = Clob(urls["clob"], held, lambda: now_ns() // NS, timeout_s=READ_S)
@@ -115,7 +117,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
 
 def cancel_only() -> int:
     """Under the same lock: the journal's fold, everything cancelled, the proof as one line of JSON."""
-    context, inbox = Context.open("executor"), Inbox()
+    context, inbox = Context.open("executor", cancels_only=True), Inbox()
     try:
         journal = Journal(context.paths.journal)
     except JournalDamaged as exc:

@@ -4,7 +4,7 @@ import difflib
 import importlib
 import sys
 
-from polybot.runtime import config, log, preflight, session
+from polybot.runtime import config, confirmed, log, preflight, session
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, UnsafeMode
 from polybot.runtime.topology import BY_NAME
@@ -27,8 +27,11 @@ def main(argv: list[str]) -> None:
         preflight.check_open(profile)
     except preflight.Refused as exc:
         sys.stderr.write(f"{exc}\n")
-        sys.exit(78)  # the one refusal supervisord does not try again
+        sys.exit(exc.code if exc.code == 77 else 78)  # what supervisord does not try again
     try:
+        if profile == "live":  # a live session is begun by `run` or `up`, and by nobody else
+            begun = session.read(Paths.of())
+            confirmed.require(Paths.of(), begun.id if begun else "")
         stands = session.ensure(Paths.of(), settings)
     except (ConfigError, UnsafeMode) as exc:
         sys.stderr.write(f"{exc}\n")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 from messages import Heartbeat
 from polybot.core.settings import Settings
-from polybot.runtime import halt, locks, preflight, process, session, supervise
+from polybot.runtime import confirmed, halt, locks, preflight, process, session, supervise
 from polybot.runtime.bus import Subscriber
 from polybot.runtime.clock import peek_ns
 from polybot.runtime.config import variable_of
@@ -256,6 +256,7 @@ def sweep(paths: Paths) -> None:
         for path in (paths.sockets / f"{actor.name}.pub", paths.sockets / f"{actor.name}.req", paths.lock(actor.name)):
             path.unlink(missing_ok=True)
         lock.release()
+    confirmed.forget(paths)
     for name in ("session.lock", "clock.lock", "clock.users", "supervisord.pid"):
         (paths.run / name).unlink(missing_ok=True)
     for path in (paths.endpoints, paths.supervisor_note, paths.sockets / "supervisor.sock"):

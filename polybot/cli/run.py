@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from polybot.cli import lifecycle
+from polybot.cli import before_live, gates, lifecycle
 from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, flags_of, leave, settings_or_leave
 from polybot.cli.ending import Ending
 from polybot.cli.faults import put_script, script_text_or_leave
@@ -30,8 +30,12 @@ Strategy = Annotated[
     list[str] | None, typer.Option(help="Strategy to trade: a name, or path.py:Name; may be given several times.")
 ]
 Capital = Annotated[float | None, typer.Option(help="The purse, in dollars.")]
-Confirm = Annotated[bool, typer.Option("--confirm-live", help="Real money may be lost.")]
-
+Confirm = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm-live", help="Live only: the last six hex digits of the address of the wallet that may lose."
+    ),
+]
 
 Faults = Annotated[str | None, typer.Option(help="Fault script (TOML) for the local venue; see presets/faults.")]
 
@@ -44,7 +48,7 @@ def run(
     tape: Tape = None,
     strategy: Strategy = None,
     capital: Capital = None,
-    confirm_live: Confirm = False,
+    confirm_live: Confirm = None,
     faults: Faults = None,
 ) -> None:
     """A session from start to report, in the foreground. Ctrl-C is one clean stop."""
@@ -53,8 +57,10 @@ def run(
     script = script_text_or_leave(faults, settings.bot.profile)
     with lifecycle.interrupts() as interrupted:
         try:
-            preflight.check(paths, settings, confirmed_live=confirm_live)
+            preflight.check(paths, settings)
+            wallet = gates.through(settings, flags, confirm_live)
             found = lifecycle.fresh_session(paths, settings, windows_given=windows is not None)
+            before_live.tell(paths, settings, found, wallet)
             put_script(paths, script)
             started = lifecycle.start(paths, settings, found, flags, attached=True)
         except (Refused, ConfigError) as exc:
@@ -129,15 +135,17 @@ def up(
     tape: Tape = None,
     strategy: Strategy = None,
     capital: Capital = None,
-    confirm_live: Confirm = False,
+    confirm_live: Confirm = None,
 ) -> None:
     """The same, detached: go on with the session that stands, or begin one."""
     flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
     began, began_ns = time.monotonic(), time.time_ns()
     try:
-        preflight.check(paths, settings, confirmed_live=confirm_live)
+        preflight.check(paths, settings)
+        wallet = gates.through(settings, flags, confirm_live)
         found = lifecycle.continued_session(paths, settings, windows_given=windows is not None)
+        before_live.tell(paths, settings, found, wallet)
         started = lifecycle.start(paths, settings, found, flags, attached=False)
     except (Refused, ConfigError) as exc:
         leave(exc.code if isinstance(exc, Refused) else 78, str(exc))

@@ -12,7 +12,7 @@ class Check:
     """One line of doctor's.
 
     seen    what was found, with the value and the bound        mend    what to do about it; "" when passed
-    blocks  live does not start unless this one is passed; False: only a failure stops it, not what cannot be known here
+    blocks  live does not start unless this one is passed; False: it is told, and stops nobody
     """
 
     name: str
@@ -24,7 +24,7 @@ class Check:
     @property
     def stops_live(self) -> bool:
         """Must live stay shut for this?"""
-        return self.status == "failed" or (self.status == "unknown" and self.blocks)
+        return self.blocks and self.status != "passed"
 
 
 def passed(name: str, seen: str) -> Check:
@@ -32,9 +32,9 @@ def passed(name: str, seen: str) -> Check:
     return Check(name, "passed", seen)
 
 
-def failed(name: str, seen: str, mend: str) -> Check:
+def failed(name: str, seen: str, mend: str, *, blocks: bool = True) -> Check:
     """Wrong, and how it is mended."""
-    return Check(name, "failed", seen, mend)
+    return Check(name, "failed", seen, mend, blocks)
 
 
 def unknown(name: str, why: str, mend: str, *, blocks: bool = True) -> Check:

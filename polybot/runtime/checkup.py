@@ -47,14 +47,14 @@ def state_folder(paths: Paths) -> Check:
 
 
 def kill_switch(paths: Paths) -> Check:
-    """A halt that stands is no illness, but nothing trades under it."""
+    """Nothing trades under a halt that stands; but under it `up` still settles and redeems, so it shuts no gate."""
     name = "kill switch"
     standing = halt.look(paths) if paths.state.is_dir() and any(paths.state.iterdir()) else None
     if standing is None:
         return passed(name, "no halt stands")
     override = "" if standing.is_manual else " --override"
     seen = f"halted by {standing.by or 'what cannot be read'}: {standing.reason}"
-    return failed(name, seen, f'once its cause is understood: polybot-ctl resume --reason "…"{override}')
+    return failed(name, seen, f'once its cause is understood: polybot-ctl resume --reason "…"{override}', blocks=False)
 
 
 def disk(paths: Paths, settings: Settings, usage: Callable[[Path], object]) -> Check:

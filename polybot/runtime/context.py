@@ -11,7 +11,7 @@ import polybot
 from messages import schema_hash
 from messages.inner import Started
 from polybot.core.settings import Settings
-from polybot.runtime import config, endpoints, locks, pause
+from polybot.runtime import config, confirmed, endpoints, locks, pause
 from polybot.runtime.clock import Clock, FollowedClock, WallClock, WorldClock, mono_s
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths
@@ -21,7 +21,10 @@ WARM_UP_S = 60  # world seconds before the first window that a fresh demo world 
 
 @dataclass
 class Context:
-    """boot is strictly increasing over restarts of this actor: it fences. session is session.json's text, "" without one."""
+    """boot is strictly increasing over restarts of this actor: it fences. session is session.json's text, "" without one.
+
+    cancels_only: opened by the kill switch, which may always cancel: what was confirmed for live is not asked for.
+    """
 
     name: str
     paths: Paths
@@ -30,16 +33,25 @@ class Context:
     clock: Clock
     boot: int
     lock: locks.Lock
+    cancels_only: bool = False
 
     @classmethod
-    def open(cls, name: str) -> "Context":
-        """Take the actor's lock (75 when held), read config (78 when wrong), join the clock."""
+    def open(cls, name: str, *, cancels_only: bool = False) -> "Context":
+        """Take the actor's lock (75 when held), read config (78 when wrong), join the clock. In live: 77 unless this session
+        was confirmed, however the actor was started.
+        """
         settings = config.load_or_exit()
         paths = Paths.of()
         lock = locks.take_or_exit(paths, name)
         session = paths.session.read_text() if paths.session.exists() else ""
-        clock = open_clock(paths, settings, session)
-        return cls(name, paths, settings, session, clock, lock.next_boot(), lock)
+        if settings.bot.profile == "live" and not cancels_only:
+            confirmed.require(paths, str(json.loads(session)["id"]) if session else "")
+        try:
+            clock = open_clock(paths, settings, session)
+        except ConfigError as exc:
+            sys.stderr.write(f"{exc}\n")
+            sys.exit(78)
+        return cls(name, paths, settings, session, clock, lock.next_boot(), lock, cancels_only)
 
     @cached_property
     def endpoints(self) -> dict[str, str]:

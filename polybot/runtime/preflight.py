@@ -5,7 +5,7 @@ from pathlib import Path
 from polybot.core.settings import Settings
 from polybot.runtime import halt, locks, session, supervise
 from polybot.runtime.config import ConfigError, strategies
-from polybot.runtime.paths import ROOT, Paths, UnsafeMode, check_secret
+from polybot.runtime.paths import ROOT, Paths, UnsafeMode
 from polybot.runtime.topology import TABLE
 
 # Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
@@ -33,7 +33,7 @@ class Refused(Exception):
         self.code = code
 
 
-def check(paths: Paths, settings: Settings, *, confirmed_live: bool = False) -> None:
+def check(paths: Paths, settings: Settings) -> None:
     """Everything that can be known without starting anything. Raises Refused."""
     check_not_running(paths)
     if "%" in f"{paths.state}{ROOT}":
@@ -46,8 +46,6 @@ def check(paths: Paths, settings: Settings, *, confirmed_live: bool = False) -> 
         if settings.bot.profile == "demo" and settings.world.tape:
             session.tape_span(Path(settings.world.tape).expanduser())
         _check_strategies(settings)
-        if settings.bot.profile == "live":
-            _check_live(settings, confirmed_live)
         check_open(settings.bot.profile)
     except ConfigError as exc:
         raise Refused(78, str(exc)) from exc
@@ -108,16 +106,3 @@ def _check_strategies(settings: Settings) -> None:
         except StrategyError as exc:
             about = [problem for problem in problems if spec.rpartition(":")[0] in problem or name in problem]
             raise Refused(78, "; ".join(about) or str(exc)) from exc
-
-
-def _check_live(settings: Settings, confirmed: bool) -> None:
-    if not confirmed:
-        raise Refused(
-            77,
-            "live trades real money: streak sizing loses about 4.4 % of every stake on a fair coin, and reaches its 30 % "
-            "drawdown within 72 windows in 81 % of sessions. If that is what you want: --confirm-live",
-        )
-    key = Path(settings.live.key_file).expanduser()
-    if not key.exists():
-        raise Refused(69, f"{key} does not exist: the wallet's key belongs there, mode 0600 (live.key_file)")
-    check_secret(key)

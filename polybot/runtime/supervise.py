@@ -4,6 +4,7 @@ Facts, each found by trial:
 - with startsecs > 0 an early exit 78 is restarted anyway, and repeated kills end in FATAL for ever: startsecs=0, and the
   watchdog counts
 - left alone it restarts a dead child after 1 to 2 s (its poll is not interrupted by SIGCHLD); any RPC wakes it at once
+- what refuses once refuses again: 75 (a lock is held), 77 (a safety rule), 78 (bad configuration) are left alone
 - an unset %(ENV_X)s is a fatal configuration error; the environment reaches the children anyway, so nothing names it
 - higher priorities stop first, one group after another, the members of a group together
 """
@@ -54,7 +55,7 @@ _COMMON = """\
 command={program} actor {name}
 startsecs=0
 autorestart=unexpected
-exitcodes=0,75,78
+exitcodes=0,75,77,78
 stopwaitsecs=3
 """
 

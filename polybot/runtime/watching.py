@@ -163,7 +163,7 @@ class Hands:
                 info = next((p for p in self._supervisor.processes() if p["name"] == wish.actor), None)
                 if info is None or info["pid"] not in (0, wish.pid) or info["statename"] in ("STOPPED", "FATAL"):
                     return
-                if info["statename"] == "EXITED" and info["exitstatus"] in (0, 75, 78):
+                if info["statename"] == "EXITED" and info["exitstatus"] in (0, 75, 77, 78):
                     return
                 time.sleep(0.005)
         except supervise.Unreachable as exc:

@@ -29,7 +29,7 @@ def test_every_actor_is_a_program_with_the_rules_proven_by_trial() -> None:
         section = f"{'eventlistener' if actor.group == 'watch' else 'program'}:{actor.name}"
         rules = dict(conf[section])
         assert rules["command"] == f"%(here)s/bin/polybot actor {actor.name}"
-        assert (rules["startsecs"], rules["autorestart"], rules["exitcodes"]) == ("0", "unexpected", "0,75,78")
+        assert (rules["startsecs"], rules["autorestart"], rules["exitcodes"]) == ("0", "unexpected", "0,75,77,78")
         assert (rules["stopwaitsecs"], rules["stopasgroup"]) == ("3", "true")
     assert "inet_http_server" not in conf
     assert conf["unix_http_server"]["chmod"] == "0700"
