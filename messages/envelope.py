@@ -113,6 +113,7 @@ InnerWord = (
     | inner.ProcessState
     | inner.ProcessGone
     | inner.WatchPid
+    | inner.Notify
     | inner.KillActor
     | inner.WakeSupervisor
     | inner.StopProgram

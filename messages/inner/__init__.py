@@ -66,6 +66,7 @@ from messages.inner.order_lane import (
 )
 from messages.inner.processes import (
     KillActor,
+    Notify,
     ProcessGone,
     ProcessState,
     StopProgram,
@@ -93,6 +94,7 @@ __all__ = [
     "MarketRead",
     "MoveGate",
     "NoReply",
+    "Notify",
     "OpenOrdersRead",
     "OrderFields",
     "OrderRead",

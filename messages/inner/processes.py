@@ -1,4 +1,6 @@
-"""The watchdog's eyes and hands."""
+"""The watchdog's eyes and hands, and the notifier's voice."""
+
+from typing import Literal
 
 from messages.base import Inner
 
@@ -7,7 +9,7 @@ class ProcessState(Inner, frozen=True, kw_only=True):
     """supervisord said so: actor's program is now in this state. actor "" = supervisord itself ("STOPPING").
 
     state     supervisord's: STARTING RUNNING STOPPING STOPPED EXITED BACKOFF FATAL UNKNOWN
-    expected  of EXITED: left by a code it is not restarted for (0, 75, 78)      mono_s  machine time it was read
+    expected  of EXITED: left by a code it is not restarted for (0, 75, 77, 78)      mono_s  machine time it was read
     """
 
     actor: str
@@ -51,3 +53,15 @@ class StopProgram(Inner, frozen=True, kw_only=True):
     """Take this actor out of supervision: it is not started again until someone says so."""
 
     actor: str
+
+
+class Notify(Inner, frozen=True, kw_only=True):
+    """Run the operator's `notify_cmd` with this on its stdin, on a lane. key: the same one is not told twice within an hour;
+    facts: the text's parts, for programs.
+    """
+
+    kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost"]
+    key: str
+    text: str
+    at_ns: int
+    facts: dict[str, str]

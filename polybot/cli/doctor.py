@@ -69,6 +69,12 @@ def examine(paths: Paths, confirm: str | None = None) -> Report:
     if not urls or clock is None:
         report.checks += [unknown(name, NO_VENUE, START_IT) for name in (*PUBLIC, *PRIVATE)]
         return report
+    where = checkup.geoblock(urls["geoblock"])
+    report.checks.append(where)
+    if where.status == "failed" or (confirm is not None and where.stops_live):
+        why = "not asked: whether one may trade from here comes first"
+        report.checks += [unknown(name, why, "see `geoblock`") for name in (*PUBLIC[1:], *PRIVATE)]
+        return report
     _ask_around(report, settings, urls, clock, wallet, paths)
     return report
 
@@ -139,17 +145,14 @@ def _is_confirmed(report: Report, confirm: str) -> bool:
 def _ask_around(
     report: Report, settings: Settings, urls: dict[str, str], clock: Clock, wallet: Wallet | None, paths: Paths
 ) -> None:
-    """First where we are, then what anybody may ask, then what only the wallet may."""
-    where = checkup.geoblock(urls["geoblock"])
-    report.checks.append(where)
+    """What anybody may ask, then what only the wallet may."""
     public = ClobPublic(urls["clob"], checkup.READ_S)
     report.checks.append(checkup.clock_offset(public.time, clock.now_ns, clock.speed))
     rule, token = checkup.market_rule(Gamma(urls["gamma"], checkup.READ_S), public, clock.now_ns())
     report.checks.append(rule)
     report.checks.append(checkup.oracle(urls["rtds"], ORACLE_SYMBOL, clock.now_ns, clock.speed))
-    if wallet is None or not report.address or where.status == "failed":
-        why = "the venue is closed from here" if wallet and report.address else "the wallet is not known"
-        report.checks += [unknown(name, f"not asked: {why}", "mend what stands above") for name in PRIVATE]
+    if wallet is None or not report.address:
+        report.checks += [unknown(name, "not asked: the wallet is not known", "see `address`") for name in PRIVATE]
         return
     kind = settings.live.signature_type if settings.bot.profile == "live" else 0
     funder = report.address if kind else ""

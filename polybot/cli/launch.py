@@ -7,7 +7,7 @@ import sys
 from polybot.runtime import config, confirmed, log, preflight, session
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, UnsafeMode
-from polybot.runtime.topology import BY_NAME
+from polybot.runtime.topology import BY_NAME, needed
 
 
 def main(argv: list[str]) -> None:
@@ -20,18 +20,17 @@ def main(argv: list[str]) -> None:
         sys.exit(2)
     settings = config.load_or_exit()
     profile = settings.bot.profile
-    if profile not in BY_NAME[name].profiles:
+    if BY_NAME[name] not in needed(settings):
         log.event("not_needed", actor=name, profile=profile)
         sys.exit(0)
+    if profile == "live":  # such a session is begun by `run` or `up`, and by nobody else
+        _require_confirmed(Paths.of())
     try:
         preflight.check_open(profile)
     except preflight.Refused as exc:
         sys.stderr.write(f"{exc}\n")
-        sys.exit(exc.code if exc.code == 77 else 78)  # what supervisord does not try again
+        sys.exit(78)  # as bad as a wrong configuration: not tried again
     try:
-        if profile == "live":  # a live session is begun by `run` or `up`, and by nobody else
-            begun = session.read(Paths.of())
-            confirmed.require(Paths.of(), begun.id if begun else "")
         stands = session.ensure(Paths.of(), settings)
     except (ConfigError, UnsafeMode) as exc:
         sys.stderr.write(f"{exc}\n")
@@ -41,6 +40,15 @@ def main(argv: list[str]) -> None:
         sys.exit(78)
     sys.argv = [f"actors.{name}", *argv[1:]]
     importlib.import_module(f"actors.{name}").main()
+
+
+def _require_confirmed(paths: Paths) -> None:
+    try:
+        begun = session.read(paths)
+    except ConfigError as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(78)
+    confirmed.require(paths, begun.id if begun else "")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from polybot.runtime.config import variable_of
 from polybot.runtime.paths import ROOT, Paths, replace_synced
 from polybot.runtime.preflight import Refused
 from polybot.runtime.session import Session
-from polybot.runtime.topology import TABLE, actors_of
+from polybot.runtime.topology import TABLE, needed
 
 READY_S = 40.0
 STOP_S = 12.0
@@ -125,7 +125,7 @@ def _ensure(paths: Paths, settings: Settings, windows_given: bool) -> Session:
 def start(paths: Paths, settings: Settings, found: Session, flags: dict[str, str], *, attached: bool) -> Started:
     """supervisord in a session of its own, so that Ctrl-C reaches us alone and is one clean stop."""
     paths.endpoints.unlink(missing_ok=True)
-    conf = supervise.render_for(paths, settings.bot.profile)
+    conf = supervise.render_for(paths, settings)
     environment = os.environ | {variable_of(knob): text for knob, text in flags.items()}
     environment |= {"POLYBOT_STATE": str(paths.state)}
     with open(paths.logs / "supervisord.out", "ab") as out:
@@ -148,7 +148,7 @@ def _die_with_us() -> None:
 
 def wait_ready(started: Started, interrupted: list[str]) -> None:
     """Every actor's heart has been heard. Raises Refused when one left for good, READY_S is over, or we are to stop."""
-    missing = {a.name for a in actors_of(started.settings.bot.profile)}
+    missing = {a.name for a in needed(started.settings)}
     hearts = Subscriber(started.paths.sockets, sorted(missing), (Heartbeat,))
     deadline = time.monotonic() + READY_S
     try:

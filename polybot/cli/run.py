@@ -17,7 +17,7 @@ from polybot.runtime import halt, preflight, session, supervise
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths
 from polybot.runtime.preflight import Refused
-from polybot.runtime.topology import actors_of
+from polybot.runtime.topology import needed
 
 INTERRUPTED = 130
 
@@ -158,7 +158,7 @@ def up(
         sys.stderr.write(f"session {found.id} is over and only shown: polybot-ctl run begins another one\n")
     elif found.started_ns < began_ns:
         _tell_what_waits(found, settings, flags)
-    names = len(actors_of(settings.bot.profile))
+    names = len(needed(settings))
     sys.stdout.write(f"{names} programs up in {time.monotonic() - began:.1f} s, session {found.id}, {paths.state}\n")
     standing = halt.look(paths)
     if standing is not None:

@@ -77,9 +77,9 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
     """The whole status as JSON facts, and the exit code."""
     found = session.read(paths) if paths.state.is_dir() else None
     profile = found.profile if found else settings_or_leave().bot.profile
-    rows = actors_of(profile)
-    running = {a.name for a in rows if locks.holder(paths, a.name)}
     supervised = _supervised(paths)
+    running = {a.name for a in actors_of(profile) if locks.holder(paths, a.name)}
+    rows = [a for a in actors_of(profile) if not a.knob or a.name in running or _is_kept(supervised.get(a.name))]
     heard = listen(paths, {a.name for a in rows}) if running else Heard()
     actors = {a.name: _actor(paths, a.name, heard, supervised) for a in rows}
     standing = halt.look(paths) if paths.state.is_dir() else None
@@ -109,6 +109,11 @@ def _supervised(paths: Paths) -> dict[str, dict[str, Any]]:
         return {str(info["name"]): info for info in supervise.Supervisor.of(paths, 2.0).processes()}
     except supervise.Unreachable:
         return {}
+
+
+def _is_kept(info: dict[str, Any] | None) -> bool:
+    """An actor that runs by a knob: supervisord has it, and it did not leave by itself because nobody wants it."""
+    return info is not None and not (info["statename"] == "EXITED" and info["exitstatus"] == 0)
 
 
 def _actor(paths: Paths, name: str, heard: Heard, supervised: dict[str, dict[str, Any]]) -> dict[str, Any]:

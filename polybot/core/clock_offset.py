@@ -7,7 +7,7 @@
    FINE_S wide or READS were made (the round trip is a floor to it). That is bisection on the second's edge.
 3. A round is made every EVERY_S machine seconds, after a failure RETRY_S. What was found counts for KEPT_S; doubt of more
    than COARSE_S is unknown. In the demo these widths grow with speed, as staleness does.
-4. Outside the demo machine time goes on evenly whatever is done to the wall clock: when the two part by more than SET_S
+4. At speed 1 machine time goes on evenly whatever is done to the wall clock: when the two part by more than SET_S
    within a beat, the clock was set: unknown, and measured anew at once.
 """
 
@@ -79,7 +79,7 @@ class ClockOffsets:
     def start(self, profile: str, speed: float, mono_s: float, now_ns: int) -> Iterator[Word]:
         """Live asks a time server too; nobody else talks to the world outside for this."""
         sources: tuple[Clock, ...] = ("venue", "sntp") if profile == "live" else ("venue",)
-        self._even, self._beat = profile != "demo", (now_ns, mono_s)
+        self._even, self._beat = profile != "demo" and speed == 1.0, (now_ns, mono_s)
         self._meters = {source: _Meter(source, speed) for source in sources}
         for meter in self._meters.values():
             yield meter.level()

@@ -11,7 +11,7 @@ from polybot.core.checks import Check, failed, passed, unknown
 from polybot.core.settings import Settings
 from polybot.runtime import halt, locks, wallet
 from polybot.runtime.paths import Paths, UnsafeMode, check_secret
-from polybot.runtime.topology import TABLE, actors_of
+from polybot.runtime.topology import TABLE, needed
 
 LEAST_SUPERVISOR = (4, 3)  # the one whose ways were tried (runtime/supervise.py)
 LONGEST_PATH = 107  # bytes of an ipc path, its terminator left out
@@ -65,7 +65,7 @@ def disk(paths: Paths, settings: Settings, usage: Callable[[Path], object]) -> C
         free_mb = int(getattr(usage(folder), "free")) // MB  # noqa: B009 (shutil's tuple has no public type)
     except OSError as exc:
         return unknown(name, f"{folder}: {exc.strerror}", "look whether the disk is mounted")
-    recorders = len(actors_of(settings.bot.profile)) * settings.keep.flight_mb
+    recorders = len(needed(settings)) * settings.keep.flight_mb
     wanted_mb = max(0, recorders - _size_mb(paths.flight)) + SPARE_MB
     seen = f"{free_mb:,} MB free below {folder}, {wanted_mb:,} MB may be wanted (keep.flight_mb = {settings.keep.flight_mb})"
     if free_mb < wanted_mb:

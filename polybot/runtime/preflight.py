@@ -19,8 +19,8 @@ CLOSED = {
     ),
     "live": (
         77,
-        "live is closed in this version: winners are not redeemed by the bot yet, and nothing checks the wallet before "
-        'the first order; run the demo (profile = "demo"). No connection was made',
+        'live is closed in this version: winners are not redeemed by the bot yet; run the demo (profile = "demo"). '
+        "No connection was made",
     ),
 }
 

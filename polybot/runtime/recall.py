@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from messages import BadBytes, Event, decode_envelope, encode, tag_of
+from messages import BadBytes, Word, decode_envelope, encode, tag_of
 from messages.inner import Restored
 from polybot.runtime.flight import OUT, first_time_ns, read, segments_of
 
 
-def recalled(folder: Path, words: Iterable[type[Event]], since_ns: int) -> Restored:
+def recalled(folder: Path, words: Iterable[type[Word]], since_ns: int) -> Restored:
     """The bodies of these words said after since_ns, oldest first, encoded. Damaged lines end their segment unread.
 
     The tag stands in the encoded envelope, so that only a few of the lines need decoding: a segment is full of books.

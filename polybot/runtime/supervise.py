@@ -17,8 +17,9 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
+from polybot.core.settings import Settings
 from polybot.runtime.paths import ROOT, Paths, replace_synced
-from polybot.runtime.topology import Actor, actors_of
+from polybot.runtime.topology import Actor, actors_of, needed
 
 # Stop order: the edge together, then the executor with its last cancels, then the venue that must hear them. The
 # watchdog keeps supervisord's default for listeners, -1: first up, last down.
@@ -111,9 +112,9 @@ def render_default() -> str:
     return render(here, f"{here}/state", f"{here}/state/run", every)
 
 
-def render_for(paths: Paths, profile: str) -> Path:
-    """Render for this state folder and profile; the file `up` starts supervisord with. No path may hold a % (preflight)."""
-    text = render(str(ROOT), str(paths.state), str(paths.sockets), actors_of(profile))
+def render_for(paths: Paths, settings: Settings) -> Path:
+    """Render for this state folder and these knobs; the file `up` starts supervisord with. No path may hold a % (preflight)."""
+    text = render(str(ROOT), str(paths.state), str(paths.sockets), needed(settings))
     replace_synced(paths.supervisor_conf, text)
     return paths.supervisor_conf
 

@@ -51,6 +51,7 @@ from messages import (
     TradePrint,
     WindowObserved,
 )
+from polybot.core.settings import Settings
 
 TopicClass = Literal["kept", "level", "shed"]
 
@@ -106,6 +107,7 @@ class Actor:
     group: Literal["edge", "money", "world", "watch"] = "edge"
     profiles: tuple[str, ...] = ("demo", "paper", "live")
     recovers: bool = False  # asks Resend for every gap in a kept topic, also over its own absence
+    knob: str = ""  # runs only where this knob is set
 
 
 EVERYTHING = tuple(t.word for t in TOPICS)
@@ -207,6 +209,12 @@ TABLE: tuple[Actor, ...] = (
         recovers=True,
     ),
     Actor(
+        "notifier",
+        "tells a program of yours what needs a person; runs only where notify_cmd is set",
+        hears=(Account, Settlement, FeedStatus),
+        knob="bot.notify_cmd",
+    ),
+    Actor(
         "venue",
         "the local Polymarket and Binance; in these profiles only",
         hears=(Prediction, Allocation, RiskVerdict, OrderUpdate, WindowObserved, Settlement, Account),
@@ -251,6 +259,16 @@ CLASS_OF: dict[type[Event], TopicClass] = {t.word: t.kind for t in TOPICS}
 def actors_of(profile: str) -> tuple[Actor, ...]:
     """The rows that run in a profile, in the table's order."""
     return tuple(a for a in TABLE if profile in a.profiles)
+
+
+def needed(settings: Settings) -> tuple[Actor, ...]:
+    """Of the profile's rows those whose knob is set, if they have one: what really runs."""
+    return tuple(a for a in actors_of(settings.bot.profile) if not a.knob or _is_set(settings, a.knob))
+
+
+def _is_set(settings: Settings, knob: str) -> bool:
+    table, _, key = knob.partition(".")
+    return bool(getattr(getattr(settings, table), key))
 
 
 def says(actor: Actor) -> tuple[type[Event], ...]:

@@ -91,33 +91,14 @@ def test_an_open_state_folder_is_77_with_the_chmod_line(paths: Paths) -> None:
     assert f"chmod 700 {paths.state}" in done.stderr
 
 
-def test_live_does_not_start_by_accident(paths: Paths, tmp_path: Path) -> None:
-    env = {"POLYBOT_PROFILE": "live", "POLYBOT__BOT__ON_NO_SIGNAL": "skip"}
-    assert ctl(paths.state, "run", **env).returncode == 77
-    key = tmp_path / "key"
-    env["POLYBOT__LIVE__KEY_FILE"] = str(key)
-    missing = ctl(paths.state, "run", "--confirm-live", **env)
-    assert (missing.returncode, "wallet's key" in missing.stderr) == (69, True)
-    key.touch(mode=0o644)
-    loose = ctl(paths.state, "run", "--confirm-live", **env)
-    assert (loose.returncode, f"chmod 600 {key}" in loose.stderr) == (77, True)
-    key.chmod(0o600)
-    closed = ctl(paths.state, "run", "--confirm-live", **env)
-    assert (closed.returncode, "live is closed in this version" in closed.stderr) == (77, True)
-    assert not paths.session.exists(), "nothing was begun"
-
-
-@pytest.mark.parametrize(("profile", "code"), [("paper", 69), ("live", 77)])
-def test_a_closed_profile_starts_by_no_door(paths: Paths, tmp_path: Path, profile: str, code: int) -> None:
-    key = tmp_path / "key"
-    key.touch(mode=0o600)
-    env = {"POLYBOT_PROFILE": profile, "POLYBOT__BOT__ON_NO_SIGNAL": "skip", "POLYBOT__LIVE__KEY_FILE": str(key)}
+def test_a_closed_profile_starts_by_no_door(paths: Paths) -> None:
+    env = {"POLYBOT_PROFILE": "paper", "POLYBOT__BOT__ON_NO_SIGNAL": "skip"}
     for verb in ("run", "up"):
-        done = ctl(paths.state, verb, "--confirm-live", **env)
-        assert (done.returncode, f"{profile} is closed in this version" in done.stderr) == (code, True), done.stderr
+        done = ctl(paths.state, verb, **env)
+        assert (done.returncode, "paper is closed in this version" in done.stderr) == (69, True), done.stderr
     for actor in ("executor", "market_feed"):
         done = ctl(paths.state, "actor", actor, **env)
-        assert (done.returncode, f"{profile} is closed in this version" in done.stderr) == (78, True), done.stderr
+        assert (done.returncode, "paper is closed in this version" in done.stderr) == (78, True), done.stderr
     assert not paths.session.exists()
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from supervisor.options import ServerOptions
 
+from polybot.core.settings import Bot, Settings
 from polybot.runtime import supervise
 from polybot.runtime.paths import ROOT, Paths
-from polybot.runtime.topology import TABLE, actors_of
+from polybot.runtime.topology import BY_NAME, TABLE, needed
 
 
 def parsed(path: Path) -> configparser.RawConfigParser:
@@ -40,17 +41,27 @@ def test_every_actor_is_a_program_with_the_rules_proven_by_trial() -> None:
 def test_supervisord_stops_the_edge_then_the_executor_then_the_venue_then_the_watchdog(
     tmp_path: Path, profile: str
 ) -> None:
+    settings = Settings(bot=Bot(profile=profile))
     paths = Paths(tmp_path / "a blank" / "state")
     paths.prepare()
     options = ServerOptions()
-    options.realize(["-c", str(supervise.render_for(paths, profile))])
+    options.realize(["-c", str(supervise.render_for(paths, settings))])
     groups = sorted(options.process_group_configs)
     order = [sorted(p.name for p in g.process_configs) for g in reversed(groups)]
-    edge = sorted(a.name for a in actors_of(profile) if a.group == "edge")
+    edge = sorted(a.name for a in needed(settings) if a.group == "edge")
     venue = [] if profile == "live" else [["venue"]]
     assert order == [edge, ["executor"], *venue, ["watchdog"]]
     if paths.sockets != paths.run:
         paths.sockets.rmdir()
+
+
+def test_the_notifier_runs_only_where_there_is_something_to_run(tmp_path: Path) -> None:
+    assert BY_NAME["notifier"] not in needed(Settings())
+    settings = Settings(bot=Bot(notify_cmd="tell"))
+    assert BY_NAME["notifier"] in needed(settings)
+    paths = Paths(tmp_path)
+    paths.run.mkdir()
+    assert "program:notifier" in parsed(supervise.render_for(paths, settings))
 
 
 def test_nobody_there_is_unreachable(tmp_path: Path) -> None:

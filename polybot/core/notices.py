@@ -1,0 +1,115 @@
+"""What needs a person: a halt, a refused login, a corrected settlement, a feed lost for a minute. Each is told once.
+
+1. A halt is told by its id, whoever wrote it, also one that was written while nobody was here to tell it.
+2. The venue refusing our credentials is told when it begins.
+3. A settlement that differs from what was said before is told with what it came to.
+4. A feed is lost when it has not been up for LOST_S of machine time: down, stale, or its actor silent. A feed that was never
+   heard is no loss; one that comes back may be lost again. After a pause of our own everyone has LOST_S anew.
+5. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
+   flight recorder.
+"""
+
+from collections.abc import Iterator
+
+from messages import Account, FeedStatus, Settlement, Word, decode_word
+from messages.inner import HaltSeen, Notify, Restored, Started, Tick, WakeIn
+from messages.units import NS, usd_text
+
+LOOK_S = 1.0
+LOST_S = 60.0
+QUIET_NS = 3600 * NS
+PAUSE_S = 10.0  # two looks further apart: we were stopped, or the machine slept
+
+
+class _Feed:
+    """up_s: machine time of the last look at which it had been heard as up."""
+
+    def __init__(self, up_s: float) -> None:
+        self.up_s = up_s
+        self.is_fresh = False
+        self.reason = ""
+        self.is_told = False
+
+
+class NotifierCore:
+    """See the head of this file."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        self._halted = ""
+        self._told: dict[str, int] = {}
+        self._is_refused = False
+        self._feeds: dict[str, _Feed] = {}
+
+    def handle(self, word: Word, now_ns: int) -> Iterator[Word]:
+        match word:
+            case FeedStatus():
+                self._heard(word)
+            case Account():
+                yield from self._login(word, now_ns)
+            case Tick(name="look"):
+                yield from self._look(word.mono_s, now_ns)
+            case Settlement(corrected=True):
+                yield from self._corrected(word, now_ns)
+            case HaltSeen() if word.halt_id:
+                text = f"halted by {word.by or 'what cannot be read'}: {word.reason_code}: {word.reason}"
+                facts = {"id": word.halt_id, "by": word.by, "reason_code": word.reason_code, "reason": word.reason}
+                yield from self._tell(Notify(kind="halt", key=word.halt_id, text=text, at_ns=now_ns, facts=facts))
+            case Started():
+                self._now_s, self._halted = word.mono_s, word.halted
+                yield WakeIn(name="look", after_s=LOOK_S)
+            case Restored():
+                yield from self._restored(word, now_ns)
+
+    def _tell(self, notice: Notify) -> Iterator[Word]:
+        told_ns = self._told.get(notice.key)
+        if told_ns is None or (notice.kind != "halt" and notice.at_ns - told_ns >= QUIET_NS):
+            self._told[notice.key] = notice.at_ns
+            yield notice
+
+    def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
+        """Rules 1 and 5: what we told in former lives; a halt that stands and is not among it is told now."""
+        for record in word.records:
+            notice = decode_word(record)
+            if isinstance(notice, Notify):
+                self._told[notice.key] = notice.at_ns
+        if self._halted:
+            text = f"halted since before the notifier started: {self._halted}; polybot-ctl status says why"
+            facts = {"id": self._halted}
+            yield from self._tell(Notify(kind="halt", key=self._halted, text=text, at_ns=now_ns, facts=facts))
+
+    def _login(self, account: Account, now_ns: int) -> Iterator[Word]:
+        was_refused, self._is_refused = self._is_refused, account.venue_state == "unauthorized"
+        if self._is_refused and not was_refused:
+            text = f"the venue refuses our credentials: {account.venue_why}"
+            facts = {"account": account.account, "why": account.venue_why}
+            yield from self._tell(Notify(kind="login_refused", key="login", text=text, at_ns=now_ns, facts=facts))
+
+    def _corrected(self, word: Settlement, now_ns: int) -> Iterator[Word]:
+        pnl = usd_text(word.pnl_e6)
+        text = f"{word.slug} was corrected: {word.outcome} won, {word.strategy} held {word.held}, P&L {pnl} USD"
+        facts = {"slug": word.slug, "strategy": word.strategy, "outcome": word.outcome, "pnl_usd": pnl}
+        key = f"{word.key}/{word.outcome}/{word.pnl_e6}"
+        yield from self._tell(Notify(kind="settlement_corrected", key=key, text=text, at_ns=now_ns, facts=facts))
+
+    # --- feeds
+
+    def _heard(self, word: FeedStatus) -> None:
+        feed = self._feeds.setdefault(word.feed, _Feed(self._now_s))
+        feed.is_fresh, feed.reason = word.state == "up", word.reason
+
+    def _look(self, now_s: float, now_ns: int) -> Iterator[Word]:
+        has_paused, self._now_s = now_s - self._now_s > PAUSE_S, now_s
+        for name, feed in self._feeds.items():
+            if feed.is_fresh or has_paused:
+                feed.up_s, feed.is_fresh = now_s, False
+                feed.is_told &= has_paused
+            elif now_s - feed.up_s >= LOST_S and not feed.is_told:
+                feed.is_told = True
+                why = feed.reason or "its actor is silent"
+                text = f"the {name} feed is lost for {now_s - feed.up_s:.0f} s: {why}"
+                facts = {"feed": name, "why": why}
+                yield from self._tell(
+                    Notify(kind="feed_lost", key=f"feed/{name}", text=text, at_ns=now_ns, facts=facts)
+                )
+        yield WakeIn(name="look", after_s=LOOK_S)

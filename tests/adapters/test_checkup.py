@@ -1,0 +1,124 @@
+"""Doctor's checks of the world, each against something that answers."""
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from polybot.adapters.polymarket import checkup
+from polybot.adapters.reads import Known, Unknown
+
+Answer = Callable[[bytes], tuple[int, str]]
+
+
+class Server:
+    """Answers every request by `answer(body)`."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda _: (500, "")
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, text = outer.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_POST = do_GET
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/here"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    made = Server()
+    yield made
+    made.http.shutdown()
+    made.http.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "found"),
+    [
+        (200, '{"blocked":false,"ip":"203.0.113.7","country":"IE","region":""}', "passed"),
+        (200, '{"blocked":true,"ip":"203.0.113.7","country":"US","region":"NY"}', "failed"),
+        (200, '{"blocked":"no"}', "unknown"),
+        (403, "<html>Attention Required</html>", "unknown"),
+        (200, "not json", "unknown"),
+    ],
+)
+def test_geoblock_is_believed_only_when_it_answers_clearly(server: Server, status: int, text: str, found: str) -> None:
+    server.answer = lambda _: (status, text)
+    check = checkup.geoblock(server.url)
+    assert check.status == found
+    assert bool(check.mend) == (found != "passed")
+
+
+def test_nobody_there_is_unknown() -> None:
+    assert checkup.geoblock("http://127.0.0.1:1/api").status == "unknown"
+
+
+class Clock:
+    """A venue that tells whole seconds and is `ahead_s` ahead; each look takes rtt_s, and looks are step_s apart."""
+
+    def __init__(self, ahead_s: float, rtt_s: float = 0.02) -> None:
+        self.now_s, self.ahead_s, self.rtt_s = 1_795_132_800.25, ahead_s, rtt_s
+
+    def now_ns(self) -> int:
+        return round(self.now_s * 1e9)
+
+    def read(self) -> Known[int] | Unknown:
+        self.now_s += self.rtt_s / 2
+        told = int(self.now_s + self.ahead_s)
+        self.now_s += self.rtt_s / 2
+        return Known(told)
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "rtt_s", "found"),
+    [
+        (0.0, 0.02, "passed"),
+        (0.3, 0.02, "passed"),
+        (-0.3, 0.02, "passed"),
+        (0.8, 0.02, "failed"),
+        (-0.8, 0.02, "failed"),
+    ],
+)
+def test_a_clock_is_bounded_from_whole_seconds(
+    monkeypatch: pytest.MonkeyPatch, ahead_s: float, rtt_s: float, found: str
+) -> None:
+    clock = Clock(ahead_s, rtt_s)
+    monkeypatch.setattr(checkup.time, "sleep", clock.sleep)
+    assert checkup.clock_offset(clock.read, clock.now_ns, 1.0).status == found
+
+
+def test_a_venue_too_slow_to_tell_leaves_the_clock_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(0.3, rtt_s=3.0)
+    monkeypatch.setattr(checkup.time, "sleep", clock.sleep)
+    assert checkup.clock_offset(clock.read, clock.now_ns, 1.0).status == "unknown"
+    assert checkup.clock_offset(lambda: Unknown("timed out"), clock.now_ns, 1.0).seen == "timed out"
+
+
+def test_gas_is_asked_of_the_chain_for_type_0_alone(server: Server) -> None:
+    assert checkup.gas(2, "0xAb", "").status == "passed"
+    nobody = checkup.gas(0, "0xAb", "")
+    assert (nobody.status, nobody.stops_live) == ("unknown", False)
+    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checkup.LEAST_POL_E18)}"}}')
+    assert checkup.gas(0, "0xAb", server.url).status == "passed"
+    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checkup.LEAST_POL_E18 - 1)}"}}')
+    empty = checkup.gas(0, "0xAb", server.url)
+    assert (empty.status, empty.stops_live) == ("failed", True)
+    server.answer = lambda _: (200, '{"jsonrpc":"2.0","id":1,"error":{"code":-32000}}')
+    assert checkup.gas(0, "0xAb", server.url).status == "unknown"
