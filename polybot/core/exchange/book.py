@@ -45,6 +45,14 @@ class HalfBook:
         """Best price, None when empty."""
         return (self.prices[-1] if self.is_bid else self.prices[0]) if self.prices else None
 
+    def best_house(self) -> int | None:
+        """Best price at which the world's makers stand, None when they stand nowhere."""
+        return next((price for price in self.best_first() if self.house_at(price)), None)
+
+    def house_at(self, price_e6: int) -> int:
+        """What the world's makers have at a price."""
+        return sum(e.size_e6 for e in self.queues.get(price_e6, ()) if not e.order_id)
+
     def best_first(self) -> Iterator[int]:
         """Prices from the best outwards."""
         return iter(self.prices[::-1] if self.is_bid else self.prices[:])

@@ -44,10 +44,10 @@ TICK_HIGH_E6, TICK_LOW_E6 = 960_000, 40_000
 class Exchange(Reading):
     """All markets, books, orders and accounts of the venue. `switches` say how it is where nobody knows the real one."""
 
-    def __init__(self, switches: Switches | None = None) -> None:
+    def __init__(self, switches: Switches | None = None, *, wallets_meet: bool = True) -> None:
         super().__init__(State())
         self.switches = switches or Switches()
-        self._trading = Trading(self.state, self.switches)
+        self._trading = Trading(self.state, self.switches, wallets_meet=wallets_meet)
         self._settlement = Settlement(self.state, self.switches)
 
     def set_fate(self, fate_of: Callable[[str], Fate]) -> None:
@@ -105,6 +105,13 @@ class Exchange(Reading):
             return self._trading.kill(order, rules.NOT_READY, now_ns)
         order.status = "LIVE"
         return self._finish(order, market, now_ns)
+
+    def drop(self, order_id: str, error: str, now_ns: int) -> Result:
+        """A held order ends unfilled, in these words: nobody can say what it would meet."""
+        order = self.state.orders.get(order_id)
+        if order is None or order.status != "HELD":
+            return Rejected(order_id, error, stored=order is not None)
+        return self._trading.kill(order, error, now_ns)
 
     def cancel(self, owner: str, order_ids: Iterable[str], now_ns: int) -> Canceled:
         """Cancel some of an owner's orders; finished, held and unknown ones are named with the reason."""

@@ -58,8 +58,11 @@ class Plan:
     is_whole: bool
 
 
-def plan(half: HalfBook, wish: Wish) -> Plan:
-    """Walk the queues from the best price, oldest place first. Changes nothing."""
+def plan(half: HalfBook, wish: Wish, *, meets_wallets: bool = True) -> Plan:
+    """Walk the queues from the best price, oldest place first. Changes nothing.
+
+    meets_wallets False: only the world's makers are traded with, wallets' orders are walked past.
+    """
     fills: list[Fill] = []
     left, budget, grain, own = wish.size_e6, wish.budget_e6, 1, E6
     for price in half.best_first():
@@ -67,6 +70,8 @@ def plan(half: HalfBook, wish: Wish) -> Plan:
             break
         grain, own = grain_e6(price), wish.own_price_e6(price)
         for entry in half.queues[price]:
+            if entry.order_id and not meets_wallets:
+                continue
             able = left if budget is None else min(left, budget * E6 // own)
             if able < grain:
                 return Plan(tuple(fills), is_whole=True)

@@ -13,6 +13,7 @@ from polybot.core.exchange.state import State
 from polybot.core.exchange.switches import Switches
 from polybot.core.exchange.types import (
     COLLATERAL,
+    CROWD,
     E6,
     HOUSE,
     UNLIMITED,
@@ -38,8 +39,8 @@ S = 1_000_000_000
 class Trading:
     """The part of the exchange that moves shares and money."""
 
-    def __init__(self, state: State, switches: Switches) -> None:
-        self.state, self.switches = state, switches
+    def __init__(self, state: State, switches: Switches, *, wallets_meet: bool = True) -> None:
+        self.state, self.switches, self.wallets_meet = state, switches, wallets_meet
         self.fate_of: Callable[[str], Fate] = lambda _trade_id: "CONFIRM"
 
     def reservation_e6(self, market: Market, new: NewOrder, price: int, size: int, crosses: bool) -> int:
@@ -66,7 +67,7 @@ class Trading:
         """Match what can be matched now; then rest, or kill the remainder."""
         book = self.state.books[market.condition_id]
         wish = self._wish(order, market)
-        planned = plan(book.sides[wish.hits], wish)
+        planned = plan(book.sides[wish.hits], wish, meets_wallets=self.wallets_meet)
         if order.kind == "FOK" and not planned.is_whole:
             return self.kill(order, rules.FOK_KILLED, now_ns)
         if order.kind == "FAK" and not planned.fills:
@@ -86,6 +87,13 @@ class Trading:
         if planned.fills:
             self._fill(who, "", market, wish, planned.fills, now_ns)
         return sum(f.size_e6 for f in planned.fills)
+
+    def crowd_takes(self, market: Market, fills: tuple[Fill, ...], is_bid: bool, now_ns: int) -> None:
+        """Somebody of the crowd takes from these places, all on one side of the book; is_bid: it buys Up."""
+        if fills:
+            size = sum(f.size_e6 for f in fills)
+            wish = Wish(True, "BUY" if is_bid else "SELL", fills[-1].price_e6, size)
+            self._fill(CROWD, "", market, wish, fills, now_ns)
 
     def kill(self, order: Order, error: str, now_ns: int) -> Rejected:
         """The order ends unfilled; its id stays known, so that a repeat is refused."""
