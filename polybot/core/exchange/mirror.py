@@ -24,7 +24,7 @@ from polybot.core.exchange.book import SIDES, Entry, grain_e6
 from polybot.core.exchange.engine import Exchange
 from polybot.core.exchange.matching import Fill, Wish
 from polybot.core.exchange.switches import Switches
-from polybot.core.exchange.types import E6, HOUSE, BookSide, Levels, Market, MakerFill, Winner
+from polybot.core.exchange.types import E6, HOUSE, BookSide, Levels, MakerFill, Market, Winner
 
 Level = tuple[BookSide, int]
 Change = tuple[BookSide, int, int]
