@@ -14,8 +14,36 @@ def main() -> None:
     context = Context.open("venue")
     if context.settings.bot.profile == "live":
         sys.exit(0)  # started by a supervisor that does not know the profile: nothing to do
+    if context.settings.bot.profile == "paper":
+        _mirror(context)
+    else:
+        _world(context)
+
+
+def _mirror(context: Context) -> None:
+    """Paper: the real books, our orders."""
+    from polybot.runtime import endpoints
+    from polybot.runtime.config import ConfigError
+    from polybot.venue.faults.script import Script
+    from polybot.venue.mirror.program import GRANT_USD, MirrorVenue
+
+    try:
+        urls = endpoints.public()
+    except ConfigError as exc:
+        log.event("endpoints_refused", error=str(exc))
+        sys.exit(78)
+
+    async def live() -> None:
+        purse_usd = context.settings.bot.capital_usd
+        await MirrorVenue(context, Script(), urls, grant_usd=max(GRANT_USD, purse_usd)).live()
+
+    asyncio.run(live())
+
+
+def _world(context: Context) -> None:
+    """Demo: a world of its own."""
     if not isinstance(context.clock, WorldClock):
-        log.event("venue_refused", reason=f"profile {context.settings.bot.profile} has no world of its own to serve")
+        log.event("venue_refused", reason="there is no session yet whose world could be served")
         sys.exit(78)
     from polybot.core.windows import session_from
     from polybot.venue.faults.script import ScriptError

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from polybot.core.settings import Settings
-from polybot.runtime import halt, locks, session, supervise
+from polybot.runtime import endpoints, halt, locks, reachable, session, supervise
 from polybot.runtime.config import ConfigError, strategies
 from polybot.runtime.paths import ROOT, Paths, UnsafeMode
 from polybot.runtime.topology import TABLE
@@ -12,11 +12,6 @@ from polybot.runtime.topology import TABLE
 
 
 CLOSED = {
-    "paper": (
-        69,
-        "paper is closed in this version: the local venue cannot follow the real books yet, and fills against made-up ones "
-        'would prove nothing; run the demo (profile = "demo")',
-    ),
     "live": (
         77,
         'live is closed in this version: winners are not redeemed by the bot yet; run the demo (profile = "demo"). '
@@ -47,6 +42,8 @@ def check(paths: Paths, settings: Settings) -> None:
             session.tape_span(Path(settings.world.tape).expanduser())
         _check_strategies(settings)
         check_open(settings.bot.profile)
+        if settings.bot.profile == "paper":
+            _check_reachable()
     except ConfigError as exc:
         raise Refused(78, str(exc)) from exc
     except UnsafeMode as exc:
@@ -59,6 +56,17 @@ def check_open(profile: str) -> None:
     """Profiles that would not do what their name says are closed: to `run`, `up` and every program. Raises Refused."""
     if profile in CLOSED:
         raise Refused(*CLOSED[profile])
+
+
+def _check_reachable() -> None:
+    """Paper follows the real venue: without it there is nothing to follow. Raises Refused 69, ConfigError."""
+    problems = reachable.problems({name: url for name, url in endpoints.public().items() if name in endpoints.PAPER})
+    if problems:
+        raise Refused(
+            69,
+            f"paper follows the real books and needs the internet: {'; '.join(problems)}. Check this machine's connection, "
+            'proxy and firewall and start again; the demo (profile = "demo") needs no internet',
+        )
 
 
 def check_not_running(paths: Paths) -> None:

@@ -37,26 +37,32 @@ def apps(
     desk: Desk, prices: BinanceRest, rtds: Rtds, polybolt: PolyBolt, streams: BinanceHub, faults: Faults
 ) -> dict[str, ASGIApp]:
     """Service → application, one a port; each behind the faults of its name."""
-    bare = _bare(desk, prices, rtds, polybolt, streams, faults)
-    return {service: FaultyHttp(app, faults, service) for service, app in bare.items()}
+    now_ns = desk.house.now_ns
+    feeds: dict[str, ASGIApp] = {
+        "rtds": _sockets({"/{path:path}": _timed("rtds", rtds, now_ns, faults)}),
+        "polybolt": _sockets({"/ws": _timed("polybolt", polybolt, now_ns, faults)}),
+        "binance": rest(prices.routes()),
+        "binance_ws": _sockets({"/stream": _combined(streams, faults)}),
+    }
+    return exchange_apps(desk, faults) | _faulty(feeds, faults)
 
 
-def _bare(
-    desk: Desk, prices: BinanceRest, rtds: Rtds, polybolt: PolyBolt, streams: BinanceHub, faults: Faults
-) -> dict[str, ASGIApp]:
+def exchange_apps(desk: Desk, faults: Faults) -> dict[str, ASGIApp]:
+    """Where one trades, without any prices from elsewhere: all there is of a venue in a mirror."""
     house = desk.house
-    return {
+    bare: dict[str, ASGIApp] = {
         "clob": rest(_clob(desk)),
         "gamma": rest(GammaRest(house).routes() + GammaLists(house).routes()),
         "data": rest(DataRest(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
-        "rtds": _sockets({"/{path:path}": _timed("rtds", rtds, house.now_ns, faults)}),
-        "polybolt": _sockets({"/ws": _timed("polybolt", polybolt, house.now_ns, faults)}),
-        "binance": rest(prices.routes()),
-        "binance_ws": _sockets({"/stream": _combined(streams, faults)}),
         "relayer": rest(Relayer(house).routes()),
         "site": rest(site.routes()),
     }
+    return _faulty(bare, faults)
+
+
+def _faulty(bare: dict[str, ASGIApp], faults: Faults) -> dict[str, ASGIApp]:
+    return {service: FaultyHttp(app, faults, service) for service, app in bare.items()}
 
 
 def _clob(desk: Desk) -> list[Route]:

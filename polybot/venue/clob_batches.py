@@ -85,7 +85,8 @@ class ClobBatches:
         return [(w, str(w.get("token_id", ""))) for w in wishes]
 
     def _sides(self, token: str) -> frames.Sides | None:
-        return None if self.house.teller.book_object(token) is None else self.house.teller.sides(token)
+        is_told = self.house.teller.book_object(token) is not None and not self.house.unknown(token)
+        return self.house.teller.sides(token) if is_told else None
 
     # --- markets
 

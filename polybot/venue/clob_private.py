@@ -10,7 +10,7 @@ from polybot.adapters.polymarket.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from polybot.core.exchange import COLLATERAL, Market, Order, Trade
 from polybot.runtime.clock import mono_s
 from polybot.venue import views
-from polybot.venue.desk import Desk
+from polybot.venue.desk import Desk, Unknown
 from polybot.venue.keys import L1_FAILED, L2_FAILED, Credentials
 from polybot.venue.paging import page
 from polybot.venue.reply import Refusal, as_json, parsed
@@ -101,7 +101,7 @@ class ClobPrivate:
     async def post_order(self, request: Request) -> Response:
         """Blocks through the taker delay and answers with what became of it."""
         me = await self.key(request)
-        answer = await self._post(me, parsed(await request.body()))
+        answer = await self._post(me, parsed(await request.body()), is_alone=True)
         if answer["errorMsg"]:
             raise Refusal(400, answer["errorMsg"])  # alone, a refusal is an error; in a batch it is a leg's text
         return as_json(answer)
@@ -114,14 +114,16 @@ class ClobPrivate:
             raise Refusal(400, "Invalid order payload")
         if len(legs) > MAX_ORDERS:
             raise Refusal(400, f"Too many orders in payload: {len(legs)}, max allowed: {MAX_ORDERS}")
-        return as_json([await self._post(me, leg) for leg in legs])
+        return as_json([await self._post(me, leg, is_alone=False) for leg in legs])
 
-    async def _post(self, me: Credentials, body: Any) -> dict[str, Any]:
+    async def _post(self, me: Credentials, body: Any, *, is_alone: bool) -> dict[str, Any]:
         try:
             order = read_envelope(body)
             check_parties(order, me.address, me.api_key)
             return await self.desk.place(order, me)
-        except BadOrder as exc:
+        except (BadOrder, Unknown) as exc:
+            if isinstance(exc, Unknown) and is_alone:
+                raise Refusal(503, str(exc)) from exc
             return {"success": True, "orderID": "", "errorMsg": str(exc)}
 
     # --- cancels

@@ -68,7 +68,8 @@ class ClobPublic:
             raise Refusal(400, "Invalid payload")
         if len(wishes) > MAX_BATCH:
             raise Refusal(400, "Payload exceeds the limit")
-        found = (self.house.teller.book_object(str(w.get("token_id", ""))) for w in wishes)
+        tokens = [token for w in wishes if not self.house.unknown(token := str(w.get("token_id", "")))]
+        found = (self.house.teller.book_object(token) for token in tokens)
         return as_json([book for book in found if book is not None])
 
     async def price(self, request: Request) -> Response:
@@ -137,6 +138,9 @@ class ClobPublic:
         book = self.house.teller.book_object(token)
         if book is None:
             raise Refusal(404, NO_BOOK)
+        unknown = self.house.unknown(token)
+        if unknown:
+            raise Refusal(503, f"this book is not known now: {unknown}")
         return book
 
     def _sides(self, token: str) -> frames.Sides:

@@ -10,8 +10,15 @@ from polybot.venue.keys import Credentials
 from polybot.venue.pulses import Pulses
 from polybot.venue.wallets import BadOrder, WireOrder
 
+DISABLED = "Trading is currently disabled"  # 503: not taken, may be sent again
+DELAYED = "order match delayed due to market conditions"  # 400: ended unfilled
+
 Delay = Callable[[int, str], Awaitable[None]]
 """Returns when world time has reached this nanosecond, the world was stepped to it, and the token's makers have looked."""
+
+
+class Unknown(Exception):
+    """Nobody can say now what an order would meet: it is not taken. The text is the venue's `error`."""
 
 
 class Desk:
@@ -39,9 +46,12 @@ class Desk:
     # --- orders
 
     async def place(self, wire: WireOrder, me: Credentials) -> dict[str, Any]:
-        """Through the taker delay to the final answer; raises BadOrder with the venue's words."""
+        """Through the taker delay to the final answer; raises BadOrder with the venue's words, or Unknown."""
         self.house.admit(wire.maker, me)
         exchange = self.house.exchange
+        unknown = self.house.unknown(wire.token_id)
+        if unknown:
+            raise Unknown(f"{DISABLED}: {unknown}")
         new = NewOrder(
             order_id=wire.order_id,
             owner=wire.maker.lower(),
@@ -57,7 +67,11 @@ class Desk:
         if isinstance(result, Held):
             self.house.flush()
             await self._delay(result.until_ns, new.token)
-            result = exchange.release(new.order_id, max(result.until_ns, self.house.now_ns()))
+            unknown, now_ns = self.house.unknown(new.token), max(result.until_ns, self.house.now_ns())
+            if unknown:
+                result = exchange.drop(new.order_id, f"{DELAYED}: {unknown}", now_ns)
+            else:
+                result = exchange.release(new.order_id, now_ns)
         self.house.flush(durable=True)
         if isinstance(result, Rejected):
             raise BadOrder(result.error)

@@ -47,6 +47,7 @@ class Listing:
     fee_rate_e6: int = 70_000
     fee_exponent: int = 1
     min_size_e6: int = 5_000_000
+    has_real_books: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def market_object(listing: Listing, now: Now) -> dict[str, Any]:
     body["closed"] = now.winner is not None
     body["acceptingOrders"] = now.accepting and now.winner is None
     body["orderPriceMinTickSize"] = _number(now.tick_e6)
-    body["polybotSyntheticBooks"] = True
+    if not listing.has_real_books:
+        body["polybotSyntheticBooks"] = True
     body |= _prices(now) | _volumes(now)
     if now.winner is not None and now.resolved_s is not None:
         body |= _resolution(now.winner, now.resolved_s)

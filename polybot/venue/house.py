@@ -46,7 +46,8 @@ class Catalogue(Protocol):
 
 
 class House:
-    """grant_usd_e6: play money for a wallet never seen before."""
+    """grant_usd_e6: play money for a wallet never seen before. unknown(token): why nobody can say what its book is now, ""
+    where it is known: a world knows its own books, a mirror may lose the real ones."""
 
     def __init__(
         self,
@@ -56,12 +57,14 @@ class House:
         now_ns: Callable[[], int],
         grant_usd_e6: int,
         switches: Switches | None = None,
+        exchange: Exchange | None = None,
+        unknown: Callable[[str], str] = lambda _token: "",
     ) -> None:
         self.store, self.keys, self.catalogue = store, keys, catalogue
         self.now_ns, self.grant_usd_e6 = now_ns, grant_usd_e6
-        self.exchange = Exchange(switches)
+        self.exchange, self.unknown = exchange or Exchange(switches), unknown
         self.user_channel = UserChannel(keys.knows)
-        self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of)
+        self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown)
         self.market_channel = self.teller.market_channel
         self._key_of_wallet: dict[str, str] = {}
         self._docs: list[Doc] = []

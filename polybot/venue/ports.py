@@ -3,16 +3,32 @@
 import json
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control", "relayer", "site", "polybolt")
 
+EXCHANGE = ("clob", "gamma", "data", "ws", "control", "relayer", "site")  # what a mirror serves
+WHERE = (
+    ("clob", "http", "clob", ""),
+    ("gamma", "http", "gamma", ""),
+    ("data", "http", "data", ""),
+    ("binance", "http", "binance", ""),
+    ("relayer", "http", "relayer", ""),
+    ("ws_market", "ws", "ws", "/ws/market"),
+    ("ws_user", "ws", "ws", "/ws/user"),
+    ("rtds", "ws", "rtds", ""),
+    ("polybolt", "ws", "polybolt", "/ws"),
+    ("binance_ws", "ws", "binance_ws", ""),
+    ("geoblock", "http", "site", "/api/geoblock"),
+)
 
-def bind(first_port: int, remembered: Path) -> dict[str, socket.socket]:
+
+def bind(first_port: int, remembered: Path, services: Sequence[str] = SERVICES) -> dict[str, socket.socket]:
     """A listening socket for each service: from first_port on when it is set, else where we stood before, else anywhere."""
     known = _recall(remembered)
     sockets = {}
-    for i, service in enumerate(SERVICES):
+    for i, service in enumerate(services):
         wished = first_port + i if first_port else known.get(service, 0)
         sockets[service] = _listen(wished, strict=bool(first_port))
     _remember(remembered, {name: s.getsockname()[1] for name, s in sockets.items()})
@@ -36,16 +52,10 @@ def _listen(port: int, strict: bool) -> socket.socket:
 
 
 def urls(sockets: dict[str, socket.socket]) -> dict[str, str]:
-    """endpoints.json: where each part of the outside world is."""
+    """endpoints.json: where each part of the outside world is, as far as we serve it."""
     port = {name: s.getsockname()[1] for name, s in sockets.items()}
-    http = {name: f"http://127.0.0.1:{port[name]}" for name in ("clob", "gamma", "data", "binance", "relayer")}
-    return http | {
-        "ws_market": f"ws://127.0.0.1:{port['ws']}/ws/market",
-        "ws_user": f"ws://127.0.0.1:{port['ws']}/ws/user",
-        "rtds": f"ws://127.0.0.1:{port['rtds']}",
-        "polybolt": f"ws://127.0.0.1:{port['polybolt']}/ws",
-        "binance_ws": f"ws://127.0.0.1:{port['binance_ws']}",
-        "geoblock": f"http://127.0.0.1:{port['site']}/api/geoblock",
+    return {
+        name: f"{scheme}://127.0.0.1:{port[service]}{path}" for name, scheme, service, path in WHERE if service in port
     }
 
 

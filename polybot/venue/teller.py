@@ -15,13 +15,18 @@ from polybot.core.exchange import (
     Trade,
     TradeChanged,
 )
+from polybot.core.exchange.types import CROWD
 from polybot.venue import frames, gamma, views
 from polybot.venue.market_channel import MarketChannel
 from polybot.venue.user_channel import UserChannel
 
 
 class Teller:
-    """Remembers each market's last trade and volume, as they pass. gamma_id_of names a market in `market_resolved`."""
+    """Remembers each market's last trade and volume, as they pass. gamma_id_of names a market in `market_resolved`.
+
+    unknown(token) is why its book cannot be told now. tells_crowd: whether trades that the crowd took are printed here; a
+    mirror prints the real ones instead (`relay`).
+    """
 
     def __init__(
         self,
@@ -30,11 +35,14 @@ class Teller:
         now_ns: Callable[[], int],
         key_of: views.KeyOf,
         gamma_id_of: Callable[[str], str],
+        unknown: Callable[[str], str] = lambda _token: "",
     ) -> None:
         self.exchange, self.user_channel, self.now_ns = exchange, user_channel, now_ns
-        self.key_of, self.gamma_id_of = key_of, gamma_id_of
+        self.key_of, self.gamma_id_of, self.unknown = key_of, gamma_id_of, unknown
+        self.tells_crowd = True
         self.market_channel = MarketChannel(self.book_event, self._is_resolved)
         self.volume: dict[str, int] = {}
+        self._owed: dict[str, None] = {}  # markets whose changes were not told
         self._last: dict[str, tuple[int, str, str]] = {}
         self._tops: dict[str, tuple[str, str]] = {}
 
@@ -65,7 +73,7 @@ class Teller:
         )
 
     def book_event(self, token: str) -> dict[str, Any] | None:
-        book = self.book_object(token)
+        book = None if self.unknown(token) else self.book_object(token)
         return None if book is None else frames.book_event(book)
 
     def _is_resolved(self, token: str) -> bool:
@@ -101,6 +109,12 @@ class Teller:
     def _tell_book(self, condition_id: str, levels: dict[tuple[str, int], int], at_ns: int, traded: bool) -> None:
         market = self.exchange.market(condition_id)
         if market is None or market.winner is not None or not self.market_channel.wanted(pair_of(market)):
+            return
+        if self.unknown(market.up_token):
+            self._owed[condition_id] = None
+            return  # silence is how a book that is not known is told
+        if self._owed.pop(condition_id, "") is None:
+            self.publish_books(condition_id)
             return
         self._tell_tops(market, at_ns)
         if traded or len(levels) > frames.MAX_CHANGES:
@@ -145,7 +159,7 @@ class Teller:
         market = self.exchange.market(trade.condition_id)
         if market is None:
             return
-        if event.public:
+        if event.public and (self.tells_crowd or trade.taker != CROWD):
             traded[trade.condition_id] = None
             self._last[trade.condition_id] = (trade.price_e6, trade.side, trade.token)
             self.volume[trade.condition_id] = self.volume.get(trade.condition_id, 0) + trade.usd_e6
@@ -164,6 +178,14 @@ class Teller:
                 pair, trade.token, trade.price_e6, trade.size_e6, trade.side, trade.matched_ns, tx
             )
             self.market_channel.to_token(trade.token, frame)
+
+    def relay(self, market: Market, token: str, price_e6: int, size_e6: int, side: str, at_ns: int, tx: str) -> None:
+        """A trade that was made elsewhere: the real venue's."""
+        self._last[market.condition_id] = (price_e6, side, token)
+        usd_e6 = size_e6 * price_e6 // E6
+        self.volume[market.condition_id] = self.volume.get(market.condition_id, 0) + usd_e6
+        frame = frames.last_trade_price(pair_of(market), token, price_e6, size_e6, side, at_ns, tx)
+        self.market_channel.to_token(token, frame)
 
     def _tell_tick(self, event: TickChanged) -> None:
         market = self.exchange.market(event.condition_id)

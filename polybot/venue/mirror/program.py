@@ -1,0 +1,167 @@
+"""The venue in profile paper, as a program: the real books, our orders, on the wall's clock. Nothing of ours leaves it."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from messages import Heartbeat, schema_hash
+from polybot.core.exchange.mirror import MirrorExchange
+from polybot.core.settings import usd_e6
+from polybot.core.windows import session_from
+from polybot.runtime import endpoints, log
+from polybot.runtime.bus import Publisher, Stamper, new_context
+from polybot.runtime.clock import mono_s
+from polybot.runtime.context import Context
+from polybot.venue import ports
+from polybot.venue.apps import exchange_apps
+from polybot.venue.desk import Desk
+from polybot.venue.faults.control import Control
+from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.script import Script
+from polybot.venue.house import House
+from polybot.venue.keys import Keys
+from polybot.venue.mirror.catalogue import MirrorCatalogue
+from polybot.venue.mirror.follow import Follower
+from polybot.venue.mirror.wires import Channel, Rest
+from polybot.venue.store import Store
+from polybot.venue.web import Web
+
+TURN_S = 0.04
+HEARTBEAT_S = 0.5
+REPORT_S = 1.0
+GRANT_USD = 1000.0
+
+
+class MirrorVenue:
+    """Everything wired together; `live` runs until SIGTERM. urls: the real hosts, or what stands in for them."""
+
+    def __init__(
+        self,
+        context: Context,
+        script: Script,
+        urls: Mapping[str, str],
+        *,
+        grant_usd: float = GRANT_USD,
+        port: int = 0,
+    ) -> None:
+        self.context, self.clock = context, context.clock
+        session, folder = session_from(context.session), context.paths.venue
+        self.store = Store(folder / "venue.sqlite", session.id)
+        self.keys = Keys(self.store.meta("secret") or b"")
+        self.faults = Faults(script, session.first_window_s, self.clock.now_ns, mono_s)
+        self.control = Control(self.faults)
+        catalogue, exchange = MirrorCatalogue(), MirrorExchange(script.switches)
+        self.follower = Follower(exchange, catalogue, self.clock.now_ns, mono_s)
+        self.house = House(
+            self.store,
+            self.keys,
+            catalogue,
+            self.clock.now_ns,
+            usd_e6(grant_usd),
+            exchange=exchange,
+            unknown=self.follower.unknown,
+        )
+        exchange.set_fate(self.faults.fate)
+        self.urls, self.rest = urls, Rest(urls, self.follower)
+        self.sockets = ports.bind(port, folder / "ports.json", ports.EXCHANGE)
+        self.desk = Desk(self.house, self._delay)
+        services = exchange_apps(self.desk, self.faults) | {"control": self.control.app()}
+        self.web = Web(services, self.sockets)
+        self.publisher = Publisher(new_context(), context.paths.sockets, "venue")
+        self.stamper = Stamper("venue", context.boot)
+        self.leaving = asyncio.Event()
+        self._started_s = mono_s()
+
+    # --- life
+
+    async def live(self) -> None:
+        """Come up, say where, follow the real venue until told to leave."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.leaving.set)
+        self.house.restore(wipe=not self.house.exchange.switches.orders_survive_restart)
+        self.follower.serve(self.house)
+        channel = Channel(self.urls["ws_market"], self.follower, loop)
+        self.follower.reopen, self.follower.again = channel.socket.reconnect, channel.again
+        await self.web.start()
+        urls = ports.urls(self.sockets)
+        endpoints.write(self.context.paths, urls)
+        self.control.write_note(self.context.paths.venue, ports.url(self.sockets["control"]))
+        sys.stdout.write(msgspec.json.encode({"v": 1} | urls).decode() + "\n")
+        sys.stdout.flush()
+        log.event(
+            "started",
+            actor="venue",
+            boot=self.context.boot,
+            pid=os.getpid(),
+            wiped=self.house.wiped,
+            mirrors=self.urls["clob"],
+        )
+        channel.start()
+
+        def follow() -> None:
+            channel.follow(f.pair for f in self.follower.followed.values())
+
+        tasks = [
+            asyncio.create_task(self.rest.follow_markets(mono_s, time.time, follow)),
+            asyncio.create_task(self.rest.check_books(mono_s)),
+            asyncio.create_task(self._turns()),
+        ]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await loop.run_in_executor(None, channel.stop)
+        await self._leave()
+        for task in done:
+            task.result()  # what should never end has died: so do we, loudly
+
+    async def _turns(self) -> None:
+        """What only needs time: GTD orders, the chain, the dead-man switch, our heartbeat."""
+        beat_s = report_s = 0.0
+        while not self.leaving.is_set():
+            self.house.exchange.due(self.clock.now_ns())
+            self.house.flush()
+            now = mono_s()
+            if now >= beat_s:
+                beat_s = now + HEARTBEAT_S
+                self._beat(now)
+            if now >= report_s:
+                report_s = now + REPORT_S
+                self.desk.cancel_silent(now)
+                self.house.flush(durable=True)
+            await asyncio.sleep(TURN_S)
+
+    async def _leave(self) -> None:
+        self.rest.stop()
+        self.house.flush(durable=True)
+        await self.web.stop()
+        self.publisher.close()
+        self.store.close()
+        log.event("left", actor="venue", code=0)
+
+    # --- what others call
+
+    async def _delay(self, until_ns: int, _token: str) -> None:
+        """The taker delay, lived through."""
+        while self.clock.now_ns() < until_ns:
+            await asyncio.sleep(max(0.001, self.clock.wait_s(until_ns)))
+
+    def _beat(self, now_s: float) -> None:
+        beat = Heartbeat(
+            actor="venue",
+            pid=os.getpid(),
+            boot=self.context.boot,
+            mono_ns=time.monotonic_ns(),
+            uptime_s=round(now_s - self._started_s, 3),
+            handled=self.follower.heard.frames,
+            inbox_lag_ms=0.0,
+            gaps=self.follower.heard.losses,
+            dropped=self.follower.heard.broken,
+            schema=schema_hash(),
+        )
+        self.publisher.send(*self.stamper.wrap(beat, self.clock.now_ns(), ""))
