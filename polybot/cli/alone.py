@@ -19,19 +19,33 @@ def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any)
     from polybot.venue.standalone import serve as until_told
     from polybot.venue.tape_files import TapeError
 
-    if world not in ("synthetic", "tape") or (world == "tape") != bool(wishes["tape"]):
-        leave(78, f"--world {world}: synthetic, or tape together with --tape DIR")
+    if world not in ("synthetic", "tape", "mirror") or (world == "tape") != bool(wishes["tape"]):
+        leave(78, f"--world {world}: synthetic, mirror, or tape together with --tape DIR")
     log.talk_on_stderr()  # stdout is one line of JSON, for whoever started us
     script = script_text_or_leave(faults_file, "demo")
     paths = folder(state)
     paths.prepare()
     put_script(paths, script)
     try:
+        if world == "mirror":
+            _refuse_if_unreachable()
+            from polybot.venue.mirror.alone import serve as until_told
+
         asyncio.run(until_told(paths, Wishes(**wishes)))
     except (ConfigError, TapeError, ScriptError) as exc:
         leave(78, str(exc))
     except OSError as exc:
         leave(IN_USE, f"the venue cannot listen from port {wishes['port']} on: {exc.strerror or exc}")
+
+
+def _refuse_if_unreachable() -> None:
+    """A mirror of nothing is none."""
+    from polybot.runtime.preflight import Refused, check_reachable
+
+    try:
+        check_reachable()
+    except Refused as exc:
+        leave(exc.code, str(exc))
 
 
 def folder(state: str | None) -> Paths:

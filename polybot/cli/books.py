@@ -10,12 +10,14 @@ import typer
 from messages import Account, Done, Positions, Query, Snapshot, SnapshotTaken
 from polybot.cli import view
 from polybot.cli.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.cli.labels import books_label, labelled
 from polybot.cli.statement import Statement, statement_of
 from polybot.runtime import locks, session
 from polybot.runtime.bus import ask
 from polybot.runtime.config import ConfigError
 from polybot.runtime.ledger_read import Ledger, Row
 from polybot.runtime.paths import Paths
+from polybot.runtime.session import Session
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
@@ -28,9 +30,12 @@ def windows(as_json: AsJson = False) -> None:
     paths = Paths.of()
     ledger = view.ledger_or_leave(paths)
     rows = of_session(paths, ledger.windows())
+    label = books_label(session_or_leave(paths), ledger)
     if as_json:
-        say_json({"windows": rows})
+        say_json({"windows": labelled(rows, label)})
         return
+    if label:
+        sys.stderr.write(f"{label}\n")
     columns = (
         "n",
         "window",
@@ -51,13 +56,18 @@ def windows(as_json: AsJson = False) -> None:
 
 def of_session(paths: Paths, rows: list[Row]) -> list[Row]:
     """The rows of the session that stands; all of them when none does."""
-    try:
-        found = session.read(paths)
-    except ConfigError as exc:
-        leave(78, str(exc))
+    found = session_or_leave(paths)
     if found is None:
         return rows
     return [r for r in rows if found.first_window_s <= r["start_s"] < found.end_s]
+
+
+def session_or_leave(paths: Paths) -> Session | None:
+    """The session that stands; 78 with one that cannot be read."""
+    try:
+        return session.read(paths)
+    except ConfigError as exc:
+        leave(78, str(exc))
 
 
 def window_cells(row: Row) -> tuple[str, ...]:

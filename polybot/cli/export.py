@@ -10,7 +10,8 @@ import typer
 
 from messages.units import decimal_text
 from polybot.cli import view
-from polybot.cli.books import of_session
+from polybot.cli.books import of_session, session_or_leave
+from polybot.cli.labels import books_label, labelled
 from polybot.core.windows import WINDOW_S
 from polybot.runtime.ledger_read import Row
 from polybot.runtime.paths import Paths
@@ -47,7 +48,8 @@ def export(
     """Write the session's predictions, trades and equity curve as text files."""
     paths = Paths.of()
     folder = out or paths.report
-    rows = of_session(paths, view.ledger_or_leave(paths).windows())
+    ledger = view.ledger_or_leave(paths)
+    rows = labelled(of_session(paths, ledger.windows()), books_label(session_or_leave(paths), ledger))
     for name, count in write(folder, rows).items():
         sys.stdout.write(f"{folder / name}: {count} rows\n")
 

@@ -14,13 +14,11 @@ from polybot.cli import equity, view
 from polybot.cli.books import AsJson, current_statement, of_session
 from polybot.cli.common import say_json
 from polybot.cli.figures import Figures, figures, refusals, wilson, worst_drawdown
+from polybot.cli.labels import books_label
 from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, WINDOW_S, staleness_s
 from polybot.runtime import session
-from polybot.runtime.ledger_read import Ledger, Row
+from polybot.runtime.ledger_read import Row
 from polybot.runtime.paths import Paths
-from polybot.runtime.session import Session
-
-SYNTHETIC = "synthetic books: no evidence of profit"
 
 
 def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
@@ -34,7 +32,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     depth_e6, depth_share = worst_drawdown(start_e6, rows)
     speed = found.speed if found else 1.0
     facts: dict[str, Any] = {
-        "warning": SYNTHETIC if _is_synthetic(found, ledger) else "",
+        "warning": books_label(found, ledger),
         "session": asdict(found) if found else None,
         "equity": {"start_e6": start_e6, "end_e6": end_e6, "drawdown_e6": depth_e6, "drawdown": depth_share},
         "all": _facts(whole),
@@ -49,13 +47,6 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
         "recorder": ledger.counters(),
     }
     return facts, rows
-
-
-def _is_synthetic(found: Session | None, ledger: Ledger) -> bool:
-    """The demo's books are made up, also around a recorded day; elsewhere the markets themselves say so."""
-    if found is not None and found.profile == "demo":
-        return True
-    return any(m["body"].get("synthetic_books") for m in ledger.messages("MarketListed"))
 
 
 def _facts(f: Figures) -> dict[str, Any]:

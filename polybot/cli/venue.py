@@ -20,7 +20,9 @@ app.add_typer(faults.app, name="fault")
 def venue(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65_000, help="first of a row of ports; 0: any free ones")] = 8700,
-    world: Annotated[str, typer.Option(help="synthetic, or tape with --tape")] = "synthetic",
+    world: Annotated[
+        str, typer.Option(help="synthetic; mirror: the real books, play money; or tape with --tape")
+    ] = "synthetic",
     seed: Annotated[int, typer.Option(help="the synthetic world's seed")] = 7,
     speed: Annotated[float, typer.Option(min=0.01, help="1: the wall's time")] = 1.0,
     grant: Annotated[float, typer.Option(min=0, help="play money for an address not seen before, USD")] = 1000.0,

@@ -43,7 +43,7 @@ def check(paths: Paths, settings: Settings) -> None:
         _check_strategies(settings)
         check_open(settings.bot.profile)
         if settings.bot.profile == "paper":
-            _check_reachable()
+            check_reachable()
     except ConfigError as exc:
         raise Refused(78, str(exc)) from exc
     except UnsafeMode as exc:
@@ -58,7 +58,7 @@ def check_open(profile: str) -> None:
         raise Refused(*CLOSED[profile])
 
 
-def _check_reachable() -> None:
+def check_reachable() -> None:
     """Paper follows the real venue: without it there is nothing to follow. Raises Refused 69, ConfigError."""
     problems = reachable.problems({name: url for name, url in endpoints.public().items() if name in endpoints.PAPER})
     if problems:

@@ -4,6 +4,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,17 +13,22 @@ WAIT_S = 8.0  # in all: a name server that says nothing is not waited for longer
 
 
 def problems(urls: Mapping[str, str]) -> list[str]:
-    """One clause a host that does not answer, [] when all do. The CLOB must also tell the time: a portal would not."""
+    """One clause a reason, with the hosts it keeps us from; [] when all is well. The CLOB must also tell the time, which a
+    portal in between would not.
+    """
     parts = {name: urlsplit(url) for name, url in urls.items()}
-    found: dict[str, str] = {where(p): f"{where(p)} did not answer within {WAIT_S:g} s" for p in parts.values()}
+    found: dict[str, str] = {where(p): f"tried for {WAIT_S:g} s, no answer" for p in parts.values()}
     threads = []
     for name, part in parts.items():
         look = _time_of if name == "clob" else _connection_to
         threads.append(threading.Thread(target=_keep, args=(found, part, look), daemon=True))
         threads[-1].start()
+    deadline = time.monotonic() + WAIT_S
     for thread in threads:
-        thread.join(WAIT_S)
-    return [why for why in dict.fromkeys(found.values()) if why]
+        thread.join(max(0.0, deadline - time.monotonic()))
+    last = dict(found)  # a look that comes back later is not waited for
+    reasons = dict.fromkeys(why for why in last.values() if why)
+    return [f"cannot reach {', '.join(h for h, its in last.items() if its == why)} ({why})" for why in reasons]
 
 
 def where(part: SplitResult) -> str:
@@ -35,7 +41,7 @@ def _keep(found: dict[str, str], part: SplitResult, look: Callable[[SplitResult]
         found[where(part)] = look(part)
     except (OSError, http.client.HTTPException) as exc:
         said = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
-        found[where(part)] = f"no connection to {where(part)} (tried for {TRY_S:g} s: {said or type(exc).__name__})"
+        found[where(part)] = f"looked up and tried once, {TRY_S:g} s at most: {said or type(exc).__name__}"
 
 
 def _connection_to(part: SplitResult) -> str:
@@ -59,9 +65,7 @@ def _time_of(part: SplitResult) -> str:
         asked.close()
     if answer.status == 200 and body.strip().isdigit():
         return ""
-    return (
-        f"{where(part)} answers GET /time with HTTP {answer.status} and not with the time: something stands in between"
-    )
+    return f"GET /time is answered with HTTP {answer.status} and not with the time: something stands in between"
 
 
 def _port(part: SplitResult) -> int:

@@ -1,0 +1,47 @@
+"""The mirror by itself, for software written by others: the real books, play money, no bot."""
+
+import os
+import time
+
+import msgspec
+
+from polybot.core.settings import Settings
+from polybot.core.windows import WINDOW_S, Session, session_from
+from polybot.runtime import endpoints, locks
+from polybot.runtime.clock import WallClock
+from polybot.runtime.config import ConfigError
+from polybot.runtime.context import Context
+from polybot.runtime.paths import Paths, replace_synced
+from polybot.venue.mirror.program import MirrorVenue
+from polybot.venue.program import script_of
+from polybot.venue.standalone import Wishes
+
+
+async def serve(paths: Paths, wishes: Wishes) -> None:
+    """Until SIGTERM or Ctrl-C. Wallets are kept over restarts. Raises ConfigError, OSError when it cannot be."""
+    urls = endpoints.public()
+    paths.prepare()
+    lock = locks.take_or_exit(paths, "venue")
+    text = _session(paths)
+    context = Context("venue", paths, Settings(), text, WallClock(), lock.next_boot(), lock)
+    await MirrorVenue(context, script_of(context), urls, grant_usd=wishes.grant_usd, port=wishes.port).live()
+
+
+def _session(paths: Paths) -> str:
+    if paths.session.exists():
+        text = paths.session.read_text()
+        known = session_from(text)
+        if known.profile != "paper":
+            raise ConfigError(f"{paths.state} holds another world, {known.id}: choose another folder with --state")
+        return text
+    now_s = int(time.time())
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_s))
+    fresh = Session(
+        id=f"mirror-{stamp}-{os.urandom(2).hex()}",
+        profile="paper",
+        first_window_s=now_s // WINDOW_S * WINDOW_S,
+        windows=0,
+    )
+    text = msgspec.json.encode(fresh).decode()
+    replace_synced(paths.session, text)
+    return text
