@@ -21,7 +21,7 @@ def venue(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=0, max=65_000, help="first of a row of ports; 0: any free ones")] = 8700,
     world: Annotated[
-        str, typer.Option(help="synthetic; mirror: the real books, play money; or tape with --tape")
+        str, typer.Option(help="synthetic; mirror: real books, play money; tape with --tape")
     ] = "synthetic",
     seed: Annotated[int, typer.Option(help="the synthetic world's seed")] = 7,
     speed: Annotated[float, typer.Option(min=0.01, help="1: the wall's time")] = 1.0,
