@@ -2,13 +2,16 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from polybot.runtime import halt, locks, session
+from polybot.runtime import endpoints, halt, locks, reachable, session
 from polybot.runtime.paths import ROOT, Paths
 
 
@@ -91,15 +94,33 @@ def test_an_open_state_folder_is_77_with_the_chmod_line(paths: Paths) -> None:
     assert f"chmod 700 {paths.state}" in done.stderr
 
 
-def test_a_closed_profile_starts_by_no_door(paths: Paths) -> None:
-    env = {"POLYBOT_PROFILE": "paper", "POLYBOT__BOT__ON_NO_SIGNAL": "skip"}
+def test_paper_without_the_real_venue_is_69_and_names_the_hosts(paths: Paths, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"127.0.0.1:{closed.getsockname()[1]}"
+    file = tmp_path / "nobody.json"
+    file.write_text(json.dumps(dict.fromkeys(endpoints.PUBLIC, f"http://{nobody}")))
+    env = {"POLYBOT_PROFILE": "paper", "POLYBOT__BOT__ON_NO_SIGNAL": "skip", "POLYBOT_ENDPOINTS": str(file)}
     for verb in ("run", "up"):
         done = ctl(paths.state, verb, **env)
-        assert (done.returncode, "paper is closed in this version" in done.stderr) == (69, True), done.stderr
-    for actor in ("executor", "market_feed"):
-        done = ctl(paths.state, "actor", actor, **env)
-        assert (done.returncode, "paper is closed in this version" in done.stderr) == (78, True), done.stderr
-    assert not paths.session.exists()
+        assert done.returncode == 69, done.stderr
+        assert f"paper follows the real books and needs the internet: cannot reach {nobody}" in done.stderr
+        assert "Connection refused" in done.stderr and "the demo" in done.stderr
+    alone = ctl(paths.state, "venue", "--world", "mirror", "--port", "0", "--state", str(tmp_path / "alone"), **env)
+    assert (alone.returncode, f"cannot reach {nobody}" in alone.stderr) == (69, True)
+    assert not paths.session.exists(), "nothing was begun"
+
+
+def test_who_answers_but_is_no_venue_is_named_too() -> None:
+    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    thread = threading.Thread(target=server.handle_request, daemon=True)
+    thread.start()
+    problems = reachable.problems({"clob": f"http://127.0.0.1:{server.server_port}"})
+    thread.join(5)
+    server.server_close()
+    assert problems == [
+        f"cannot reach 127.0.0.1:{server.server_port} (GET /time is answered with HTTP 501 and not with the time: "
+        "something stands in between)"
+    ]
 
 
 def test_another_profiles_state_folder_is_refused(paths: Paths) -> None:

@@ -8,9 +8,8 @@ import msgspec
 from polybot.core.settings import Settings
 from polybot.core.windows import WINDOW_S, Session, session_from
 from polybot.runtime import endpoints, locks
-from polybot.runtime.clock import WallClock
 from polybot.runtime.config import ConfigError
-from polybot.runtime.context import Context
+from polybot.runtime.context import Context, outside_clock
 from polybot.runtime.paths import Paths, replace_synced
 from polybot.venue.mirror.program import MirrorVenue
 from polybot.venue.program import script_of
@@ -23,7 +22,7 @@ async def serve(paths: Paths, wishes: Wishes) -> None:
     paths.prepare()
     lock = locks.take_or_exit(paths, "venue")
     text = _session(paths)
-    context = Context("venue", paths, Settings(), text, WallClock(), lock.next_boot(), lock)
+    context = Context("venue", paths, Settings(), text, outside_clock("paper"), lock.next_boot(), lock)
     await MirrorVenue(context, script_of(context), urls, grant_usd=wishes.grant_usd, port=wishes.port).live()
 
 

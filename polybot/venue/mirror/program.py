@@ -24,7 +24,7 @@ from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script
 from polybot.venue.house import House
-from polybot.venue.keys import Keys
+from polybot.venue.keys import SKEW_S, Keys
 from polybot.venue.mirror.catalogue import MirrorCatalogue
 from polybot.venue.mirror.follow import Follower
 from polybot.venue.mirror.wires import Channel, Rest
@@ -35,6 +35,7 @@ TURN_S = 0.04
 HEARTBEAT_S = 0.5
 REPORT_S = 1.0
 GRANT_USD = 1000.0
+SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on its way to us, in a rehearsal
 
 
 class MirrorVenue:
@@ -52,8 +53,8 @@ class MirrorVenue:
         self.context, self.clock = context, context.clock
         session, folder = session_from(context.session), context.paths.venue
         self.store = Store(folder / "venue.sqlite", session.id)
-        self.keys = Keys(self.store.meta("secret") or b"")
-        self.faults = Faults(script, session.first_window_s, self.clock.now_ns, mono_s)
+        self.keys = Keys(self.store.meta("secret") or b"", max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S))
+        self.faults = Faults(script, session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
         catalogue, exchange = MirrorCatalogue(), MirrorExchange(script.switches)
         self.follower = Follower(exchange, catalogue, self.clock.now_ns, mono_s)
@@ -108,7 +109,7 @@ class MirrorVenue:
             channel.follow(f.pair for f in self.follower.followed.values())
 
         tasks = [
-            asyncio.create_task(self.rest.follow_markets(mono_s, time.time, follow)),
+            asyncio.create_task(self.rest.follow_markets(mono_s, lambda: self.clock.now_ns() / 1e9, follow)),
             asyncio.create_task(self.rest.check_books(mono_s)),
             asyncio.create_task(self._turns()),
         ]
