@@ -8,6 +8,7 @@ is an object behind the same effect words.
 
 import hashlib
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -351,7 +352,8 @@ class Simulator:
             self._on_its_way(asker, envelope, self._hop_ns)
 
     def _wake(self, member: Member, wish: WakeAt | WakeIn) -> None:
-        at_ns = wish.at_ns - self._skew_ns if isinstance(wish, WakeAt) else self.now_ns + int(wish.after_s * 1e9)
+        after_ns = wish.at_ns - self.wall_ns if isinstance(wish, WakeAt) else max(1, math.ceil(wish.after_s * 1e9))
+        at_ns = self.now_ns + after_ns  # machine time passes, however little, or "a moment later" would come for ever
         self._count += 1
         number, boot = self._count, member.boot
         member.wishes[wish.name] = number, wish

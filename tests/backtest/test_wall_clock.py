@@ -1,0 +1,116 @@
+"""Our wall clock wrong by a second, five minutes, a day, from the start or of a sudden (R18): the world goes on by the true
+time, and no order ever arrives in a window that is not the one it was meant for.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from messages import ClockOffset, Prediction
+from polybot.backtest.outside import WorldOutside
+from polybot.backtest.simulator import Simulator
+from polybot.core.allocator import AllocatorCore
+from polybot.core.executor import ExecutorCore
+from polybot.core.market_feed import MarketFeedCore
+from polybot.core.price_feed import PriceFeedCore
+from polybot.core.risk import RiskCore
+from polybot.core.signals import SignalCore
+from polybot.core.world.synthetic import SyntheticWorld
+
+S = 1_000_000_000
+CORES: dict[str, Callable[[], Any]] = {
+    "price_feed": PriceFeedCore,
+    "market_feed": MarketFeedCore,
+    "signal": SignalCore,
+    "allocator": AllocatorCore,
+    "risk": RiskCore,
+    "executor": ExecutorCore,
+}
+WORLD = SyntheticWorld(7)
+FIRST_S = WORLD.first_start_s
+WRONG_S = [1, -1, 300, -300, 86_400, -86_400]
+
+
+class House:
+    """Two windows, both traded when the clock is right. profile "live": the one that measures clocks."""
+
+    def __init__(self) -> None:
+        session = {"id": "s", "first_window_s": FIRST_S, "windows": 2, "strategies": ["rsi_ema"], "seed": 7}
+        config = json.dumps({"bot": {"profile": "live"}})
+        self.outside = WorldOutside(WORLD, 1_000_000_000)
+        self.sim = Simulator(CORES, self.outside, (FIRST_S - 60) * S, config, json.dumps(session))
+        self.offset: ClockOffset | None = None
+        self.sim.listeners.append(self._hear)
+
+    def _hear(self, _actor: str, envelope: Any) -> None:
+        if isinstance(envelope.body, ClockOffset) and envelope.body.source == "venue":
+            self.offset = envelope.body
+
+    def run_until(self, second: float) -> None:
+        """True seconds after the first window's start."""
+        self.sim.run_until(FIRST_S * S + round(second * S))
+
+    def orders(self) -> list[tuple[int, float]]:
+        """(window's number from 1, true second in that window) of every order that came to the venue."""
+        exchange, wallet = self.outside.exchange, self.outside.counter.wallet
+        placed = [o for o in exchange.state.orders.values() if o.owner == wallet]
+        starts = [(o, exchange.market(o.condition_id)) for o in placed]
+        return [((m.start_s - FIRST_S) // 300 + 1, o.created_ns / S - m.start_s) for o, m in starts if m]
+
+
+def in_their_windows(orders: list[tuple[int, float]]) -> bool:
+    return all(0 <= second <= 270 for _, second in orders)
+
+
+def test_a_right_clock_trades_both_windows() -> None:
+    house = House()
+    house.sim.begin()
+    house.run_until(330)
+    assert [n for n, _ in house.orders()] == [1, 2] and in_their_windows(house.orders())
+    assert house.offset is not None and house.offset.offset_ms == pytest.approx(0, abs=house.offset.error_ms)
+
+
+@pytest.mark.parametrize("wrong_s", WRONG_S)
+def test_wrong_from_the_start(wrong_s: int) -> None:
+    house = House()
+    house.sim.set_wall_clock(wrong_s * S)
+    house.sim.begin()
+    house.run_until(330)
+    assert in_their_windows(house.orders())
+    if abs(wrong_s) > 1:
+        assert not house.orders(), "there is nothing true to decide by"
+    assert house.offset is not None and house.offset.offset_ms is not None
+    assert house.offset.offset_ms == pytest.approx(wrong_s * 1000, abs=house.offset.error_ms + 1)
+
+
+@pytest.mark.parametrize("wrong_s", WRONG_S)
+def test_set_wrong_of_a_sudden(wrong_s: int) -> None:
+    house = House()
+    house.sim.begin()
+    house.run_until(30)
+    boots = {name: member.boot for name, member in house.sim.members.items()}
+    house.sim.set_wall_clock(wrong_s * S)
+    house.run_until(31.5)
+    assert house.offset is not None and house.offset.offset_ms is None, "unknown within a beat"
+    house.run_until(330)
+    assert in_their_windows(house.orders())
+    assert house.offset.offset_ms == pytest.approx(wrong_s * 1000, abs=house.offset.error_ms + 1)
+    started_anew = {name for name, member in house.sim.members.items() if member.boot > boots[name]}
+    assert started_anew == (set(CORES) if abs(wrong_s) > 1 else set())
+    if abs(wrong_s) > 1:
+        assert [n for n, _ in house.orders()] == [1]
+
+
+@pytest.mark.parametrize("wrong_s", [300, -300])
+def test_set_right_again_it_trades_again(wrong_s: int) -> None:
+    house = House()
+    house.sim.set_wall_clock(wrong_s * S)
+    house.sim.begin()
+    house.run_until(200)
+    house.sim.set_wall_clock(0)
+    house.run_until(330)
+    assert [n for n, _ in house.orders()] == [2] and in_their_windows(house.orders())
+    predicted = [e.body.n for e in house.sim.members["signal"].kept if isinstance(e.body, Prediction)]
+    assert 2 in predicted
