@@ -50,15 +50,28 @@ run("executor", Counting(), lambda context, inbox: Wiring(journal=True))
 """
 )
 
+# Its wall clock leaps by what stands in $LEAP_S when a file of the name $LEAP_FILE appears.
+LEAPING = """
+import os, time
+from pathlib import Path
+from polybot.runtime import clock, context
+
+def wall_ns():
+    leap_s = float(os.environ["LEAP_S"]) if Path(os.environ["LEAP_FILE"]).exists() else 0.0
+    return time.time_ns() + round(leap_s * 1e9)
+
+context.WallClock = lambda: clock.WallClock(wall_ns)
+"""
+
 
 class Process:
     """One actor process in its own state folder."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, main: str = MAIN, **environment: str) -> None:
         self.paths = Paths.of(state)
-        env = {**os.environ, "POLYBOT_STATE": str(state)}
+        env = {**os.environ, "POLYBOT_STATE": str(state), **environment}
         self.popen = subprocess.Popen(
-            [sys.executable, "-c", MAIN], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, "-c", main], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
     def ask(self, name: str, deadline_s: float = 10.0) -> object:
@@ -119,6 +132,28 @@ def test_the_impossible_kills_it_loudly(start: Callable[[], Process]) -> None:
     out, _ = process.popen.communicate(timeout=10)
     assert process.popen.returncode not in (0, 75, 78)
     assert "the impossible" in out
+
+
+@pytest.mark.parametrize(("leap_s", "ends"), [("300", True), ("-86400", True), ("0.4", False)])
+def test_a_leap_of_the_wall_clock_ends_it_to_start_anew_in_the_new_time(
+    tmp_path: Path, leap_s: str, ends: bool
+) -> None:
+    leap = tmp_path / "leap"
+    process = Process(tmp_path / "state", LEAPING + MAIN, LEAP_S=leap_s, LEAP_FILE=str(leap))
+    try:
+        assert process.ask("a") == Done(id="a", ok=True, reason="1")
+        leap.touch()
+        if ends:
+            out, _ = process.popen.communicate(timeout=10)
+            assert process.popen.returncode == 70, "not one of the codes that supervisord leaves alone"
+            assert f"the wall clock was set by {float(leap_s):+.3f} s" in out
+        else:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.popen.wait(1.5)
+            assert process.ask("b") == Done(id="b", ok=True, reason="2")
+    finally:
+        process.popen.kill()
+        process.popen.wait(10)
 
 
 def test_a_damaged_journal_is_refused_with_78_naming_file_and_offset(start: Callable[[], Process]) -> None:

@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from polybot.runtime.clock import WorldClock
+from polybot.runtime.clock import WallClock, WorldClock
 
 ORIGIN = 1_795_132_740_000_000_000
 S = 1_000_000_000
@@ -83,3 +83,23 @@ def test_waiting_is_short_while_the_world_is_held_and_exact_while_it_runs(tmp_pa
     clock.set_horizon(ORIGIN + 10 * S)
     assert 4.0 < clock.wait_s(ORIGIN + 5 * S) <= 5.0
     assert clock.wait_s(ORIGIN) == 0.0
+
+
+def test_the_wall_clock_knows_how_far_it_was_set_and_by_the_machines_time_how_far_it_went_by_itself() -> None:
+    wall, machine = [ORIGIN], [7 * S]
+    clock = WallClock(lambda: wall[0], lambda: machine[0])
+    assert (clock.now_ns(), clock.was_set_ns()) == (ORIGIN, 0)
+    wall[0], machine[0] = ORIGIN + 100 * S, 107 * S
+    assert clock.was_set_ns() == 0, "time went by"
+    assert clock.wait_s(ORIGIN + 103 * S) == 3.0
+    for step_s in (1, -1, 300, -300, 86_400, -86_400):
+        wall[0] = ORIGIN + (100 + step_s) * S
+        assert clock.was_set_ns() == step_s * S
+        assert clock.wait_s(ORIGIN + 103 * S) == max(0.0, 3.0 - step_s)
+
+
+def test_nobody_sets_the_worlds_clock(tmp_path: Path) -> None:
+    clock = a_clock(tmp_path, speed=1000.0)
+    clock.set_horizon(ORIGIN + 60 * S)
+    clock.jump(ORIGIN + 30 * S)
+    assert clock.was_set_ns() == 0
