@@ -248,6 +248,14 @@ def test_the_finer_of_two_ticks_is_the_newer() -> None:
 
 
 @pytest.mark.parametrize(
+    "gamma", [a_gamma(), a_gamma(eventStartTime=None, events=[{"startTime": "2026-11-20T00:00:00Z"}])]
+)
+def test_the_start_is_the_events_not_the_day_it_was_listed(gamma: dict[str, Any]) -> None:
+    market = listed_of(gamma, a_clob())
+    assert (market.start_s, market.end_s) == (START_S, START_S + 300)
+
+
+@pytest.mark.parametrize(
     ("gamma", "clob", "rate"),
     [
         (a_gamma(), None, 70_000),

@@ -136,6 +136,21 @@ def test_settlement_that_fails_while_nobody_tells_us_or_we_are_dead_is_found_out
     assert len(house.venue.posts) == 4
 
 
+def test_what_rests_and_is_taken_pays_no_fee_and_its_cash_is_the_exchanges(kit: Any) -> None:
+    house = kit.House(markets=1)
+    house.ask(a_rest(kit))
+    house.run(2)
+    for size_e6 in (3_333_300, 1_234_500, 5_432_200):
+        house.venue.exchange.set_levels("0xc0", (), (), house.sim.now_ns)  # ours is the best bid now
+        taken = house.venue.exchange.take("0xc0", kit.intent().token_id, "SELL", size_e6, 400_000, house.sim.now_ns)
+        assert taken == size_e6
+        house.venue.flush()
+        house.run(1.2)
+        assert house.books.accounts["cash"] == house.venue.cash_e6
+    assert [f.fee_e6 for f in house.all(Fill) if f.status == "MATCHED"] == [0, 0, 0]
+    end(house)
+
+
 # --- R12
 
 

@@ -112,6 +112,22 @@ def test_records_moved_between_segments_break_the_chain(tmp_path: Path) -> None:
         Journal(tmp_path / "a")
 
 
+def test_every_append_is_written_then_synced_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    sync = os.fdatasync
+
+    def watched(fd: int) -> None:
+        sync(fd)
+        synced.append(os.fstat(fd).st_size)
+
+    monkeypatch.setattr(os, "fdatasync", watched)
+    journal, sizes = Journal(tmp_path), []
+    for n in range(1, 4):
+        journal.append(b"record", n)
+        sizes.append((tmp_path / "1.log").stat().st_size)
+    assert synced == sizes, "one sync an append, after all of it was written"
+
+
 def test_after_a_failed_write_the_journal_takes_no_more(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.append(b"good", 1)

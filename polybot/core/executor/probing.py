@@ -29,8 +29,7 @@ from polybot.core.reasons import Reason
 PROBE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 VENUE_OVER = "venue"
 PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
-NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # of the venue's seconds, as Retry-After's are
-NOT_NOW_LEAST_S = 0.02  # machine time
+NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # machine time at any speed: the venue is not to be hammered
 STOPPERS: dict[str, str] = {
     "AUTH": "the venue refuses our credentials",
     "SIGNATURE": "the venue refuses our signature",
@@ -86,8 +85,9 @@ class Probing:
         yield from self._writer.write_all(facts.of_answer(order, result), now_ns)
         if result.outcome == "retry" and not order.unsure:
             self._in_the_way[order.order_id] = self.venue.reason
-            wait_s = max(NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1], result.retry_after_s)
-            yield WakeIn(name=f"post/{order.order_id}", after_s=max(NOT_NOW_LEAST_S, wait_s / self.venue.speed))
+            least_s = NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1]
+            wait_s = max(least_s, result.retry_after_s / self.venue.speed)
+            yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
             return
         yield from self.follow(order, now_ns)
         if result.outcome == "refused" and result.code in STOPPERS:

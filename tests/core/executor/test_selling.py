@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import Accepted, OrderIntent, OrderUpdate, Refused
+from messages import Accepted, FeeSchedule, OrderIntent, OrderUpdate, Refused
 from messages.inner import SignOrder
+from polybot.core.amounts import BuyAmounts, fak_buy
+from polybot.core.executor import ledger
 from polybot.core.executor.wellformed import fault
 
 LATE = 250
@@ -58,6 +60,7 @@ def test_shares_are_sold_and_the_cash_is_exact(kit: Any) -> None:
 @pytest.mark.parametrize(("shares_e6", "reply"), [(9_600_000, Accepted), (9_610_000, Accepted), (9_620_000, Refused)])
 def test_no_more_is_sold_than_is_held_to_two_decimals(kit: Any, shares_e6: int, reply: type) -> None:
     house = holding(kit)
+    assert ledger.sellable_e6(house.books, kit.UP) == 9_610_000, "of 9.6153"
     sell = a_sell(kit, shares_e6=shares_e6)
     house.ask(kit.approved(sell))
     assert isinstance(house.replies[sell.id], reply)
@@ -163,9 +166,12 @@ def test_amounts_of_the_official_client_pass_and_one_unit_off_is_refused(
 
 @given(limit=st.integers(1, 99), stake=st.integers(100, 100_000))
 def test_a_market_buy_never_implies_a_price_below_its_limit(limit: int, stake: int) -> None:
-    """By another road: Decimal, as the official client computes it."""
+    """Checked by another road: Decimal, as the official client computes it."""
+    buy = fak_buy(stake * 10_000, limit * 10_000, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True))
+    assert isinstance(buy, BuyAmounts)
     given_usd, price = Decimal(stake) / 100, Decimal(limit) / 100
-    shares = (given_usd / price).quantize(Decimal("0.0001"), ROUND_DOWN)
-    maker, taker = int(given_usd * 1_000_000), int(shares * 1_000_000)
-    assert maker * 1_000_000 >= limit * 10_000 * taker, "rounded the other way nothing would match"
-    assert maker * 1_000_000 // (limit * 10_000 * 100) * 100 == taker
+    assert (buy.maker_e6, buy.taker_e6) == (
+        given_usd * 1_000_000,
+        (given_usd / price).quantize(Decimal("0.0001"), ROUND_DOWN) * 1_000_000,
+    )
+    assert Decimal(buy.maker_e6) / buy.taker_e6 >= price, "rounded the other way nothing would match"
