@@ -135,7 +135,7 @@ class Journal:
         return records
 
     def _cut_or_refuse(self, path: Path, raw: bytes, offset: int, last: bool) -> None:
-        if not last or _valid_record_after(raw, offset + 1):
+        if not last or _valid_record_from(raw, offset):
             raise JournalDamaged(
                 f"{path} at offset {offset}: a record is damaged and others follow it. Nothing was changed; "
                 "restore the journal from a backup"
@@ -181,8 +181,10 @@ def _parse(raw: bytes, offset: int, previous: bytes) -> tuple[Record | None, int
     return Record(kind, seq, raw[offset + _RECORD.size : end]), end - offset
 
 
-def _valid_record_after(raw: bytes, start: int) -> bool:
-    """Does any later offset hold a record whose crc is right? Then what is broken lies before the tail."""
+def _valid_record_from(raw: bytes, start: int) -> bool:
+    """Does this or any later offset hold a record whose crc is right? Then what is broken lies before the tail, or the record
+    itself is not the one that belongs here: lost, doubled and moved records leave no torn bytes.
+    """
     for offset in range(start, len(raw) - _RECORD.size + 1):
         length, crc, _, version, kind, _ = _RECORD.unpack_from(raw, offset)
         end = offset + _RECORD.size + length

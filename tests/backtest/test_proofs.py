@@ -71,14 +71,16 @@ def test_halted_at_a_random_moment_the_proof_is_what_the_exchange_counts(kit: An
 
 
 def test_a_taker_that_is_held_when_the_halt_comes_fills_and_the_proof_says_so(kit: Any) -> None:
-    """The venue does not let go of an order in its taker delay: the proof waits for it and names its trades."""
+    """The venue does not let go of an order in its taker delay: the proof waits for its answer, and names its trades."""
     house = kit.House(1)
+    house.venue.fates = ["late"]
     house.ask(kit.intent())
     while not house.venue.open:
         house.run(0.005)
     assert house.venue.orders[house.venue.open[0]].status == "HELD"
     house.halt()
-    proof = house.proof("a")
+    since_ns, proof = house.sim.now_ns, house.proof("a")
+    assert house.sim.now_ns - since_ns >= house.venue.LATE_S * kit.S
     trades = house.venue.exchange.trades(house.venue.wallet)
     assert (proof.open, proof.unknown, proof.pending_posts) == (0, (), ())
     assert set(proof.fills_after) == {t.trade_id for t in trades} != set()

@@ -150,7 +150,7 @@ FAILURES: dict[int, tuple[str, tuple[str, ...]]] = {
     23: (
         "deposit wallets sign in their own way",
         (
-            f"{ADAPTERS}/test_signing.py::test_the_official_deposit_wallet_vector_agrees",
+            f"{ADAPTERS}/test_signing.py::test_a_funded_order_has_the_known_id",
             f"{ADAPTERS}/test_signing.py::test_a_signer_that_could_not_be_paid_is_refused",
         ),
     ),

@@ -112,6 +112,23 @@ def test_records_moved_between_segments_break_the_chain(tmp_path: Path) -> None:
         Journal(tmp_path / "a")
 
 
+@pytest.mark.parametrize("order", [(0, 2), (1,), (0, 0, 1, 2), (0, 2, 1), (0, 1, 2, 2)])
+def test_a_record_lost_doubled_or_moved_is_refused_though_its_every_bit_is_right(
+    tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    journal = Journal(tmp_path)
+    path, ends = tmp_path / "1.log", [(tmp_path / "1.log").stat().st_size]
+    for n in range(1, 4):
+        journal.append(b"of equal length", n)
+        ends.append(path.stat().st_size)
+    journal.close()
+    raw = path.read_bytes()
+    records = [raw[ends[n] : ends[n + 1]] for n in range(3)]
+    path.write_bytes(raw[: ends[0]] + b"".join(records[n] for n in order))
+    with pytest.raises(JournalDamaged, match="damaged"):
+        Journal(tmp_path)
+
+
 def test_every_append_is_written_then_synced_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     sync = os.fdatasync

@@ -113,11 +113,12 @@ def test_it_reopens_only_after_an_ack_and_a_known_reconciliation(kit: Any) -> No
 
 def test_orders_that_the_venue_cancelled_in_the_silence_are_known_to_be_gone(kit: Any) -> None:
     house = with_one_resting(kit)
+    house.run((house.timers["reconcile"] - house.now_ns) / kit.S + 0.5)  # the next regular round is far
     house.venue.beats, house.venue.says_user_facts = "silent", False
-    house.run(20)
+    house.run(17)
     assert house.venue.orders[house.venue.posts[0]].state == "CANCELED"
     house.venue.beats = "ack"
-    house.run(10)
+    house.run(8)
     assert kit.state(house, a_resting(kit).intent)[0] == "CANCELED"
     assert house.account.reserved_e6 == 0 and house.account.pulse_state == "beating"
 

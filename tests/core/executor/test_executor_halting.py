@@ -62,6 +62,19 @@ def test_a_failed_read_is_never_zero(kit: Any) -> None:
     assert 4_500 <= proof.took_ms < 5_000, "who asked waits five seconds"
 
 
+def test_a_read_that_fails_after_everything_was_cancelled_is_never_zero(kit: Any) -> None:
+    house = resting(kit)
+    house.hear(cancel())
+    house.settle()
+    assert house.venue.orders[house.venue.posts[0]].state == "CANCELED"
+    house.venue.knows = False
+    house.run(4)
+    assert "c1" not in house.replies
+    house.venue.knows = True
+    house.run(0.5)
+    assert house.replies["c1"].open == 0
+
+
 def test_a_post_under_way_is_waited_for_and_what_it_left_is_cancelled(kit: Any) -> None:
     house = kit.ready(post_takes_s=1.0)
     house.venue.fates = ["rest"]
