@@ -88,6 +88,8 @@ def text(facts: dict[str, Any], balance: str) -> str:
     if s := facts["session"]:
         world = f"tape {s['tape']}" if s["tape"] else f"seed {s['seed']}"
         where = f", speed {s['speed']:g}, {world}" if s["profile"] == "demo" else ""
+        if s["stand_in"]:
+            where = f", speed {s['speed']:g}: a {s['profile']} rehearsal against a local venue ({s['stand_in']})"
         rows = facts["all"]["windows"]
         lines.append(f"session {s['id']}: {rows} rows, {s['windows']} windows × {_counted(s['strategies'])}{where}")
     lines += [*_result(facts), "", *_strategies(facts["strategies"]), "", *_refused(facts["refusals"])]

@@ -85,6 +85,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
     standing = halt.look(paths) if paths.state.is_dir() else None
     facts = {
         "profile": profile,
+        "rehearsal": found.stand_in if found else "",
         "state": str(paths.state),
         "trading_state": _trading_state(heard, standing, bool(running)),
         "halt": standing._asdict() if standing else None,
@@ -247,7 +248,10 @@ def in_the_way(account: dict[str, Any]) -> list[str]:
 def _show(facts: dict[str, Any]) -> None:
     console = Console(soft_wrap=True)
     halted = facts["halt"]
-    console.print(f"{facts['profile']} in {facts['state']}: [bold]{facts['trading_state']}[/bold]", highlight=False)
+    what = f" rehearsal against a local venue ({facts['rehearsal']})" if facts["rehearsal"] else ""
+    console.print(
+        f"{facts['profile']}{what} in {facts['state']}: [bold]{facts['trading_state']}[/bold]", highlight=False
+    )
     if halted:
         console.print(f"halted by {halted['by'] or 'an unreadable file'}: {halted['reason_code']}: {halted['reason']}")
     if facts["session"]:

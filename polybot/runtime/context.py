@@ -11,7 +11,7 @@ import polybot
 from messages import schema_hash
 from messages.inner import Started
 from polybot.core.settings import Settings
-from polybot.runtime import config, confirmed, endpoints, locks, pause
+from polybot.runtime import config, confirmed, endpoints, locks, log, pause
 from polybot.runtime.clock import Clock, FollowedClock, WallClock, WorldClock, mono_s
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths
@@ -56,7 +56,10 @@ class Context:
     @cached_property
     def endpoints(self) -> dict[str, str]:
         """The outside world's addresses; in the demo, waits for the local venue to say them."""
-        return endpoints.wait(self.paths, self.settings)
+        urls = endpoints.wait(self.paths, self.settings)
+        if self.settings.bot.profile != "demo" and endpoints.stand_in():
+            log.event("rehearsal", venue=urls["clob"], instead_of="the public hosts", by="POLYBOT_ENDPOINTS")
+        return urls
 
     def started(self, halted: str) -> Started:
         """The first word of every core."""
