@@ -25,6 +25,7 @@ class Bot:
 
     def __init__(self, folder: Path) -> None:
         self.paths = Paths(folder / "state")
+        self.venue = self.paths.venue  # the judge's own books; a rehearsal's lie elsewhere
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT")}
         self.env |= {"POLYBOT_STATE": str(self.paths.state), "NO_COLOR": "1"}
         self.running: subprocess.Popen[str] | None = None
@@ -82,7 +83,7 @@ class Bot:
 
     def venue_docs(self, kind: str) -> list[dict[str, Any]]:
         """The venue's records of a kind: trade, order, account."""
-        db = sqlite3.connect(f"file:{self.paths.venue / 'venue.sqlite'}?mode=ro", uri=True)
+        db = sqlite3.connect(f"file:{self.venue / 'venue.sqlite'}?mode=ro", uri=True)
         try:
             rows = db.execute("SELECT body FROM doc WHERE kind = ? ORDER BY changed", (kind,)).fetchall()
         finally:
