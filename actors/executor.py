@@ -20,12 +20,13 @@ from messages.inner import (
     ReadOpenOrders,
     ReadOrder,
     ReadTrades,
+    Reconnect,
     SendHeartbeat,
     SignOrder,
     WarmUp,
 )
 from messages.units import NS
-from polybot.adapters.polymarket.channels import UserChannelSource
+from polybot.adapters.polymarket.channels import PolyBoltSource, UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.data_api import DataApi
 from polybot.adapters.polymarket.effects import AccountEffects
@@ -33,6 +34,7 @@ from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
+from polybot.core.oracle import ORACLE_SYMBOL
 from polybot.runtime import confirmed, halt, heartbeat, lone, wallet
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
@@ -88,6 +90,14 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     gate = halt.Gate(context.paths, now_ns)
     posting = Posting(gate, Clob(urls["clob"], held, lambda: now_ns() // NS, credentials=answer.value))
     cancels, reads, opened = (AccountEffects(clob.sibling(), Gamma(urls["gamma"], READ_S)) for _ in range(3))
+    polybolt: list[PolyBoltSource] = []
+    if "polybolt" in urls:
+        polybolt.append(PolyBoltSource(urls["polybolt"], answer.value, ORACLE_SYMBOL, inbox, now_ns))
+
+    def reconnect(wish: Reconnect) -> None:
+        for source in polybolt:
+            source.reconnect(wish.why)
+
     data = DataApi(urls["data"], held.address, READ_S)
     return Wiring(
         effects={
@@ -106,8 +116,9 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         sync={
             SignOrder: OrderSigner(held, answer.value.api_key).sign,
             MoveGate: lambda word: gate.pause(word.why),
+            Reconnect: reconnect,
         },
-        sources=[UserChannelSource(urls["ws_user"], answer.value, held.address, inbox, now_ns)],
+        sources=[UserChannelSource(urls["ws_user"], answer.value, held.address, inbox, now_ns), *polybolt],
         journal=True,
         watches_halt=True,
         on_persist_failed=gate.close,

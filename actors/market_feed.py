@@ -10,7 +10,8 @@ from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.sntp import Sntp
 from polybot.adapters.sources import RtdsSource
-from polybot.core.market_feed import ORACLE_SYMBOL, MarketFeedCore, remembers_s
+from polybot.core.market_feed import MarketFeedCore, remembers_s
+from polybot.core.oracle import ORACLE_SYMBOL
 from polybot.runtime import endpoints
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context

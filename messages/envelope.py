@@ -10,6 +10,7 @@ EventWord = (
     | feeds.Candle
     | feeds.Depth
     | feeds.OraclePrice
+    | feeds.OracleRelayed
     | feeds.FeedStatus
     | feeds.ClockOffset
     | feeds.MarketListed

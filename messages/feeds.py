@@ -84,6 +84,18 @@ class OraclePrice(Event, frozen=True, kw_only=True):
         return f"{self.symbol}/{self.feed}"
 
 
+class OracleRelayed(Event, frozen=True, kw_only=True):
+    """Prints as the executor's own socket heard them, oldest first, not judged yet: PolyBolt wants credentials, which are the
+    executor's alone. market_feed judges them beside those of RTDS and says OraclePrice.
+    """
+
+    prints: tuple[OraclePrice, ...]
+
+    @property
+    def key(self) -> str:
+        return self.prints[-1].key if self.prints else ""
+
+
 class FeedStatus(Event, frozen=True, kw_only=True):
     """Health of one source, re-said each second. `age_s` is world seconds since the last arrival, -1 before the first.
 
@@ -228,7 +240,7 @@ class MarketResolved(Event, frozen=True, kw_only=True):
 class WindowObserved(Event, frozen=True, kw_only=True):
     """What market_feed, and nobody else, concludes about a window from oracle prints; re-said when anything is learnt.
 
-    strike_e18, end_e18   USD × 1e18 texts, None = print missing       strike_source  "rtds_spot", "rtds_twap60" or ""
+    strike_e18, end_e18   USD × 1e18 texts, None = print missing       strike_source  "polybolt_twap60", "rtds_twap60", … or ""
     outcome               provisional; None = unknown                  inferred       from prints beside the missing one
     move_bp               (end − strike)/strike in basis points, None until known
     """

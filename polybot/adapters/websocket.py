@@ -82,6 +82,7 @@ class WebSocketSource:
         self._lock = threading.Lock()
         self._socket: websocket.WebSocket | None = None
         self._reason = ""
+        self._not_before_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"ws-{name}", daemon=True)
         self.opened = 0
 
@@ -105,6 +106,10 @@ class WebSocketSource:
             self._wanted.set()
         else:
             self._wanted.clear()
+
+    def hold_off(self, seconds: float) -> None:
+        """No attempt to connect before so many machine seconds have passed: the other side asked for it."""
+        self._not_before_s = time.monotonic() + seconds
 
     def send(self, text: str) -> bool:
         """False when there is no connection: whoever needs it said says it again on the next open."""
@@ -140,7 +145,7 @@ class WebSocketSource:
             if was_open:
                 self._on_state("closed", why)
             failures = 0 if time.monotonic() - started >= LIVED_S else failures
-            self._stopping.wait(self._backoff.wait_s(failures))
+            self._stopping.wait(max(self._backoff.wait_s(failures), self._not_before_s - time.monotonic()))
             failures += 1
 
     def _one_connection(self) -> tuple[bool, str]:

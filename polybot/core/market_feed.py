@@ -5,6 +5,7 @@
 2. After its end a market is asked for every POLL_S machine seconds until it is resolved: the channel may have lost the word.
    A resolved one is asked for again AGAIN_S world seconds later: a resolution may be corrected, and no channel says so.
 3. Strike: the print of the stream that the market's rule names, stamped exactly at the start; none = None for ever (rules §3).
+   Prints come by RTDS and, relayed by the executor, by PolyBolt; where both have a second, PolyBolt's is believed.
 4. WindowObserved is said when anything is learnt, for every window of the session, traded or not; LATE_S after the end
    without an end print it says ended, and why there is no outcome. Nobody else computes it.
 5. How far our wall clock is off the venue's and a time server's is measured here (core/clock_offset.py).
@@ -20,6 +21,7 @@ from messages import (
     MarketListed,
     MarketResolved,
     OraclePrice,
+    OracleRelayed,
     SettleRule,
     TickSizeChanged,
     TradePrint,
@@ -31,6 +33,7 @@ from messages.inner import (
     ClockRead,
     FetchMarket,
     MarketFetched,
+    Reconnect,
     Restored,
     SourceState,
     Started,
@@ -43,7 +46,7 @@ from messages.units import NS
 from polybot.core import clock_offset
 from polybot.core.clock_offset import ClockOffsets
 from polybot.core.feed_health import TIMER, FeedHealth
-from polybot.core.observing import STRIKE_SOURCES, concluded
+from polybot.core.observing import concluded, rule_named
 from polybot.core.oracle import Prints, near_boundary
 from polybot.core.settings import settings_from
 from polybot.core.windows import (
@@ -52,6 +55,7 @@ from polybot.core.windows import (
     WINDOW_S,
     Session,
     Window,
+    is_stale,
     session_from,
     staleness_s,
     window_at,
@@ -61,7 +65,6 @@ from polybot.core.windows import (
 ORACLE, ORACLE_SOURCE = "oracle", "rtds"
 BOOKS, BOOKS_SOURCE = "book", "market"
 AHEAD = 2  # windows after the current one
-ORACLE_SYMBOL = "btc/usd"
 BACK_S = 900  # a restart looks back this far: the longest resolution seen took 8 minutes after a window of 5
 BACK_MACHINE_S = 10.0
 LATE_S = 15.0
@@ -84,6 +87,7 @@ class MarketFeedCore:
         self._said: dict[int, WindowObserved] = {}
         self._tries: dict[str, int] = {}  # slugs being asked for → unanswered so far
         self._clocks = ClockOffsets()
+        self._relayed_ns = 0
         self._polled: dict[str, bool] = {}  # ended windows that are asked for again and again
 
     def handle(self, word: Word, now_ns: int) -> Iterator[Word]:
@@ -93,7 +97,12 @@ class MarketFeedCore:
                     yield word
                     yield from self._books.arrived(now_ns)
             case OraclePrice():
+                self._heard_rtds(word, now_ns)
                 yield from self._print(word, now_ns)
+            case OracleRelayed():
+                self._relayed_ns = now_ns
+                for price in word.prints:
+                    yield from self._print(price, now_ns)
             case TradePrint():
                 self._books.touched()
                 if word.slug in self._markets:
@@ -124,6 +133,7 @@ class MarketFeedCore:
     def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
         self._session, self._speed, self._started_ns = session_from(word.session), word.speed, now_ns
         self._oracle = FeedHealth(ORACLE, ORACLE_SOURCE, "print", STALE_ORACLE_S, word.speed, word.mono_s)
+        self._rtds = FeedHealth(ORACLE_SOURCE, ORACLE_SOURCE, "print", STALE_ORACLE_S, word.speed, word.mono_s)
         self._books = FeedHealth(BOOKS, BOOKS_SOURCE, "book", STALE_BOOK_S, word.speed, word.mono_s)
         yield WakeIn(name="beat", after_s=BEAT_S)
         yield self._oracle.status(now_ns)
@@ -153,7 +163,8 @@ class MarketFeedCore:
         match kind:
             case "beat":
                 yield WakeIn(name="beat", after_s=BEAT_S)
-                yield from self._oracle.beat(word.mono_s, now_ns)
+                yield from self._oracle.beat(word.mono_s, now_ns, expects=False)
+                yield from (said for said in self._rtds.beat(word.mono_s, now_ns) if isinstance(said, Reconnect))
                 yield from self._books.beat(word.mono_s, now_ns, expects=self._has_live_market(now_ns))
                 yield from self._clocks.beat(word.mono_s, now_ns)
             case "window":
@@ -174,8 +185,13 @@ class MarketFeedCore:
                 yield from (self._oracle if slug == ORACLE else self._books).woken(now_ns)
 
     def _source(self, word: SourceState, now_ns: int) -> Iterator[Word]:
-        health = self._oracle if word.source == ORACLE_SOURCE else self._books
-        yield from health.source_state(word, now_ns)
+        if word.source != ORACLE_SOURCE:
+            yield from self._books.source_state(word, now_ns)
+            return
+        list(self._rtds.source_state(word, now_ns))
+        is_relayed = not is_stale(now_ns - self._relayed_ns, STALE_ORACLE_S, self._speed)
+        if word.state != "closed" or not is_relayed:  # the oracle is not down while its prints come the other way
+            yield from self._oracle.source_state(word, now_ns)
 
     def _has_live_market(self, now_ns: int) -> bool:
         slug = window_at(now_ns).slug
@@ -251,10 +267,16 @@ class MarketFeedCore:
 
     # --- prints and windows
 
+    def _heard_rtds(self, price: OraclePrice, now_ns: int) -> None:
+        """RTDS is watched by itself: a silent stall of it must not hide behind PolyBolt. Nobody is told but its socket."""
+        self._rtds.touched()
+        if price.feed == (self._rule_now(now_ns) or price.feed):
+            list(self._rtds.arrived(now_ns, price.observed_ns))
+
     def _print(self, price: OraclePrice, now_ns: int) -> Iterator[Word]:
-        self._oracle.touched()
+        disagreed = self._prints.disagreed
         verdict = self._prints.accept(price, now_ns)
-        if verdict == "absurd":
+        if verdict == "absurd" or self._prints.disagreed != disagreed:
             self._oracle.dropped += 1
         if verdict in ("absurd", "repeat"):
             return
@@ -277,7 +299,9 @@ class MarketFeedCore:
             return
         market = self._markets.get(window.slug)
         prints = self._prints.of(market.rule if market else None)
-        seen = concluded(window, market, prints, now_ns >= window.end_ns + self._late_ns)
+        is_late = now_ns >= window.end_ns + self._late_ns
+        source = self._prints.source(market.rule if market else None, window.start_s)
+        seen = concluded(window, market, prints, is_late, source)
         learnt = seen.strike_e18 is not None or seen.end_e18 is not None or seen.ended
         unseen = seen.strike_e18 is None and seen.end_e18 is None and window.start_ns < self._started_ns
         if learnt and not unseen and seen != self._said.get(window.start_s):
@@ -306,12 +330,13 @@ class MarketFeedCore:
 
     def _remember(self, seen: WindowObserved) -> None:
         market = self._markets.get(seen.slug)
-        rule = STRIKE_SOURCES.get(seen.strike_source) or (market.rule if market else None)
+        source, rule = rule_named(seen.strike_source)
+        rule = rule or (market.rule if market else None)
         if rule is None:
             return
         for second, value in ((seen.start_s, seen.strike_e18), (seen.end_s, seen.end_e18)):
             if value is not None:
-                self._prints.remember(rule, second, int(value))
+                self._prints.remember(rule, second, int(value), source)
 
 
 def remembers_s(speed: float) -> int:

@@ -5,13 +5,23 @@ from collections.abc import Mapping
 from messages import MarketListed, SettleRule, WindowObserved
 from polybot.core.windows import Observed, Window, observe
 
-STRIKE_SOURCES: dict[str, SettleRule] = {"rtds_spot": "spot", "rtds_twap30": "twap30", "rtds_twap60": "twap60"}
-_NAMES = {rule: name for name, rule in STRIKE_SOURCES.items()}
+RULES: tuple[SettleRule, ...] = ("spot", "twap30", "twap60")
+
+
+def rule_named(strike_source: str) -> tuple[str, SettleRule | None]:
+    """ "polybolt_twap60" → whose print it was, and of which stream."""
+    source, _, name = strike_source.partition("_")
+    return source, next((rule for rule in RULES if rule == name), None)
+
+
 E18 = 10**18
 
 
-def concluded(window: Window, market: MarketListed | None, prints: Mapping[int, int], is_late: bool) -> WindowObserved:
-    """prints: of the stream that market.rule names. is_late: no print of the end is expected any more."""
+def concluded(
+    window: Window, market: MarketListed | None, prints: Mapping[int, int], is_late: bool, source: str = "rtds"
+) -> WindowObserved:
+    """prints: of the stream that market.rule names. is_late: no print of the end is expected any more. source: whose print
+    the strike is."""
     strike = prints.get(window.start_s)
     seen = observe(strike, prints, window.end_s)
     has_ended = seen.end_e18 is not None or seen.outcome is not None or is_late
@@ -23,7 +33,7 @@ def concluded(window: Window, market: MarketListed | None, prints: Mapping[int, 
         end_s=window.end_s,
         strike_e18=None if strike is None else str(strike),
         strike=None if strike is None else strike / E18,
-        strike_source=_NAMES[market.rule] if strike is not None and market and market.rule else "",
+        strike_source=f"{source}_{market.rule}" if strike is not None and market and market.rule else "",
         end_e18=None if seen.end_e18 is None else str(seen.end_e18),
         end_price=None if seen.end_e18 is None else seen.end_e18 / E18,
         outcome=seen.outcome,

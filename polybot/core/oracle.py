@@ -2,7 +2,8 @@
 
 1. Absurd: not a positive number, text and float at odds, not stamped at a whole second, stamped more than 5 s ahead of the
    clock, or a leap of more than a fifth within a minute of the feed's newest. Refused and counted.
-2. One print a feed and second: a repeat is dropped, except that a snapshot's rounded value gives way to the exact one.
+2. One print a feed and second: a repeat is dropped, except that a snapshot's rounded value gives way to the exact one, and
+   RTDS's to PolyBolt's, the first link of the strike chain (rules §3). Two exact ones that differ are counted.
 3. A print that comes late is used for its window but not said again: hearers take the latest for the newest.
 """
 
@@ -15,6 +16,7 @@ from messages import OraclePrice, SettleRule
 from messages.units import NS
 from polybot.core.windows import NEAR_S, WINDOW_S
 
+ORACLE_SYMBOL = "btc/usd"
 AHEAD_S = 5
 LEAP = 0.2
 LEAP_FORGIVEN_S = 60
@@ -23,16 +25,20 @@ BOUNDARIES_KEPT_S = 24 * 3600
 _AGREE = 1e-6
 E18 = 10**18
 
+RANK = {"polybolt": 0, "rtds": 1}  # the strike chain; whatever else there is comes last (a snapshot's rounded values)
+LAST = len(RANK)
+
 Verdict = Literal["new", "late", "repeat", "absurd"]
 
 
 @dataclass
 class Feed:
-    """One stream. boundary: observed second → USD × 1e18, only seconds within NEAR_S of a window's boundary."""
+    """One stream. boundary: observed second → USD × 1e18, only seconds within NEAR_S of a window's boundary; source: whose."""
 
     newest: OraclePrice | None = None
-    seen: dict[int, bool] = field(default_factory=dict)  # second → is it exact
+    seen: dict[int, int] = field(default_factory=dict)  # second → rank of its source
     boundary: dict[int, int] = field(default_factory=dict)
+    source: dict[int, str] = field(default_factory=dict)
 
 
 class Prints:
@@ -40,25 +46,40 @@ class Prints:
 
     def __init__(self) -> None:
         self._feeds: dict[SettleRule, Feed] = {}
+        self.disagreed = 0
 
     def of(self, rule: SettleRule | None) -> Mapping[int, int]:
         """The boundary prints of the stream a market's rule names."""
         return self._feeds[rule].boundary if rule in self._feeds else {}
 
-    def remember(self, rule: SettleRule, second: int, value_e18: int) -> None:
+    def source(self, rule: SettleRule | None, second: int) -> str:
+        """Whose print of that second is believed; "" where there is none."""
+        return self._feeds[rule].source.get(second, "") if rule in self._feeds else ""
+
+    def remember(self, rule: SettleRule, second: int, value_e18: int, source: str) -> None:
         """A boundary print known from before this boot. What is heard now is worth more."""
-        self._feeds.setdefault(rule, Feed()).boundary.setdefault(second, value_e18)
+        feed = self._feeds.setdefault(rule, Feed())
+        if second not in feed.boundary:
+            feed.boundary[second], feed.source[second] = value_e18, source
 
     def accept(self, price: OraclePrice, now_ns: int) -> Verdict:
         """Judge one print and keep what is worth keeping."""
         stream = self._feeds.setdefault(price.feed, Feed())
         if _is_absurd(price, stream.newest, now_ns):
             return "absurd"
-        second, exact = price.observed_ns // NS, not price.source.endswith("snapshot")
-        if stream.seen.get(second, False) or (second in stream.seen and not exact):
+        second, rank = price.observed_ns // NS, RANK.get(price.source, LAST)
+        known = stream.seen.get(second)
+        if (
+            known is not None
+            and known < LAST
+            and rank < LAST
+            and stream.boundary.get(second, _e18(price)) != _e18(price)
+        ):
+            self.disagreed += 1
+        if known is not None and known <= rank:
             return "repeat"
-        stream.seen[second] = exact
-        _keep_boundary(stream.boundary, second, price)
+        stream.seen[second] = rank
+        _keep_boundary(stream, second, price)
         if stream.newest is not None and price.observed_ns <= stream.newest.observed_ns:
             return "late"
         stream.newest = price
@@ -72,9 +93,13 @@ def near_boundary(second: int) -> int | None:
     return boundary if abs(second - boundary) <= NEAR_S else None
 
 
-def _keep_boundary(boundary: dict[int, int], second: int, price: OraclePrice) -> None:
+def _e18(price: OraclePrice) -> int:
+    return int(price.value_e18)
+
+
+def _keep_boundary(stream: Feed, second: int, price: OraclePrice) -> None:
     if near_boundary(second) is not None:
-        boundary[second] = int(price.value_e18)
+        stream.boundary[second], stream.source[second] = _e18(price), price.source.removesuffix("_snapshot")
 
 
 def _is_absurd(price: OraclePrice, newest: OraclePrice | None, now_ns: int) -> bool:
@@ -98,3 +123,4 @@ def _forget(stream: Feed, newest_s: int) -> None:
         del stream.seen[oldest]
     while stream.boundary and (oldest := next(iter(stream.boundary))) < newest_s - BOUNDARIES_KEPT_S:
         del stream.boundary[oldest]
+        stream.source.pop(oldest, None)

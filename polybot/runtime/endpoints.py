@@ -29,6 +29,7 @@ PUBLIC = {
     "ws_user": "wss://ws-subscriptions-clob.polymarket.com/ws/user",
     "rtds": "wss://ws-live-data.polymarket.com",
     "geoblock": "https://polymarket.com/api/geoblock",
+    "polybolt": "wss://ws-live-v2.polymarket.com/ws",
     "binance": "https://api.binance.com",
     "binance_ws": "wss://stream.binance.com:9443",
 }
@@ -63,6 +64,8 @@ def now(paths: Paths, settings: Settings) -> dict[str, str]:
     if not urls or not _answers(urls.get("clob", "")):
         return {}
     outside = {} if settings.bot.profile == "demo" else public()
+    if outside:
+        urls.pop("polybolt", None)  # it wants credentials, and ours are the local venue's
     return urls | {name: url for name, url in outside.items() if name in _PRICES}
 
 

@@ -32,6 +32,7 @@ from messages import (
     MarketListed,
     MarketResolved,
     OraclePrice,
+    OracleRelayed,
     OrderIntent,
     OrderUpdate,
     Pause,
@@ -70,6 +71,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(Candle, "kept"),
     Topic(Depth, "shed"),
     Topic(OraclePrice, "shed"),
+    Topic(OracleRelayed, "shed"),
     Topic(FeedStatus, "level", 1.0),
     Topic(ClockOffset, "level", 1.0),
     Topic(MarketListed, "kept"),
@@ -134,6 +136,7 @@ TABLE: tuple[Actor, ...] = (
             FeedStatus,
             ClockOffset,
         ),
+        hears=(OracleRelayed,),
     ),
     Actor(
         "signal",
@@ -195,7 +198,7 @@ TABLE: tuple[Actor, ...] = (
     Actor(
         "executor",
         "the key, the journal, the venue: every cent",
-        says=MONEY,
+        says=(*MONEY, OracleRelayed, FeedStatus),
         hears=(RiskState, MarketListed, WindowObserved, MarketResolved),
         serves=(ApprovedOrder, CancelAll, Snapshot, EventsSince),
         group="money",

@@ -16,6 +16,7 @@ from messages import (
     MarketListed,
     MarketResolved,
     OraclePrice,
+    OracleRelayed,
     TickSizeChanged,
     TradePrint,
     WindowObserved,
@@ -441,3 +442,72 @@ def test_a_stalled_book_channel_is_reconnected_only_while_a_market_is_live() -> 
         feed.hear(a_state("market", "open"), T0)
         said = [w for m in range(1, 15) for w in feed.hear(a_tick("beat", float(m)), T0 + m)]
         assert any(w.source == "market" for w in of(Reconnect, said)) is expected
+
+
+# --- PolyBolt, relayed by the executor: the strike chain's first link
+
+
+def a_relay(*prints: OraclePrice) -> OracleRelayed:
+    return OracleRelayed(
+        prints=tuple(p if p.source != "rtds" else msgspec.structs.replace(p, source="polybolt") for p in prints)
+    )
+
+
+def strikes(feed: Feed) -> list[tuple[str | None, str]]:
+    return [(w.strike_e18, w.strike_source) for w in of(WindowObserved, feed.said) if w.start_s == T0]
+
+
+@pytest.mark.parametrize("order", ["polybolt first", "rtds first"])
+def test_both_ways_of_one_second_are_one_print_and_the_strike_is_polybolts(order: str) -> None:
+    feed = Feed()
+    feed.hear(a_market(), T0 - 50)
+    words: list[Word] = [a_relay(a_print(T0)), a_print(T0)]
+    for word in words if order == "polybolt first" else words[::-1]:
+        feed.hear(word, T0 + 2)
+    assert strikes(feed)[-1] == (str(STRIKE), "polybolt_twap60")
+    assert len(of(OraclePrice, feed.said)) == 1, "said once"
+    said = len(of(WindowObserved, feed.said))
+    for word in words:
+        feed.hear(word, T0 + 3)
+    assert len(of(WindowObserved, feed.said)) == said, "and nothing new when both come again"
+
+
+def test_without_polybolt_the_strike_is_rtdss_and_without_either_there_is_none() -> None:
+    feed = Feed()
+    feed.hear(a_market(), T0 - 50)
+    feed.hear(a_print(T0), T0 + 2)
+    assert strikes(feed) == [(str(STRIKE), "rtds_twap60")]
+    assert strikes(Feed()) == []
+
+
+def test_where_the_two_differ_the_first_link_is_believed_and_the_difference_counted() -> None:
+    feed = Feed()
+    feed.hear(a_market(), T0 - 50)
+    feed.hear(a_print(T0, STRIKE + 1), T0 + 2)
+    feed.hear(a_relay(a_print(T0)), T0 + 3)
+    assert strikes(feed)[-1] == (str(STRIKE), "polybolt_twap60")
+    feed.hear(a_tick("beat", 2.0), T0 + 3)
+    assert [s.dropped for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == 1
+
+
+def test_the_oracle_is_up_by_polybolt_alone_while_rtdss_silent_stall_is_still_found() -> None:
+    feed = Feed()
+    feed.hear(a_market(), T0 - 50)
+    feed.hear(SourceState(source="rtds", state="open", why="", received_ns=0), T0)
+    for k in range(1, 14):
+        feed.hear(a_relay(a_print(T0 + k)), T0 + k + 1)
+        feed.hear(a_tick("beat", float(k)), T0 + k + 1)
+    assert [s.state for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == "up"
+    assert [w.source for w in of(Reconnect, feed.said)] == ["rtds"]
+    feed.hear(SourceState(source="rtds", state="closed", why="gone", received_ns=0), T0 + 14)
+    assert [s.state for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == "up"
+
+
+def test_a_restart_remembers_whose_print_the_strike_was() -> None:
+    before = Feed()
+    before.hear(a_market(), T0 - 50)
+    before.hear(a_relay(a_print(T0)), T0 + 2)
+    after = Feed(now_s=T0 + 20)
+    records = tuple(encode(w) for w in (a_market(), of(WindowObserved, before.said)[-1]))
+    after.hear(Restored(records=records, last_seq=0), T0 + 20)
+    assert strikes(after)[-1] == (str(STRIKE), "polybolt_twap60")

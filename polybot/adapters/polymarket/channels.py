@@ -1,19 +1,21 @@
-"""The CLOB's two websocket channels as sources."""
+"""The websocket channels of Polymarket as sources: the CLOB's two, and PolyBolt, which wants the CLOB's credentials."""
 
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from messages import MarketListed
+from messages import MarketListed, OracleRelayed
 from messages.inner import UserFact
-from polybot.adapters.polymarket import frames, user_frames
+from polybot.adapters.polymarket import frames, polybolt, user_frames
 from polybot.adapters.polymarket.account_facts import Ourselves
 from polybot.adapters.polymarket.signing import Credentials
 from polybot.adapters.sources import Source
 from polybot.adapters.websocket import Backoff, Inbox, KeepAlive, WebSocketSource
 
 CLOB_PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
+POLYBOLT_PING = KeepAlive(polybolt.PING, every_s=30.0, dead_s=90.0)
 ALL_RESOLVED = "all subscribed assets resolved"
 JUST_ADDED_S = 5.0  # machine time: a market added while the server was closing is not among "all"
 
@@ -141,6 +143,73 @@ class UserChannelSource(Source):
     def _frame(self, text: str) -> None:
         for fact in user_frames.facts_of(text, self._us):
             self.inbox.put(fact)
+
+
+class PolyBoltSource(Source):
+    """OracleRelayed (the prints of one frame), SourceState "polybolt". Held by the executor: see polybolt.py.
+
+    A frame that was lost is fetched again with a new subscription's snapshot. Credentials that are refused, and breaches of
+    the server's policy, end it for this boot: both need a person, and the strike chain has a second link.
+    """
+
+    name = polybolt.SOURCE
+
+    def __init__(
+        self,
+        url: str,
+        credentials: Credentials,
+        symbol: str,
+        inbox: Inbox,
+        now_ns: Callable[[], int],
+        backoff: Backoff | None = None,
+    ) -> None:
+        super().__init__(inbox, now_ns)
+        self._credentials, self._frames = credentials, polybolt.Frames(symbol)
+        self.socket = WebSocketSource(
+            self.name, url, self._frame, self._state, self.bad, keep_alive=POLYBOLT_PING, backoff=backoff
+        )
+
+    def start(self) -> None:
+        """Begin; until the first "open" it is closed, and said to be."""
+        self.said("closed", "not connected yet")
+        super().start()
+
+    def _state(self, state: Literal["open", "closed"], why: str) -> None:
+        if state == "open":
+            self._frames.begin()
+            self.socket.send(self._frames.auth(self._credentials))
+        code = why.partition(" ")[0]
+        if state == "closed" and code in map(str, polybolt.FINAL_CLOSES):
+            self._give_up()
+            why = f"{why}: not tried again before the executor is restarted"
+        elif state == "closed" and code == str(polybolt.DRAINING):
+            self.socket.hold_off(random.uniform(0, polybolt.DRAIN_S))
+        self.said(state, why)
+
+    def _give_up(self) -> None:
+        self.socket.want(False)
+
+    def _frame(self, text: str) -> None:
+        try:
+            heard = self._frames.read(text, self.now_ns())
+        except polybolt.Refused as exc:
+            self.bad(str(exc))
+            if exc.code == "auth_invalid":
+                self._give_up()
+            if exc.code.startswith("auth_"):
+                self.reconnect(str(exc))
+            return
+        except polybolt.BadFrame as exc:
+            self.bad(str(exc))
+            return
+        if heard.ack == "authed":
+            self.socket.send(self._frames.subscribe())
+        if heard.lost:
+            self.bad(f"{heard.lost} frames lost: the last two minutes asked for again")
+            self.socket.send(self._frames.unsubscribe())
+            self.socket.send(self._frames.subscribe())
+        if heard.prints:
+            self.inbox.put(OracleRelayed(prints=heard.prints))
 
 
 def _tokens(markets: Iterable[MarketListed]) -> list[str]:

@@ -5,6 +5,7 @@
 3. Until the first known reconciliation approved orders wait, and with them the snapshots that would show them.
 4. CancelAll is served at any time.
 5. Account and Positions are said after every word that changed them, and each machine second.
+6. PolyBolt's prints pass through (relaying.py): its socket wants our credentials, and nothing of money depends on them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from messages import (
     EventsSince,
     MarketListed,
     MarketResolved,
+    OracleRelayed,
     Resent,
     RiskState,
     Snapshot,
@@ -38,6 +40,7 @@ from messages.inner import (
     PersistFailed,
     PostResult,
     Restored,
+    SourceState,
     Started,
     Tick,
     TradesRead,
@@ -59,6 +62,7 @@ from polybot.core.executor.leaving import Leaving
 from polybot.core.executor.orders import IMMEDIATE, is_final
 from polybot.core.executor.probing import Probing
 from polybot.core.executor.reconcile import Reconciler
+from polybot.core.executor.relaying import WAKE, Relaying
 from polybot.core.executor.serving import Serving
 from polybot.core.executor.switching import Switching
 from polybot.core.executor.telling import Teller
@@ -86,6 +90,7 @@ class ExecutorCore:
         self._leaving = Leaving(self._writer, self._switch, self._probing)
         self._outcomes = Outcomes(self._writer, self._probing)
         self._catching_up = CatchingUp()
+        self._relaying = Relaying()
         self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler, self._dead_man)
         self._serving = Serving(self._writer, self._switch, self._probing, self._reconciler, self._teller)
         self._switching = Switching(
@@ -94,6 +99,9 @@ class ExecutorCore:
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (budget.py)."""
+        if isinstance(word, OracleRelayed | SourceState):
+            yield from self._relaying.hear(word, now_ns)
+            return
         for said in self._handle(word, now_ns):
             if isinstance(said, CancelOrders):
                 count = len(said.order_ids) or 1 + len(self._writer.books.open)
@@ -132,6 +140,7 @@ class ExecutorCore:
         self._reconciler.account = settings.bot.account
         self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
         self._probing.venue.speed = word.speed
+        self._relaying.start(word)
         self._reconciler.mono_s = self._switch.mono_s = word.mono_s
         yield from ()
 
@@ -250,6 +259,7 @@ class ExecutorCore:
                 yield from self._outcomes.watch(tick.mono_s, now_ns)
                 yield from self._writer.compact()
                 yield from self._teller.say(now_ns)
+                yield from self._relaying.beat(tick.mono_s, now_ns)
             case "warm":
                 yield from self._warm()
             case "venue" if self._probing.venue.over():
@@ -265,6 +275,8 @@ class ExecutorCore:
                 yield from self._cancel(rest, now_ns)
             case "proof":
                 yield from self._halting.tick(tick.name, tick.mono_s, self._teller.held(now_ns), now_ns)
+            case _ if tick.name == WAKE:
+                yield from self._relaying.woken(now_ns)
             case "beat":
                 yield from self._dead_man.tick(tick.name)
             case "leave":
