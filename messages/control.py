@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from messages.base import Event, Part, Reply, Request
 
 TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
@@ -71,15 +73,23 @@ class ActorDied(Event, frozen=True, kw_only=True):
 
 
 class LimitUse(Part, frozen=True, kw_only=True):
-    """One limit as used/limit, both as people's text."""
+    """One limit as used/limit, both as people's text.
+
+    strategy  "" = the whole bot's        share  used as a part of the limit, 0 … 1 and above; −1 = there is no such number
+    """
 
     rule: str
     used: str
     limit: str
+    strategy: str = ""
+    share: float = -1.0
 
 
 class RiskState(Event, frozen=True, kw_only=True):
-    """Level of risk. executor closes admission on HALTED and lets only reduce_only through on REDUCING."""
+    """Level of risk. executor closes admission on HALTED and lets only reduce_only through on REDUCING.
+
+    refused, refused_by  how often each rule refused since risk's boot: code → count, and strategy → code → count
+    """
 
     state: TradingState
     reason_code: str
@@ -89,6 +99,7 @@ class RiskState(Event, frozen=True, kw_only=True):
     approved: int
     limits: tuple[LimitUse, ...]
     since_ns: int
+    refused_by: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
 
 
 class Halt(Request, frozen=True, kw_only=True):

@@ -134,7 +134,10 @@ class Positions(Event, frozen=True, kw_only=True):
 
 
 class Streak(Part, frozen=True, kw_only=True):
-    """A strategy's fold over its traded windows. known: the last traded window has an outcome; last_move_bp of it."""
+    """A strategy's fold over its traded windows. known: the last traded window has an outcome; last_move_bp of it.
+
+    last_loss_s  end of the newest window lost in the run of `losses`; 0 while there is none
+    """
 
     wins: int
     losses: int
@@ -144,6 +147,30 @@ class Streak(Part, frozen=True, kw_only=True):
     trades: int
     won: int
     lost: int
+    last_loss_s: int = 0
+
+
+class DayResult(Part, frozen=True, kw_only=True):
+    """What one strategy's windows that end on a UTC day have come to.
+
+    realised_e6  P&L after fees of those with an outcome, provisional or official
+    open_e6      what the others, and orders that may still fill, cost at worst, fees included
+    """
+
+    day: str
+    strategy: str
+    realised_e6: int
+    open_e6: int
+
+
+class SentOrder(Part, frozen=True, kw_only=True):
+    """An order that was signed, when (world time), and whether anything of it filled and stands."""
+
+    intent_id: str
+    strategy: str
+    slug: str
+    signed_ns: int
+    filled: bool
 
 
 class Account(Event, frozen=True, kw_only=True):
@@ -152,7 +179,10 @@ class Account(Event, frozen=True, kw_only=True):
     ready          False until the first reconciliation: no one may trade on this
     last_window_s  end of the newest window whose outcome is folded in
     next_n         strategy/slug → next free n of an intent id
-    day_pnl_e6     realised P&L of the UTC day `day`
+    day_pnl_e6     realised P&L of the UTC day `day`: of the windows that end on it
+    days           the same by strategy, with what is open, for today and the days to come
+    sent           orders of windows that have not ended, and all of the last minute, oldest first
+    unfilled       orders in a row without a fill up to now, of the last hour
     venue_state    "running" · restarting · post_only · cancel_only · disabled · closed_only · rate_limited · geoblocked
                    · unauthorized · unreachable (core/executor/venue_state.py); venue_why: its own words, "" while running
     pulse_state    dead-man heartbeat: "off" until the first resting order · "beating" · "failing" (no new orders); pulse_why
@@ -191,6 +221,9 @@ class Account(Event, frozen=True, kw_only=True):
     venue_why: str = ""
     pulse_state: str = "off"
     pulse_why: str = ""
+    days: tuple[DayResult, ...] = ()
+    sent: tuple[SentOrder, ...] = ()
+    unfilled: int = 0
 
     @property
     def key(self) -> str:

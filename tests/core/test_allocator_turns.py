@@ -66,7 +66,15 @@ def a_signal(strategy: str, at_s: float = 10.0, **changed: Any) -> Signal:
 def an_account(seq: int = 0, free_e6: int = 100_000_000) -> Account:
     words: dict[str, Any] = dict.fromkeys(Account.__struct_fields__, 0)
     words |= {"account": "main", "ready": True, "why_not_ready": "", "halted": False, "halt_reason": "", "streaks": {}}
-    words |= {"unknown_orders": (), "blocked_slugs": (), "day": "", "venue_state": "", "free_e6": free_e6}
+    words |= {
+        "unknown_orders": (),
+        "blocked_slugs": (),
+        "day": "",
+        "days": (),
+        "sent": (),
+        "venue_state": "",
+        "free_e6": free_e6,
+    }
     return Account(**{**words, "journal_seq": seq})
 
 

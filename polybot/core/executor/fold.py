@@ -3,7 +3,7 @@
 from polybot.core import entries
 from polybot.core.entries import AnyEntry, OrderTold, Written
 from polybot.core.executor import ledger, orders
-from polybot.core.executor.settling import key_of, note_pending, note_traded, outcome_of, resettle
+from polybot.core.executor.settling import count_days, key_of, note_pending, note_traded, outcome_of, resettle
 from polybot.core.executor.state import (
     Books,
     Fill,
@@ -27,6 +27,8 @@ def restored(records: tuple[bytes, ...]) -> Books:
         written = entries.from_bytes(record)
         if isinstance(written.entry, entries.SnapshotEntry):
             books = books_from_bytes(written.entry.books)
+            if not books.days:
+                count_days(books)
         else:
             apply(books, written)
     return books

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from messages import Account, OrderUpdate, Position, Positions, Streak
 from messages.units import NS
-from polybot.core.executor import ledger
+from polybot.core.days import day_of
+from polybot.core.executor import ledger, pace
 from polybot.core.executor.admission import blocking
 from polybot.core.executor.events import order_now
 from polybot.core.executor.settling import Holding, holdings, outcome_of
 from polybot.core.executor.state import Books, Window
 
 LATE_S = 900  # world seconds after its end in which a window must have an official outcome (rules §4)
-DAY_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
     """purse_e6: shown until the journal has one."""
     pending = [w for w in unsettled(books) if w.end_s * NS <= view.now_ns]
     unknown = blocking(books)
-    today = view.now_ns // NS // DAY_S
+    today = day_of(view.now_ns // NS)
     cash = ledger.cash_e6(books)
     wallet = cash if view.wallet_e6 < 0 else view.wallet_e6
     return Account(
@@ -64,8 +64,8 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
         late=sum(not w.winner and (w.end_s + LATE_S) * NS < view.now_ns for w in pending),
         blocked_slugs=tuple(dict.fromkeys(order.intent.slug for order in unknown)),
         last_window_s=books.last_window_s,
-        day=day_text(today),
-        day_pnl_e6=books.day_pnl.get(today, 0),
+        day=today,
+        day_pnl_e6=sum(books.days.get(today, {}).values()),
         reconciled_ns=view.reconciled_ns,
         journal_seq=books.seq,
         venue_state=view.venue_state,
@@ -73,6 +73,9 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
         pulse_state=view.pulse_state,
         pulse_why=view.pulse_why,
         open_e6=sum(ledger.order_reserved_e6(books, i) for i in books.open if books.orders[i].seen),
+        days=pace.days(books, unsettled(books), today),
+        sent=pace.sent(books, view.now_ns),
+        unfilled=pace.unfilled(books, view.now_ns),
     )
 
 
@@ -117,15 +120,3 @@ def _positions(books: Books, holding: Holding, view: View) -> list[Position]:
 def unsettled(books: Books) -> list[Window]:
     """Windows in which something is held, or owed, oldest first."""
     return sorted((books.windows[slug] for slug in books.pending), key=lambda w: w.start_s)
-
-
-def day_text(day: int) -> str:
-    """Days since 1970 as YYYY-MM-DD, UTC (Howard Hinnant's civil_from_days)."""
-    z = day + 719_468
-    era, doe = divmod(z, 146_097)
-    yoe = (doe - doe // 1460 + doe // 36_524 - doe // 146_096) // 365
-    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-    mp = (5 * doy + 2) // 153
-    month = mp + 3 if mp < 10 else mp - 9
-    year = yoe + era * 400 + (month <= 2)
-    return f"{year:04d}-{month:02d}-{doy - (153 * mp + 2) // 5 + 1:02d}"

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from messages import Outcome, Settlement, Streak
+from polybot.core.days import day_of
 from polybot.core.executor import ledger, streaks
 from polybot.core.executor.orders import standing
 from polybot.core.executor.state import Books, Order, Settled, SettledNote, Window
@@ -215,5 +216,15 @@ def _same(a: Settlement, b: Settlement) -> bool:
 
 def _count(books: Books, said: Settlement, sign: int) -> None:
     books.realised_e6 += sign * said.pnl_e6
-    day = (said.end_s - 1) // 86_400
-    books.day_pnl[day] = books.day_pnl.get(day, 0) + sign * said.pnl_e6
+    _count_day(books, said, sign)
+
+
+def _count_day(books: Books, said: Settlement, sign: int) -> None:
+    of_day = books.days.setdefault(day_of(said.end_s), {})
+    of_day[said.strategy] = of_day.get(said.strategy, 0) + sign * said.pnl_e6
+
+
+def count_days(books: Books) -> None:
+    """What each day came to, anew from the settlements: for a snapshot of a version that kept it otherwise."""
+    for row in books.settled.values():
+        _count_day(books, row.said, 1)

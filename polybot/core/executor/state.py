@@ -134,6 +134,7 @@ class Books(Row, kw_only=True):
     pending    slugs of windows in which something is held, or owed
     activities ids of the Data API's rows that are booked
     paid       "strategy/slug" → what the wallet was seen to receive
+    days       UTC day of the windows' ends → strategy → realised P&L after fees
     last_ns    world time of the newest entry
     """
 
@@ -164,7 +165,7 @@ class Books(Row, kw_only=True):
     risk_boot: int = 0
     last_window_s: int = 0
     realised_e6: int = 0
-    day_pnl: dict[int, int] = {}
+    days: dict[str, dict[str, int]] = {}
     peak_equity_e6: int = 0
     max_drawdown_e6: int = 0
     snapshot_seq: int = 0

@@ -4,7 +4,8 @@
 2. +1 when it won and at least half of the stake had filled; a smaller win leaves the streak. Any filled loss resets it.
 3. SPLIT is a push: nothing changes.
 4. A window without an outcome is passed over; `known` says whether the newest one has one.
-5. A correction folds anew from the start; orders already sent never change.
+5. Losses in a row count since the last win; a push leaves them.
+6. A correction folds anew from the start; orders already sent never change.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from messages import Outcome, Streak
+from polybot.core.windows import WINDOW_S
 
 
 class Traded(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,11 +55,11 @@ def fold(windows: Iterable[Traded]) -> list[Streak]:
 
 
 def _step(before: Streak, window: Traded) -> Streak:
-    wins, losses = before.wins, before.losses
+    wins, losses, last_loss_s = before.wins, before.losses, before.last_loss_s
     if window.is_lost:
-        wins, losses = 0, losses + 1
+        wins, losses, last_loss_s = 0, losses + 1, window.start_s + WINDOW_S
     elif window.is_won:
-        wins, losses = wins + window.counts, 0
+        wins, losses, last_loss_s = wins + window.counts, 0, 0
     return Streak(
         wins=wins,
         losses=losses,
@@ -67,4 +69,5 @@ def _step(before: Streak, window: Traded) -> Streak:
         trades=before.trades + 1,
         won=before.won + window.is_won,
         lost=before.lost + window.is_lost,
+        last_loss_s=last_loss_s,
     )

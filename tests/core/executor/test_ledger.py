@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from polybot.core.days import day_text
 from polybot.core.entries import SnapshotEntry, UnknownVersion, Written, from_bytes, to_bytes
 from polybot.core.executor import ledger
 from polybot.core.executor.fold import restored, snapshot
-from polybot.core.executor.levels import day_text
 from polybot.core.executor.state import Books, books_to_bytes
 
 
