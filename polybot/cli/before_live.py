@@ -4,11 +4,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from messages.units import E6
 from polybot.cli import view
 from polybot.cli.figures import Figures, figures, wilson
 from polybot.core.settings import Settings
+from polybot.core.sizing import WORST_RATE_E6
 from polybot.runtime import confirmed, session
-from polybot.runtime.config import WORST_FEE_RATE, ConfigError
+from polybot.runtime.config import ConfigError
 from polybot.runtime.ledger_db import LedgerError
 from polybot.runtime.ledger_read import Ledger, Row
 from polybot.runtime.paths import Paths
@@ -32,7 +34,7 @@ def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iter
         yield f"LIVE REHEARSAL against a local venue ({found.stand_in}): no real money moves"
     else:
         yield f"LIVE: real money of {wallet} may be lost"
-    fee = WORST_FEE_RATE * (1 - EVEN_PRICE)
+    fee = WORST_RATE_E6 / E6 * (1 - EVEN_PRICE)
     yield (
         f"fee drag      {fee:.1%} of every stake at a price of {EVEN_PRICE:.2f}; bought at 0.51, a fair coin loses about 4.4 % "
         "of it, and streak sizing reaches its 30 % drawdown within 72 windows in 81 % of sessions"

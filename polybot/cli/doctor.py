@@ -23,6 +23,7 @@ from polybot.cli.common import say_json
 from polybot.core.checks import Check, exit_code, failed, passed, unknown
 from polybot.core.oracle import ORACLE_SYMBOL
 from polybot.core.settings import Settings, usd_e6
+from polybot.core.sizing import first_worst_e6
 from polybot.runtime import checkup as machine
 from polybot.runtime import config, context, endpoints, session
 from polybot.runtime.clock import Clock, FollowedClock
@@ -165,8 +166,7 @@ def _ask_around(
         timeout_s=checkup.READ_S,
     )
     data = DataApi(urls["data"], report.address, checkup.READ_S)
-    need_e6 = max(usd_e6(config.first_stake(settings, name)[1]) for name in settings.bot.strategy_names)
-    need_e6 += int(need_e6 * config.WORST_FEE_RATE)
+    need_e6 = max(first_worst_e6(settings, name) for name in settings.bot.strategy_names)
     account = checkup.Account(clob, data, kind, need_e6, token, _ours(paths))
     report.checks += account.checks()
     if settings.bot.profile == "live":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from messages import ActorDied, Health
+from polybot.core.days import clock_text
 
 FOREVER_NS: Final = 1 << 62
 
@@ -92,9 +93,3 @@ def _sentence(actor: str, down: Down) -> str:
     if down.back_ns == FOREVER_NS:
         return f"{actor} was down from {clock_text(down.from_ns)}{how}"
     return f"{actor} was down from {clock_text(down.from_ns)} to {clock_text(down.back_ns)}{how}"
-
-
-def clock_text(at_ns: int) -> str:
-    """HH:MM:SS of world time, UTC."""
-    seconds = at_ns // 1_000_000_000 % 86_400
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

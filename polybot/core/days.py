@@ -18,3 +18,9 @@ def day_text(day: int) -> str:
     month = mp + 3 if mp < 10 else mp - 9
     year = yoe + era * 400 + (month <= 2)
     return f"{year:04d}-{month:02d}-{doy - (153 * mp + 2) // 5 + 1:02d}"
+
+
+def clock_text(at_ns: int) -> str:
+    """HH:MM:SS of world time, UTC."""
+    seconds = at_ns // 1_000_000_000 % DAY_S
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

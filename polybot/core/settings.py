@@ -73,6 +73,14 @@ class Risk(Part, frozen=True, kw_only=True):
     min_depth_usd: NotNegative = 50.0
 
 
+class OwnRisk(Part, frozen=True, kw_only=True):
+    """A strategy's own limits beside the bot's, in its table; None = only the bot's holds."""
+
+    daily_loss_usd: Positive | None = None
+    loss_pause_after: Annotated[int, Meta(ge=1)] | None = None
+    max_exposure_usd: Positive | None = None
+
+
 class World(Part, frozen=True, kw_only=True):
     """The local venue of the demo and paper profiles."""
 
@@ -124,6 +132,11 @@ class Settings(Part, frozen=True, kw_only=True):
         own = self.strategy.get(strategy, {}).get("max_stake_usd", self.risk.max_stake_usd)
         return min(float(own), self.risk.max_stake_usd)
 
+    def risk_of(self, strategy: str) -> OwnRisk:
+        """The limits in a strategy's own table. Raises msgspec.ValidationError."""
+        own = self.strategy.get(strategy, {})
+        return msgspec.convert({key: own[key] for key in OWN_RISK if key in own}, OwnRisk)
+
     def share_of(self, strategy: str) -> float:
         """The part of the free cash that is this strategy's, 0 … 1; all of it unless its table says less."""
         return float(self.strategy.get(strategy, {}).get("share", 1.0))
@@ -135,8 +148,10 @@ class Settings(Part, frozen=True, kw_only=True):
 
 SIZINGS = ("win_streak", "fixed", "percent", "kelly")
 OWN_SIZING = ("base_stake_usd", "fixed_stake_usd", "equity_pct", "kelly_fraction")
-OWN = ("sizing", "share", "max_stake_usd", *OWN_SIZING)
-"""What may stand in a strategy's own table beside its parameters: its sizing rule, its share of the cash, its amounts."""
+OWN_RISK = OwnRisk.__struct_fields__
+OWN = ("sizing", "share", "max_stake_usd", *OWN_SIZING, *OWN_RISK)
+"""What may stand in a strategy's own table beside its parameters: its sizing rule, its share of the cash, its amounts and
+its limits."""
 
 
 _decoder = msgspec.json.Decoder(Settings)

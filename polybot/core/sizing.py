@@ -28,11 +28,13 @@ from fractions import Fraction
 
 from messages import Account, FeeSchedule, Streak
 from messages.units import E6, decimal_text, usd_text
+from polybot.core.amounts import MIN_MARKETABLE_E6
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, usd_e6
 
 CENT_E6 = 10_000
 MIN_MOVE_BP = 0.5
+WORST_RATE_E6 = 70_000  # the venue's dearest schedule for these markets; facts §6
 MOST_STEPS = 500  # beyond it any factor above 1 has passed any cap; bounds the integers
 
 
@@ -91,6 +93,29 @@ def size(account: Account, strategy: str, settings: Settings, offer: Offer) -> S
             f"{text}, at most {knobs.max_cash_fraction:g} of {usd_text(free_e6)} USD free cash{of_share}",
         )
     return Size(stake, wins, text)
+
+
+def first_stake(settings: Settings, strategy: str) -> tuple[str, int]:
+    """(the knob it comes from, millionths before fee): a strategy's first stake, with the whole purse and no streak.
+
+    kelly has none before there is a price: the venue's least.
+    """
+    own = settings.sizing_of(strategy)
+    match own.rule:
+        case "win_streak":
+            return "base_stake_usd", usd_e6(own.base_stake_usd)
+        case "fixed":
+            return "fixed_stake_usd", usd_e6(own.fixed_stake_usd)
+        case "percent":
+            return "equity_pct", _cents(usd_e6(settings.bot.capital_usd) * Fraction(repr(own.equity_pct)) / 100)
+        case _:
+            return "kelly", MIN_MARKETABLE_E6
+
+
+def first_worst_e6(settings: Settings, strategy: str) -> int:
+    """What a first stake may cost at worst: with the venue's dearest fee."""
+    stake = first_stake(settings, strategy)[1]
+    return stake + stake * WORST_RATE_E6 // E6
 
 
 def _kelly(free_e6: int, fraction: float, offer: Offer, probability: float) -> tuple[int, str]:

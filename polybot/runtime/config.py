@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from polybot.core.settings import SIZINGS, Settings
+from polybot.core import sizing
+from polybot.core.settings import SIZINGS, Settings, usd_e6
 from polybot.core.windows import DECIDE_UNTIL_S
 from polybot.runtime import plugin_places
 from polybot.runtime.paths import ROOT
@@ -33,8 +34,6 @@ Origin = Literal["default", "file", "environment", "flag"]
 PREFIX = "POLYBOT__"
 PROFILES = ("demo", "paper", "live")
 NO_SIGNAL = ("up", "down", "skip")
-LEAST_ORDER_USD = 1.0
-WORST_FEE_RATE = 0.07  # the venue's dearest schedule for these markets; facts §6
 
 
 @dataclass(frozen=True)
@@ -288,6 +287,7 @@ def _check_own(s: Settings, place: Callable[[str], str]) -> None:
         where = f"strategy.{name}"
         try:
             own = s.sizing_of(name)
+            s.risk_of(name)
         except msgspec.ValidationError as exc:
             raise ConfigError(f"{place(f'{where}.sizing')}: {where}: {str(exc)[:1].lower()}{str(exc)[1:]}") from exc
         _must_be_one_of(f"{where}.sizing", own.rule, SIZINGS, place(f"{where}.sizing"))
@@ -315,35 +315,31 @@ def _check_times(s: Settings, place: Callable[[str], str]) -> None:
 def _check_money(s: Settings, place: Callable[[str], str]) -> None:
     """A limit below the first stake would silently refuse everything: say so now. Cash must cover its fee as well."""
     for name in s.bot.strategy_names:
-        knob_of_stake, base = first_stake(s, name)
-        worst = base * (1 + WORST_FEE_RATE)
-        cash = s.bot.capital_usd * s.share_of(name) * s.sizing_of(name).max_cash_fraction
-        bounds = [
-            ("risk.max_stake_usd", s.max_stake_of(name), base),
-            ("bot.capital_usd", cash, worst),
-        ]
-        if s.bot.profile == "live":
-            bounds.append(("live.live_max_stake_usd", s.live.live_max_stake_usd, base))
-        for knob, limit, needed in bounds:
-            if needed > limit + 1e-9:
+        knob_of_stake, base_e6 = sizing.first_stake(s, name)
+        worst_e6 = sizing.first_worst_e6(s, name)
+        for knob, limit_e6, needed_e6 in _bounds(s, name, base_e6, worst_e6):
+            if needed_e6 > limit_e6:
                 raise ConfigError(
-                    f"{place(knob)}: {knob} allows {limit:.2f} USD, {name}'s first stake of {base:.2f} USD "
-                    f"({knob_of_stake}) needs {needed:.2f}{' with its fee' if needed > base else ''}: nothing could ever trade"
+                    f"{place(knob)}: {knob} allows {limit_e6 / 1e6:.2f} USD, {name}'s first stake of {base_e6 / 1e6:.2f} USD "
+                    f"({knob_of_stake}) needs {needed_e6 / 1e6:.2f}{' with its fee' if needed_e6 > base_e6 else ''}: "
+                    "nothing could ever trade"
                 )
 
 
-def first_stake(s: Settings, strategy: str) -> tuple[str, float]:
-    """(the knob it comes from, USD). Kelly has none before there is a price: the venue's least."""
-    own = s.sizing_of(strategy)
-    match own.rule:
-        case "win_streak":
-            return "base_stake_usd", own.base_stake_usd
-        case "fixed":
-            return "fixed_stake_usd", own.fixed_stake_usd
-        case "percent":
-            return "equity_pct", s.bot.capital_usd * own.equity_pct / 100
-        case _:
-            return "kelly", LEAST_ORDER_USD
+def _bounds(s: Settings, name: str, base_e6: int, worst_e6: int) -> Iterator[tuple[str, int, int]]:
+    """(knob, what it allows, what a first stake needs), millionths."""
+    cash = s.bot.capital_usd * s.share_of(name) * s.sizing_of(name).max_cash_fraction
+    yield "risk.max_stake_usd", usd_e6(s.max_stake_of(name)), base_e6
+    yield "bot.capital_usd", usd_e6(round(cash, 6)), worst_e6
+    for knob in ("daily_loss_usd", "max_market_usd", "max_exposure_usd"):
+        yield f"risk.{knob}", usd_e6(getattr(s.risk, knob)), worst_e6
+    for knob in ("daily_loss_usd", "max_exposure_usd"):
+        own = getattr(s.risk_of(name), knob)
+        if own is not None:
+            yield f"strategy.{name}.{knob}", usd_e6(own), worst_e6
+    if s.bot.profile == "live":
+        yield "live.live_max_stake_usd", usd_e6(s.live.live_max_stake_usd), base_e6
+        yield "live.live_max_loss_usd", usd_e6(s.live.live_max_loss_usd), worst_e6
 
 
 def _check_not_demo(config: Config) -> None:

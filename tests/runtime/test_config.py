@@ -124,6 +124,11 @@ def test_paper_and_live_refuse_a_speed_and_a_tape() -> None:
     [
         ("POLYBOT__RISK__MAX_STAKE_USD", "4.99", "5"),
         ("POLYBOT__BOT__CAPITAL_USD", "10.69", "10.70"),
+        ("POLYBOT__RISK__DAILY_LOSS_USD", "5.34", "5.35"),
+        ("POLYBOT__RISK__MAX_MARKET_USD", "5.34", "5.35"),
+        ("POLYBOT__RISK__MAX_EXPOSURE_USD", "5.34", "5.35"),
+        ("POLYBOT__STRATEGY__RSI_EMA__DAILY_LOSS_USD", "5.34", "5.35"),
+        ("POLYBOT__STRATEGY__RSI_EMA__MAX_EXPOSURE_USD", "5.34", "5.35"),
     ],
 )
 def test_a_limit_below_one_base_stake_is_refused_and_at_it_passes(knob: str, below: str, at: str) -> None:
@@ -147,7 +152,19 @@ def test_a_strategys_own_sizing_is_read_and_its_parameters_stay_its_own(tmp_path
     env = with_file(tmp_path, '[strategy.coin]\nsizing = "fixed"\nfixed_stake_usd = 3.0\nshare = 0.25\nbias = 1\n')
     s = load(environment=env).settings
     assert (s.sizing_of("coin").rule, s.sizing_of("coin").fixed_stake_usd, s.share_of("coin")) == ("fixed", 3.0, 0.25)
-    assert s.params_of("coin") == {"bias": 1} and s.sizing_of("rsi_ema").rule == "win_streak"
+    assert (
+        s.params_of("coin") == {"bias": 1}
+        and s.risk_of("coin").daily_loss_usd is None
+        and s.sizing_of("rsi_ema").rule == "win_streak"
+    )
+
+
+def test_a_strategys_own_limits_stand_beside_the_bots(tmp_path: Path) -> None:
+    text = "[strategy.coin]\ndaily_loss_usd = 6.0\nloss_pause_after = 3\nmax_exposure_usd = 12.0\nbias = 1\n"
+    s = load(environment=with_file(tmp_path, text)).settings
+    own = s.risk_of("coin")
+    assert (own.daily_loss_usd, own.loss_pause_after, own.max_exposure_usd) == (6.0, 3, 12.0)
+    assert s.params_of("coin") == {"bias": 1} and s.risk_of("rsi_ema").daily_loss_usd is None
 
 
 @pytest.mark.parametrize(
@@ -156,6 +173,7 @@ def test_a_strategys_own_sizing_is_read_and_its_parameters_stay_its_own(tmp_path
         ('[strategy.coin]\nsizing = "kely"\n', 'strategy.coin.sizing = "kely": did you mean "kelly"?'),
         ("[strategy.coin]\nshare = 1.5\n", "strategy.coin.share = 1.5 must be above 0 and at most 1"),
         ('[strategy.coin]\nbase_stake_usd = "lots"\n', "strategy.coin: expected `float`, got `str`"),
+        ("[strategy.coin]\nloss_pause_after = 0\n", "strategy.coin: expected `int` >= 1"),
         (
             '[bot]\nstrategies = ["coin", "rsi_ema"]\n[strategy.coin]\nshare = 0.6\n[strategy.rsi_ema]\nshare = 0.5\n',
             "add up to 1.1: together they may have 1",

@@ -6,9 +6,7 @@ trading state.
  2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence. In the
    first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
  3. What was handed on is *in flight* and counts in full until the executor's books show it (in_flight.py).
- 4. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, WATCHDOG), which it writes there.
-    REDUCING by hand, until Resume, over restarts: a file as well. Lifting a halt does not lift its cause: the next look
-    halts again.
+ 4. The trading state: state.py.
  5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
     that itself was stopped must not take its own sleep for the others' silence.
 """
@@ -22,6 +20,7 @@ from messages import (
     Book,
     Candle,
     Candles,
+    ClockOffset,
     Done,
     FeedStatus,
     Halt,
@@ -44,16 +43,17 @@ from messages import (
     WindowObserved,
     Word,
 )
-from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn, WriteHalt, WritePause
+from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn
 from polybot.core.bar_feed import BarFeed
 from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
 from polybot.core.reasons import Reason
 from polybot.core.risk.in_flight import InFlight
 from polybot.core.risk.limits import limits_of
-from polybot.core.risk.permission import drawdown_of
 from polybot.core.risk.silence import Silence
+from polybot.core.risk.state import Trading
 from polybot.core.risk.table import judge
+from polybot.core.risk.tally import Tally
 from polybot.core.risk.view import RiskView
 from polybot.core.settings import Settings, settings_from
 from polybot.core.turbulence import BARS_WANTED, Range, VolatilityGauge
@@ -78,19 +78,17 @@ class RiskCore:
         self._listings = Listings("risk/0")
         self._account: Account | None = None
         self._positions: Positions | None = None
+        self._clocks: dict[str, ClockOffset] = {}
         self._has_snapshot = False
         self._is_young = True
         self._silent_account, self._silent_watchdog = Silence(0.0), Silence(0.0)
-        self._halted: Reason | None = None
-        self._halt_id = ""
-        self._paused: Reason | None = None
+        self._trading = Trading(self._level)
         self._state_said: TradingState = "ACTIVE"
         self._since_ns = 0
         self._verdicts: dict[str, RiskVerdict] = {}
         self._in_flight = InFlight("risk/0")
         self._held: list[OrderIntent] = []
-        self._refused: dict[str, int] = {}
-        self._approved = 0
+        self._tally = Tally()
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
@@ -105,9 +103,11 @@ class RiskCore:
                 yield from self._in_flight.answered(word)
             case Account() | Positions():
                 self._adopt(word)
-                yield from self._look_at_equity(now_ns)
+                yield from self._look(now_ns)
             case SnapshotTaken():
                 yield from self._snapshot_taken(word, now_ns)
+            case ClockOffset():
+                self._clocks[word.source] = word
             case Health():
                 self._silent_watchdog.heard()
             case HaltSeen() | Halt() | Resume() | Pause():
@@ -140,11 +140,7 @@ class RiskCore:
         self._market = MarketView(self._settings, word.speed)
         self._feed = BarFeed(f"risk/{word.boot}", 30, BARS_WANTED, word.speed)
         self._silent_account, self._silent_watchdog = Silence(word.mono_s), Silence(word.mono_s)
-        if word.paused:
-            self._paused = Reason("PAUSED", word.paused)
-        if word.halted:
-            self._halt_id = word.halted
-            self._halted = Reason("KILL_SWITCH", f"halt {word.halted} stands since before risk started")
+        self._trading = Trading(self._level, word.halted, word.paused)
         self._in_flight = InFlight(f"risk/{word.boot}")
         yield from self._in_flight.ask()
         yield from self._feed.ask(now_ns)
@@ -158,9 +154,10 @@ class RiskCore:
         self._silent_account.tick(tick.mono_s)
         self._silent_watchdog.tick(tick.mono_s)
         silent_s = self._silent_watchdog.age_s
-        if silent_s > WATCHDOG_SILENCE_S and self._halted is None:
+        if silent_s > WATCHDOG_SILENCE_S and self._trading.halted is None:
             text = f"the watchdog was last heard {silent_s:.1f} s ago, limit {WATCHDOG_SILENCE_S:g} s"
-            yield from self._halt("risk", Reason("WATCHDOG", text), now_ns)
+            yield from self._trading.halt("risk", Reason("WATCHDOG", text), now_ns)
+        yield from self._look(now_ns)
         if not self._feed.is_heard(now_ns):
             yield from self._feed.ask(now_ns)
         window = window_at(now_ns)
@@ -185,17 +182,17 @@ class RiskCore:
                 self._hold(intent)
                 return
             if reason is None:
-                yield from self._hand_on(intent)
+                yield from self._hand_on(intent, now_ns)
             yield from self._answer(intent, reason, "", now_ns)
 
     def _hold(self, intent: OrderIntent) -> None:
         """Rule 2. A repeat takes the place of its first."""
         self._held = [held for held in self._held if held.id != intent.id] + [intent]
 
-    def _hand_on(self, intent: OrderIntent) -> Iterator[Word]:
+    def _hand_on(self, intent: OrderIntent, now_ns: int) -> Iterator[Word]:
         """First thing said of it: dying after this the repeat finds the order; before it, nothing happened."""
-        self._in_flight.add(intent)
-        self._approved += 1
+        self._in_flight.add(intent, now_ns)
+        self._tally.approved += 1
         yield ApprovedOrder(
             id=intent.id,
             intent=intent,
@@ -220,7 +217,7 @@ class RiskCore:
         if len(self._verdicts) > KEPT_VERDICTS:
             del self._verdicts[next(iter(self._verdicts))]
         if refused is not None:
-            self._refused[refused.code] = self._refused.get(refused.code, 0) + 1
+            self._tally.refused(intent.strategy, refused.code)
         yield verdict
         yield Judged(id=intent.id, verdict=verdict)
         yield self._level(now_ns)
@@ -234,14 +231,16 @@ class RiskCore:
             now_ns=now_ns,
             settings=self._settings,
             session=self._session,
-            halted=self._halted,
-            reducing=self._paused,
+            halted=self._trading.halted,
+            reducing=self._trading.paused,
             has_snapshot=self._has_snapshot,
             account=self._account,
             account_age_s=self._silent_account.age_s,
             positions=self._positions,
             in_flight=self._in_flight.intents,
+            in_flight_ns=self._in_flight.moments_ns,
             market=self._market,
+            clocks=tuple(self._clocks.values()),
             range_pct=self._range.pct(self._feed.bars, now_ns),
             volatility=self._volatility.read(self._feed.bars, now_ns),
         )
@@ -255,7 +254,7 @@ class RiskCore:
         self._adopt(word.positions)
         self._has_snapshot = True
         yield from self._in_flight.ask_if_wanted()
-        yield from self._look_at_equity(now_ns)
+        yield from self._look(now_ns)
         yield from self._judge_held(now_ns)
 
     def _judge_held(self, now_ns: int) -> Iterator[Word]:
@@ -276,52 +275,21 @@ class RiskCore:
 
     # --- the trading state
 
-    @property
-    def _state(self) -> TradingState:
-        return "HALTED" if self._halted else "REDUCING" if self._paused else "ACTIVE"
-
-    def _look_at_equity(self, now_ns: int) -> Iterator[Word]:
-        text = drawdown_of(self._account, self._settings) if self._account and self._halted is None else None
-        if text is not None:
-            yield from self._halt("risk", Reason("DRAWDOWN", text), now_ns)
-
-    def _halt(self, by: str, reason: Reason, now_ns: int) -> Iterator[Word]:
-        self._halted = reason
-        yield WriteHalt(by=by, reason_code=reason.code, reason=reason.text)
-        yield self._level(now_ns)
+    def _look(self, now_ns: int) -> Iterator[Word]:
+        yield from self._trading.look(self._account, self._settings, now_ns)
 
     def _switch(self, word: HaltSeen | Halt | Resume | Pause, now_ns: int) -> Iterator[Word]:
-        match word:
-            case HaltSeen():
-                self._halt_id = word.halt_id
-                self._halted = Reason(word.reason_code, word.reason) if word.halt_id else None
-                yield self._level(now_ns)
-                yield from self._look_at_equity(now_ns)
-            case Halt():
-                yield from self._halt(word.by, Reason(word.reason_code, word.reason), now_ns)
-                yield Done(id=word.id, ok=True, trading_state=self._state)
-            case Pause():
-                self._paused = Reason("PAUSED", f"paused by {word.by}: {word.reason}")
-                yield WritePause(why=self._paused.text)
-                yield self._level(now_ns)
-                yield Done(id=word.id, ok=True, trading_state=self._state)
-            case Resume():
-                yield from self._resume(word, now_ns)
-
-    def _resume(self, word: Resume, now_ns: int) -> Iterator[Word]:
-        if self._halt_id and word.halt_id != self._halt_id:
-            text = f"another halt stands: {self._halt_id}, not {word.halt_id or 'none'}"
-            yield Done(id=word.id, ok=False, reason=text, trading_state=self._state)
+        if isinstance(word, Resume) and (wrong := self._trading.other_halt(word)):
+            yield Done(id=word.id, ok=False, reason=wrong, trading_state=self._trading.state)
             return
-        if self._paused is not None:
-            yield WritePause(why="")
-        self._halted, self._halt_id, self._paused = None, "", None
-        yield self._level(now_ns)
-        yield from self._look_at_equity(now_ns)
-        yield Done(id=word.id, ok=True, trading_state=self._state)
+        yield from self._trading.switch(word, now_ns)
+        if isinstance(word, HaltSeen | Resume):
+            yield from self._look(now_ns)
+        if not isinstance(word, HaltSeen):
+            yield Done(id=word.id, ok=True, trading_state=self._trading.state)
 
     def _level(self, now_ns: int) -> RiskState:
-        state, reason = self._state, self._halted or self._paused
+        state, reason = self._trading.state, self._trading.reason
         if state != self._state_said:
             self._state_said, self._since_ns = state, now_ns
         return RiskState(
@@ -329,8 +297,9 @@ class RiskCore:
             reason_code=reason.code if reason else "",
             reason=reason.text if reason else "",
             boot=self._boot,
-            refused=dict(self._refused),
-            approved=self._approved,
+            refused=dict(self._tally.by_rule),
+            refused_by={strategy: dict(codes) for strategy, codes in self._tally.by_strategy.items()},
+            approved=self._tally.approved,
             limits=limits_of(self._view(now_ns), self._speed),
             since_ns=self._since_ns,
         )

@@ -1,7 +1,9 @@
-"""What is already out there."""
+"""What is already out there, and how much more there may be. Positions, open orders and orders in flight count alike."""
 
 from messages import OrderIntent
-from polybot.core.risk.view import RiskView, entries, known
+from messages.units import decimal_text
+from polybot.core.risk.view import RiskView, is_early, known, stakes
+from polybot.core.settings import usd_e6
 
 MAX_LATE = 3
 MAX_UNRESOLVED = 3  # ended windows whose outcome or redemption is still open (rules §2)
@@ -17,23 +19,20 @@ def unknown_order(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def opposite(intent: OrderIntent, view: RiskView) -> str | None:
-    for what, slug, _, outcome in entries(view):
-        if slug == intent.slug and outcome != intent.outcome:
-            return f"{what} already stands on {outcome} of this window, this is {intent.outcome}"
+    for held in stakes(view):
+        if held.slug == intent.slug and held.outcome != intent.outcome:
+            return f"{held.what} already stands on {held.outcome} of this window, this is {intent.outcome}"
     return None
 
 
-def one_entry(intent: OrderIntent, view: RiskView) -> str | None:
-    for what, slug, strategy, _ in entries(view):
-        if (slug, strategy) == (intent.slug, intent.strategy):
-            return f"{what} is already {strategy}'s entry into this window; 1 is allowed"
+def overlap(intent: OrderIntent, view: RiskView) -> str | None:
+    """A window is entered only after the one before it ended; a bet on a window to come, by its nature, is placed before."""
+    if is_early(intent):
+        return None
+    for held in stakes(view):
+        if held.strategy == intent.strategy and held.slug != intent.slug and held.end_s > intent.start_s:
+            return f"{held.what} stands in {held.slug}, which ends after this window begins; windows must not overlap"
     return None
-
-
-def entry_open(intent: OrderIntent, view: RiskView) -> str | None:
-    """Over all windows and strategies."""
-    pending = [o.intent_id for o in known(view)[1].orders if not o.final] + [i.id for i in view.in_flight]
-    return f"entry order {pending[0]} is not final yet; 1 is allowed at a time" if pending else None
 
 
 def unresolved(intent: OrderIntent, view: RiskView) -> str | None:
@@ -48,3 +47,45 @@ def settlement_late(intent: OrderIntent, view: RiskView) -> str | None:
     if count < MAX_LATE:
         return None
     return f"{count} windows without an official outcome 15 min after their end, limit {MAX_LATE}"
+
+
+def max_market(intent: OrderIntent, view: RiskView) -> str | None:
+    """Over all strategies."""
+    held = sum(s.worst_e6 for s in stakes(view) if s.slug == intent.slug)
+    return _above(intent, held, f"{intent.slug} would hold", "max_market_usd", view.settings.risk.max_market_usd)
+
+
+def max_exposure(intent: OrderIntent, view: RiskView) -> str | None:
+    """What is held counts at its cost until it is paid out. A strategy's own limit is held against its own alone."""
+    everything = stakes(view)
+    own = view.settings.risk_of(intent.strategy).max_exposure_usd
+    if own is not None:
+        held = sum(s.worst_e6 for s in everything if s.strategy == intent.strategy)
+        knob = f"strategy.{intent.strategy}.max_exposure_usd"
+        if text := _above(intent, held, f"{intent.strategy} would hold", knob, own):
+            return text
+    held = sum(s.worst_e6 for s in everything)
+    return _above(intent, held, "all markets would hold", "max_exposure_usd", view.settings.risk.max_exposure_usd)
+
+
+def _above(intent: OrderIntent, held_e6: int, what: str, knob: str, limit_usd: float) -> str | None:
+    total = held_e6 + intent.worst_e6
+    if total <= usd_e6(limit_usd):
+        return None
+    return (
+        f"{what} {decimal_text(total)} USD at worst, {decimal_text(intent.worst_e6)} of it by this order, "
+        f"above {knob} = {limit_usd:.2f}"
+    )
+
+
+def max_positions(intent: OrderIntent, view: RiskView) -> str | None:
+    """Markets at once. One whose outcome is known is a claim, no longer open."""
+    count, most = len(open_markets(view) | {intent.slug: None}), view.settings.risk.max_positions
+    if count <= most:
+        return None
+    return f"this would be market {count} held or ordered in at once, max_positions = {most}"
+
+
+def open_markets(view: RiskView) -> dict[str, None]:
+    """Slugs in which something may still be won or lost."""
+    return dict.fromkeys(s.slug for s in stakes(view) if s.is_open)

@@ -21,6 +21,7 @@ class InFlight:
     def __init__(self, asker: str) -> None:
         self._prefix = f"{asker}/snapshot/"
         self._intents: dict[str, OrderIntent] = {}
+        self._since_ns: dict[str, int] = {}
         self._answered: list[str] = []
         self._settling: tuple[str, ...] = ()
         self._count = 0
@@ -33,23 +34,32 @@ class InFlight:
         return tuple(self._intents.values())
 
     @property
+    def moments_ns(self) -> dict[str, int]:
+        """World time at which each was handed on, by intent id."""
+        return {intent_id: self._since_ns[intent_id] for intent_id in self._intents}
+
+    @property
     def is_asking(self) -> bool:
         """A Snapshot is under way."""
         return bool(self._asked_id)
 
-    def add(self, intent: OrderIntent) -> None:
+    def add(self, intent: OrderIntent, now_ns: int) -> None:
         """Rule 1."""
-        self._intents[intent.id] = intent
+        self._intents[intent.id], self._since_ns[intent.id] = intent, now_ns
 
     def answered(self, word: Accepted | Refused | Seen | NoReply) -> Iterator[Word]:
         """The executor's answer to an ApprovedOrder, or its silence."""
         if word.id not in self._intents:
             return
         if isinstance(word, Refused):
-            del self._intents[word.id]
+            self._settle(word.id)
         else:
             self._answered.append(word.id)
             yield from self.ask()
+
+    def _settle(self, intent_id: str) -> None:
+        self._intents.pop(intent_id, None)
+        self._since_ns.pop(intent_id, None)
 
     def ask(self) -> Iterator[Word]:
         """Rule 3."""
@@ -67,7 +77,7 @@ class InFlight:
             return False
         self._asked_id = ""
         for intent_id in self._settling:
-            self._intents.pop(intent_id, None)
+            self._settle(intent_id)
         self._settling = ()
         return True
 

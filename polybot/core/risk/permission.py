@@ -1,12 +1,10 @@
 """May anything be traded at all?"""
 
-from messages import Account, OrderIntent
-from messages.units import usd_text
-from polybot.core.risk.view import RiskView
-from polybot.core.settings import Settings, usd_e6
+from messages import OrderIntent
+from polybot.core.risk.view import RiskView, known
 
 ACCOUNT_SILENCE_S = 5.0  # machine time; the level is said each second
-_PCT = 100_000_000
+MAX_OFFSET_MS = 500  # reliability R18
 
 
 def halted(intent: OrderIntent, view: RiskView) -> str | None:
@@ -33,21 +31,37 @@ def account_unknown(intent: OrderIntent, view: RiskView) -> str | None:
     return None
 
 
-def drawdown(intent: OrderIntent, view: RiskView) -> str | None:
-    return drawdown_of(view.account, view.settings) if view.account else None
-
-
-def drawdown_of(account: Account, settings: Settings) -> str | None:
-    """At the floor itself the bot halts. The purse is the base, the executor keeps it."""
-    floor = drawdown_floor_e6(account.purse_e6, settings.risk.max_drawdown_pct)
-    if not account.ready or account.equity_e6 > floor:
+def clock_offset(intent: OrderIntent, view: RiskView) -> str | None:
+    """Live only: the demo's and paper's venue lives by our own clock. The worst of the known ones; none known is unknown."""
+    if view.settings.bot.profile != "live":
         return None
-    return (
-        f"equity {usd_text(account.equity_e6)} USD is at or below {usd_text(floor)} USD: "
-        f"purse {usd_text(account.purse_e6)} USD less max_drawdown_pct = {settings.risk.max_drawdown_pct:g}"
-    )
+    worst = worst_offset_ms(view)
+    if worst is None:
+        whys = "; ".join(f"{clock.source}: {clock.why}" for clock in view.clocks) or "nobody has measured it"
+        return f"how far our clock is off is unknown ({whys})"
+    if abs(worst) > MAX_OFFSET_MS:
+        return f"our clock is {worst:+.0f} ms off, limit {MAX_OFFSET_MS} ms"
+    return None
 
 
-def drawdown_floor_e6(purse_e6: int, max_drawdown_pct: float) -> int:
-    """Equity at or below this halts."""
-    return purse_e6 * (_PCT - usd_e6(max_drawdown_pct)) // _PCT
+def worst_offset_ms(view: RiskView) -> float | None:
+    """Ours less theirs, of the clock that we are furthest from."""
+    known_ms = [clock.offset_ms for clock in view.clocks if clock.offset_ms is not None]
+    return max(known_ms, key=abs) if known_ms else None
+
+
+def venue_state(intent: OrderIntent, view: RiskView) -> str | None:
+    """As the executor has learnt it from the venue's answers (core/executor/venue_state.py), and forgets it by the clock.
+
+    "unreachable" refuses nothing here: a read went unanswered, each order has its own fate.
+    """
+    account = known(view)[0]
+    match account.venue_state:
+        case "running" | "unreachable" | "":
+            return None
+        case "post_only" if intent.post_only:
+            return None
+        case "closed_only" if intent.side == "SELL":
+            return None
+        case state:
+            return f"the venue is {state}: {account.venue_why}"

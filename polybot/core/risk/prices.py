@@ -1,18 +1,64 @@
 """The book, the price and the amounts of one order."""
 
 from collections.abc import Callable
+from fractions import Fraction
 
 from messages import Book, OrderIntent, Outcome
-from messages.units import decimal_text, usd_text
-from polybot.core import amounts
+from messages.units import E6, decimal_text, mul_e6, usd_text
+from polybot.core import amounts, quotes
 from polybot.core.reasons import Reason
 from polybot.core.risk.view import RiskView, Rule, known
 from polybot.core.settings import Trade, usd_e6
+
+DEPTH_LEVELS = 5
+COLLAR_E6 = 100_000
 
 
 def of_book(rule: Callable[[Book, Outcome, Trade], str | None]) -> Rule:
     """A rule of quotes.py on the book as it is now; stale_book has made sure there is one."""
     return lambda intent, view: rule(view.market.books[intent.slug], intent.outcome, view.settings.trade)
+
+
+def depth_e6(book: Book, outcome: Outcome) -> int:
+    """pUSD offered in the best levels of a side's asks."""
+    asks = book.up_asks if outcome == "UP" else book.down_asks
+    return sum(mul_e6(price, size) for price, size in asks[:DEPTH_LEVELS])
+
+
+def thin(intent: OrderIntent, view: RiskView) -> str | None:
+    """The side we hit; who rests hits nobody."""
+    least = usd_e6(view.settings.risk.min_depth_usd)
+    depth = depth_e6(view.market.books[intent.slug], intent.outcome)
+    if intent.post_only or depth >= least:
+        return None
+    return (
+        f"{decimal_text(depth)} USD of {intent.outcome} are offered in the best {DEPTH_LEVELS} levels, "
+        f"min_depth_usd = {usd_text(least)}"
+    )
+
+
+def collar(intent: OrderIntent, view: RiskView) -> str | None:
+    """Against the middle of the book, where its spread is sane, and against the strategy's own estimate, where it has one:
+    a price so far from either is a mistake of ours more often than of the market's.
+    """
+    book, limit = view.market.books[intent.slug], intent.limit_e6
+    ask, bid = quotes.ask_e6(book, intent.outcome), quotes.bid_e6(book, intent.outcome)
+    is_sane = ask is not None and bid is not None and ask - bid <= usd_e6(view.settings.trade.max_spread)
+    middle = Fraction((ask or 0) + (bid or 0), 2 * E6)
+    if is_sane and abs(Fraction(limit, E6) - middle) > Fraction(COLLAR_E6, E6):
+        return _too_far(limit, "the book's middle", middle)
+    probability = intent.prediction.probability
+    if probability is not None and abs(Fraction(limit, E6) - Fraction(repr(probability))) > Fraction(COLLAR_E6, E6):
+        return _too_far(limit, f"{intent.strategy}'s fair value", Fraction(repr(probability)))
+    return None
+
+
+def _too_far(limit_e6: int, what: str, value: Fraction) -> str:
+    away = abs(Fraction(limit_e6, E6) - value)
+    return (
+        f"limit {decimal_text(limit_e6)} is {float(away):.6g} from {what} of {float(value):.6g}, "
+        f"the collar is {decimal_text(COLLAR_E6)}"
+    )
 
 
 def limit_above_cap(intent: OrderIntent, view: RiskView) -> str | None:
@@ -45,7 +91,7 @@ def below_minimum(intent: OrderIntent, view: RiskView) -> str | None:
 
 def max_order(intent: OrderIntent, view: RiskView) -> str | None:
     settings = view.settings
-    bounds = [("max_stake_usd", settings.risk.max_stake_usd)]
+    bounds = [("max_stake_usd", settings.max_stake_of(intent.strategy))]
     if settings.bot.profile == "live":
         bounds.append(("live_max_stake_usd", settings.live.live_max_stake_usd))
     for name, bound in bounds:

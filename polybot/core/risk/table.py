@@ -7,14 +7,19 @@ approved. Orders handed on and not yet seen in a snapshot ("in flight") count at
 from messages import OrderIntent
 from polybot.core import quotes
 from polybot.core.reasons import Reason
-from polybot.core.risk import exposure, freshness, permission, prices, weather, wish
+from polybot.core.risk import exposure, freshness, losses, pace, permission, prices, weather, wish
 from polybot.core.risk.view import RiskView, Rule
 
 RULES: tuple[tuple[str, Rule], ...] = (
     ("HALTED", permission.halted),
     ("REDUCING", permission.reducing),
     ("ACCOUNT_UNKNOWN", permission.account_unknown),
-    ("DRAWDOWN", permission.drawdown),
+    ("CLOCK_OFFSET", permission.clock_offset),
+    ("VENUE_STATE", permission.venue_state),
+    ("DRAWDOWN", losses.drawdown),
+    ("LIVE_LOSS", losses.live_loss),
+    ("DAILY_LOSS", losses.day_over),
+    ("LOSS_PAUSE", losses.loss_pause),
     ("ORDER_KIND", wish.order_kind),
     ("TOO_LATE", wish.too_late),
     ("OUTSIDE_WINDOW", wish.outside_window),
@@ -30,15 +35,24 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("PRICE_BELOW_FLOOR", prices.of_book(quotes.below_floor)),
     ("BOOK_WIDE", prices.of_book(quotes.wide)),
     ("BOOK_CROSSED", prices.of_book(quotes.crossed)),
+    ("BOOK_THIN", prices.thin),
+    ("COLLAR", prices.collar),
     ("BELOW_MINIMUM", prices.below_minimum),
     ("BAD_AMOUNTS", prices.bad_amounts),
     ("MAX_ORDER", prices.max_order),
     ("UNKNOWN_ORDER", exposure.unknown_order),
     ("OPPOSITE", exposure.opposite),
-    ("ONE_ENTRY", exposure.one_entry),
-    ("ENTRY_OPEN", exposure.entry_open),
+    ("ONE_ENTRY", pace.one_entry),
+    ("OVERLAP", exposure.overlap),
+    ("ENTRY_OPEN", pace.entry_open),
+    ("COOLDOWN", pace.cooldown),
+    ("RUNAWAY", pace.runaway),
     ("UNRESOLVED", exposure.unresolved),
     ("SETTLEMENT_LATE", exposure.settlement_late),
+    ("DAILY_LOSS", losses.daily_loss),
+    ("MAX_MARKET", exposure.max_market),
+    ("MAX_EXPOSURE", exposure.max_exposure),
+    ("MAX_POSITIONS", exposure.max_positions),
     ("FUNDS", prices.funds),
     ("RANGE", weather.price_range),
     ("VOLATILITY", weather.volatility),

@@ -1,0 +1,131 @@
+"""What has been lost already: of the purse, of a live session, of a day, in a row.
+
+A day is the UTC day of a window's end. Its loss is what its windows have come to after fees, and the worst of what is open;
+a gain makes room. All of it is told by the executor's journal: restarts forget nothing, and a corrected outcome corrects.
+"""
+
+from messages import Account, OrderIntent
+from messages.units import NS, decimal_text, usd_text
+from polybot.core.days import clock_text, day_of
+from polybot.core.reasons import Reason
+from polybot.core.risk.view import RiskView, known
+from polybot.core.settings import Settings, usd_e6
+from polybot.core.sizing import first_worst_e6
+
+PAUSE_S = 3600  # market time, from the end of the newest lost window
+_PCT = 100_000_000
+
+
+# --- what halts
+
+
+def drawdown(intent: OrderIntent, view: RiskView) -> str | None:
+    return drawdown_of(known(view)[0], view.settings)
+
+
+def drawdown_of(account: Account, settings: Settings) -> str | None:
+    """At the floor itself the bot halts. The purse is the base, the executor keeps it."""
+    floor = drawdown_floor_e6(account.purse_e6, settings.risk.max_drawdown_pct)
+    if not account.ready or account.equity_e6 > floor:
+        return None
+    return (
+        f"equity {usd_text(account.equity_e6)} USD is at or below {usd_text(floor)} USD: "
+        f"purse {usd_text(account.purse_e6)} USD less max_drawdown_pct = {settings.risk.max_drawdown_pct:g}"
+    )
+
+
+def drawdown_floor_e6(purse_e6: int, max_drawdown_pct: float) -> int:
+    """Equity at or below this halts."""
+    return purse_e6 * (_PCT - usd_e6(max_drawdown_pct)) // _PCT
+
+
+def live_loss(intent: OrderIntent, view: RiskView) -> str | None:
+    return live_loss_of(known(view)[0], view.settings)
+
+
+def live_loss_of(account: Account, settings: Settings) -> str | None:
+    """With real money a session ends earlier, until the limit is raised in writing. At the limit itself it halts."""
+    limit, lost = usd_e6(settings.live.live_max_loss_usd), account.purse_e6 - account.equity_e6
+    if settings.bot.profile != "live" or not account.ready or lost < limit:
+        return None
+    return f"the session has lost {usd_text(lost)} USD, live_max_loss_usd = {usd_text(limit)}"
+
+
+def halting(account: Account, settings: Settings) -> Reason | None:
+    """The loss that halts, if one does."""
+    for code, text in (("DRAWDOWN", drawdown_of(account, settings)), ("LIVE_LOSS", live_loss_of(account, settings))):
+        if text is not None:
+            return Reason(code, text)
+    return None
+
+
+# --- a day
+
+
+def day_over(intent: OrderIntent, view: RiskView) -> str | None:
+    if intent.reduce_only:
+        return None
+    return day_over_of(known(view)[0], view.settings, view.now_ns)
+
+
+def day_over_of(account: Account, settings: Settings, now_ns: int) -> str | None:
+    """Not even the smallest first stake fits into what today may still lose: only exits until the next UTC day.
+
+    By what is realised alone: what is open may yet win, and is no reason to stop looking after it.
+    """
+    limit, today = usd_e6(settings.risk.daily_loss_usd), day_of(now_ns // NS)
+    lost = -sum(d.realised_e6 for d in account.days if d.day == today)
+    least = min(first_worst_e6(settings, name) for name in settings.bot.strategy_names)
+    if lost + least <= limit:
+        return None
+    return (
+        f"{today} has lost {decimal_text(lost)} USD: not even a first stake of {decimal_text(least)} USD with its fee fits "
+        f"into daily_loss_usd = {usd_text(limit)}; only exits until the next UTC day"
+    )
+
+
+def daily_loss(intent: OrderIntent, view: RiskView) -> str | None:
+    """A strategy's own limit is held against its own day alone."""
+    own = view.settings.risk_of(intent.strategy).daily_loss_usd
+    if own is not None:
+        knob = f"strategy.{intent.strategy}.daily_loss_usd"
+        if text := _above(intent, day_loss_e6(view, day_of(intent.end_s), intent.strategy), knob, own):
+            return text
+    return _above(intent, day_loss_e6(view, day_of(intent.end_s)), "daily_loss_usd", view.settings.risk.daily_loss_usd)
+
+
+def _above(intent: OrderIntent, lost_e6: int, knob: str, limit_usd: float) -> str | None:
+    limit = usd_e6(limit_usd)
+    if lost_e6 + intent.worst_e6 <= limit:
+        return None
+    lost = f"a loss of {decimal_text(lost_e6)}" if lost_e6 >= 0 else f"a gain of {decimal_text(-lost_e6)}"
+    return (
+        f"{day_of(intent.end_s)}: {lost} USD with the worst of what is open, and {decimal_text(intent.worst_e6)} USD by this "
+        f"order at worst, would pass {knob} = {usd_text(limit)}"
+    )
+
+
+def day_loss_e6(view: RiskView, day: str, strategy: str = "") -> int:
+    """Of all strategies, or of one; negative = a gain."""
+    lost = sum(d.open_e6 - d.realised_e6 for d in known(view)[0].days if d.day == day and strategy in ("", d.strategy))
+    flying = [i for i in view.in_flight if day_of(i.end_s) == day and strategy in ("", i.strategy)]
+    return lost + sum(i.worst_e6 for i in flying)
+
+
+# --- in a row
+
+
+def loss_pause(intent: OrderIntent, view: RiskView) -> str | None:
+    """Per strategy. After the pause the run still stands: each further loss pauses anew, until a win ends it."""
+    streak, most = known(view)[0].streaks.get(intent.strategy), pause_after(view.settings, intent.strategy)
+    if streak is None or streak.losses < most or intent.start_s >= streak.last_loss_s + PAUSE_S:
+        return None
+    return (
+        f"{intent.strategy} lost {streak.losses} windows in a row, loss_pause_after = {most}: "
+        f"it pauses until {clock_text((streak.last_loss_s + PAUSE_S) * NS)} UTC"
+    )
+
+
+def pause_after(settings: Settings, strategy: str) -> int:
+    """Its own number, else the bot's."""
+    return settings.risk_of(strategy).loss_pause_after or settings.risk.loss_pause_after

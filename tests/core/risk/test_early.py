@@ -1,0 +1,30 @@
+"""Bets on a window to come."""
+
+from typing import Any
+
+import pytest
+
+from messages.units import NS
+
+T0 = 1_795_132_800
+
+
+@pytest.mark.parametrize(
+    ("at_s", "code"), [(-60.001, "OUTSIDE_WINDOW"), (-60.0, ""), (-30.0, ""), (-0.001, ""), (0.0, "OUTSIDE_WINDOW")]
+)
+def test_an_order_gone_at_the_open_is_placed_in_the_minute_before_without_a_strike(
+    kit: Any, at_s: float, code: str
+) -> None:
+    assert kit.early_code(at_s, kit.a_resting()) == code
+
+
+def test_what_rests_is_post_only_and_gone_at_the_open(kit: Any) -> None:
+    assert kit.early_code(-30.0, kit.a_resting(post_only=False)) == "ORDER_KIND"
+    assert kit.early_code(-30.0, kit.a_resting(cancel_at_ns=T0 * NS + 1)) == "ORDER_KIND"
+    assert kit.early_code(-30.0, kit.a_resting(side="SELL")) == "ORDER_KIND"
+
+
+def test_the_amounts_of_what_rests_are_shares_times_limit_exactly(kit: Any) -> None:
+    assert kit.a_resting().taker_e6 == 9_430_000 and kit.a_resting().maker_e6 == 4_997_900
+    assert kit.early_code(-30.0, kit.a_resting(maker_e6=5_000_000)) == "BAD_AMOUNTS"
+    assert kit.early_code(-30.0, kit.a_resting(taker_e6=9_440_000)) == "BAD_AMOUNTS"
