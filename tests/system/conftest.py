@@ -31,6 +31,11 @@ class Bot:
         self.running: subprocess.Popen[str] | None = None
         self.output = folder / "output"
 
+    def widen(self) -> None:
+        """Limits that no test of something else should meet: it trades window after window, however it loses."""
+        wide = {"MAX_DRAWDOWN_PCT": "99", "DAILY_LOSS_USD": "1000", "LOSS_PAUSE_AFTER": "1000", "MIN_DEPTH_USD": "0"}
+        self.env |= {f"POLYBOT__RISK__{knob}": value for knob, value in wide.items()}
+
     def ctl(self, *words: str, patience_s: float = 60) -> subprocess.CompletedProcess[str]:
         """One command to its end."""
         command = [sys.executable, "-m", "polybot.cli", *words]

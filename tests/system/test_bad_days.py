@@ -14,6 +14,7 @@ GEOBLOCKED = 5  # the last fault is the block, and a bot that was refused for go
 @pytest.mark.long
 @pytest.mark.timeout(420)
 def test_every_fault_in_turn_leaves_equal_books_nothing_doubled_and_every_refusal_explained(bot: Any) -> None:
+    bot.widen()
     script = ROOT / "presets" / "faults" / "every_fault_in_turn.toml"
     bot.run("--windows", "18", "--speed", "60", "--seed", "42", "--faults", str(script))
     assert bot.finish(360) == GEOBLOCKED, bot.output.read_text()[-3000:] + bot.logs()

@@ -20,7 +20,7 @@ def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
 
 @pytest.mark.timeout(400)
 def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Any) -> None:
-    bot.env["POLYBOT__RISK__MAX_DRAWDOWN_PCT"] = "99"  # a halt is another test's
+    bot.widen()
     bot.run("--windows", str(WINDOWS), "--speed", "60")
     wait_for(lambda: bot.paths.ledger.exists() and bot.pid("executor"), "the bot to run", 60)
     for i, actor in enumerate(ACTORS):

@@ -136,7 +136,7 @@ STEPS = (kill_before_journal, kill_during_send, kill_unanswered, kill_uncommitte
 @pytest.mark.timeout(400)
 def test_killed_at_each_named_step_there_is_one_order_and_no_fill_is_lost(bot: Any) -> None:
     """R2 by real processes; that journal and POST are two steps apart is the simulator's to show."""
-    bot.env["POLYBOT__RISK__MAX_DRAWDOWN_PCT"] = "99"
+    bot.widen()
     bot.run("--windows", "200", "--speed", "60", "--seed", "42", "--strategy", "coin")
     wait_for(lambda: venue_orders(bot), "the first order", 90)
     for step in STEPS:
@@ -151,7 +151,7 @@ def test_killed_at_each_named_step_there_is_one_order_and_no_fill_is_lost(bot: A
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_ten_answers_that_never_come_make_ten_orders(bot: Any) -> None:
-    bot.env["POLYBOT__RISK__MAX_DRAWDOWN_PCT"] = "99"
+    bot.widen()
     script = a_script(bot.paths.state.parent, 'kind = "lost_answer"')
     bot.run("--windows", "16", "--speed", "60", "--seed", "42", "--faults", script)
     assert bot.finish(300) == 0, bot.output.read_text()[-3000:] + bot.logs()
@@ -162,7 +162,7 @@ def test_ten_answers_that_never_come_make_ten_orders(bot: Any) -> None:
 
 @pytest.mark.timeout(300)
 def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_counts(bot: Any) -> None:
-    bot.env["POLYBOT__RISK__MAX_DRAWDOWN_PCT"] = "99"
+    bot.widen()
     script = a_script(
         bot.paths.state.parent,
         'kind = "late_answer"\ndelay_s = 1.5\nclock = "machine"\nprobability = 0.5',
@@ -200,7 +200,8 @@ def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_coun
 @pytest.mark.timeout(200)
 def test_without_a_heartbeat_nothing_new_leaves_and_it_goes_on_by_itself(bot: Any) -> None:
     """Resting orders, over the wire: refused beats, then taken again."""
-    bot.env |= {"POLYBOT__RISK__MAX_DRAWDOWN_PCT": "99", "POLYBOT__STRATEGY__STREAK_REVERSAL__STREAK": "1"}
+    bot.widen()
+    bot.env["POLYBOT__STRATEGY__STREAK_REVERSAL__STREAK"] = "1"
     bot.run("--windows", "60", "--speed", "60", "--seed", "42", "--strategy", "streak_reversal")
 
     def pulse() -> str:
