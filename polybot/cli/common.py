@@ -1,8 +1,9 @@
 """What every verb shares: exit codes, flags that become knobs, sentences on stderr."""
 
 import json
+import os
 import sys
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -17,6 +18,18 @@ def leave(code: int, sentence: str = "") -> NoReturn:
     if sentence:
         sys.stderr.write(f"{sentence}\n")
     raise typer.Exit(code)
+
+
+Preset = Annotated[
+    str | None,
+    typer.Option(help="Values of presets/NAME.toml, below those of config.toml: small is a purse of 75 USD."),
+]
+
+
+def use_preset(name: str | None) -> None:
+    """For this command and every program it starts."""
+    if name is not None:
+        os.environ["POLYBOT_PRESET"] = name
 
 
 def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from polybot.cli.common import leave, say_json
+from polybot.cli.common import Preset, leave, say_json, use_preset
 from polybot.runtime import config
 from polybot.runtime.paths import ROOT
 
@@ -57,9 +57,12 @@ def _rows() -> list[dict[str, Any]]:
 
 @config_app.command()
 def explain(
-    knob: Annotated[str, typer.Argument(help="Only this knob, or this table.")] = "", as_json: Json = False
+    knob: Annotated[str, typer.Argument(help="Only this knob, or this table.")] = "",
+    preset: Preset = None,
+    as_json: Json = False,
 ) -> None:
     """Every knob: its value, where it was set, and what it does."""
+    use_preset(preset)
     rows = _rows()
     chosen = [r for r in rows if not knob or r["knob"] == knob or r["knob"].startswith(f"{knob}.")]
     if not chosen:
@@ -77,8 +80,9 @@ def explain(
 
 
 @config_app.command()
-def check(as_json: Json = False) -> None:
+def check(preset: Preset = None, as_json: Json = False) -> None:
     """Would this configuration start? 78 and a sentence when not."""
+    use_preset(preset)
     try:
         loaded = config.load()
     except config.ConfigError as exc:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from polybot.cli import before_live, gates, lifecycle
-from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, flags_of, leave, settings_or_leave
+from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, Preset, flags_of, leave, settings_or_leave, use_preset
 from polybot.cli.ending import Ending
 from polybot.cli.faults import put_script, script_text_or_leave
 from polybot.core.settings import Settings
@@ -48,10 +48,12 @@ def run(
     tape: Tape = None,
     strategy: Strategy = None,
     capital: Capital = None,
+    preset: Preset = None,
     confirm_live: Confirm = None,
     faults: Faults = None,
 ) -> None:
     """A session from start to report, in the foreground. Ctrl-C is one clean stop."""
+    use_preset(preset)
     flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
     script = script_text_or_leave(faults, settings.bot.profile)
@@ -135,9 +137,11 @@ def up(
     tape: Tape = None,
     strategy: Strategy = None,
     capital: Capital = None,
+    preset: Preset = None,
     confirm_live: Confirm = None,
 ) -> None:
     """The same, detached: go on with the session that stands, or begin one."""
+    use_preset(preset)
     flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
     began, began_ns = time.monotonic(), time.time_ns()

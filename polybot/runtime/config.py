@@ -1,7 +1,9 @@
-"""config.toml → Settings. Flag > environment > file > default; what is unknown or absurd is named, with line and near name.
+"""config.toml → Settings. Flag > environment > file > preset > default; what is unknown or absurd is named, with line and
+near name. A line of the file that says no more than the default says does not outrank a preset: the file we ship has them all.
 
-POLYBOT_PROFILE, POLYBOT_STATE, POLYBOT_CONFIG choose profile, state folder and file; POLYBOT__RISK__MAX_STAKE_USD=5 sets a
-knob. A flag of the command line reaches the actors as such a variable, so all processes read the same.
+POLYBOT_PROFILE, POLYBOT_STATE, POLYBOT_CONFIG, POLYBOT_PRESET choose profile, state folder, file and preset;
+POLYBOT__RISK__MAX_STAKE_USD=5 sets a knob. A flag of the command line reaches the actors as such a variable, so all processes
+read the same.
 """
 
 import difflib
@@ -30,7 +32,7 @@ class ConfigError(Exception):
     """One sentence: where it stands, what is wrong, what was probably meant."""
 
 
-Origin = Literal["default", "file", "environment", "flag"]
+Origin = Literal["default", "preset", "file", "environment", "flag"]
 PREFIX = "POLYBOT__"
 PROFILES = ("demo", "paper", "live")
 NO_SIGNAL = ("up", "down", "skip")
@@ -64,6 +66,8 @@ def load(flags: Mapping[str, str] | None = None, environment: Mapping[str, str] 
     file = Path(environment.get("POLYBOT_CONFIG") or ROOT / "config.toml").expanduser()
     text = _text_of(file, must_exist="POLYBOT_CONFIG" in environment)
     tree, origins = _from_file(file, text)
+    if preset := environment.get("POLYBOT_PRESET"):
+        _lay_under(tree, origins, _preset_file(preset))
     for dotted, value, place in _from_environment(environment):
         _put(tree, dotted, value, place)
         origins[dotted] = ("environment", place)
@@ -101,6 +105,37 @@ def _from_file(file: Path, text: str) -> tuple[dict[str, Any], dict[str, tuple[O
         _must_be_known(dotted, place)
         origins[dotted] = ("file", place)
     return tree, origins
+
+
+def presets() -> list[str]:
+    """The names that exist: a file each in presets/."""
+    return sorted(path.stem for path in (ROOT / "presets").glob("*.toml"))
+
+
+def _preset_file(name: str) -> Path:
+    if name not in presets():
+        near = difflib.get_close_matches(name, presets(), 1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(presets())}"
+        raise ConfigError(f'unknown preset "{name}": {hint}')
+    return ROOT / "presets" / f"{name}.toml"
+
+
+def _lay_under(tree: dict[str, Any], origins: dict[str, tuple[Origin, str]], file: Path) -> None:
+    """A preset's values, where the file above it says nothing of its own."""
+    below, places = _from_file(file, _text_of(file, must_exist=True))
+    defaults = known_knobs()
+    for dotted, (_, place) in places.items():
+        table, _, key = dotted.rpartition(".")
+        if dotted in origins and _at(tree, table).get(key) != defaults.get(dotted):
+            continue
+        _at(tree, table)[key] = _at(below, table)[key]
+        origins[dotted] = ("preset", place)
+
+
+def _at(tree: dict[str, Any], table: str) -> dict[str, Any]:
+    for name in table.split("."):
+        tree = tree.setdefault(name, {})
+    return tree
 
 
 def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[str]:

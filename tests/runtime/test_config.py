@@ -1,5 +1,6 @@
 """config.toml, the environment and flags: what wins, what is refused, and with which sentence."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -185,3 +186,44 @@ def test_a_strategys_own_limits_stand_beside_the_bots(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_meant_there_is_refused(tmp_path: Path, text: str, said: str) -> None:
     assert said in sentence(with_file(tmp_path, text))
+
+
+# --- presets
+
+
+def test_a_preset_stands_below_what_you_wrote_and_above_the_defaults(tmp_path: Path) -> None:
+    shipped = (ROOT / "config.toml").read_text()
+    env = with_file(tmp_path, shipped.replace("max_stake_usd = 25.0", "max_stake_usd = 2.5"), POLYBOT_PRESET="small")
+    loaded = load({"risk.max_positions": "2"}, env | {"POLYBOT__RISK__DAILY_LOSS_USD": "1.5"})
+    risk = loaded.settings.risk
+    assert (loaded.settings.bot.capital_usd, risk.max_stake_usd, risk.daily_loss_usd, risk.max_positions) == (
+        75,
+        2.5,
+        1.5,
+        2,
+    )
+    knobs = (
+        "bot.capital_usd",
+        "risk.max_stake_usd",
+        "risk.daily_loss_usd",
+        "risk.max_positions",
+        "sizing.base_stake_usd",
+    )
+    assert [loaded.origins[k][0] for k in knobs] == ["preset", "file", "environment", "flag", "preset"]
+    assert re.fullmatch(r".*presets/small\.toml:\d+", loaded.place("bot.capital_usd"))
+
+
+def test_the_small_preset_is_a_purse_of_75_with_stakes_of_1_to_3(tmp_path: Path) -> None:
+    s = load(environment=with_file(tmp_path, "", POLYBOT_PRESET="small")).settings
+    assert (s.bot.capital_usd, s.sizing.base_stake_usd, s.risk.max_stake_usd, s.live.live_max_stake_usd) == (
+        75,
+        1,
+        3,
+        3,
+    )
+    assert s.risk.daily_loss_usd == 2 and s.risk.max_positions == 3
+
+
+def test_an_unknown_preset_is_named_with_the_nearest(tmp_path: Path) -> None:
+    assert sentence({"POLYBOT_PRESET": "smal"}) == 'unknown preset "smal": did you mean "small"?'
+    assert sentence({"POLYBOT_PRESET": "../config"}) == 'unknown preset "../config": known: small'
