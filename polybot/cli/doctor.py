@@ -22,7 +22,7 @@ from polybot.adapters.polymarket.signing import Wallet
 from polybot.cli.common import say_json
 from polybot.core.checks import Check, exit_code, failed, passed, unknown
 from polybot.core.oracle import ORACLE_SYMBOL
-from polybot.core.settings import Settings, usd_e6
+from polybot.core.settings import Settings
 from polybot.core.sizing import first_worst_e6
 from polybot.runtime import checkup as machine
 from polybot.runtime import config, context, endpoints, session
