@@ -216,7 +216,7 @@ class Follower:
                 self._found(followed)
             case "stalled":
                 self._lose(followed, followed.book.why, speaks=False)
-                self._reopen(followed.book.why)
+                self._revive(followed, followed.book.why)
             case "proved":
                 self._unsilence(followed)
             case _:
@@ -227,16 +227,20 @@ class Follower:
         self.house.teller.publish_books(followed.pair.condition_id)
 
     def watch(self) -> None:
-        """Books that stay lost on an open channel: it has forgotten them. The running window's is worth a new connection."""
-        now_s, running = self._mono_s(), self._now_ns() // 10**9 // WINDOW_S * WINDOW_S
+        """Books that stay lost on an open channel: it has forgotten them."""
+        now_s = self._mono_s()
         for followed in self.followed.values() if self.is_open else ():
             if followed.book.is_known or now_s - followed.since_s < SILENT_S:
                 continue
             followed.since_s = now_s
-            if followed.facts.told.start_s == running:
-                self._reopen(f"{followed.facts.told.slug} did not come back")
-            else:
-                self.again(followed.pair)
+            self._revive(followed, f"{followed.facts.told.slug} did not come back")
+
+    def _revive(self, followed: Followed, why: str) -> None:
+        """One market is subscribed anew; for the running window's, which is never silent, the channel is opened anew."""
+        if followed.facts.told.start_s == self._now_ns() // 10**9 // WINDOW_S * WINDOW_S:
+            self._reopen(why)
+        else:
+            self.again(followed.pair)
 
     def _reopen(self, why: str) -> None:
         """Not more often than a connection may take to bring its snapshots."""

@@ -116,6 +116,7 @@ class MirrorVenue:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
+        channel.silence()
         await loop.run_in_executor(None, channel.stop)
         await self._leave()
         for task in done:

@@ -41,13 +41,17 @@ class Channel:
         self._waiting: deque[Callable[[], None]] = deque()
         self._guard = Lock()
         self._pairs: dict[str, Pair] = {}
-        self._is_open = self._has_begun = False
+        self._is_open = self._has_begun = self._is_silent = False
         self._lane = ThreadPoolExecutor(1, "mirror-subscribe")
         self.socket = WebSocketSource("real", url, self._frame, self._state, self._bad, keep_alive=PING, wanted=False)
 
     def start(self) -> None:
         """Begin; connected once a market is followed."""
         self.socket.start()
+
+    def silence(self) -> None:
+        """Nothing that is heard from here on matters: we are leaving."""
+        self._is_silent = True
 
     def stop(self) -> None:
         """Close; within a second."""
@@ -98,6 +102,8 @@ class Channel:
         log.event("mirror_frame_broken", why=why)
 
     def _hand_over(self, work: Callable[[], None]) -> None:
+        if self._is_silent:
+            return
         self._waiting.append(work)
         if len(self._waiting) == 1:  # else someone is on the way already
             try:
