@@ -78,7 +78,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     held = Wallet(wallet.key_or_exit(context.paths, context.settings))
     if context.settings.bot.profile == "live" and not context.cancels_only:
         confirmed.require_wallet(context.paths, context.settings.live.funder or held.address)
-    wallet.hold_or_exit(held.address)
+    wallet.hold_or_exit(held.address, state=context.paths.state)
     urls, now_ns = context.endpoints, context.clock.now_ns
     clob = Clob(urls["clob"], held, lambda: now_ns() // NS, timeout_s=READ_S)
     deadline = time.monotonic() + LOGIN_S

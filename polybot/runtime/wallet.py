@@ -10,6 +10,7 @@ from pathlib import Path
 from polybot.core.settings import Settings
 from polybot.runtime.paths import Paths, UnsafeMode, check_secret
 
+_LONGEST = 4096  # bytes of what a holder says of itself
 _PATIENCE_S = 0.5  # a killed holder's descriptors close a moment after its death
 
 
@@ -51,8 +52,10 @@ def is_held(address: str) -> bool:
     return False
 
 
-def hold_or_exit(address: str, folder: Path | None = None) -> int:
-    """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder."""
+def hold_or_exit(address: str, folder: Path | None = None, state: Path | None = None) -> int:
+    """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder.
+    state: the holder's folder, for whoever comes second.
+    """
     folder = folder or _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     seen = folder.stat()
@@ -64,9 +67,13 @@ def hold_or_exit(address: str, folder: Path | None = None) -> int:
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
+            break
         except BlockingIOError:
             if time.monotonic() > deadline:
-                sys.stderr.write(f"another executor on this machine trades with {address}: stop it first\n")
+                holder = os.pread(fd, _LONGEST, 0).decode("utf-8", "replace").strip() or "another executor"
+                sys.stderr.write(f"{holder} on this machine trades with {address}: stop it first\n")
                 sys.exit(75)
             time.sleep(0.02)
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"the executor with pid {os.getpid()}{f' of {state}' if state else ''}\n".encode(), 0)
+    return fd
