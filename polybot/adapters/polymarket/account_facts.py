@@ -11,6 +11,7 @@ State = Literal["LIVE", "MATCHED", "CANCELED", "DELAYED", "OTHER"]
 Status = Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
 
 _STATES: dict[str, State] = {"LIVE": "LIVE", "MATCHED": "MATCHED", "DELAYED": "DELAYED", "INVALID": "CANCELED"}
+_SAID_BY_KIND = {"PLACEMENT": "LIVE", "UPDATE": "LIVE", "CANCELLATION": "CANCELED"}  # of an event that leaves it out
 _STATUSES: dict[str, Status] = {
     "MATCHED": "MATCHED",
     "MATCHED_NOT_BROADCASTED": "MATCHED",
@@ -40,7 +41,7 @@ def order_of(shown: dict[str, Any]) -> VenueOrder:
 
     Any status that begins with CANCELED is final whatever follows; a CANCELLATION event is one whatever its status.
     """
-    raw = str(shown["status"]).removeprefix("ORDER_STATUS_")
+    raw = str(shown.get("status") or _SAID_BY_KIND[shown["type"]]).removeprefix("ORDER_STATUS_")
     base_units = is_base_units(shown["original_size"])
     state: State = _STATES.get(raw.upper(), "OTHER")
     if raw.upper().startswith("CANCELED") or shown.get("type") == "CANCELLATION":
@@ -84,7 +85,7 @@ def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
             order_id=_text(part, order_key).lower(),
             condition_id=_text(shown, "market"),
             token_id=_text(part, "asset_id"),
-            side=_side(part),
+            side=_side(part) if "side" in part else _makers_side(part, shown),
             size_e6=amount_of(part[size_key], base_units),
             price_e6=price_of(part["price"]),
             status=status,
@@ -97,6 +98,15 @@ def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
     if not lines:
         raise ValueError("a trade in which we are the maker, but none of its makers is us")
     return tuple(lines)
+
+
+def _makers_side(part: dict[str, Any], trade: dict[str, Any]) -> Side:
+    """Older trades do not name a maker's side: on the taker's own token it is the other one, on the opposite token (a mint or
+    a merge) the same."""
+    taker = _side(trade)
+    if part["asset_id"] != trade["asset_id"]:
+        return taker
+    return "SELL" if taker == "BUY" else "BUY"
 
 
 def _text(shown: dict[str, Any], key: str) -> str:

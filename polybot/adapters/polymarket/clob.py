@@ -168,11 +168,9 @@ class Clob(ClobPublic):
         if response.status != 200 or shown is None:
             return Unknown(described(response))
         try:
-            canceled = tuple(_text(i).lower() for i in shown["canceled"] or ())
-            left = {_text(i).lower(): str(why) for i, why in (shown.get("not_canceled") or {}).items()}
+            return Known(cancelled_of(shown))
         except GARBAGE as exc:
             return Unknown(f"unreadable answer to a cancel: {exc}")
-        return Known((canceled, left))
 
     def order(self, order_id: str) -> Known[VenueOrder] | Empty | Unknown:
         """Also of orders that are over. Empty only on the venue's own "not found"."""
@@ -222,7 +220,7 @@ class Clob(ClobPublic):
         """(balance, allowance for the exchange) in millionths of pUSD, or of a token's shares. No allowance shown = 0."""
         match self._read("/balance-allowance", self._asset(token_id)):
             case Known(shown):
-                return _parsed(lambda: (_base(shown["balance"]), _allowance(shown)))
+                return _parsed(lambda: balance_of(shown))
             case Empty():
                 return Unknown("the venue does not know this balance")
             case Unknown() as unknown:
@@ -267,6 +265,18 @@ class Clob(ClobPublic):
                 return Unknown(f"{path}: page {cursor} points to itself")
             cursor = following
         return Unknown(f"{path}: more than {MAX_PAGES} pages")
+
+
+def cancelled_of(shown: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """(canceled, not canceled and why); both spellings of the second have been seen. Raises for anything else."""
+    left = shown["not_canceled"] if "not_canceled" in shown else shown["notCanceled"]
+    done = tuple(_text(i).lower() for i in shown["canceled"] or ())
+    return done, {_text(i).lower(): str(why) for i, why in (left or {}).items()}
+
+
+def balance_of(shown: dict[str, Any]) -> tuple[int, int]:
+    """(balance, allowance for the exchange) in millionths."""
+    return _base(shown["balance"]), _allowance(shown)
 
 
 def _parsed(read: Callable[[], Any]) -> Known[Any] | Unknown:

@@ -66,7 +66,12 @@ def clob_winner_of(market: Mapping[str, Any]) -> Winner:
     won = [t["outcome"] for t in market["tokens"] if t.get("winner") is True]
     if market.get("closed") is not True or len(won) != 1:
         return ""
-    return {"Up": "UP", "Down": "DOWN"}[won[0]]  # type: ignore[return-value]
+    match won[0]:
+        case "Up":
+            return "UP"
+        case "Down":
+            return "DOWN"
+    raise ValueError(f"the winner {won[0]!r:.40} is neither Up nor Down")
 
 
 def closed_ns(gamma: Mapping[str, Any], otherwise_ns: int) -> int:
