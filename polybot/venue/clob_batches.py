@@ -92,13 +92,16 @@ class ClobBatches:
 
     async def markets(self, request: Request) -> Response:
         """Verbose objects, oldest first."""
-        rows = [verbose(m, self.house.gamma_now(m)) for m in self._every(request)]
+        rows = [self._verbose(m) for m in self._every(request)]
         return as_json(page(rows, request.query_params.get("next_cursor"), MARKETS_PAGE))
 
     async def simplified(self, request: Request) -> Response:
         """The few keys of them that change."""
-        rows = [simple(verbose(m, self.house.gamma_now(m))) for m in self._every(request)]
+        rows = [simple(self._verbose(m)) for m in self._every(request)]
         return as_json(page(rows, request.query_params.get("next_cursor"), MARKETS_PAGE))
+
+    def _verbose(self, market: Market) -> dict[str, Any]:
+        return verbose(market, self.house.gamma_now(market), self.house.listing_of(market))
 
     def _every(self, request: Request) -> list[Market]:
         """Sampling lists hold what earns rewards: only what is open."""

@@ -126,7 +126,7 @@ class ClobPublic:
     async def market(self, request: Request) -> Response:
         """The verbose object. `winner` flips later than Gamma's outcomePrices in reality; here with it."""
         market = self._by_condition(request.path_params["condition_id"])
-        return as_json(verbose(market, self.house.gamma_now(market)))
+        return as_json(verbose(market, self.house.gamma_now(market), self.house.listing_of(market)))
 
     async def clob_market(self, request: Request) -> Response:
         """The compact object."""
@@ -194,13 +194,15 @@ def compact(market: Market) -> dict[str, Any]:
     }
 
 
-def verbose(market: Market, now: gamma.Now) -> dict[str, Any]:
-    """`GET /markets/{cid}`."""
+def verbose(market: Market, now: gamma.Now, listing: gamma.Listing | None) -> dict[str, Any]:
+    """`GET /markets/{cid}`. listing None: what only Gamma knows is empty."""
     up = now.last_e6 if now.last_e6 is not None else E6 // 2
     paid = {"UP": (E6, 0), "DOWN": (0, E6), "SPLIT": (E6 // 2, E6 // 2), None: (up, E6 - up)}[market.winner]
     return {
         "condition_id": market.condition_id,
+        "question_id": listing.question_id if listing else "",
         "question": gamma.title(market.start_s, market.end_s),
+        "description": gamma.description(listing) if listing else "",
         "market_slug": market.slug,
         "active": True,
         "closed": market.winner is not None,
@@ -223,8 +225,8 @@ def verbose(market: Market, now: gamma.Now) -> dict[str, Any]:
         "notifications_enabled": False,
         "rewards": {"rates": None, "min_size": 50, "max_spread": 4.5},
         "tags": ["Crypto"],
-        "icon": "",
-        "image": "",
+        "icon": gamma.PICTURE,
+        "image": gamma.PICTURE,
         "tokens": [
             {"token_id": token, "outcome": name, "price": number(price), "winner": market.winner == name.upper()}
             for token, name, price in zip((market.up_token, market.down_token), ("Up", "Down"), paid, strict=True)

@@ -27,6 +27,18 @@ manualActivation resolutionSource rewardsMaxSpread pendingDeployment groupItemTh
 automaticallyActive requiresTranslation umaResolutionStatuses holdingRewardsEnabled makerRebatesFeeShareBps
 acceptingOrdersTimestamp pagerDutyNotificationEnabled cryptoMarketConfig cryptoMarketConfigId version
 """
+PICTURE = "https://polymarket-upload.s3.us-east-2.amazonaws.com/BTC+fullsize.png"
+_NEVER = (
+    "holdingRewardsEnabled",
+    "manualActivation",
+    "pagerDutyNotificationEnabled",
+    "pendingDeployment",
+    "requiresTranslation",
+    "rfqEnabled",
+    "showGmpOutcome",
+    "showGmpSeries",
+)
+_VOLUMES = tuple(f"volume{span}{kind}" for span in ("24hr", "1wk", "1mo", "1yr") for kind in ("", "Clob"))
 KNOWN_AT_LISTING = frozenset(_AT_LISTING.split())
 
 
@@ -164,7 +176,13 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "groupItemThreshold": "0",
         "marketMakerAddress": "",
         "version": "v1",
+        "icon": PICTURE,
+        "image": PICTURE,
+        "comboStatus": "disabled",
+        "automaticallyActive": True,
+        "hasReviewedDates": True,
     }
+    body |= dict.fromkeys(_NEVER, False)
     if seconds:
         body["cryptoMarketConfigId"] = f"btc-5m-twap-{seconds}"
         body["cryptoMarketConfig"] = {
@@ -174,6 +192,11 @@ def _listed(listing: Listing) -> dict[str, Any]:
             "twapLookbackSeconds": seconds,
         }
     return body
+
+
+def description(listing: Listing) -> str:
+    """The market's rules in words."""
+    return str(market_object(listing, Now(tick_e6=10_000))["description"])
 
 
 def _description(seconds: int, stream: str) -> str:
@@ -205,7 +228,7 @@ def _volumes(now: Now) -> dict[str, Any]:
     if not now.volume_e6:
         return {}
     volume = now.volume_e6 / E6
-    return {"volume": repr(volume)} | dict.fromkeys(("volumeNum", "volume24hr", "volumeClob", "volume24hrClob"), volume)
+    return {"volume": repr(volume)} | dict.fromkeys(("volumeNum", "volumeClob", *_VOLUMES), volume)
 
 
 def _resolution(winner: str, resolved_s: int) -> dict[str, Any]:

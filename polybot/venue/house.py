@@ -163,6 +163,10 @@ class House:
             winner=market.winner,
         )
 
+    def listing_of(self, market: Market) -> gamma.Listing | None:
+        """What Gamma knows of it."""
+        return self.catalogue.listing(market.slug)
+
     def _gamma_id_of(self, condition_id: str) -> str:
         listing = self.catalogue.open_listing(condition_id=condition_id)
         return "" if listing is None else listing.gamma_id
