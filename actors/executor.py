@@ -11,6 +11,7 @@ from messages.inner import (
     CancelOrders,
     HeartbeatSent,
     MoveGate,
+    PollRedeem,
     PostOrder,
     PostResult,
     ReadActivity,
@@ -23,19 +24,23 @@ from messages.inner import (
     Reconnect,
     SendHeartbeat,
     SignOrder,
+    SubmitRedeem,
     WarmUp,
 )
 from messages.units import NS
+from polybot.adapters.polymarket.chain import Chain
 from polybot.adapters.polymarket.channels import PolyBoltSource, UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.data_api import DataApi
 from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
-from polybot.adapters.polymarket.signing import OrderSigner, Wallet
+from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
+from polybot.adapters.polymarket.signing import Credentials, OrderSigner, Wallet
 from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
 from polybot.core.oracle import ORACLE_SYMBOL
-from polybot.runtime import confirmed, halt, heartbeat, lone, wallet
+from polybot.core.settings import Live
+from polybot.runtime import confirmed, endpoints, halt, heartbeat, lone, wallet
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
@@ -43,6 +48,8 @@ from polybot.runtime.journal import Journal, JournalDamaged
 from polybot.runtime.paths import Paths
 
 LOGIN_S = 20.0
+POST_S = 5.0  # machine time; a POST without an answer for so long is unknown
+REDEEM_S = 10.0
 READ_S = 2.0  # machine time; a read that takes longer is not known, and asked again
 PROVE_S = 4.6
 
@@ -74,31 +81,37 @@ class Beating:
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
-    """Orders, cancels, heartbeats, reads and the open orders of a proof each on a lane and a connection of their own."""
-    held = Wallet(wallet.key_or_exit(context.paths, context.settings))
-    if context.settings.bot.profile == "live" and not context.cancels_only:
-        confirmed.require_wallet(context.paths, context.settings.live.funder or held.address)
-    wallet.hold_or_exit(held.address, state=context.paths.state)
+    """Orders, cancels, heartbeats, reads, the open orders of a proof and redemptions each on a lane and a connection of
+    their own. The wallet is held by the address that has the money: two keys of one funder would trade the same cash.
+    """
+    settings = context.settings
+    key_hex = wallet.key_or_exit(context.paths, settings)
+    held, live = Wallet(key_hex), settings.live if settings.bot.profile == "live" else Live()
+    funder = _funder_or_exit(live, held)
+    if settings.bot.profile == "live" and not context.cancels_only:
+        confirmed.require_wallet(context.paths, funder)
+    wallet.hold_or_exit(funder)
     urls, now_ns = context.endpoints, context.clock.now_ns
-    clob = Clob(urls["clob"], held, lambda: now_ns() // NS, timeout_s=READ_S)
-    deadline = time.monotonic() + LOGIN_S
-    while not isinstance(answer := clob.login(), Known):
-        if time.monotonic() > deadline:
-            sys.stderr.write(f"the venue gave no credentials: {answer.why}\n")
-            sys.exit(1)
-        time.sleep(0.05)
+    clob = Clob(
+        urls["clob"], held, lambda: now_ns() // NS, signature_type=live.signature_type, funder=funder, timeout_s=READ_S
+    )
+    credentials = _logged_in(clob)
     gate = halt.Gate(context.paths, now_ns)
-    posting = Posting(gate, Clob(urls["clob"], held, lambda: now_ns() // NS, credentials=answer.value))
+    posting = Posting(gate, clob.sibling(POST_S))
     cancels, reads, opened = (AccountEffects(clob.sibling(), Gamma(urls["gamma"], READ_S)) for _ in range(3))
     polybolt: list[PolyBoltSource] = []
     if "polybolt" in urls:
-        polybolt.append(PolyBoltSource(urls["polybolt"], answer.value, ORACLE_SYMBOL, inbox, now_ns))
+        polybolt.append(PolyBoltSource(urls["polybolt"], credentials, ORACLE_SYMBOL, inbox, now_ns))
 
     def reconnect(wish: Reconnect) -> None:
         for source in polybolt:
             source.reconnect(wish.why)
 
-    data = DataApi(urls["data"], held.address, READ_S)
+    data = DataApi(urls["data"], funder, READ_S)
+    if live.signature_type == 0 and settings.bot.profile == "live" and not endpoints.stand_in():
+        redeeming: Chain | Relayer = Chain(key_hex, held.address, credentials)
+    else:
+        redeeming = _relayer(context, urls["relayer"], held, live.signature_type, funder)
     return Wiring(
         effects={
             PostOrder: Effect(posting, "orders"),
@@ -112,17 +125,59 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             ReadMarket: Effect(reads.read_market, "reads"),
             ReadActivity: Effect(data.activity, "data"),
             ReadHoldings: Effect(data.holdings, "data"),
+            SubmitRedeem: Effect(redeeming.submit, "redemptions"),
+            PollRedeem: Effect(redeeming.poll, "redemptions"),
         },
         sync={
-            SignOrder: OrderSigner(held, answer.value.api_key).sign,
+            SignOrder: OrderSigner(held, credentials.api_key, live.signature_type, live.funder).sign,
             MoveGate: lambda word: gate.pause(word.why),
             Reconnect: reconnect,
         },
-        sources=[UserChannelSource(urls["ws_user"], answer.value, held.address, inbox, now_ns), *polybolt],
+        sources=[UserChannelSource(urls["ws_user"], credentials, funder, inbox, now_ns), *polybolt],
         journal=True,
         watches_halt=True,
         on_persist_failed=gate.close,
         waits_to_leave=True,
+    )
+
+
+def _funder_or_exit(live: Live, held: Wallet) -> str:
+    """Who holds the money. Exits 78 where that cannot be meant."""
+    funder = live.funder or held.address
+    if live.signature_type == 0 and funder.lower() != held.address.lower():
+        sys.stderr.write(
+            f"live.funder = {funder} is not the key's own address {held.address}: signature type 0 trades its own money; "
+            "leave live.funder empty, or set live.signature_type to 1 (proxy), 2 (Safe) or 3 (deposit wallet)\n"
+        )
+        sys.exit(78)
+    return funder
+
+
+def _logged_in(clob: Clob) -> Credentials:
+    deadline = time.monotonic() + LOGIN_S
+    while not isinstance(answer := clob.login(), Known):
+        if time.monotonic() > deadline:
+            sys.stderr.write(f"the venue gave no credentials: {answer.why}\n")
+            sys.exit(1)
+        time.sleep(0.05)
+    return answer.value
+
+
+def _relayer(context: Context, url: str, held: Wallet, signature_type: int, funder: str) -> Relayer:
+    told = wallet.relayer_key_or_exit(context.settings) if signature_type else {}
+    no_key = (
+        f"the relayer wants a key: make one in the account's settings and put it into "
+        f'{wallet.relayer_file(context.settings)}, mode 0600, as {{"key": "…", "address": "…"}}'
+    )
+    return Relayer(
+        url,
+        held,
+        signature_type,
+        funder,
+        lambda: context.clock.now_ns() // NS,
+        REDEEM_S,
+        RelayerKey(**told) if told else None,
+        no_key,
     )
 
 

@@ -37,6 +37,7 @@ RequestWord = (
     feeds.History
     | trade.OrderIntent
     | trade.ApprovedOrder
+    | money.Redeem
     | money.Snapshot
     | money.EventsSince
     | money.CancelAll
@@ -52,6 +53,7 @@ ReplyWord = (
     | trade.Accepted
     | trade.Refused
     | trade.Seen
+    | money.Redemptions
     | money.SnapshotTaken
     | money.Events
     | money.CancelProof
@@ -96,6 +98,9 @@ InnerWord = (
     | inner.HoldingsRead
     | inner.ReadMarket
     | inner.MarketRead
+    | inner.SubmitRedeem
+    | inner.PollRedeem
+    | inner.RedeemRead
     | inner.UserFact
     | inner.HaltSeen
     | inner.WriteHalt

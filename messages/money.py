@@ -119,14 +119,42 @@ class Position(Part, frozen=True, kw_only=True):
     state: Literal["open", "claim", "late"]
 
 
+RedeemState = Literal[
+    "due",  # the official word is known, nothing was sent yet
+    "sending",  # on disk, on its way to the relayer (or the chain)
+    "sent",  # taken there, not on chain yet
+    "mined",
+    "confirmed",  # done on chain; the wallet has not been seen to rise yet
+    "failed",  # a clear no: tried again with back-off
+    "unknown",  # no clear answer: the wallet's shares are looked at before it is tried again
+    "paid",  # verified: the wallet has risen
+]
+
+
+class Redemption(Part, frozen=True, kw_only=True):
+    """What a resolved window still owes the wallet, and how far fetching it is. why: of failed, unknown and due."""
+
+    slug: str
+    condition_id: str
+    amount_e6: int
+    state: RedeemState
+    attempts: int
+    tx_id: str
+    why: str
+    since_ns: int
+
+
 class Positions(Event, frozen=True, kw_only=True):
-    """Level: all positions and all orders not final. journal_seq: how much of the journal this has seen."""
+    """Level: all positions, all orders not final, all payouts not received. journal_seq: how much of the journal this has
+    seen.
+    """
 
     account: str
     positions: tuple[Position, ...]
     orders: tuple[OrderUpdate, ...]
     foreign: tuple[str, ...]
     journal_seq: int
+    redemptions: tuple[Redemption, ...] = ()
 
     @property
     def key(self) -> str:
@@ -254,6 +282,21 @@ class Events(Reply, frozen=True, kw_only=True):
     events: tuple[OrderUpdate | Fill | Settlement, ...]
     last: int
     more: bool
+
+
+class Redeem(Request, frozen=True, kw_only=True):
+    """executor: what is there to redeem, and how far is it. now: try again what waits for its next turn. slugs: tell of these
+    windows also when they are paid.
+    """
+
+    now: bool = False
+    slugs: tuple[str, ...] = ()
+
+
+class Redemptions(Reply, frozen=True, kw_only=True):
+    """Answer to Redeem, oldest window first."""
+
+    redemptions: tuple[Redemption, ...]
 
 
 class CancelAll(Request, frozen=True, kw_only=True):

@@ -73,6 +73,7 @@ from messages.inner.processes import (
     WakeSupervisor,
     WatchPid,
 )
+from messages.inner.redeeming import PollRedeem, RedeemRead, SubmitRedeem
 
 __all__ = [
     "Activity",
@@ -101,6 +102,7 @@ __all__ = [
     "OrderSigned",
     "Persist",
     "PersistFailed",
+    "PollRedeem",
     "PostOrder",
     "PostResult",
     "ProcessGone",
@@ -114,6 +116,7 @@ __all__ = [
     "ReadOrder",
     "ReadTrades",
     "Reconnect",
+    "RedeemRead",
     "Restored",
     "SendHeartbeat",
     "SignOrder",
@@ -121,6 +124,7 @@ __all__ = [
     "Started",
     "StopProgram",
     "Store",
+    "SubmitRedeem",
     "Subscribe",
     "Tick",
     "TradesRead",

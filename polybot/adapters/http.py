@@ -104,16 +104,20 @@ class HttpConnection:
             idle.settimeout(self._timeout_s)
         return True
 
-    def exchange(
-        self, method: str, path: str, headers: dict[str, str], body: bytes = b"", gate: Gate | None = None
-    ) -> Response:
-        """One request, one answer. Raises NotSent, Shut or Lost; the connection is dropped after Lost."""
+    def request(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
+        """All of its bytes."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if body:
             lines += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         elif method != "GET":
             lines += "Content-Length: 0\r\n"
-        request = f"{method} {self._base_path}{path}{self._common}{lines}\r\n".encode("latin-1") + body
+        return f"{method} {self._base_path}{path}{self._common}{lines}\r\n".encode("latin-1") + body
+
+    def exchange(
+        self, method: str, path: str, headers: dict[str, str], body: bytes = b"", gate: Gate | None = None
+    ) -> Response:
+        """One request, one answer. Raises NotSent, Shut or Lost; the connection is dropped after Lost."""
+        request = self.request(method, path, headers, body)
         self.warm()
         with (gate or _open_gate)() as shut:
             if shut:

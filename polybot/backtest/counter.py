@@ -17,6 +17,7 @@ from messages.inner import (
     MarketRead,
     OpenOrdersRead,
     OrderRead,
+    PollRedeem,
     PostOrder,
     PostResult,
     ReadActivity,
@@ -26,6 +27,8 @@ from messages.inner import (
     ReadOpenOrders,
     ReadOrder,
     ReadTrades,
+    RedeemRead,
+    SubmitRedeem,
     TradesRead,
     UserFact,
     VenueOrder,
@@ -140,6 +143,13 @@ class Counter:
                 return HoldingsRead(tag=word.tag, known=True, shares=self._holdings(), why="")
             case ReadActivity():
                 return ActivityRead(tag=word.tag, known=True, rows=(), why="")  # nothing but trades moves this wallet
+            case SubmitRedeem():
+                paid = self.exchange.redeem(self.wallet, word.condition_id, now_ns)
+                tx_id, why = f"{word.slug}/{word.attempt}", "" if paid is not None else "there is no final word yet"
+                state: Literal["sent", "failed"] = "failed" if why else "sent"
+                return RedeemRead(slug=word.slug, attempt=word.attempt, state=state, tx_id=tx_id, why=why)
+            case PollRedeem():
+                return RedeemRead(slug=word.slug, attempt=word.attempt, state="confirmed", tx_id=word.tx_id)
             case ReadMarket():
                 market = self.exchange.market(word.condition_id)
                 winner = (market.winner if market else None) or ""

@@ -10,6 +10,7 @@ from polybot.cli import (
     doctor,
     export,
     logs,
+    redeem,
     replay,
     report,
     run,
@@ -29,7 +30,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for family in (run, control, status, doctor, logs, tail, books, report, export, why, replay, strategies, config):
+for family in (
+    run,
+    control,
+    status,
+    doctor,
+    logs,
+    tail,
+    books,
+    redeem,
+    report,
+    export,
+    why,
+    replay,
+    strategies,
+    config,
+):
     family.register(app)
 app.add_typer(venue.app, name="venue")
 app.add_typer(data.app, name="data")

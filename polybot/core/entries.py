@@ -137,6 +137,24 @@ class PaidOut(Entry, frozen=True, kw_only=True):
     amount_e6: int
 
 
+class RedeemBegun(Entry, frozen=True, kw_only=True):
+    """A resolved window's shares are to be turned into pUSD; on disk before the attempt goes out. Moves no cash."""
+
+    slug: str
+    condition_id: str
+    attempt: int
+
+
+class RedeemTold(Entry, frozen=True, kw_only=True):
+    """More is known of an attempt. Only the wallet's rise (PaidOut) is money."""
+
+    slug: str
+    attempt: int
+    state: Literal["sent", "mined", "confirmed", "failed", "unknown"]
+    tx_id: str
+    why: str
+
+
 class ExternalBooked(Entry, frozen=True, kw_only=True):
     """Cash that came or went (negative) without a trade of ours: never profit or loss. activity_id: the venue's own row of
     it, which explains nothing a second time; "" = the user accepted it.
@@ -186,6 +204,8 @@ AnyEntry = (
     | WindowNoted
     | WindowResolved
     | PaidOut
+    | RedeemBegun
+    | RedeemTold
     | ExternalBooked
     | ForeignSeen
     | ForeignAccepted

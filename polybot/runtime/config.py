@@ -22,7 +22,7 @@ import msgspec
 from polybot.core import sizing
 from polybot.core.settings import SIZINGS, Settings, usd_e6
 from polybot.core.windows import DECIDE_UNTIL_S
-from polybot.runtime import plugin_places
+from polybot.runtime import addresses, plugin_places
 from polybot.runtime.paths import ROOT
 
 # ConfigError  the operator must edit something; we do not start (78)
@@ -304,6 +304,7 @@ def _check(config: Config) -> None:
         raise ConfigError(f"{place('bot.strategies')}: bot.strategies names a strategy twice")
     _check_times(s, place)
     _check_money(s, place)
+    _check_wallet(s, place)
     if s.bot.profile != "demo":
         _check_not_demo(config)
 
@@ -359,6 +360,21 @@ def _check_money(s: Settings, place: Callable[[str], str]) -> None:
                     f"({knob_of_stake}) needs {needed_e6 / 1e6:.2f}{' with its fee' if needed_e6 > base_e6 else ''}: "
                     "nothing could ever trade"
                 )
+
+
+WALLETS = {1: "the proxy wallet", 2: "the Safe", 3: "the deposit wallet"}
+
+
+def _check_wallet(s: Settings, place: Callable[[str], str]) -> None:
+    """Who signs and who pays must fit together; whether the key is type 0's funder is asked once the key is read."""
+    kind, funder = s.live.signature_type, s.live.funder
+    if kind and not funder:
+        raise ConfigError(
+            f'{place("live.signature_type")}: live.signature_type = {kind} needs live.funder = "0x…", the address of '
+            f"{WALLETS[kind]} that holds the money; 0 trades with the key's own"
+        )
+    if funder and (why := addresses.fault(funder)):
+        raise ConfigError(f'{place("live.funder")}: live.funder = "{funder}" {why}')
 
 
 def _bounds(s: Settings, name: str, base_e6: int, worst_e6: int) -> Iterator[tuple[str, int, int]]:

@@ -25,6 +25,7 @@ PUBLIC = {
     "clob": "https://clob.polymarket.com",
     "gamma": "https://gamma-api.polymarket.com",
     "data": "https://data-api.polymarket.com",
+    "relayer": "https://relayer-v2.polymarket.com",
     "ws_market": "wss://ws-subscriptions-clob.polymarket.com/ws/market",
     "ws_user": "wss://ws-subscriptions-clob.polymarket.com/ws/user",
     "rtds": "wss://ws-live-data.polymarket.com",

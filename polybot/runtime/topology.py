@@ -40,6 +40,7 @@ from messages import (
     Prediction,
     PriceTick,
     Query,
+    Redeem,
     Request,
     Resend,
     Resume,
@@ -200,7 +201,7 @@ TABLE: tuple[Actor, ...] = (
         "the key, the journal, the venue: every cent",
         says=(*MONEY, OracleRelayed, FeedStatus),
         hears=(RiskState, MarketListed, WindowObserved, MarketResolved),
-        serves=(ApprovedOrder, CancelAll, Snapshot, EventsSince),
+        serves=(ApprovedOrder, CancelAll, Snapshot, EventsSince, Redeem),
         group="money",
     ),
     Actor(

@@ -1,6 +1,7 @@
 """The wallet's key, read by the executor alone; and one process a wallet on this host, whatever state folder it trades from."""
 
 import fcntl
+import json
 import os
 import sys
 import tempfile
@@ -10,7 +11,6 @@ from pathlib import Path
 from polybot.core.settings import Settings
 from polybot.runtime.paths import Paths, UnsafeMode, check_secret
 
-_LONGEST = 4096  # bytes of what a holder says of itself
 _PATIENCE_S = 0.5  # a killed holder's descriptors close a moment after its death
 
 
@@ -52,10 +52,33 @@ def is_held(address: str) -> bool:
     return False
 
 
-def hold_or_exit(address: str, folder: Path | None = None, state: Path | None = None) -> int:
-    """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder.
-    state: the holder's folder, for whoever comes second.
-    """
+def relayer_file(settings: Settings) -> Path:
+    """Where the relayer's key belongs: beside the wallet's."""
+    return Path(settings.live.key_file).expanduser().with_name("relayer.json")
+
+
+def relayer_key_or_exit(settings: Settings) -> dict[str, str]:
+    """The relayer's key as its file holds it; {} where there is none. Exits 77 where others could read it, 78 if unreadable."""
+    path = relayer_file(settings)
+    try:
+        check_secret(path)
+        told = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except UnsafeMode as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(77)
+    except ValueError:
+        told = None
+    names = {"key", "address"}, {"key", "secret", "passphrase"}
+    if not isinstance(told, dict) or set(told) not in names or not all(isinstance(v, str) for v in told.values()):
+        sys.stderr.write(f'{path}: expected {{"key", "address"}} or {{"key", "secret", "passphrase"}} as JSON texts\n')
+        sys.exit(78)
+    return told
+
+
+def hold_or_exit(address: str, folder: Path | None = None) -> int:
+    """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder."""
     folder = folder or _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     seen = folder.stat()
@@ -67,13 +90,9 @@ def hold_or_exit(address: str, folder: Path | None = None, state: Path | None = 
     while True:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
+            return fd
         except BlockingIOError:
             if time.monotonic() > deadline:
-                holder = os.pread(fd, _LONGEST, 0).decode("utf-8", "replace").strip() or "another executor"
-                sys.stderr.write(f"{holder} on this machine trades with {address}: stop it first\n")
+                sys.stderr.write(f"another executor on this machine trades with {address}: stop it first\n")
                 sys.exit(75)
             time.sleep(0.02)
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"the executor with pid {os.getpid()}{f' of {state}' if state else ''}\n".encode(), 0)
-    return fd

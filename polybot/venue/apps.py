@@ -49,13 +49,14 @@ def apps(
 
 def exchange_apps(desk: Desk, faults: Faults) -> dict[str, ASGIApp]:
     """Where one trades, without any prices from elsewhere: all there is of a venue in a mirror."""
-    house = desk.house
+    house, relayer = desk.house, Relayer(desk.house)
+    house.on_step.append(relayer.due)
     bare: dict[str, ASGIApp] = {
         "clob": rest(_clob(desk)),
         "gamma": rest(GammaRest(house).routes() + GammaLists(house).routes()),
         "data": rest(DataRest(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
-        "relayer": rest(Relayer(house).routes()),
+        "relayer": rest(relayer.routes()),
         "site": rest(site.routes()),
     }
     return _faulty(bare, faults)

@@ -114,6 +114,8 @@ class Driver:
         for window in list(self.windows.values()):
             self._trade_window(window, to_ns)
         self._resolve(to_ns)
+        for carry_on in self.house.on_step:
+            carry_on(to_ns)
         self.house.flush()
 
     def reprint(self) -> None:

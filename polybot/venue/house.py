@@ -68,6 +68,7 @@ class House:
         self.market_channel = self.teller.market_channel
         self._key_of_wallet: dict[str, str] = {}
         self._docs: list[Doc] = []
+        self.on_step: list[Callable[[int], None]] = []  # what else time carries on, called with each step of the world
         self.wiped = 0
 
     def restore(self, wipe: bool = True) -> None:

@@ -1,17 +1,20 @@
 """The relayer (facts §13): submit a gasless transaction, poll it until confirmed. Of all calls it knows `redeemPositions`.
 
-Nothing can be stolen here: a redemption pays the wallet that holds the shares, whoever submits it.
+Nothing can be stolen here: a redemption pays the wallet that holds the shares, whoever submits it. Beside the real relayer's
+types it takes "EOA", which stands for a transaction the owner would have sent to the chain: signed by that owner, or refused.
+What was submitted and not mined yet dies with the venue, as in a real pool: its id is not known afterwards.
 """
 
 import json
 import uuid
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from polybot.adapters.polymarket import eip712
 from polybot.venue.house import House
 from polybot.venue.reply import Refusal, as_json, parsed, wanted
 from polybot.venue.views import transaction_hash
@@ -30,16 +33,19 @@ class Transaction:
     kind: str
     wallet: str
     submitted_ns: int
+    conditions: tuple[str, ...] = ()
     error: str = ""
+    is_mined: bool = False
 
 
 @dataclass
 class Relayer:
-    """Effects are immediate and committed before the answer; only the states take their time."""
+    """`due` moves what was submitted on to the chain, in order; whoever steps the world calls it."""
 
     house: House
     transactions: dict[str, Transaction] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
+    pending: list[Transaction] = field(default_factory=list)
 
     def routes(self) -> list[Route]:
         """Path → handler."""
@@ -53,6 +59,13 @@ class Relayer:
             Route("/transaction", self.poll_by_query),
         ]
 
+    def due(self, now_ns: int) -> None:
+        """Mine what is old enough: shares become cash, committed before anyone hears of it."""
+        for done in [t for t in self.pending if now_ns - t.submitted_ns >= MINED_NS]:
+            self.pending.remove(done)
+            done.is_mined = True
+            done.error = done.error or self._redeem_all(done.wallet, done.conditions)
+
     async def params(self, request: Request) -> Response:
         """The next nonce of a wallet."""
         address = wanted(request, "address", "address is required").lower()
@@ -64,23 +77,43 @@ class Relayer:
         return as_json({"deployed": True})
 
     async def submit(self, request: Request) -> Response:
-        """Carried out at once; answered as new."""
+        """Taken, and carried out once it is mined."""
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("from"), str):
             raise Refusal(400, "invalid transaction request")
+        signer = body["from"].lower()
+        if body.get("type") == "EOA":
+            self._check_owner(body, signer)
         params = body.get("depositWalletParams")
         inner = params.get("depositWallet") if isinstance(params, dict) else None
         wallet = str(inner or body.get("proxyWallet") or body["from"]).lower()
         done = Transaction(str(uuid.uuid4()), str(body.get("type", "")), wallet, self.house.now_ns())
-        done.error = self._redeem_all(wallet, conditions_in(json.dumps(body)))
-        signer = body["from"].lower()
+        done.conditions = tuple(conditions_in(json.dumps(body)))
         self.nonces[signer] = self.nonces.get(signer, 0) + 1
         self.transactions[done.id] = done
+        self.pending.append(done)
         return as_json(
             {"transactionID": done.id, "state": "STATE_NEW", "hash": "", "transactionHash": transaction_hash(done.id)}
         )
 
-    def _redeem_all(self, wallet: str, conditions: list[str]) -> str:
+    def _check_owner(self, body: dict[str, Any], signer: str) -> None:
+        """The next nonce, and the owner's own signature over what is asked."""
+        nonce = self.nonces.get(signer, 0)
+        try:
+            data = bytes.fromhex(str(body["data"]).removeprefix("0x"))
+            asked = eip712.keccak256(
+                eip712.address_word(str(body["to"])) + eip712.keccak256(data) + eip712.word(int(body["nonce"]))
+            )
+            signed = bytes.fromhex(str(body["signature"]).removeprefix("0x"))
+            owner = eip712.recover_address(eip712.personal(asked), signed)
+        except (KeyError, ValueError, OverflowError) as exc:
+            raise Refusal(400, "invalid signature") from exc
+        if int(body["nonce"]) != nonce:
+            raise Refusal(400, f"batch nonce {body['nonce']} does not match on-chain nonce {nonce}")
+        if owner.lower() != signer:
+            raise Refusal(400, "invalid signature")
+
+    def _redeem_all(self, wallet: str, conditions: tuple[str, ...]) -> str:
         for condition_id in conditions:
             if self.house.exchange.market(condition_id) is None:
                 return f"condition {condition_id} is not known"
@@ -123,13 +156,12 @@ class Relayer:
 
 
 def state_of(done: Transaction, now_ns: int) -> State:
-    """New, mined, confirmed as the chain would; failed once it could have been mined."""
-    age_ns = now_ns - done.submitted_ns
-    if age_ns < MINED_NS:
+    """On its way, mined, confirmed as the chain would; failed once it could have been mined."""
+    if not done.is_mined:
         return "STATE_EXECUTED"
     if done.error:
         return "STATE_FAILED"
-    return "STATE_MINED" if age_ns < CONFIRMED_NS else "STATE_CONFIRMED"
+    return "STATE_MINED" if now_ns - done.submitted_ns < CONFIRMED_NS else "STATE_CONFIRMED"
 
 
 def conditions_in(text: str) -> list[str]:

@@ -16,7 +16,7 @@ from polybot.runtime.topology import (
     speakers_of,
 )
 
-OUTSIDE = {"Halt", "Resume", "Pause", "CancelAll", "Query", "Snapshot"}  # asked by the command line
+OUTSIDE = {"Halt", "Resume", "Pause", "CancelAll", "Query", "Redeem", "Snapshot"}  # asked by the command line
 
 
 def test_every_heard_event_has_a_publisher_in_the_same_profile() -> None:

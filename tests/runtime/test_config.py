@@ -227,3 +227,37 @@ def test_the_small_preset_is_a_purse_of_75_with_stakes_of_1_to_3(tmp_path: Path)
 def test_an_unknown_preset_is_named_with_the_nearest(tmp_path: Path) -> None:
     assert sentence({"POLYBOT_PRESET": "smal"}) == 'unknown preset "smal": did you mean "small"?'
     assert sentence({"POLYBOT_PRESET": "../config"}) == 'unknown preset "../config": known: small'
+
+
+# --- the wallet
+
+SAFE = "0xE111180000d2663C0091e4f400237545B87B996B"
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+def test_a_wallet_that_is_not_the_keys_own_must_be_named(tmp_path: Path, kind: int) -> None:
+    told = sentence(with_file(tmp_path, f"[live]\nsignature_type = {kind}\n"))
+    assert f"live.signature_type = {kind} needs live.funder" in told
+    env = with_file(tmp_path, f'[live]\nsignature_type = {kind}\nfunder = "{SAFE}"\n')
+    assert load(environment=env).settings.live.funder == SAFE
+
+
+@pytest.mark.parametrize(
+    ("funder", "said"),
+    [
+        ("0x1234", "is no address: expected 0x and 40 hex digits"),
+        (SAFE[2:], "is no address"),
+        (SAFE.replace("E1", "e1", 1), f"by its checksum {SAFE} is meant"),
+    ],
+)
+def test_a_funder_that_is_no_address_is_refused(tmp_path: Path, funder: str, said: str) -> None:
+    assert said in sentence(with_file(tmp_path, f'[live]\nsignature_type = 2\nfunder = "{funder}"\n'))
+
+
+def test_an_address_without_case_carries_no_checksum(tmp_path: Path) -> None:
+    env = with_file(tmp_path, f'[live]\nsignature_type = 2\nfunder = "{SAFE.lower()}"\n')
+    assert load(environment=env).settings.live.funder == SAFE.lower()
+
+
+def test_a_fifth_kind_of_signature_is_refused(tmp_path: Path) -> None:
+    assert "live.signature_type = 4" in sentence(with_file(tmp_path, "[live]\nsignature_type = 4\n"))

@@ -24,6 +24,7 @@ from polybot.adapters.polymarket.signing import (
     metadata_of,
     salt_of,
 )
+from polybot.core.exchange.switches import Switches
 from polybot.venue import ports
 from polybot.venue.apps import apps
 from polybot.venue.binance import Bars
@@ -192,6 +193,8 @@ class Bench:
         def work() -> None:
             self.clock.ns += int(seconds * SECOND)
             self.house.exchange.due(self.clock.ns)
+            for carry_on in self.house.on_step:
+                carry_on(self.clock.ns)
             self.house.flush()
 
         self.do(work)
@@ -215,12 +218,19 @@ class Opener:
     folder: Path
     stops: list[Callable[[], None]] = field(default_factory=list)
 
-    def open(self, *listings: Listing, clock: HandClock | None = None, wipe: bool = True) -> Bench:
+    def open(
+        self,
+        *listings: Listing,
+        clock: HandClock | None = None,
+        wipe: bool = True,
+        switches: Switches | None = None,
+    ) -> Bench:
         clock = clock or HandClock()
         ready: list[Bench] = []
         stopped = threading.Event()
         thread = threading.Thread(
-            target=lambda: asyncio.run(self._live(listings or (a_listing(),), clock, wipe, ready, stopped)), daemon=True
+            target=lambda: asyncio.run(self._live(listings or (a_listing(),), clock, wipe, ready, stopped, switches)),
+            daemon=True,
         )
         began = threading.Event()
         self._began = began
@@ -235,11 +245,17 @@ class Opener:
         return ready[0]
 
     async def _live(
-        self, listings: tuple[Listing, ...], clock: HandClock, wipe: bool, ready: list[Bench], stopped: threading.Event
+        self,
+        listings: tuple[Listing, ...],
+        clock: HandClock,
+        wipe: bool,
+        ready: list[Bench],
+        stopped: threading.Event,
+        switches: Switches | None,
     ) -> None:
         store = Store(self.folder / "venue.sqlite", "test")
         keys = Keys(store.meta("secret") or b"")
-        house = House(store, keys, Catalogue(*listings), clock.now_ns, 1_000_000_000)
+        house = House(store, keys, Catalogue(*listings), clock.now_ns, 1_000_000_000, switches)
         house.restore(wipe)
         for listing in listings:
             house.exchange.list_market(market_from(listing))

@@ -1,7 +1,7 @@
 """The driver over a small world of our own: order of things, thinning, resolution, ties, catching up."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,8 @@ def a_table(
     now = {"ns": int(at_s * NS)}
     catalogue = WorldCatalogue(world, lambda: now["ns"])
     parsed = read_script(script)
-    house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000, parsed.switches)
+    switches = replace(parsed.switches, payout_by_redeem=False)  # nobody sits here who would redeem
+    house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000, switches)
     house.restore()
     rtds, streams = Rtds(), BinanceHub()
     wires = PriceWires(rtds, PolyBolt(lambda *_: True, lambda _: True, lambda: 0.0))

@@ -58,8 +58,8 @@ class Clob(ClobPublic):
         self._l2 = RequestSigner(self._wallet.address, credentials)
         self._us = Ourselves(credentials.api_key, self._funder)
 
-    def sibling(self) -> "Clob":
-        """The same account on a connection of its own, for another lane."""
+    def sibling(self, timeout_s: float = 0.0) -> "Clob":
+        """The same account on a connection of its own, for another lane; timeout_s 0 = the same."""
         return Clob(
             self._url,
             self._wallet,
@@ -67,7 +67,7 @@ class Clob(ClobPublic):
             credentials=self.credentials,
             signature_type=self._type,
             funder=self._funder,
-            timeout_s=self._timeout_s,
+            timeout_s=timeout_s or self._timeout_s,
         )
 
     # --- who we are

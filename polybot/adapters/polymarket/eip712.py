@@ -142,6 +142,11 @@ def auth_digest(address: str, timestamp_s: int, nonce: int, domain: bytes = AUTH
     )
 
 
+def personal(hashed: bytes) -> bytes:
+    """32 bytes as a wallet signs them for people (EIP-191), so that they can be no order."""
+    return keccak256(b"\x19Ethereum Signed Message:\n32" + hashed)
+
+
 def sign(key: coincurve.PrivateKey, hashed: bytes) -> bytes:
     """65 bytes r ‖ s ‖ v with v 27 or 28; deterministic (RFC 6979)."""
     signature: bytes = key.sign_recoverable(hashed, hasher=None)

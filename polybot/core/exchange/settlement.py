@@ -34,6 +34,7 @@ class Settlement:
                 self.state.say(TradeChanged(failed, now_ns))
         market.accepting, market.winner, market.resolved_ns, market.is_final = False, winner, now_ns, is_final
         paid = {} if self.switches.payout_by_redeem else self._pay_all(market, winner, now_ns)
+        self._redeem_worlds(market, now_ns)
         self.state.touch_market(market)
         self.state.say(MarketEnded(market.condition_id, winner, paid, now_ns))
         return paid
@@ -47,6 +48,7 @@ class Settlement:
         assert said is not None, "only what was announced can be corrected"
         changed = {} if self.switches.payout_by_redeem else self._pay_differences(market, said, winner, now_ns)
         market.held = {}
+        self._redeem_worlds(market, now_ns)
         self.state.touch_market(market)
         self.state.say(MarketEnded(market.condition_id, winner, changed, now_ns, is_correction=said != winner))
         return changed
@@ -58,6 +60,12 @@ class Settlement:
         paid = self.state.ledger.redeem(market, address, market.winner, now_ns)
         self.state.touch_market(market)
         return paid
+
+    def _redeem_worlds(self, market: Market, now_ns: int) -> None:
+        """The world's own makers and takers redeem at the final word: their shares would pile up for ever."""
+        if self.switches.payout_by_redeem and market.is_final and market.winner is not None:
+            for address in UNLIMITED:
+                self.state.ledger.redeem(market, address, market.winner, now_ns)
 
     def _pay_all(self, market: Market, winner: Winner, now_ns: int) -> dict[str, int]:
         ledger = self.state.ledger

@@ -17,6 +17,7 @@ from messages import (
     MarketListed,
     MarketResolved,
     OracleRelayed,
+    Redeem,
     Resent,
     RiskState,
     Snapshot,
@@ -39,6 +40,7 @@ from messages.inner import (
     OrderSigned,
     PersistFailed,
     PostResult,
+    RedeemRead,
     Restored,
     SourceState,
     Started,
@@ -62,6 +64,8 @@ from polybot.core.executor.leaving import Leaving
 from polybot.core.executor.orders import IMMEDIATE, is_final
 from polybot.core.executor.probing import Probing
 from polybot.core.executor.reconcile import Reconciler
+from polybot.core.executor.redeeming import TAG as REDEEM
+from polybot.core.executor.redeeming import Redeemer
 from polybot.core.executor.relaying import WAKE, Relaying
 from polybot.core.executor.serving import Serving
 from polybot.core.executor.switching import Switching
@@ -89,6 +93,7 @@ class ExecutorCore:
         self._halting = Halting(self._writer, self._switch, self._probing)
         self._leaving = Leaving(self._writer, self._switch, self._probing)
         self._outcomes = Outcomes(self._writer, self._probing)
+        self._redeemer = Redeemer(self._writer, self._switch)
         self._catching_up = CatchingUp()
         self._relaying = Relaying()
         self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler, self._dead_man)
@@ -116,6 +121,8 @@ class ExecutorCore:
                 yield from self._serving.signed(word, now_ns)
             case CancelAll():
                 yield from self._halting.begin(word.id, now_ns)
+            case Redeem():
+                yield from self._redeemer.asked(word, now_ns)
             case Tick():
                 yield from self._tick(word, now_ns)
             case Started():
@@ -161,6 +168,7 @@ class ExecutorCore:
         yield from self._warm()
         yield from self._switching.at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
+        yield from self._redeemer.resume()
         since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in levels.unsettled(books))])
         yield from self._catching_up.begin(self._boot, since_s * NS)
 
@@ -183,8 +191,14 @@ class ExecutorCore:
                 yield from self._halting.open_read(word)
             case TradesRead():
                 yield from self._reconciler.trades(word, now_ns)
+            case BalanceRead() if word.tag.startswith(f"{REDEEM}/"):
+                yield from self._redeemer.shares(word, now_ns)
             case BalanceRead():
                 yield from self._reconciler.balance(word, now_ns)
+                if word.known and not word.token_id:
+                    yield from self._redeemer.go(now_ns)
+            case RedeemRead():
+                yield from self._redeemer.heard(word, now_ns)
             case MarketRead():
                 yield from self._outcomes.market_read(word, now_ns)
             case HoldingsRead():
@@ -273,6 +287,8 @@ class ExecutorCore:
                 yield from self._probing.again(rest, now_ns)
             case "cancel":
                 yield from self._cancel(rest, now_ns)
+            case "redeem":
+                yield from self._redeemer.tick(rest, now_ns)
             case "proof":
                 yield from self._halting.tick(tick.name, tick.mono_s, self._teller.held(now_ns), now_ns)
             case _ if tick.name == WAKE:

@@ -10,6 +10,7 @@ from polybot.core.executor.state import (
     FillNote,
     Order,
     OrderNote,
+    Redeeming,
     Refusal,
     RefusalNote,
     Window,
@@ -56,6 +57,8 @@ def apply(books: Books, written: Written) -> None:
             _window(books, entry)
         case entries.PaidOut():
             _paid(books, entry)
+        case entries.RedeemBegun() | entries.RedeemTold():
+            _redeem(books, entry)
         case _:
             _house(books, entry)
     if books.purse_e6:
@@ -236,3 +239,24 @@ def _paid(books: Books, entry: entries.PaidOut) -> None:
     books.paid[key] = books.paid.get(key, 0) + entry.amount_e6
     ledger.move(books, ledger.CASH, ledger.CLAIMS, entry.amount_e6)
     _follow(books, books.windows[entry.slug])
+    if entry.slug in books.redeems and entry.slug not in books.pending:
+        row = books.redeems[entry.slug]
+        row.state, row.why, row.since_ns = "paid", "", books.last_ns
+
+
+def _redeem(books: Books, entry: entries.RedeemBegun | entries.RedeemTold) -> None:
+    """An attempt goes out, or more is known of it. What is said of an older attempt is history."""
+    row = books.redeems.get(entry.slug)
+    if isinstance(entry, entries.RedeemBegun):
+        books.redeems[entry.slug] = Redeeming(
+            condition_id=entry.condition_id,
+            attempt=entry.attempt,
+            state="sending",
+            since_ns=books.last_ns,
+            failures=row.failures if row else 0,
+        )
+    elif row is not None and row.attempt == entry.attempt and row.state != "paid":
+        if entry.state in ("failed", "unknown") and row.state != entry.state:
+            row.failures += 1
+        row.state, row.why, row.since_ns = entry.state, entry.why, books.last_ns
+        row.tx_id = entry.tx_id or row.tx_id

@@ -3,7 +3,7 @@
 import msgspec
 
 from messages import OrderIntent, Outcome, Settlement
-from messages.money import OrderState
+from messages.money import OrderState, RedeemState
 from polybot.core.entries import FillStatus
 from polybot.core.executor.streaks import Traded
 
@@ -80,6 +80,18 @@ class Settled(Row, kw_only=True):
     moved: dict[str, int]
 
 
+class Redeeming(Row, kw_only=True):
+    """The newest attempt to redeem a window. failures: attempts so far that came to nothing, or to nothing known."""
+
+    condition_id: str
+    attempt: int
+    state: RedeemState
+    tx_id: str = ""
+    why: str = ""
+    since_ns: int = 0
+    failures: int = 0
+
+
 class OrderNote(Row, kw_only=True, tag=True):
     """An OrderUpdate as it was said: what of it changes. The rest stands in the order."""
 
@@ -135,6 +147,7 @@ class Books(Row, kw_only=True):
     activities ids of the Data API's rows that are booked
     paid       "strategy/slug" → what the wallet was seen to receive
     days       UTC day of the windows' ends → strategy → realised P&L after fees
+    redeems    slug → how far its redemption is
     last_ns    world time of the newest entry
     """
 
@@ -154,6 +167,7 @@ class Books(Row, kw_only=True):
     settled: dict[str, Settled] = {}
     pending: dict[str, None] = {}
     paid: dict[str, int] = {}
+    redeems: dict[str, Redeeming] = {}
     notes: list[Note] = []
     foreign: dict[str, str] = {}
     accepted_foreign: dict[str, None] = {}

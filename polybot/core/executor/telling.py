@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 
-from messages import Account, Position, SnapshotTaken, Streak, Word
+import msgspec
+
+from messages import Account, Position, Positions, SnapshotTaken, Streak, Word
 from polybot.core.executor import levels
 from polybot.core.executor.admission import Switch
 from polybot.core.executor.dead_man import DeadMan
 from polybot.core.executor.levels import View
 from polybot.core.executor.probing import Probing
 from polybot.core.executor.reconcile import Reconciler
+from polybot.core.executor.redeeming import redemptions
 from polybot.core.executor.settling import streak_of
 from polybot.core.executor.writing import Writer
 
@@ -29,7 +32,7 @@ class Teller:
         view = self._view(now_ns)
         self._said = self._seen()
         yield self._account(view)
-        yield levels.positions(self._writer.books, view)
+        yield self._positions(view)
 
     def say_if_changed(self, now_ns: int) -> Iterator[Word]:
         """Both, if they differ from what was said last."""
@@ -39,9 +42,7 @@ class Teller:
     def snapshot(self, request_id: str, now_ns: int) -> SnapshotTaken:
         """Both as a reply."""
         view = self._view(now_ns)
-        return SnapshotTaken(
-            id=request_id, account=self._account(view), positions=levels.positions(self._writer.books, view)
-        )
+        return SnapshotTaken(id=request_id, account=self._account(view), positions=self._positions(view))
 
     def held(self, now_ns: int) -> tuple[Position, ...]:
         """What is held."""
@@ -77,6 +78,10 @@ class Teller:
             self._dead_man.state,
             switch.pulse,
         )
+
+    def _positions(self, view: View) -> Positions:
+        books = self._writer.books
+        return msgspec.structs.replace(levels.positions(books, view), redemptions=redemptions(books))
 
     def _account(self, view: View) -> Account:
         books = self._writer.books

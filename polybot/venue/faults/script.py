@@ -2,7 +2,7 @@
 
 seed = 7                      # of every `probability`
 [switches]                    # how this venue is built where the real one's behaviour is not known
-payout_by_redeem = true
+payout_by_redeem = false      # default true: winners are paid when they redeem; false: at resolution
 [[fault]]
 kind = "late_answer"          # see KINDS
 window = [2, 5]               # in these windows of the session, from 1; without it: from the venue's start
@@ -29,6 +29,9 @@ Channel = Literal["market", "user", "rtds", "polybolt", "binance", ""]
 
 class ScriptError(ValueError):
     """The operator must edit the script: the message names the fault, the value and what would be right."""
+
+
+HONEST = Switches(payout_by_redeem=True)  # of a venue that is told nothing else: who does not redeem is not paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Script:
     """A whole file."""
 
     seed: int = 0
-    switches: Switches = field(default_factory=Switches)
+    switches: Switches = HONEST
     faults: tuple[Fault, ...] = ()
 
 
@@ -175,7 +178,7 @@ def _switches(table: Any) -> Switches:
         if key not in names:
             raise ScriptError(f'unknown switch "{key}"{_near(key, names)}')
     try:
-        return msgspec.convert(table, Switches)
+        return msgspec.convert({"payout_by_redeem": True} | table, Switches)
     except msgspec.ValidationError as exc:
         raise ScriptError(f"switches: {exc}") from exc
 

@@ -127,6 +127,8 @@ class MirrorVenue:
         beat_s = report_s = 0.0
         while not self.leaving.is_set():
             self.house.exchange.due(self.clock.now_ns())
+            for carry_on in self.house.on_step:
+                carry_on(self.clock.now_ns())
             self.house.flush()
             now = mono_s()
             if now >= beat_s:

@@ -41,6 +41,7 @@ from messages.inner import (
     OrderSigned,
     Persist,
     PersistFailed,
+    PollRedeem,
     PostOrder,
     PostResult,
     ReadActivity,
@@ -50,10 +51,12 @@ from messages.inner import (
     ReadOpenOrders,
     ReadOrder,
     ReadTrades,
+    RedeemRead,
     Restored,
     SendHeartbeat,
     SignOrder,
     Started,
+    SubmitRedeem,
     Tick,
     TradesRead,
     UserFact,
@@ -218,6 +221,16 @@ class FakeVenue:
         self.others: dict[str, int] = {}  # shares that somebody else bought with this wallet
         # "silent": never answered; "lost": heard, the answer is not; "refuse": HTTP 500; "never right": no id will do
         self.beats = "ack"
+        self.pays_by_redeem = False  # winners are paid when they redeem, not at resolution
+        # of submissions, in turn; then "take". take: mined at the second look, confirmed at the fourth · fail: taken, and the
+        # transaction fails · refuse: a clear no · lost: taken, the answer is not heard · unheard: neither
+        self.redeem_fates: list[str] = []
+        self.submits: list[SubmitRedeem] = []
+        self.transactions: dict[str, list[str]] = {}  # tx id → states it is still to be seen in
+        self.owed: dict[str, int] = {}  # slug → what its redemption pays
+        self.owed_tokens: dict[str, str] = {}
+        self.refreshed = 0  # how often it was made to look at the chain
+        self.stale_cash_e6: int | None = None  # what it shows until it is made to look
         self.pulse_id = ""  # the heartbeat id it expects next
         self.pulse_ns: int | None = None  # the last beat it took
         self.beat_count = 0
@@ -304,8 +317,48 @@ class FakeVenue:
                 for t in self.trades
                 if t.order_id in ids and t.status != "FAILED"
             )
-            self.cash_e6 += held if winner == outcome else held // 2 if winner == "SPLIT" else 0
-            self.shares[token] = self.shares.get(token, 0) - held
+            pays = held if winner == outcome else held // 2 if winner == "SPLIT" else 0
+            if self.pays_by_redeem and pays:
+                self.owed[slug] = self.owed.get(slug, 0) + pays
+                self.owed_tokens[slug] = token
+            else:
+                self.cash_e6 += pays
+                self.shares[token] = self.shares.get(token, 0) - held
+
+    def submit(self, word: SubmitRedeem) -> RedeemRead:
+        """As the relayer: paid when it is mined."""
+        self.submits.append(word)
+        fate = self.redeem_fates.pop(0) if self.redeem_fates else "take"
+        tx_id = f"tx{len(self.submits)}"
+        said: dict[str, Any] = {"slug": word.slug, "attempt": word.attempt, "tx_id": tx_id}
+        if fate == "refuse":
+            return RedeemRead(**said | {"tx_id": ""}, state="failed", why="HTTP 400: wallet busy")
+        if fate == "unheard":
+            return RedeemRead(**said | {"tx_id": ""}, state="unknown", why="no answer")
+        self.transactions[tx_id] = ["sent", "failed"] if fate == "fail" else ["sent", "mined", "mined", "confirmed"]
+        if fate == "lost":
+            self.mine(word.slug)
+            return RedeemRead(**said | {"tx_id": ""}, state="unknown", why="no answer")
+        return RedeemRead(**said, state="sent")
+
+    def poll(self, word: PollRedeem) -> RedeemRead:
+        """Each look finds it a step further."""
+        said: dict[str, Any] = {"slug": word.slug, "attempt": word.attempt, "tx_id": word.tx_id}
+        if not self.knows:
+            return RedeemRead(**said, state="silent", why="HTTP 500")
+        steps = self.transactions.get(word.tx_id)
+        if steps is None:
+            return RedeemRead(**said, state="unknown", why="transaction not found")
+        state: Any = steps.pop(0) if len(steps) > 1 else steps[0]
+        if state == "mined":
+            self.mine(word.slug)
+        return RedeemRead(**said, state=state, why="execution reverted" if state == "failed" else "")
+
+    def mine(self, slug: str) -> None:
+        """On chain: once."""
+        if slug in self.owed:
+            self.cash_e6 += self.owed.pop(slug)
+            self.shares[self.owed_tokens[slug]] = 0
 
     def beat(self, word: SendHeartbeat, kept: str, now_ns: int) -> HeartbeatSent | None:
         """None: no answer comes. A stale id extends nothing."""
@@ -392,7 +445,9 @@ class FakeVenue:
                 lines = [self.line(t) for t in self.trades if t.matched_s >= word.after_s] if self.knows else []
                 return TradesRead(tag=word.tag, known=self.knows, trades=tuple(lines), why=why)
             case ReadBalance():
-                balance = self.shares.get(word.token_id, 0) if word.token_id else self.cash_e6
+                self.refreshed += word.refresh
+                cash = self.cash_e6 if word.refresh or self.stale_cash_e6 is None else self.stale_cash_e6
+                balance = self.shares.get(word.token_id, 0) if word.token_id else cash
                 return BalanceRead(
                     tag=word.tag,
                     token_id=word.token_id,
@@ -401,6 +456,10 @@ class FakeVenue:
                     allowance_e6=0,
                     why=why,
                 )
+            case SubmitRedeem():
+                return self.submit(word)
+            case PollRedeem():
+                return self.poll(word)
             case ReadHoldings():
                 shares = {t: n for t, n in (self.shares | self.others).items() if n}
                 return HoldingsRead(tag=word.tag, known=self.knows, shares=shares if self.knows else {}, why=why)
@@ -510,7 +569,7 @@ class House:
         self.is_alive, self.crash_at = False, None
         if self.delivers_on_crash:
             for _, word in self.lanes:
-                if isinstance(word, PostOrder | CancelOrders):
+                if isinstance(word, PostOrder | CancelOrders | SubmitRedeem):
                     self._perform_effect(word)
         self.lanes.clear()
         self.timers.clear()
@@ -603,6 +662,8 @@ class House:
                 | ReadHoldings()
                 | ReadMarket()
                 | SendHeartbeat()
+                | SubmitRedeem()
+                | PollRedeem()
             ):
                 self.lanes.append((self.now_ns, word))
         return True
