@@ -67,8 +67,11 @@ class House:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def begin(self) -> "House":
         self.wait_served("risk")
         self.wait_served("executor")
+        return self
 
     def wait_served(self, name: str) -> None:
         from messages import Pause, Snapshot
@@ -118,8 +121,10 @@ def wait_for(condition: Callable[[], bool], within_s: float = 20.0) -> None:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path)
-    yield house
-    house.end()
+    try:
+        yield house.begin()
+    finally:
+        house.end()
 
 
 @pytest.fixture
