@@ -32,7 +32,7 @@ OF_CODE: dict[str, str] = {
 FOR_GOOD_S = 300.0  # what only the user or the venue's support can change is tried again after this
 FOR_GOOD = ("closed_only", "geoblocked", "unauthorized")
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-LEAST_S = 0.1  # machine time
+LEAST_S = 1.0  # machine time: whoever looks at `status` meanwhile shall see it
 
 
 class VenueState:

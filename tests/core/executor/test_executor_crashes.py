@@ -62,7 +62,7 @@ def points(kit: Any, make: Callable[[], Any]) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "step", [pytest.param(1, marks=pytest.mark.long, id="all"), pytest.param(7, id="every_seventh")]
+    "step", [pytest.param(1, marks=pytest.mark.long, id="all"), pytest.param(20, id="every_twentieth")]
 )
 @pytest.mark.parametrize("delivers", [True, False], ids=["what_was_said_was_done", "what_was_said_was_lost"])
 @pytest.mark.parametrize("fate", FATES)

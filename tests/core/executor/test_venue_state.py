@@ -108,7 +108,7 @@ def test_an_order_that_was_turned_away_until_its_time_had_passed_names_the_state
 
 
 @pytest.mark.parametrize(
-    ("speed", "retry_after_s", "over_s"), [(1.0, 0.0, 1.0), (60.0, 0.0, 0.1), (60.0, 120.0, 2.0), (20.0, 120.0, 6.0)]
+    ("speed", "retry_after_s", "over_s"), [(1.0, 0.0, 1.0), (60.0, 0.0, 1.0), (60.0, 120.0, 2.0), (20.0, 120.0, 6.0)]
 )
 def test_a_states_seconds_are_the_venues_and_shorter_by_the_clock_above_speed_1(
     kit: Any, speed: float, retry_after_s: float, over_s: float
