@@ -76,13 +76,27 @@ def cost_e6(row: Row) -> int:
     return int(row["filled_e6"] * (row["price_e6"] or 0) + 500_000) // 1_000_000
 
 
-def refusals(rows: Sequence[Row]) -> list[tuple[str, int, str]]:
-    """(code, how often, the newest sentence), the most frequent first."""
-    counted: dict[str, tuple[int, str]] = {}
+@dataclass(frozen=True)
+class Refusal:
+    """Why windows were skipped: how often in all and by strategy, and the newest sentence."""
+
+    code: str
+    count: int
+    example: str
+    by_strategy: dict[str, int]
+
+
+def refusals(rows: Sequence[Row]) -> list[Refusal]:
+    """By rule, the most frequent first."""
+    counted: dict[str, Refusal] = {}
     for row in rows:
         if row["state"] == "skipped":
-            counted[row["reason_code"]] = (counted.get(row["reason_code"], (0, ""))[0] + 1, row["reason"])
-    return sorted(((code, n, reason) for code, (n, reason) in counted.items()), key=lambda c: (-c[1], c[0]))
+            before = counted.get(row["reason_code"])
+            by = dict(before.by_strategy) if before else {}
+            by[row["strategy"]] = by.get(row["strategy"], 0) + 1
+            count = 1 + (before.count if before else 0)
+            counted[row["reason_code"]] = Refusal(row["reason_code"], count, row["reason"], by)
+    return sorted(counted.values(), key=lambda r: (-r.count, r.code))
 
 
 def worst_drawdown(start_e6: int, rows: Sequence[Row]) -> tuple[int, float]:

@@ -40,7 +40,10 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
             _facts(figures(name, [r for r in rows if r["strategy"] == name]))
             for name in dict.fromkeys(r["strategy"] for r in rows)
         ],
-        "refusals": [{"reason_code": c, "count": n, "example": e} for c, n, e in refusals(rows)],
+        "refusals": [
+            {"reason_code": r.code, "count": r.count, "example": r.example, "by_strategy": r.by_strategy}
+            for r in refusals(rows)
+        ],
         "provisional": sum(1 for r in rows if r["provisional"]),
         "staleness": _staleness(speed),
         "world": _world(paths),
@@ -150,7 +153,13 @@ def _refused(refused: list[dict[str, Any]]) -> list[str]:
     if not refused:
         return ["no window was skipped"]
     width = max(len(r["reason_code"]) for r in refused)
-    return ["skipped"] + [f"  {r['count']:>4} {r['reason_code']:<{width}}  e.g. {r['example']}" for r in refused]
+    names = list(dict.fromkeys(name for r in refused for name in r["by_strategy"]))
+    lines = ["skipped"] + [f"  {r['count']:>4} {r['reason_code']:<{width}}  e.g. {r['example']}" for r in refused]
+    if len(names) < 2:
+        return lines
+    table = [("by strategy", *names)]
+    table += [(r["reason_code"], *(str(r["by_strategy"].get(name, 0)) for name in names)) for r in refused]
+    return [*lines, "", *_columns(table)]
 
 
 def _world_lines(world: dict[str, Any] | None) -> list[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from messages import Account, ClockOffset, FeedStatus, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
 from polybot.cli.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
+from polybot.cli.limits import refusals_text
 from polybot.core.windows import WINDOW_S
 from polybot.runtime import halt, locks, session, supervise
 from polybot.runtime.bus import Subscriber
@@ -97,6 +98,8 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
         "latency": _latency(heard),
         "limits": msgspec.to_builtins(heard.risk.limits) if heard.risk else [],
         "refused": heard.risk.refused if heard.risk else {},
+        "refused_by": heard.risk.refused_by if heard.risk else {},
+        "reason": f"{heard.risk.reason_code}: {heard.risk.reason}" if heard.risk and heard.risk.reason_code else "",
     }
     if not running and not supervised:
         return facts, NOT_RUNNING
@@ -254,6 +257,8 @@ def _show(facts: dict[str, Any]) -> None:
     )
     if halted:
         console.print(f"halted by {halted['by'] or 'an unreadable file'}: {halted['reason_code']}: {halted['reason']}")
+    elif facts["reason"]:
+        console.print(facts["reason"], highlight=False, markup=False)
     if facts["session"]:
         s = facts["session"]
         console.print(f"session {s['id']}: window {s['windows_done']} of {s['windows']}", highlight=False)
@@ -266,6 +271,8 @@ def _show(facts: dict[str, Any]) -> None:
         )
         for line in in_the_way(a):
             console.print(line, highlight=False, markup=False)
+    for line in refusals_text(facts["refused_by"]):
+        console.print(f"{line} (since risk's start)", highlight=False, markup=False)
     _show_feeds(console, facts)
     table = Table(box=None, pad_edge=False)
     for column in ("actor", "state", "pid", "uptime", "restarts", "heart", "cycle p50/p95", "decision p50/p95"):
