@@ -1,5 +1,7 @@
 """Each limit: at it, one below, one above."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -247,6 +249,17 @@ def test_what_the_venue_does_not_take_is_not_asked(kit: Any, state: str, code: s
 def test_a_venue_that_takes_only_what_rests_is_given_what_rests(kit: Any) -> None:
     assert kit.early_code(-30.0, kit.a_resting(), kit.an_account(venue_state="post_only")) == ""
     assert kit.early_code(-30.0, kit.a_resting(), kit.an_account(venue_state="cancel_only")) == "VENUE_STATE"
+
+
+def test_every_rule_stands_in_the_documentation_and_nothing_else_does() -> None:
+    table = (Path(__file__).parents[3] / "docs" / "risk.md").read_text()
+    told = {
+        code
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for code in re.findall(r"`([A-Z_]+)`", line.split("|")[1])
+    }
+    assert told == {code for code, _ in RULES}
 
 
 def test_the_rules_stand_in_one_table_each_with_its_own_words() -> None:
