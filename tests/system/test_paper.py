@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REHEARSAL = "paper: synthetic books, local fills: no evidence of profit"
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 
 def wait_for(condition: Callable[[], Any], what: str, deadline_s: float) -> Any:
@@ -56,35 +56,44 @@ def test_a_paper_session_with_a_kill_and_a_stall_of_the_real_channel(bot: Any, r
         "POLYBOT_ENDPOINTS": str(tmp_path / "ready.json"),
         "POLYBOT_PROFILE": "paper",
         "POLYBOT__BOT__ON_NO_SIGNAL": "down",
+        "POLYBOT__RISK__DAILY_LOSS_USD": "90",  # a coin may lose a few times in a row
+        "POLYBOT__RISK__MAX_DRAWDOWN_PCT": "90",
     }
 
     def fault(*words: str) -> None:
         env = bot.env | {"POLYBOT_STATE": str(real), "POLYBOT_PROFILE": "demo"}
         subprocess.run(venue_command("fault", *words), env=env, cwd=ROOT, check=True, capture_output=True, timeout=30)
 
-    def row(n: int) -> dict[str, Any]:
+    def next_row(after: int, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         shown = bot.ctl("windows", "--json")
         rows = json.loads(shown.stdout)["windows"] if shown.returncode == 0 else []
-        return next((r for r in rows if r["n"] == n and (r["reason"] or r["filled_e6"])), {})
+        return next((r for r in rows if r["n"] > after and fits(r)), {})
 
-    bot.run("--windows", "4", "--strategy", "coin")
-    first = wait_for(lambda: row(1), f"the first window's decision; {bot.logs()}", 90)
-    assert first["filled_e6"], first["reason"]
+    def traded(after: int) -> int:
+        found = wait_for(
+            lambda: next_row(after, lambda r: r["filled_e6"] > 0), f"a trade after {after}; {bot.logs()}", 90
+        )
+        return int(found["n"])
+
+    bot.run("--windows", "9", "--strategy", "coin")
+    first = traded(0)
     killed = bot.kill("venue")
     bot.wait_back("venue", killed)
-    wait_for(lambda: row(2), "the second window's decision", 60)
+    second = traded(first)
     fault("add", "ws_stall", "channel=market", "for_s=600")
-    third = wait_for(lambda: row(3), "the third window's decision", 60)
+    stale = wait_for(
+        lambda: next_row(second, lambda r: r["reason_code"] == "STALE_BOOK"), "a window without a book", 60
+    )
     fault("clear")
-    assert (third["reason_code"], third["filled_e6"]) == ("STALE_BOOK", 0), third["reason"]
-    assert bot.finish(150) == 0, bot.output.read_text()[-3000:] + bot.logs()
+    assert stale["filled_e6"] == 0
+    traded(stale["n"])
+    assert bot.finish(200) == 0, bot.output.read_text()[-3000:] + bot.logs()
 
     rows = bot.told("windows")["windows"]
-    assert [r["n"] for r in rows] == [1, 2, 3, 4]
+    assert [r["n"] for r in rows] == list(range(1, 10))
     assert {r["books"] for r in rows} == {REHEARSAL}
-    assert rows[3]["filled_e6"], rows[3]["reason"]
     assert bot.told("report")["warning"] == REHEARSAL
-    assert bot.check_books()["fills"] >= 2
+    assert bot.check_books()["fills"] >= 3
     assert docs(real, "order") == docs(real, "key") == [], "the real venue was never ordered from"
     winners = {m["slug"]: m["winner"] for m in docs(real, "market")}
     for r in rows:
