@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from polybot.core.world.luck import PATH, SESSION, draw
+from polybot.core.world.scenarios import ORDINARY, Scenario
 from polybot.core.world.volatility import (
     JUMP_BP,
     JUMP_LOG_SD,
@@ -70,13 +71,22 @@ class Path:
     """Latent price by tenths of a second, oracle value and log-volatility by seconds, from `origin_s` on.
 
     level_bp   rms of the latent one-second steps, None: drawn for this seed from the range of sessions
+    scenario   how the price leaves that path, from first_start_s on
     """
 
-    def __init__(self, seed: int, origin_s: int, level_bp: float | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        origin_s: int,
+        level_bp: float | None = None,
+        scenario: Scenario = ORDINARY,
+        first_start_s: int = 0,
+    ) -> None:
         import numpy as np
 
         self._np = np
         self.seed, self.origin_s = seed, origin_s
+        self._scenario, self._first_start_s = scenario, first_start_s
         luck = draw(seed, SESSION, 0)
         drawn = math.exp(luck.uniform(math.log(LEVELS_BP[0]), math.log(LEVELS_BP[1])))
         self.level_bp = level_bp if level_bp is not None else drawn
@@ -152,8 +162,13 @@ class Path:
         sigma = self.base * np.exp(logs[0] + logs[1] + logs[2])
         steps = luck.standard_normal((n, SUBS)) * (sigma / math.sqrt(SUBS))[:, None]
         self._jump(luck, steps)
+        since_s = np.arange(n * SUBS) / SUBS + (self.origin_s + self.seconds - self._first_start_s)
+        if self._scenario.bends_the_path:
+            steps *= self._scenario.paces_of(since_s[::SUBS])[:, None]
         logp = self._log + np.concatenate([[0.0], np.cumsum(steps.ravel())])
         self._log = float(logp[-1])
+        if self._scenario.bends_the_path:
+            logp[:-1] += self._scenario.bend(since_s)
         latent = self.price0 * np.exp(logp[:-1])
         oracle = self._smooth(latent[::SUBS].tolist())
         self._latent.append(latent)

@@ -1,4 +1,4 @@
-"""The demo's world: everything from one seed."""
+"""The demo's world: everything from one seed, on an ordinary day or a special one (`scenarios`)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from polybot.core.world.makers import Makers
 from polybot.core.world.odds import LOOKBACK_S
 from polybot.core.world.path import BLOCK_S, SUBS, Path
 from polybot.core.world.relay import PUBLISH_BEFORE_S, Relay
+from polybot.core.world.scenarios import ORDINARY, Scenario
 from polybot.core.world.takers import Takers
 from polybot.core.world.world import (
     E18,
@@ -43,17 +44,25 @@ class SyntheticWorld:
     """A world of its own: latent path, oracle, exchange, makers and takers from a seed.
 
     level_bp   the session's volatility (rms of a latent second), None: drawn by the seed
+    scenario   a special day instead of an ordinary one
     """
 
     label = "synthetic world, synthetic books: no evidence of profit"
     last_start_s: int | None = None
 
     def __init__(
-        self, seed: int, first_start_s: int = EPOCH_S, rule: Rule = "twap60", level_bp: float | None = None
+        self,
+        seed: int,
+        first_start_s: int = EPOCH_S,
+        rule: Rule = "twap60",
+        level_bp: float | None = None,
+        scenario: Scenario = ORDINARY,
     ) -> None:
-        self.seed, self.first_start_s, self.rule = seed, first_start_s, rule
+        self.seed, self.first_start_s, self.rule, self.scenario = seed, first_start_s, rule, scenario
+        if scenario.name:
+            self.label = f"scenario {scenario.name}: {self.label}"
         origin = (first_start_s - HISTORY_S) // BLOCK_S * BLOCK_S
-        self.path = Path(seed, origin, level_bp)
+        self.path = Path(seed, origin, level_bp, scenario, first_start_s)
         self.makers = Makers(seed, self.path)
         self.takers = Takers(seed, self.makers)
         self._relay = Relay(seed)
@@ -90,7 +99,8 @@ class SyntheticWorld:
     def resolved_ns(self, market: WorldMarket) -> int:
         """The end and a delay from the measured distribution."""
         u = float(draw(self.seed, SESSION, market.start_s).random())
-        return market.end_s * S + int(quantile(u, RESOLVED_AFTER_S) * S)
+        window = (market.start_s - self.first_start_s) // WINDOW_S + 1
+        return market.end_s * S + int(quantile(u, RESOLVED_AFTER_S) * S) + self.scenario.late_ns(window)
 
     # --- the oracle
 
@@ -124,7 +134,9 @@ class SyntheticWorld:
         return trades[-1].price if trades else None
 
     def depth(self, t_ns: int) -> DepthBook | None:
-        """The exchange's twenty levels a side."""
+        """The exchange's twenty levels a side; None while it is silent."""
+        if self.scenario.is_untraded(t_ns / S - self.first_start_s):
+            return None
         return self._exchange.depth(t_ns, self.path.price(t_ns - 35_000_000))
 
     # --- the venue's crowd
@@ -145,7 +157,10 @@ class SyntheticWorld:
     def _prices(self, at_ns: NDArray[np.int64], delay_ns: NDArray[np.int64]) -> NDArray[np.float64]:
         first, last = max(int(at_ns[0]) // S - 1, self.path.origin_s), int(at_ns[-1]) // S
         values = self.path.latent_values(first, last)
-        prices: NDArray[np.float64] = values[((at_ns - delay_ns - first * S) // (S // SUBS)).clip(0)]
+        prices: NDArray[np.float64] = values[((at_ns - delay_ns - first * S) // (S // SUBS)).clip(0)].copy()
+        for from_s, to_s in self.scenario.untraded:
+            since_s = at_ns / S - self.first_start_s
+            prices[(since_s >= from_s) & (since_s < to_s)] = float("nan")
         return prices
 
     def _value_e18(self, second: int) -> int:
@@ -164,7 +179,7 @@ class SyntheticWorld:
         return mean_e18(values)
 
     def _print(self, feed: Rule, index: int, second: int) -> OraclePrint | None:
-        if second < self.path.origin_s + 60:
+        if second < self.path.origin_s + 60 or self.scenario.is_unprinted(second - self.first_start_s):
             return None
         lag = self._relay.lag_ns(index, second)
         if not lag:
