@@ -108,7 +108,7 @@ class Scenario:
 
         trends = np.array(self.trends_bp) * BP
         before = np.concatenate([[0.0], np.cumsum(trends)])  # of the first k of a round
-        window = np.floor(since_s / WINDOW_S).astype(int).clip(0)
+        window = np.floor(since_s / WINDOW_S).astype(int)  # also before the first: the hour that risk compares with
         rounds, k = window // len(trends), window % len(trends)
         share = ((since_s - window * WINDOW_S - TREND_FROM_S) / (TREND_UNTIL_S - TREND_FROM_S)).clip(0, 1)
         moved: Floats = rounds * before[-1] + before[k] + trends[k] * share
@@ -139,12 +139,14 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "halt",
         "up four windows of five: who bets Down loses 30 % of the purse (DRAWDOWN, exit 5)",
-        trends_bp=(60.0, 60.0, 60.0, 60.0, -60.0),
+        trends_bp=(30.0,) * 4 + (-30.0,) * 4,
+        paces=(Pace(Span(-FOR_EVER_S, FOR_EVER_S), 0.3),),
     ),
     Scenario(
         "streak",
         "six windows up, six down, and so on: runs that streak_reversal bets against, and streaks that sizing follows",
-        trends_bp=(40.0,) * 6 + (-40.0,) * 6,
+        trends_bp=(30.0,) * 6 + (-30.0,) * 6,
+        paces=(Pace(Span(-FOR_EVER_S, FOR_EVER_S), 0.3),),
     ),
     Scenario(
         "feed-loss",
