@@ -46,13 +46,14 @@ def _world(context: Context) -> None:
         log.event("venue_refused", reason="there is no session yet whose world could be served")
         sys.exit(78)
     from polybot.core.windows import session_from
+    from polybot.core.world.scenarios import UnknownScenario
     from polybot.venue.faults.script import ScriptError
     from polybot.venue.program import GRANT_USD, Venue, script_of, world_of
     from polybot.venue.tape_files import TapeError
 
     try:
         world = world_of(session_from(context.session))
-    except TapeError as exc:
+    except (TapeError, UnknownScenario) as exc:
         log.event("world_unreadable", error=str(exc))
         sys.exit(78)
     try:

@@ -13,6 +13,7 @@ IN_USE = 75
 
 def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any) -> None:
     """Until SIGTERM or Ctrl-C; 78 with a sentence when what was asked for cannot be."""
+    from polybot.core.world.scenarios import UnknownScenario, scenario_named
     from polybot.runtime.config import ConfigError
     from polybot.venue.faults.script import ScriptError
     from polybot.venue.standalone import Wishes
@@ -21,6 +22,12 @@ def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any)
 
     if world not in ("synthetic", "tape", "mirror") or (world == "tape") != bool(wishes["tape"]):
         leave(78, f"--world {world}: synthetic, mirror, or tape together with --tape DIR")
+    if wishes["scenario"] and world != "synthetic":
+        leave(78, f"--scenario {wishes['scenario']} bends the synthetic world: with --world {world} there is none")
+    try:
+        scenario_named(wishes["scenario"])
+    except UnknownScenario as exc:
+        leave(78, str(exc))
     log.talk_on_stderr()  # stdout is one line of JSON, for whoever started us
     script = script_text_or_leave(faults_file, "demo")
     paths = folder(state)

@@ -90,6 +90,7 @@ def text(facts: dict[str, Any], balance: str) -> str:
     lines = [facts["warning"], ""] if facts["warning"] else []
     if s := facts["session"]:
         world = f"tape {s['tape']}" if s["tape"] else f"seed {s['seed']}"
+        world += f", scenario {s['scenario']}" if s["scenario"] else ""
         where = f", speed {s['speed']:g}, {world}" if s["profile"] == "demo" else ""
         if s["stand_in"]:
             where = f", speed {s['speed']:g}: a {s['profile']} rehearsal against a local venue ({s['stand_in']})"

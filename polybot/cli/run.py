@@ -26,6 +26,9 @@ Windows = Annotated[int | None, typer.Option(min=1, help="How many five-minute w
 Speed = Annotated[float | None, typer.Option(help="How many times faster than real; demo only.")]
 Seed = Annotated[int | None, typer.Option(help="Which synthetic world; demo only.")]
 Tape = Annotated[str | None, typer.Option(help="Folder of a recorded day; demo only.")]
+Scenario = Annotated[
+    str | None, typer.Option(help="A special day instead: see polybot-ctl venue scenarios; demo only.")
+]
 Strategy = Annotated[
     list[str] | None, typer.Option(help="Strategy to trade: a name, or path.py:Name; may be given several times.")
 ]
@@ -46,6 +49,7 @@ def run(
     speed: Speed = None,
     seed: Seed = None,
     tape: Tape = None,
+    scenario: Scenario = None,
     strategy: Strategy = None,
     capital: Capital = None,
     preset: Preset = None,
@@ -54,7 +58,7 @@ def run(
 ) -> None:
     """A session from start to report, in the foreground. Ctrl-C is one clean stop."""
     use_preset(preset)
-    flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
+    flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
     script = script_text_or_leave(faults, settings.bot.profile)
     with lifecycle.interrupts() as interrupted:
@@ -135,6 +139,7 @@ def up(
     speed: Speed = None,
     seed: Seed = None,
     tape: Tape = None,
+    scenario: Scenario = None,
     strategy: Strategy = None,
     capital: Capital = None,
     preset: Preset = None,
@@ -142,7 +147,7 @@ def up(
 ) -> None:
     """The same, detached: go on with the session that stands, or begin one."""
     use_preset(preset)
-    flags = _flags(profile, windows, speed, seed, tape, strategy, capital)
+    flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
     began, began_ns = time.monotonic(), time.time_ns()
     try:
@@ -172,11 +177,17 @@ def up(
 
 def _tell_what_waits(found: session.Session, settings: Settings, flags: dict[str, str]) -> None:
     """A session keeps its windows and its world; a flag that says otherwise is for the next one."""
-    stands = {"world.windows": found.windows, "world.seed": found.seed, "world.tape": found.tape}
+    stands = {
+        "world.windows": found.windows,
+        "world.seed": found.seed,
+        "world.tape": found.tape,
+        "world.scenario": found.scenario,
+    }
     wanted = {
         "world.windows": settings.world.windows,
         "world.seed": settings.world.seed,
         "world.tape": settings.world.tape,
+        "world.scenario": settings.world.scenario,
     }
     for knob in stands:
         if knob in flags and wanted[knob] != stands[knob]:
@@ -210,6 +221,7 @@ def _flags(
     speed: float | None,
     seed: int | None,
     tape: str | None,
+    scenario: str | None,
     strategy: list[str] | None,
     capital: float | None,
 ) -> dict[str, str]:
@@ -219,6 +231,7 @@ def _flags(
         world__speed=speed,
         world__seed=seed,
         world__tape=os.path.abspath(os.path.expanduser(tape)) if tape else None,
+        world__scenario=scenario,
         bot__strategies=[_absolute(spec) for spec in strategy or []],
         bot__capital_usd=capital,
     )

@@ -205,6 +205,7 @@ def _session(found: Session | None, world_ns: int) -> dict[str, Any] | None:
         "windows": found.windows,
         "speed": found.speed,
         "tape": found.tape,
+        "scenario": found.scenario,
         "seed": found.seed,
         "strategies": list(found.strategies),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polybot.cli import faults
+from polybot.cli.common import say_json
 
 if TYPE_CHECKING:
     from polybot.core.world.honesty import WorldReport
@@ -27,6 +28,7 @@ def venue(
     speed: Annotated[float, typer.Option(min=0.01, help="1: the wall's time")] = 1.0,
     grant: Annotated[float, typer.Option(min=0, help="play money for an address not seen before, USD")] = 1000.0,
     tape: Annotated[str, typer.Option(help="folder of a recorded day")] = "",
+    scenario: Annotated[str, typer.Option(help="a special day: see polybot-ctl venue scenarios")] = "",
     faults_file: Annotated[str | None, typer.Option("--faults", help="fault script (TOML); see presets/faults")] = None,
     state: Annotated[str | None, typer.Option(help="its own state folder; default: <state>/../state-venue")] = None,
 ) -> None:
@@ -35,7 +37,29 @@ def venue(
         tape_world = "tape" if tape else world
         from polybot.cli import alone
 
-        alone.serve(state, tape_world, faults_file, port=port, seed=seed, speed=speed, grant_usd=grant, tape=tape)
+        alone.serve(
+            state,
+            tape_world,
+            faults_file,
+            port=port,
+            seed=seed,
+            speed=speed,
+            grant_usd=grant,
+            tape=tape,
+            scenario=scenario,
+        )
+
+
+@app.command()
+def scenarios(as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False) -> None:
+    """The special days that --scenario knows, one line each."""
+    from polybot.core.world.scenarios import SCENARIOS
+
+    if as_json:
+        say_json({"scenarios": [{"name": s.name, "shows": s.shows} for s in SCENARIOS]})
+        return
+    for scenario in SCENARIOS:
+        typer.echo(f"{scenario.name:<10} {scenario.shows}")
 
 
 @app.command("check-world")

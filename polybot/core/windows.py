@@ -42,6 +42,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     windows: int = 0
     seed: int = 0
     tape: str = ""
+    scenario: str = ""
     speed: float = 1.0
 
     def n_of(self, start_s: int) -> int:

@@ -22,6 +22,7 @@ import msgspec
 from polybot.core import sizing
 from polybot.core.settings import SIZINGS, Settings, usd_e6
 from polybot.core.windows import DECIDE_UNTIL_S
+from polybot.core.world.scenarios import NAMES as SCENARIO_NAMES
 from polybot.runtime import addresses, plugin_places
 from polybot.runtime.paths import ROOT
 
@@ -291,6 +292,10 @@ def _check(config: Config) -> None:
     _must_be_one_of("bot.profile", s.bot.profile, PROFILES, place("bot.profile"))
     _must_be_one_of("bot.on_no_signal", s.bot.on_no_signal, NO_SIGNAL, place("bot.on_no_signal"))
     _must_be_one_of("sizing.rule", s.sizing.rule, SIZINGS, place("sizing.rule"))
+    if s.world.scenario:
+        _must_be_one_of("world.scenario", s.world.scenario, SCENARIO_NAMES, place("world.scenario"))
+        if s.world.tape:
+            raise ConfigError(f"{place('world.scenario')}: a tape is a day as it was: no scenario can be played on it")
     _check_own(s, place)
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", s.bot.account):
         raise ConfigError(
@@ -401,6 +406,9 @@ def _check_not_demo(config: Config) -> None:
     if config.settings.world.tape:
         place = config.origins["world.tape"][1]
         raise ConfigError(f"{place}: the {profile} profile reads the real feeds and refuses a tape")
+    if config.settings.world.scenario:
+        place = config.origins["world.scenario"][1]
+        raise ConfigError(f"{place}: the {profile} profile reads the real feeds and refuses a scenario")
     if "bot.on_no_signal" not in config.origins:
         raise ConfigError(
             f"bot.on_no_signal is not written: trading {config.settings.bot.on_no_signal} without a signal is a default "

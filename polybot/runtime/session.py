@@ -36,6 +36,7 @@ class Session:
     speed: float
     started_ns: int
     ended: bool = False  # `run` saw it out: everything resolved and paid, or waited for long enough
+    scenario: str = ""  # the special day that the demo's synthetic world is
     stand_in: str = ""  # paper and live: the local venue that stood in for the public hosts (a rehearsal)
 
     @property
@@ -107,6 +108,7 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
         tape=tape,
         speed=speed,
         started_ns=now_ns,
+        scenario=world.scenario if profile == "demo" else "",
         stand_in=endpoints.public()["clob"] if profile != "demo" and endpoints.stand_in() else "",
     )
 

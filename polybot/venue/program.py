@@ -18,6 +18,7 @@ from typing import Any
 from messages import Heartbeat, schema_hash
 from polybot.core.settings import usd_e6
 from polybot.core.windows import Session, session_from
+from polybot.core.world.scenarios import scenario_named
 from polybot.core.world.world import World
 from polybot.runtime import endpoints, log
 from polybot.runtime.bus import Publisher, Stamper, Subscriber
@@ -255,11 +256,11 @@ def script_of(context: Context) -> Script:
 
 
 def world_of(session: Session) -> World:
-    """The session's world: its tape, or the seed's. Raises TapeError when the tape cannot be used."""
+    """The session's world: its tape, or the seed's, bent by its scenario. Raises TapeError, UnknownScenario."""
     if session.tape:
         from polybot.venue.tape_files import open_tape
 
         return open_tape(session.tape, session.seed)
     from polybot.core.world.synthetic import SyntheticWorld
 
-    return SyntheticWorld(session.seed, session.first_window_s)
+    return SyntheticWorld(session.seed, session.first_window_s, scenario=scenario_named(session.scenario))

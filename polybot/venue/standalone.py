@@ -29,13 +29,14 @@ SAME_WORLD_S = 24 * 3600  # a world older than this is not gone on with: it woul
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the operator asked for. port 0: any free ones. tape "": the synthetic world of the seed."""
+    """What the operator asked for. port 0: any free ones. tape "": the synthetic world of the seed, bent by the scenario."""
 
     port: int = 0
     seed: int = 7
     speed: float = 1.0
     grant_usd: float = GRANT_USD
     tape: str = ""
+    scenario: str = ""
 
 
 async def serve(paths: Paths, wishes: Wishes) -> None:
@@ -53,7 +54,7 @@ def prepare(paths: Paths, wishes: Wishes) -> tuple[Context, World, Script]:
     text = msgspec.json.encode(session).decode()
     replace_synced(paths.session, text)
     world = world_of(session)
-    knobs = Knobs(seed=wishes.seed, speed=wishes.speed, tape=wishes.tape)
+    knobs = Knobs(seed=wishes.seed, speed=wishes.speed, tape=wishes.tape, scenario=wishes.scenario)
     clock = _clock(paths, session)
     context = Context("venue", paths, Settings(world=knobs), text, clock, lock.next_boot(), lock)
     return context, world, script_of(context)
@@ -81,7 +82,8 @@ def _session(wishes: Wishes, known: Session | None, now_s: float) -> Session:
     windows is 0: nobody trades them but clients, and the world waits for no one.
     """
     tape = os.path.abspath(os.path.expanduser(wishes.tape)) if wishes.tape else ""
-    is_same = known is not None and (known.seed, known.tape, known.speed) == (wishes.seed, tape, wishes.speed)
+    asked = (wishes.seed, tape, wishes.scenario, wishes.speed)
+    is_same = known is not None and (known.seed, known.tape, known.scenario, known.speed) == asked
     if known is not None and is_same and (tape or 0 <= now_s - known.first_window_s < SAME_WORLD_S):
         return known
     first_s = sessions.tape_span(Path(tape))[0] if tape else int(now_s) // WINDOW_S * WINDOW_S
@@ -91,6 +93,7 @@ def _session(wishes: Wishes, known: Session | None, now_s: float) -> Session:
         first_window_s=first_s,
         seed=wishes.seed,
         tape=tape,
+        scenario=wishes.scenario,
         speed=wishes.speed,
     )
 

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 BP = 1e-4
 FOR_EVER_S = 10**9
-TREND_FROM_S, TREND_UNTIL_S = 30, 230  # a window's trend runs between these: after the decision, and well before the next
+TREND_FROM_S, TREND_UNTIL_S = (
+    30,
+    230,
+)  # a window's trend runs between these: after the decision, and well before the next
 
 
 class Span(NamedTuple):
@@ -67,6 +70,7 @@ class Scenario:
 
     trends_bp    what the windows move by, in turn, over and over     untraded   the exchange is silent
     unprinted    the oracle's prints stamped then never come           late_s     window → its resolution is later by so much
+    all_relayed  no other print is lost: nothing else than what is to be shown keeps a window from being traded
     """
 
     name: str
@@ -77,6 +81,7 @@ class Scenario:
     untraded: tuple[Span, ...] = ()
     unprinted: tuple[Span, ...] = ()
     late_s: tuple[tuple[int, int], ...] = ()
+    all_relayed: bool = True
 
     @property
     def bends_the_path(self) -> bool:
@@ -127,7 +132,7 @@ class Scenario:
         return dict(self.late_s).get(window, 0) * S
 
 
-ORDINARY = Scenario("", "a day like others")
+ORDINARY = Scenario("", "a day like others", all_relayed=False)
 
 SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
@@ -138,13 +143,14 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "halt",
-        "up four windows of five: who bets Down loses 30 % of the purse (DRAWDOWN, exit 5)",
+        "four windows up, four down: betting against the last one loses (DAILY_LOSS; with daily_loss_usd raised, DRAWDOWN and "
+        "exit 5)",
         trends_bp=(30.0,) * 4 + (-30.0,) * 4,
         paces=(Pace(Span(-FOR_EVER_S, FOR_EVER_S), 0.3),),
     ),
     Scenario(
         "streak",
-        "six windows up, six down, and so on: runs that streak_reversal bets against, and streaks that sizing follows",
+        "six windows up, six down: runs for streak_reversal to bet against, streaks for sizing to follow (LOSS_PAUSE)",
         trends_bp=(30.0,) * 6 + (-30.0,) * 6,
         paces=(Pace(Span(-FOR_EVER_S, FOR_EVER_S), 0.3),),
     ),
@@ -161,11 +167,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "gap",
-        "no oracle print as window 3 opens (NO_STRIKE), none near window 5's (the outcome before it unknown, window 6 at "
-        "base), the price leaps as window 8 opens (PRICE_ABOVE_CAP or PRICE_BELOW_FLOOR)",
+        "no oracle print near window 2's opening (NO_STRIKE; window 1 without an outcome, so window 3 at base), one missing as "
+        "window 5 opens (window 4 inferred), a leap as window 8 opens (PRICE_ABOVE_CAP or PRICE_BELOW_FLOOR)",
         moves=(move(8, -1, 60),),
-        unprinted=(within(3, 0, 1), within(5, -4, 5)),
-        late_s=((4, 600),),
+        paces=(calm_open(1), calm_open(3)),
+        unprinted=(within(2, -4, 5), within(5, 0, 1)),
+        late_s=((1, 600),),
     ),
 )
 NAMES = tuple(scenario.name for scenario in SCENARIOS)
@@ -176,7 +183,7 @@ class UnknownScenario(ValueError):
 
 
 def scenario_named(name: str) -> Scenario:
-    """"" is the ordinary day. Raises UnknownScenario."""
+    """ "" is the ordinary day. Raises UnknownScenario."""
     for scenario in (ORDINARY, *SCENARIOS):
         if scenario.name == name:
             return scenario

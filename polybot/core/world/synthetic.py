@@ -10,7 +10,7 @@ from polybot.core.world.luck import SESSION, draw, hex_id, quantile
 from polybot.core.world.makers import Makers
 from polybot.core.world.odds import LOOKBACK_S
 from polybot.core.world.path import BLOCK_S, SUBS, Path
-from polybot.core.world.relay import PUBLISH_BEFORE_S, Relay
+from polybot.core.world.relay import LAG_MEDIAN_S, PUBLISH_BEFORE_S, Relay
 from polybot.core.world.scenarios import ORDINARY, Scenario
 from polybot.core.world.takers import Takers
 from polybot.core.world.world import (
@@ -37,6 +37,7 @@ EPOCH_S = 1_795_132_800  # 2026-11-20T00:00Z
 HISTORY_S = 4 * 3_600  # of prices before the first window
 RESOLVED_AFTER_S = ((0.0, 14.0), (0.5, 21.0), (0.9, 52.0), (0.99, 85.0), (1.0, 316.0))
 MAX_LAG_S = 10
+LAG_NS = int(LAG_MEDIAN_S * S)
 UINT = 2**256
 
 
@@ -181,7 +182,7 @@ class SyntheticWorld:
     def _print(self, feed: Rule, index: int, second: int) -> OraclePrint | None:
         if second < self.path.origin_s + 60 or self.scenario.is_unprinted(second - self.first_start_s):
             return None
-        lag = self._relay.lag_ns(index, second)
+        lag = self._relay.lag_ns(index, second) or (LAG_NS if self.scenario.all_relayed else 0)
         if not lag:
             return None
         received = second * S + lag
