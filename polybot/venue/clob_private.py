@@ -237,7 +237,10 @@ class ClobPrivate:
         asset = COLLATERAL if kind == "COLLATERAL" else request.query_params.get("token_id", "")
         if not asset:
             raise Refusal(400, "Invalid token id")
-        balance, allowance = self.desk.balance(me, asset)
+        shown = request.query_params.get("signature_type", "")
+        if shown not in ("", "0", "1", "2", "3"):
+            raise Refusal(400, "Invalid signature type")
+        balance, allowance = self.desk.balance(me, asset, int(shown) if shown else None)
         allowances = {EXCHANGE: str(allowance), NEG_RISK_EXCHANGE: str(allowance)}
         return as_json({"balance": str(balance), "allowances": allowances})
 

@@ -47,7 +47,7 @@ class Desk:
 
     async def place(self, wire: WireOrder, me: Credentials) -> dict[str, Any]:
         """Through the taker delay to the final answer; raises BadOrder with the venue's words, or Unknown."""
-        self.house.admit(wire.maker, me)
+        self.house.admit(wire.maker, me, wire.signature_type)
         exchange = self.house.exchange
         unknown = self.house.unknown(wire.token_id)
         if unknown:
@@ -131,11 +131,10 @@ class Desk:
         found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.exchange.trades(w)]
         return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
 
-    def balance(self, me: Credentials, asset: str) -> tuple[int, int]:
-        """(balance, allowance) of the wallet that orders: the funder where there is one, else the key's own."""
-        wallets = self.house.wallets_of(me)
-        wallet = wallets[-1] if wallets else me.address.lower()
+    def balance(self, me: Credentials, asset: str, signature_type: int | None) -> tuple[int, int]:
+        """(balance, allowance) of the wallet that pays for orders of this type."""
+        wallet = self.house.funder(me, signature_type)
         if not self.house.exchange.knows(wallet):
-            self.house.admit(wallet, me)
+            self.house.admit(wallet, me, signature_type or 0)
             self.house.flush(durable=True)
         return self.house.exchange.account_balance(wallet, asset), 2**256 - 1

@@ -23,6 +23,7 @@ from polybot.core.exchange import (
 )
 from polybot.runtime import log
 from polybot.venue import frames, gamma, views
+from polybot.venue.funders import funder_of
 from polybot.venue.keys import Credentials, Keys
 from polybot.venue.store import Doc, Store
 from polybot.venue.teller import Teller
@@ -67,6 +68,7 @@ class House:
         self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown)
         self.market_channel = self.teller.market_channel
         self._key_of_wallet: dict[str, str] = {}
+        self._type_of_wallet: dict[str, int] = {}
         self._docs: list[Doc] = []
         self.on_step: list[Callable[[int], None]] = []  # what else time carries on, called with each step of the world
         self.wiped = 0
@@ -78,6 +80,8 @@ class House:
                 self.keys.restore(_credentials(body))
         for wallet, body in self.store.all("wallet"):
             self._key_of_wallet[wallet] = body.decode()
+        for wallet, body in self.store.all("funder"):
+            self._type_of_wallet[wallet] = int(body)
         self.exchange.restore((kind, id_, body) for kind in EXCHANGE_KINDS for id_, body in self.store.all(kind))
         if wipe:
             self.wiped = self.exchange.wipe(self.now_ns())
@@ -97,7 +101,18 @@ class House:
         known = self.keys.by_key.get(api_key)
         return "" if known is None else known.address.lower()
 
-    def admit(self, wallet: str, me: Credentials) -> None:
+    def funder(self, me: Credentials, signature_type: int | None) -> str:
+        """The wallet that orders of this type are paid from: the one its owner ordered with, else the factories' address.
+
+        None: the client does not say: the newest wallet of all.
+        """
+        mine = self.wallets_of(me)
+        if signature_type is None:
+            return mine[-1] if mine else me.address.lower()
+        known = [w for w in mine if self._type_of_wallet.get(w, 0) == signature_type]
+        return known[-1] if known and signature_type else funder_of(me.address, signature_type).lower()
+
+    def admit(self, wallet: str, me: Credentials, signature_type: int = 0) -> None:
         """First sight of a wallet: play money and full allowances; and from now on it is this key's.
 
         Raises BadOrder when it is another owner's: no one orders from someone else's funder.
@@ -108,6 +123,9 @@ class House:
         if self._key_of_wallet.get(wallet) != me.api_key:
             self._key_of_wallet[wallet] = me.api_key
             self._docs.append(("wallet", wallet, me.api_key.encode()))
+        if self._type_of_wallet.get(wallet, 0) != signature_type:
+            self._type_of_wallet[wallet] = signature_type
+            self._docs.append(("funder", wallet, str(signature_type).encode()))
         if not self.exchange.knows(wallet):
             self.exchange.grant(wallet, self.grant_usd_e6, self.now_ns())
 

@@ -1,0 +1,115 @@
+"""Signature types 0–3: who holds the money, whose signature counts, and whose balance is shown."""
+
+import json
+from typing import Any
+
+import pytest
+
+from messages.inner import OrderFields, SignOrder
+from polybot.adapters.polymarket.signing import OrderSigner, metadata_of, salt_of
+from polybot.venue.funders import funder_of
+
+UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
+OTHER = "0x" + "22" * 20
+# derived by the official SDK (0.14.0) for the key 0x11…11
+SIGNER = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
+FUNDERS = {
+    0: SIGNER,
+    1: "0x6Cd089333445c89b55B7693c6009DCc229613738",
+    2: "0x75F00B003FBBBA193FABEB06284c3187a4C1232E",
+    3: "0x8154deDBDAAA46c07453E47b5b6C0Ff60B8542b9",
+}
+
+
+def order(trader: Any, kind: int, funder: str, intent: str = "i", **change: Any) -> tuple[str, dict[str, Any]]:
+    fields = {
+        "salt": salt_of(intent),
+        "token_id": UP,
+        "maker_e6": 4_000_000,
+        "taker_e6": 10_000_000,
+        "side": "BUY",
+        "timestamp_ms": trader.clock.ns // 1_000_000,
+        "metadata": metadata_of(intent),
+        "neg_risk": False,
+        "order_type": "GTC",
+        "post_only": True,
+        "expiration_s": 0,
+    }
+    signer = OrderSigner(trader.wallet, trader.credentials.api_key, kind, funder if kind else "")
+    done = signer.sign(SignOrder(intent_id=intent, fields=OrderFields(**(fields | change))))
+    assert not done.why, done.why
+    return done.order_id, json.loads(done.body)
+
+
+def post(trader: Any, body: dict[str, Any]) -> tuple[int, Any]:
+    answer: tuple[int, Any] = trader.private("POST", "/order", json.dumps(body).encode())
+    return answer
+
+
+def balance(trader: Any, kind: int | str) -> int:
+    asked = f"/balance-allowance?asset_type=COLLATERAL&signature_type={kind}"
+    return int(trader.private("GET", asked)[1]["balance"])
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3])
+def test_the_factories_addresses_are_those_the_sdk_derives(kind: int) -> None:
+    assert funder_of(SIGNER, kind) == FUNDERS[kind]
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3])
+def test_an_order_of_each_type_rests_and_reserves_its_funders_money(bench: Any, trader: Any, kind: int) -> None:
+    order_id, body = order(trader, kind, FUNDERS[kind])
+    status, answer = post(trader, body)
+    assert (status, answer["status"], answer["orderID"]) == (200, "live", order_id), answer
+    shown = trader.private("GET", f"/data/order/{order_id}")[1]
+    assert shown["maker_address"] == FUNDERS[kind]
+
+
+def test_balances_are_told_apart_by_type_and_each_pays_for_its_own_orders(bench: Any, trader: Any) -> None:
+    _, body = order(trader, 2, FUNDERS[2], order_type="FAK", post_only=False, maker_e6=5_200_000)
+    answer = post(trader, body)[1]
+    assert answer["takingAmount"] == "10", answer
+    spent = 1_000_000_000 - balance(trader, 2)
+    assert spent == 5_200_000 + 174_720
+    assert [balance(trader, kind) for kind in (0, 1, 3)] == [1_000_000_000] * 3
+    shares = "/balance-allowance?asset_type=CONDITIONAL&token_id=" + UP
+    assert trader.private("GET", f"{shares}&signature_type=2")[1]["balance"] == "10000000"
+    assert trader.private("GET", f"{shares}&signature_type=0")[1]["balance"] == "0"
+    assert trader.private("GET", "/balance-allowance?asset_type=COLLATERAL&signature_type=4")[0] == 400
+
+
+def test_a_funder_of_ones_own_choosing_is_the_one_its_type_shows(bench: Any, trader: Any) -> None:
+    post(trader, order(trader, 1, OTHER, order_type="FAK", post_only=False, maker_e6=5_200_000)[1])
+    assert balance(trader, 1) < 1_000_000_000
+    assert bench.house.exchange.account_balance(OTHER) == balance(trader, 1)
+
+
+def test_what_type_a_funder_is_survives_a_restart(opener: Any) -> None:
+    bench = opener.open()
+    bench.quote()
+    bench.client.login()
+    post(bench.client, order(bench.client, 1, OTHER, order_type="FAK", post_only=False, maker_e6=5_200_000)[1])
+    spent = balance(bench.client, 1)
+    opener.close()
+    again = opener.open(clock=bench.clock)
+    again.client.credentials = bench.client.credentials
+    assert balance(again.client, 1) == spent < 1_000_000_000
+
+
+def test_a_wrapped_signature_is_unwrapped_and_every_byte_of_it_counts(bench: Any, trader: Any) -> None:
+    _, body = order(trader, 3, FUNDERS[3])
+    good = bytes.fromhex(body["order"]["signature"][2:])
+    assert len(good) == 317
+    for at in (10, 65, 97, 140, 316):
+        bad = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+        refused = body | {"order": body["order"] | {"signature": "0x" + bad.hex()}}
+        assert post(trader, refused) == (400, {"error": "invalid signature"}), at
+    plain = body | {"order": body["order"] | {"signature": "0x" + good[:65].hex()}}
+    assert post(trader, plain) == (400, {"error": "invalid signature"})
+    assert post(trader, body)[0] == 200
+
+
+def test_a_signature_of_another_type_or_for_another_funder_is_invalid(bench: Any, trader: Any) -> None:
+    _, body = order(trader, 1, FUNDERS[1])
+    assert post(trader, body | {"order": body["order"] | {"signatureType": 2}})[1]["error"] == "invalid signature"
+    assert post(trader, body | {"order": body["order"] | {"maker": FUNDERS[2]}})[1]["error"] == "invalid signature"
