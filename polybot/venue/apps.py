@@ -1,8 +1,11 @@
 """The applications behind the ports: REST by Starlette routes, WebSockets by the hubs."""
 
 from collections.abc import Callable
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
@@ -13,6 +16,7 @@ from polybot.venue.clob_account import ClobAccount
 from polybot.venue.clob_batches import ClobBatches
 from polybot.venue.clob_private import ClobPrivate
 from polybot.venue.clob_public import ClobPublic
+from polybot.venue.data_markets import DataMarkets
 from polybot.venue.data_rest import DataRest
 from polybot.venue.desk import Desk
 from polybot.venue.faults.engine import Faults
@@ -26,11 +30,16 @@ from polybot.venue.relayer import Relayer
 from polybot.venue.reply import Refusal, refused
 from polybot.venue.rtds import Rtds
 
+FROM_ANYWHERE: dict[str, Any] = {"allow_origins": ["*"], "allow_methods": ["*"], "allow_headers": ["*"]}
+"""Browsers may call the real hosts too."""
+
 
 def rest(routes: list[Route]) -> Starlette:
     """REST with the venue's way of saying no."""
     every: list[BaseRoute] = [*routes]
-    return Starlette(routes=every, exception_handlers={Refusal: refused})
+    return Starlette(
+        routes=every, exception_handlers={Refusal: refused}, middleware=[Middleware(CORSMiddleware, **FROM_ANYWHERE)]
+    )
 
 
 def apps(
@@ -54,7 +63,7 @@ def exchange_apps(desk: Desk, faults: Faults) -> dict[str, ASGIApp]:
     bare: dict[str, ASGIApp] = {
         "clob": rest(_clob(desk)),
         "gamma": rest(GammaRest(house).routes() + GammaLists(house).routes()),
-        "data": rest(DataRest(house).routes()),
+        "data": rest(DataRest(house).routes() + DataMarkets(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
         "relayer": rest(relayer.routes()),
         "site": rest(site.routes()),

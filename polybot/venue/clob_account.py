@@ -35,6 +35,16 @@ class ClobAccount:
             Route("/builder/trades", self.builder_trades),
             Route("/data/pre-migration-orders", self.builder_trades),
             Route("/auth/readonly-api-keys", self.readonly_keys),
+            Route("/auth/readonly-api-key", self.no_more_keys, methods=["POST", "DELETE"]),
+            Route("/auth/builder-api-key", self.builder_keys),
+            Route("/auth/builder-api-key", self.no_more_keys, methods=["POST", "DELETE"]),
+            Route("/rewards/user", self.builder_trades),
+            Route("/rewards/user/total", self.rebates),
+            Route("/rewards/user/percentages", self.percentages),
+            Route("/rewards/user/markets", self.builder_trades),
+            Route("/rewards/markets/current", self.no_rewards),
+            Route("/rewards/markets/multi", self.no_rewards),
+            Route("/rewards/markets/{condition_id}", self.no_rewards),
         ]
 
     async def notifications(self, request: Request) -> Response:
@@ -117,3 +127,22 @@ class ClobAccount:
         """None are made here."""
         await self._key(request)
         return as_json({"readonlyApiKeys": []})
+
+    async def no_more_keys(self, request: Request) -> Response:
+        """Neither read-only nor builder keys are made here."""
+        await self._key(request)
+        raise Refusal(400, "Could not create api key")
+
+    async def builder_keys(self, request: Request) -> Response:
+        """None."""
+        await self._key(request)
+        return as_json([])
+
+    async def percentages(self, request: Request) -> Response:
+        """Of rewards: none are paid here."""
+        await self._key(request)
+        return as_json({})
+
+    async def no_rewards(self, request: Request) -> Response:
+        """Public, and empty."""
+        return as_json(page([], request.query_params.get("next_cursor")))

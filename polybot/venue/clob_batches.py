@@ -123,13 +123,17 @@ class ClobBatches:
             raise Refusal(400, "invalid time range or fidelity") from exc
         if self.house.market_of(token) is None:
             raise Refusal(400, BAD_TOKEN)
+        points = self.points(token, since, until, step)
+        return as_json({"history": [{"t": t, "p": p / E6} for t, p in points.items()]})
+
+    def points(self, token: str, since_s: int, until_s: int, step_s: int) -> dict[int, int]:
+        """Second a bucket begins → the last price traded in it, in order of time."""
         last: dict[int, int] = {}
         for trade in self._trades_of(token):
             at_s = trade.matched_ns // 1_000_000_000
-            if since <= at_s <= until:
-                price = trade.price_e6 if trade.token == token else E6 - trade.price_e6
-                last[at_s // step * step] = price
-        return as_json({"history": [{"t": t, "p": price / E6} for t, price in last.items()]})
+            if since_s <= at_s <= until_s:
+                last[at_s // step_s * step_s] = trade.price_e6 if trade.token == token else E6 - trade.price_e6
+        return last
 
     def _trades_of(self, token: str) -> list[Trade]:
         market = self.house.market_of(token)

@@ -78,11 +78,11 @@ class DataRest:
     async def value_v1(self, request: Request) -> Response:
         """Of all it holds."""
         q = request.query_params
-        return as_json([{"user": _user(q), "value": self._value(q, "market")}])
+        return as_json([{"user": user_of(q), "value": self._value(q, "market")}])
 
     async def traded_v1(self, request: Request) -> Response:
         """In how many markets."""
-        user = _user(request.query_params)
+        user = user_of(request.query_params)
         markets = {fill.condition_id for fill in self._fills(user)}
         return as_json({"user": user, "traded": len(markets)})
 
@@ -91,13 +91,13 @@ class DataRest:
     async def trades_v2(self, request: Request) -> Response:
         """All sides of trades, unless taker_only is asked for."""
         q = request.query_params
-        return _page(self._trades(q, q.get("taker_only") == "true", "condition_id"), q)
+        return as_page(self._trades(q, q.get("taker_only") == "true", "condition_id"), q)
 
     async def activity_v2(self, request: Request) -> Response:
         """As v1."""
         q = request.query_params
         rows = self._activity(q, "condition_id", "type")
-        return _page(rows[::-1] if q.get("sort_direction") == "ASC" else rows, q)
+        return as_page(rows[::-1] if q.get("sort_direction") == "ASC" else rows, q)
 
     async def positions_v2(self, request: Request) -> Response:
         """By status; without one, what is open or redeemable."""
@@ -115,12 +115,12 @@ class DataRest:
                 rows = [row for row in rows if row["mergeable"]]
             case _:
                 rows = [row for row in rows if row["status"] == wish]
-        return _page(rows, q)
+        return as_page(rows, q)
 
     async def value_v2(self, request: Request) -> Response:
         """As v1, in v2's envelope."""
         q = request.query_params
-        return as_json({"data": {"proxy_wallet": _user(q), "value": self._value(q, "condition_id")}})
+        return as_json({"data": {"proxy_wallet": user_of(q), "value": self._value(q, "condition_id")}})
 
     # --- rows
 
@@ -129,7 +129,7 @@ class DataRest:
         return portfolio.fills_of(exchange.trades(user) if user else exchange.state.trades.values(), user)
 
     def _trades(self, q: QueryParams, takers: bool, market_key: str) -> list[Row]:
-        user, side, wished = q.get("user", "").lower(), q.get("side", "").upper(), _ids(q, market_key)
+        user, side, wished = q.get("user", "").lower(), q.get("side", "").upper(), ids_of(q, market_key)
         rows = [
             data_rows.trade(fill, self._market(fill.condition_id))
             for fill in self._fills(user)
@@ -138,8 +138,8 @@ class DataRest:
         return [row for row in _in_time(rows, q) if _is_big(row, q)]
 
     def _activity(self, q: QueryParams, market_key: str, type_key: str) -> list[Row]:
-        user, wished = _user(q), _ids(q, market_key)
-        types, side = _ids(q, type_key), q.get("side", "").upper()
+        user, wished = user_of(q), ids_of(q, market_key)
+        types, side = ids_of(q, type_key), q.get("side", "").upper()
         rows = [data_rows.trade_activity(fill, self._market(fill.condition_id)) for fill in self._fills(user)]
         redeemed = [data_rows.redemption(h, self._market(h.condition_id)) for h in self._holdings(user)]
         rows += [row for row in redeemed if row is not None]
@@ -147,8 +147,8 @@ class DataRest:
         return sorted(_in_time([r for r in rows if side in ("", r["side"])], q), key=lambda r: -int(r["timestamp"]))
 
     def _positions(self, q: QueryParams, market_key: str) -> list[Row]:
-        wished, rows = _ids(q, market_key), []
-        for holding in self._holdings(_user(q)):
+        wished, rows = ids_of(q, market_key), []
+        for holding in self._holdings(user_of(q)):
             market = self._market(holding.condition_id)
             if not wished or holding.condition_id in wished:
                 rows.append(data_rows.position(holding, market, self._price_e6(market, holding.token)))
@@ -176,15 +176,22 @@ class DataRest:
         return market
 
 
-def _user(q: QueryParams) -> str:
+def user_of(q: QueryParams) -> str:
+    """The wallet asked about, lower case; 400 without one."""
     user = q.get("user", "").lower()
     if len(user) != 42 or not user.startswith("0x"):
         raise Refusal(400, "required query param 'user' not provided")
     return user
 
 
-def _ids(q: QueryParams, key: str) -> set[str]:
-    return {part for value in q.getlist(key) for part in value.split(",") if part}
+def ids_of(q: QueryParams, key: str) -> set[str]:
+    """All values of a parameter: repeated (with or without []), or separated by commas."""
+    return {part for value in (*q.getlist(key), *q.getlist(f"{key}[]")) for part in value.split(",") if part}
+
+
+def whole(q: QueryParams, key: str, default: int) -> int:
+    """A whole number in the query; 400 for anything else."""
+    return int(_float(q, key, default))
 
 
 def _float(q: QueryParams, key: str, default: float) -> float:
@@ -210,7 +217,8 @@ def _array(rows: list[Row], q: QueryParams) -> Response:
     return as_json(rows[offset : offset + limit])
 
 
-def _page(rows: list[Row], q: QueryParams) -> Response:
+def as_page(rows: list[Row], q: QueryParams) -> Response:
+    """v2's envelope, by cursor or by offset."""
     offset = offset_of(q["cursor"]) if q.get("cursor") else int(_float(q, "offset", 0))
     limit = max(1, min(MAX_V2, int(_float(q, "limit", 100))))
     more = offset + limit < len(rows)

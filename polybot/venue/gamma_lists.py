@@ -51,6 +51,10 @@ class GammaLists:
             Route("/tags", self.tags),
             Route("/tags/{id:int}", self.tag),
             Route("/tags/slug/{slug}", self.tag),
+            Route("/public-search", self.search),
+            Route("/comments", self.none),
+            Route("/teams", self.none),
+            Route("/sports", self.none),
         ]
 
     # --- one
@@ -135,6 +139,29 @@ class GammaLists:
         market: Market = self.house.exchange.market(listing.condition_id) or market_from(listing)
         return self.house.gamma_now(market)
 
+    # --- search
+
+    async def search(self, request: Request) -> Response:
+        """Events whose title or slug has every word of `q`; closed ones too when keep_closed_markets says so."""
+        q = request.query_params
+        words, limit = q.get("q", "").lower().split(), max(1, min(MOST, _whole(q, "limit_per_type", 10)))
+        if not words:
+            raise Refusal(422, "q is required")
+        first = (max(1, _whole(q, "page", 1)) - 1) * limit
+        with_closed = q.get("keep_closed_markets", "0") not in ("0", "", "false")
+        found = [
+            (listing, now)
+            for listing, now in self._every()
+            if (with_closed or now.winner is None) and all(word in _searched(listing) for word in words)
+        ]
+        shown = [gamma.event_object(*each) for each in found[first : first + limit]]
+        more = {"hasMore": first + limit < len(found), "totalResults": len(found)}
+        return as_json({"events": shown, "tags": [], "profiles": [], "pagination": more})
+
+    async def none(self, _request: Request) -> Response:
+        """There are no comments, teams or sports here."""
+        return as_json([])
+
     # --- pages
 
     def _offset(self, request: Request, shape: Shape, rows: list[Found]) -> Response:
@@ -184,6 +211,10 @@ def _whole(q: QueryParams, key: str, default: int) -> int:
         return max(0, int(q.get(key) or default))
     except ValueError as exc:
         raise Refusal(422, f"invalid {key}") from exc
+
+
+def _searched(listing: gamma.Listing) -> str:
+    return f"{gamma.title(listing.start_s, listing.end_s)} {listing.slug}".lower()
 
 
 def _last_of(cursor: str) -> str:

@@ -1,7 +1,8 @@
 """The CLOB's market channel (facts §7.1): who hears which token.
 
 One initial frame a socket, then `operation` frames only; asking twice for the same token or sending the initial frame
-again is answered with the plain text INVALID OPERATION. Fan-out of price changes is per market. More than 200 tokens
+again is answered with the plain text INVALID OPERATION (the custom flag of a refused subscription counts all the same: the
+official SDK switches it that way). Fan-out of price changes is per market. More than 200 tokens
 on one socket silently get no snapshots any more: that trap is the real server's.
 """
 
@@ -57,9 +58,11 @@ class MarketChannel:
             hearer.custom = bool(body.get("custom_feature_enabled", False))
             self._add(connection, hearer, assets, body.get("initial_dump", True))
             return True
-        if operation == "subscribe" and not any(a in hearer.assets for a in assets):
+        if operation == "subscribe":
+            hearer.custom = bool(body.get("custom_feature_enabled", hearer.custom))  # even if the rest is refused
+            if any(a in hearer.assets for a in assets):
+                return False
             hearer.begun = True
-            hearer.custom = bool(body.get("custom_feature_enabled", hearer.custom))
             self._add(connection, hearer, assets, body.get("initial_dump", True))
             return True
         if operation == "unsubscribe":

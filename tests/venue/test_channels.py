@@ -88,6 +88,15 @@ def test_ping_is_pong_and_a_second_first_frame_is_an_invalid_operation(bench: An
         assert socket.recv(timeout=5) == "INVALID OPERATION"
 
 
+def test_the_custom_flag_is_switched_by_a_subscription_that_is_refused(bench: Any) -> None:
+    with hear_market(bench, custom=False) as socket:
+        socket.recv(timeout=5)
+        socket.send(json.dumps({"operation": "subscribe", "assets_ids": [UP], "custom_feature_enabled": True}))
+        assert socket.recv(timeout=5) == "INVALID OPERATION"
+        bench.quote(bid_e6=510_000, ask_e6=530_000)
+        assert until(socket, kind("best_bid_ask"))["asset_id"] == UP
+
+
 def test_tokens_can_be_left_and_taken_up_again(bench: Any) -> None:
     with hear_market(bench, UP) as socket:
         socket.recv(timeout=5)
