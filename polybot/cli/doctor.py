@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from polybot.adapters.polymarket import checkup
+from polybot.adapters.polymarket import chain, checkup
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.data_api import DataApi
@@ -29,8 +29,8 @@ from polybot.runtime import config, context, endpoints, session
 from polybot.runtime.clock import Clock, FollowedClock
 from polybot.runtime.ledger_db import LedgerError
 from polybot.runtime.ledger_read import Ledger
-from polybot.runtime.paths import Paths
-from polybot.runtime.wallet import key_path
+from polybot.runtime.paths import Paths, UnsafeMode
+from polybot.runtime.wallet import key_path, relayer_file, relayer_key
 
 NO_VENUE = "the local venue of this profile does not run"
 START_IT = "start the bot, or look again in live: POLYBOT_PROFILE=live polybot-ctl doctor"
@@ -103,6 +103,8 @@ def _wallet(paths: Paths, settings: Settings, report: Report) -> Wallet | None:
         report.checks.append(failed("address", str(exc), f"put the wallet's key into {key_path(paths, settings)}"))
         return None
     report.checks.append(_address(settings, wallet, report))
+    if settings.bot.profile == "live":
+        report.checks.append(_redemption(settings))
     report.checks.append(machine.wallet_lock(paths, report.address or wallet.address))
     return wallet
 
@@ -117,6 +119,27 @@ def _address(settings: Settings, wallet: Wallet, report: Report) -> Check:
     report.address = funder or wallet.address
     signs = f", which {wallet.address} signs for (type {kind})" if kind else ""
     return passed("address", f"{report.address}{signs}")
+
+
+def _redemption(settings: Settings) -> Check:
+    """What the executor redeems with: a key of the relayer, or the package that builds a transaction of our own."""
+    name, kind = "redemption", settings.live.signature_type
+    if kind == 0:
+        if endpoints.stand_in():
+            return passed(name, "the local venue's relayer redeems for type 0, too")
+        why, _, mend = chain.missing().partition(": ")
+        return failed(name, why, mend) if why else passed(name, "by transactions of our own")
+    file = relayer_file(settings)
+    try:
+        told = relayer_key(settings)
+    except (UnsafeMode, ValueError) as exc:
+        return failed(name, str(exc).partition(": chmod")[0], f"chmod 600 {file}, and its form as docs/live.md says")
+    if not told:
+        mend = (
+            'make a relayer key in the account\'s settings and put it there as {"key": "…", "address": "…"}, mode 0600'
+        )
+        return failed(name, f"{file} does not exist: the relayer redeems for type {kind}, and wants a key", mend)
+    return passed(name, f"by the relayer, with the key in {file}")
 
 
 def _is_confirmed(report: Report, confirm: str) -> bool:
@@ -158,8 +181,10 @@ def _ask_around(
     need_e6 = max(first_worst_e6(settings, name) for name in settings.bot.strategy_names)
     account = checkup.Account(clob, data, kind, need_e6, token, _ours(paths))
     report.checks += account.checks()
-    if settings.bot.profile == "live":
-        report.checks.append(checkup.gas(kind, report.address, urls.get("polygon", "")))
+    if settings.bot.profile == "live" and not report.stand_in:  # play money lies on no chain
+        report.checks.append(checkup.redeemer(report.address, endpoints.POLYGON))
+        if kind == 0:
+            report.checks.append(checkup.gas(report.address, endpoints.POLYGON))
 
 
 def _ours(paths: Paths) -> checkup.Ours:

@@ -4,7 +4,7 @@ import difflib
 import importlib
 import sys
 
-from polybot.runtime import config, confirmed, log, preflight, session
+from polybot.runtime import config, confirmed, log, session
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, UnsafeMode
 from polybot.runtime.topology import BY_NAME, needed
@@ -25,11 +25,6 @@ def main(argv: list[str]) -> None:
         sys.exit(0)
     if profile == "live":  # such a session is begun by `run` or `up`, and by nobody else
         _require_confirmed(Paths.of())
-    try:
-        preflight.check_open(profile)
-    except preflight.Refused as exc:
-        sys.stderr.write(f"{exc}\n")
-        sys.exit(78)  # as bad as a wrong configuration: not tried again
     try:
         stands = session.ensure(Paths.of(), settings)
     except (ConfigError, UnsafeMode) as exc:

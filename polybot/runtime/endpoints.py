@@ -34,6 +34,7 @@ PUBLIC = {
     "binance": "https://api.binance.com",
     "binance_ws": "wss://stream.binance.com:9443",
 }
+POLYGON = "https://polygon.drpc.org"  # a node of the chain: the one that the official client asks
 TIME_SERVERS = ("time.cloudflare.com", "pool.ntp.org", "time.google.com")  # asked in turn, by SNTP
 _PRICES = ("rtds", "binance", "binance_ws")  # in paper these are the real ones, books the venue's
 PAPER = ("clob", "gamma", "ws_market", *_PRICES)  # what paper reads of the outside world

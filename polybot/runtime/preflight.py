@@ -11,15 +11,6 @@ from polybot.runtime.topology import TABLE
 # Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
 
 
-CLOSED = {
-    "live": (
-        77,
-        'live is closed in this version: winners are not redeemed by the bot yet; run the demo (profile = "demo"). '
-        "No connection was made",
-    ),
-}
-
-
 class Refused(Exception):
     """Not started, and why."""
 
@@ -41,7 +32,6 @@ def check(paths: Paths, settings: Settings) -> None:
         if settings.bot.profile == "demo" and settings.world.tape:
             session.tape_span(Path(settings.world.tape).expanduser())
         _check_strategies(settings)
-        check_open(settings.bot.profile)
         if settings.bot.profile == "paper":
             check_reachable()
     except ConfigError as exc:
@@ -50,12 +40,6 @@ def check(paths: Paths, settings: Settings) -> None:
         raise Refused(77, str(exc)) from exc
     except OSError as exc:
         raise Refused(1, f"{exc.filename or paths.state}: {exc.strerror}") from exc
-
-
-def check_open(profile: str) -> None:
-    """Profiles that would not do what their name says are closed: to `run`, `up` and every program. Raises Refused."""
-    if profile in CLOSED:
-        raise Refused(*CLOSED[profile])
 
 
 def check_reachable() -> None:

@@ -57,24 +57,29 @@ def relayer_file(settings: Settings) -> Path:
     return Path(settings.live.key_file).expanduser().with_name("relayer.json")
 
 
-def relayer_key_or_exit(settings: Settings) -> dict[str, str]:
-    """The relayer's key as its file holds it; {} where there is none. Exits 77 where others could read it, 78 if unreadable."""
+def relayer_key(settings: Settings) -> dict[str, str]:
+    """The relayer's key as its file holds it; {} where there is none. Raises UnsafeMode, ValueError."""
     path = relayer_file(settings)
     try:
         check_secret(path)
         told = json.loads(path.read_text())
     except FileNotFoundError:
         return {}
-    except UnsafeMode as exc:
-        sys.stderr.write(f"{exc}\n")
-        sys.exit(77)
-    except ValueError:
+    except json.JSONDecodeError:
         told = None
     names = {"key", "address"}, {"key", "secret", "passphrase"}
     if not isinstance(told, dict) or set(told) not in names or not all(isinstance(v, str) for v in told.values()):
-        sys.stderr.write(f'{path}: expected {{"key", "address"}} or {{"key", "secret", "passphrase"}} as JSON texts\n')
-        sys.exit(78)
+        raise ValueError(f'{path}: expected {{"key", "address"}} or {{"key", "secret", "passphrase"}} as JSON texts')
     return told
+
+
+def relayer_key_or_exit(settings: Settings) -> dict[str, str]:
+    """The same, for programs: 77 where others could read it, 78 if unreadable."""
+    try:
+        return relayer_key(settings)
+    except (UnsafeMode, ValueError) as exc:
+        sys.stderr.write(f"{exc}\n")
+        sys.exit(77 if isinstance(exc, UnsafeMode) else 78)
 
 
 def hold_or_exit(address: str, folder: Path | None = None) -> int:

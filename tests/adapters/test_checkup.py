@@ -111,14 +111,34 @@ def test_a_venue_too_slow_to_tell_leaves_the_clock_unknown(monkeypatch: pytest.M
     assert checkup.clock_offset(lambda: Unknown("timed out"), clock.now_ns, 1.0).seen == "timed out"
 
 
-def test_gas_is_asked_of_the_chain_for_type_0_alone(server: Server) -> None:
-    assert checkup.gas(2, "0xAb", "").status == "passed"
-    nobody = checkup.gas(0, "0xAb", "")
+ADDRESS = "0x" + "ab" * 20
+
+
+def test_gas_is_asked_of_the_chain(server: Server) -> None:
+    nobody = checkup.gas(ADDRESS, "http://127.0.0.1:1")
     assert (nobody.status, nobody.stops_live) == ("unknown", False)
     server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checkup.LEAST_POL_E18)}"}}')
-    assert checkup.gas(0, "0xAb", server.url).status == "passed"
+    assert checkup.gas(ADDRESS, server.url).status == "passed"
     server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checkup.LEAST_POL_E18 - 1)}"}}')
-    empty = checkup.gas(0, "0xAb", server.url)
+    empty = checkup.gas(ADDRESS, server.url)
     assert (empty.status, empty.stops_live) == ("failed", True)
     server.answer = lambda _: (200, '{"jsonrpc":"2.0","id":1,"error":{"code":-32000}}')
-    assert checkup.gas(0, "0xAb", server.url).status == "unknown"
+    assert checkup.gas(ADDRESS, server.url).status == "unknown"
+
+
+def test_the_redeeming_contract_is_asked_for_by_owner_and_operator(server: Server) -> None:
+    asked: list[bytes] = []
+
+    def answer(body: bytes) -> tuple[int, str]:
+        asked.append(body)
+        return 200, f'{{"jsonrpc":"2.0","id":1,"result":"0x{1:064x}"}}'
+
+    server.answer = answer
+    assert checkup.redeemer(ADDRESS, server.url).status == "passed"
+    call = b"0xe985e9c5" + b"0" * 24 + ADDRESS[2:].encode() + b"0" * 24 + checkup.ADAPTER[2:].lower().encode()
+    assert call in asked[0] and checkup.CONDITIONAL_TOKENS.encode() in asked[0]
+    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"0x{0:064x}"}}')
+    refused = checkup.redeemer(ADDRESS, server.url)
+    assert (refused.status, refused.stops_live) == ("failed", True)
+    nobody = checkup.redeemer(ADDRESS, "http://127.0.0.1:1")
+    assert (nobody.status, nobody.stops_live) == ("unknown", False)

@@ -16,6 +16,7 @@ from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.clob_public import ClobPublic, answered
 from polybot.adapters.polymarket.data_api import DataApi
+from polybot.adapters.polymarket.eip712 import address_word
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.listing import listed_of
 from polybot.adapters.polymarket.numbers import GARBAGE
@@ -32,6 +33,8 @@ CLOCK_PAUSE_S = 0.13
 ORACLE_S = 8.0  # machine time in which a print must come; they come each second
 LEAST_POL_E18 = 10**16  # 0.01 POL: some redemptions at the usual price of gas
 ADAPTER = "0xAdA100Db00Ca00073811820692005400218FcE1f"  # CtfCollateralAdapter, which redeems (facts §1.1)
+CONDITIONAL_TOKENS = "0x4D97DCd97eC945f40cF65F87097ACe5EA0476045"  # the shares' contract
+IS_APPROVED = "0xe985e9c5"  # isApprovedForAll(owner, operator)
 REACH = "is the network up, and the venue? Try again"
 
 
@@ -252,22 +255,39 @@ def _allowed(value_e6: int) -> str:
 # --- the chain
 
 
-def gas(signature_type: int, address: str, rpc: str) -> Check:
-    """Type 0 pays its own gas to redeem; the relayer pays it for the others. rpc "": nobody here to ask."""
-    name = "POL for gas"
-    if signature_type != 0:
-        return passed(name, "the relayer pays it for this signature type")
-    if not rpc:
-        mend = f"see that {address} holds a little POL on Polygon; without it winners are not redeemed"
-        return unknown(name, "no node of the chain to ask", mend, blocks=False)
-    body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": [address, "latest"]})
-    try:
-        response = HttpConnection(rpc, READ_S).exchange("POST", "", {}, body)
-        have = int(str(msgspec.json.decode(response.body)["result"]), 16)
-    except (HttpError, msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as exc:
-        mend = f"see for yourself that {address} holds a little POL on Polygon"
-        return unknown(name, f"the node did not tell: {type(exc).__name__}", mend, blocks=False)
-    seen = f"{have / 10**18:.4f} POL, {LEAST_POL_E18 / 10**18:g} are wanted"
-    if have < LEAST_POL_E18:
+def gas(address: str, rpc: str) -> Check:
+    """A wallet of type 0 pays its own gas to redeem. Of the others the relayer pays it."""
+    name, asked = "POL for gas", _chain(rpc, "eth_getBalance", [address, "latest"])
+    if isinstance(asked, Unknown):
+        mend = f"see for yourself that {address} holds a little POL on Polygon; without it winners are not redeemed"
+        return unknown(name, asked.why, mend, blocks=False)
+    seen = f"{asked.value / 10**18:.4f} POL, {LEAST_POL_E18 / 10**18:g} are wanted"
+    if asked.value < LEAST_POL_E18:
         return failed(name, seen, f"send a little POL to {address} on Polygon: winners are redeemed with it")
     return passed(name, seen)
+
+
+def redeemer(address: str, rpc: str) -> Check:
+    """May the contract that redeems take the wallet's shares? The CLOB does not show this spender; the chain does."""
+    name = "allowance redeem"
+    data = IS_APPROVED + (address_word(address) + address_word(ADAPTER)).hex()
+    asked = _chain(rpc, "eth_call", [{"to": CONDITIONAL_TOKENS, "data": data}, "latest"])
+    if isinstance(asked, Unknown):
+        mend = "see that a winner was redeemed once by the site, or by `polybot-ctl redeem`"
+        return unknown(name, asked.why, mend, blocks=False)
+    if not asked.value:
+        mend = f"approve {ADAPTER} as an operator of your outcome tokens once: redeem anything on polymarket.com"
+        return failed(name, "CtfCollateralAdapter may not take shares: winners cannot be redeemed", mend)
+    return passed(name, "CtfCollateralAdapter unlimited")
+
+
+def _chain(rpc: str, method: str, params: list[object]) -> Known[int] | Unknown:
+    """One number that a node of Polygon tells."""
+    body = msgspec.json.encode({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    try:
+        response = HttpConnection(rpc, READ_S).exchange("POST", "", {}, body)
+        return Known(int(str(msgspec.json.decode(response.body)["result"]), 16))
+    except HttpError as exc:
+        return Unknown(f"{rpc}: {exc}")
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError, ValueError) as exc:
+        return Unknown(f"{rpc} did not tell: {type(exc).__name__}")
