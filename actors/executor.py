@@ -28,6 +28,7 @@ from messages.inner import (
     WarmUp,
 )
 from messages.units import NS
+from polybot.adapters.endpoint import Endpoint
 from polybot.adapters.polymarket.chain import Chain
 from polybot.adapters.polymarket.channels import PolyBoltSource, UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
@@ -40,7 +41,7 @@ from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
 from polybot.core.oracle import ORACLE_SYMBOL
 from polybot.core.settings import Live
-from polybot.runtime import confirmed, endpoints, halt, heartbeat, lone, wallet
+from polybot.runtime import confirmed, endpoints, halt, heartbeat, log, lone, wallet
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
@@ -82,7 +83,8 @@ class Beating:
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
     """Orders, cancels, heartbeats, reads, the open orders of a proof and redemptions each on a lane and a connection of
-    their own. The wallet is held by the address that has the money: two keys of one funder would trade the same cash.
+    their own. What is read from the public hosts is repeated and may wait (`endpoint.py`), never on the lane of the account's
+    reads. The wallet is held by the address that has the money: two keys of one funder would trade the same cash.
     """
     settings = context.settings
     key_hex = wallet.key_or_exit(context.paths, settings)
@@ -98,7 +100,8 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     credentials = _logged_in(clob)
     gate = halt.Gate(context.paths, now_ns)
     posting = Posting(gate, clob.sibling(POST_S))
-    cancels, reads, opened = (AccountEffects(clob.sibling(), Gamma(urls["gamma"], READ_S)) for _ in range(3))
+    hosts = gamma, data_api = tuple(Endpoint(name, urls[name], log.event) for name in ("gamma", "data"))
+    cancels, reads, opened, markets = (AccountEffects(clob.sibling(), Gamma(gamma, READ_S)) for _ in range(4))
     polybolt: list[PolyBoltSource] = []
     if "polybolt" in urls:
         polybolt.append(PolyBoltSource(urls["polybolt"], credentials, ORACLE_SYMBOL, inbox, now_ns))
@@ -107,7 +110,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         for source in polybolt:
             source.reconnect(wish.why)
 
-    data = DataApi(urls["data"], funder, READ_S)
+    data = DataApi(data_api, funder, READ_S)
     if live.signature_type == 0 and settings.bot.profile == "live" and not endpoints.stand_in():
         redeeming: Chain | Relayer = Chain(key_hex, held.address, credentials)
     else:
@@ -122,7 +125,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             ReadOrder: Effect(reads.read_order, "reads"),
             ReadTrades: Effect(reads.read_trades, "reads"),
             ReadBalance: Effect(reads.read_balance, "reads"),
-            ReadMarket: Effect(reads.read_market, "reads"),
+            ReadMarket: Effect(markets.read_market, "markets"),
             ReadActivity: Effect(data.activity, "data"),
             ReadHoldings: Effect(data.holdings, "data"),
             SubmitRedeem: Effect(redeeming.submit, "redemptions"),
@@ -134,6 +137,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             Reconnect: reconnect,
         },
         sources=[UserChannelSource(urls["ws_user"], credentials, funder, inbox, now_ns), *polybolt],
+        hosts=hosts,
         journal=True,
         watches_halt=True,
         on_persist_failed=gate.close,

@@ -4,6 +4,7 @@ from messages import MarketListed, MarketResolved, WindowObserved, Word
 from messages.inner import FetchMarket, ReadClock, Reconnect, Subscribe
 from messages.units import NS
 from polybot.adapters.clocks import Clocks
+from polybot.adapters.endpoint import Endpoint
 from polybot.adapters.polymarket.channels import MarketChannelSource
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
@@ -12,7 +13,7 @@ from polybot.adapters.sntp import Sntp
 from polybot.adapters.sources import RtdsSource
 from polybot.core.market_feed import MarketFeedCore, remembers_s
 from polybot.core.oracle import ORACLE_SYMBOL
-from polybot.runtime import endpoints
+from polybot.runtime import endpoints, log
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
@@ -24,9 +25,10 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     urls, now_ns = context.endpoints, context.clock.now_ns
     books = MarketChannelSource(urls["ws_market"], inbox, now_ns)
     oracle = RtdsSource(urls["rtds"], ORACLE_SYMBOL, inbox, now_ns)
-    reads = MarketEffects(Gamma(urls["gamma"]), ClobPublic(urls["clob"]), now_ns)
+    gamma, clob = (Endpoint(name, urls[name], log.event) for name in ("gamma", "clob"))
+    reads = MarketEffects(Gamma(gamma), ClobPublic(clob), now_ns)
     sntp = Sntp(endpoints.time_servers(context.settings), now_ns)
-    clocks = Clocks(ClobPublic(urls["clob"]), sntp, now_ns)
+    clocks = Clocks(ClobPublic(urls["clob"]), sntp, now_ns)  # a bare address: a clock is read once, at its moment
     since_ns = now_ns() - remembers_s(context.clock.speed) * NS
     inbox.put(recalled(context.paths.flight / context.name, (MarketListed, WindowObserved, MarketResolved), since_ns))
 
@@ -45,6 +47,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         },
         sync={Reconnect: reconnect},
         sources=[books, oracle],
+        hosts=(gamma, clob),
     )
 
 

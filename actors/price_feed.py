@@ -1,28 +1,60 @@
-"""price_feed: the exchange's trades, candles and depth, by one websocket; what it missed, by REST."""
+"""price_feed: the exchange's trades, candles, depth and day by one websocket; what it missed, and who stands in, by REST."""
 
 from messages import Word
-from messages.inner import FetchCandles, Reconnect
-from polybot.adapters.binance import BinanceRest
+from messages.inner import FetchCandles, FetchDay, FetchPrice, PriceFetched, Reconnect, SourceChanged
+from polybot.adapters.binance import WEIGHT_LIMIT, BinanceRest
+from polybot.adapters.coinbase import Coinbase
+from polybot.adapters.coingecko import CoinGecko
+from polybot.adapters.endpoint import Endpoint
 from polybot.adapters.sources import BinanceSource
 from polybot.core.price_feed import SYMBOL, PriceFeedCore
+from polybot.runtime import log
 from polybot.runtime.actor import Wiring, run
 from polybot.runtime.context import Context
 from polybot.runtime.inbox import Effect, Inbox
 
+POLL_S = 2.0  # machine; an answer that takes longer is no news
+
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
-    """One socket, one lane for klines."""
-    stream = BinanceSource(context.endpoints["binance_ws"], SYMBOL, inbox, context.clock.now_ns)
-    klines = BinanceRest(context.endpoints["binance"])
+    """One socket; klines, the newest price and the day each on a lane of their own, so that no retry delays a poll."""
+    urls, now_ns = context.endpoints, context.clock.now_ns
+    hosts = {name: Endpoint(name, urls[name], log.event) for name in ("binance", "coinbase", "coingecko")}
+    hosts["binance"].limit = WEIGHT_LIMIT
+    stream = BinanceSource(urls["binance_ws"], SYMBOL, inbox, now_ns)
+    klines, day, newest = (
+        BinanceRest(hosts["binance"]),
+        BinanceRest(hosts["binance"]),
+        BinanceRest(hosts["binance"], POLL_S),
+    )
+    coinbase, coingecko = Coinbase(hosts["coinbase"], now_ns, POLL_S), CoinGecko(hosts["coingecko"], POLL_S)
+
+    def price(wish: FetchPrice) -> PriceFetched:
+        match wish.source:
+            case "binance_rest":
+                return newest.price(SYMBOL, now_ns())
+            case "coinbase":
+                return coinbase.price()
+            case "coingecko":
+                return coingecko.price()
 
     def reconnect(wish: Reconnect) -> Word | None:
         stream.reconnect(wish.why)
         return None
 
+    def announce(change: SourceChanged) -> Word | None:
+        log.event("price_source_changed", was=change.was, now=change.now, why=change.why)
+        return None
+
     return Wiring(
-        effects={FetchCandles: Effect(klines.fetch, "klines")},
-        sync={Reconnect: reconnect},
+        effects={
+            FetchCandles: Effect(klines.fetch, "klines"),
+            FetchPrice: Effect(price, "newest price"),
+            FetchDay: Effect(day.day, "day"),
+        },
+        sync={Reconnect: reconnect, SourceChanged: announce},
         sources=[stream],
+        hosts=tuple(hosts.values()),
     )
 
 

@@ -9,12 +9,31 @@ from messages.base import Event, Part, Reply, Request
 TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
 
 
+class EndpointHealth(Part, frozen=True, kw_only=True):
+    """A host of the outside world as one process's reads see it; machine seconds.
+
+    state    its circuit breaker: closed (asked), open (not asked for retry_s more), half_open (one read is trying it)
+    failures in a row; opened: how often since boot; why: the last failure, "" after a success
+    used     of the host's own quota `limit`, as its answers say; −1 = it says nothing
+    """
+
+    name: str
+    state: Literal["closed", "open", "half_open"]
+    failures: int
+    opened: int
+    retry_s: float
+    why: str
+    used: int = -1
+    limit: int = -1
+
+
 class Heartbeat(Event, frozen=True, kw_only=True):
     """An actor's loop turns; every 0.5 s of machine time. boot fences. The rest is the loop's own measure since boot.
 
     Quantiles of the newest few hundred, machine ms, −1 = none yet:
     cycle      one turn of the loop that heard anything      decision   from what was heard to what was decided on it
     api        one call of the world outside: an effect on its lane
+    endpoints  the hosts this actor reads from
     """
 
     actor: str
@@ -33,6 +52,7 @@ class Heartbeat(Event, frozen=True, kw_only=True):
     decision_p95_ms: float = -1.0
     api_p50_ms: float = -1.0
     api_p95_ms: float = -1.0
+    endpoints: tuple[EndpointHealth, ...] = ()
 
     @property
     def key(self) -> str:

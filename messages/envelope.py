@@ -114,6 +114,11 @@ InnerWord = (
     | inner.CandlesFetched
     | inner.ReadClock
     | inner.ClockRead
+    | inner.FetchPrice
+    | inner.PriceFetched
+    | inner.FetchDay
+    | inner.DayHeard
+    | inner.SourceChanged
     | inner.Reconnect
     | inner.Store
     | inner.ProcessState

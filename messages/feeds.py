@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from msgspec import field
+
 from messages.base import Event, Part, Reply, Request
 
 Outcome = Literal["UP", "DOWN"]
@@ -10,7 +12,13 @@ SettleRule = Literal["spot", "twap30", "twap60"]
 
 
 class PriceTick(Event, frozen=True, kw_only=True):
-    """One accepted trade of the exchange. `price` USD float, `size` BTC float, stamps world ns."""
+    """One accepted price of `source`. `price` USD float, `size` BTC float (0.0 = not said), stamps world ns.
+
+    binance       a trade of the stream
+    binance_rest  the close of the newest one-second kline with a trade; stamped at that second's start, hence never younger
+                  than the trade; trade_id is the second
+    coinbase, coingecko   somebody else's price of another instrument, under a symbol of its own: shown, never traded on
+    """
 
     symbol: str
     price: float
@@ -96,10 +104,24 @@ class OracleRelayed(Event, frozen=True, kw_only=True):
         return self.prints[-1].key if self.prints else ""
 
 
-class FeedStatus(Event, frozen=True, kw_only=True):
-    """Health of one source, re-said each second. `age_s` is world seconds since the last arrival, -1 before the first.
+class DayStats(Part, frozen=True, kw_only=True):
+    """The exchange's own last 24 hours: USD, volume in BTC, change_pct from open to last; as_of_ns: when it said so."""
 
-    counters: frames dropped as bad, reconnects, gaps: cumulative since boot.
+    open: float
+    high: float
+    low: float
+    last: float
+    volume: float
+    change_pct: float
+    as_of_ns: int
+
+
+class FeedStatus(Event, frozen=True, kw_only=True):
+    """Health of one feed, re-said each second. `age_s` is world seconds since the last arrival, -1 before the first.
+
+    state     "up" only while what arrives may be traded on            source   where it comes from now, "" = nowhere, unsaid
+    price     what that source said last, 0.0 = nothing                day      24-hour statistics, None = not heard
+    dropped, reconnects, refused (reason → how many of `dropped`): cumulative since boot
     """
 
     feed: str
@@ -109,6 +131,10 @@ class FeedStatus(Event, frozen=True, kw_only=True):
     since_ns: int
     dropped: int = 0
     reconnects: int = 0
+    source: str = ""
+    price: float = 0.0
+    refused: dict[str, int] = field(default_factory=dict)
+    day: DayStats | None = None
 
     @property
     def key(self) -> str:

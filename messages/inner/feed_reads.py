@@ -3,7 +3,7 @@
 from typing import Literal
 
 from messages.base import Inner
-from messages.feeds import MarketListed
+from messages.feeds import DayStats, MarketListed
 
 
 class FetchMarket(Inner, frozen=True, kw_only=True):
@@ -85,4 +85,43 @@ class Reconnect(Inner, frozen=True, kw_only=True):
     """A core's wish that a websocket source be closed and opened again (a silent stall)."""
 
     source: str
+    why: str
+
+
+class FetchPrice(Inner, frozen=True, kw_only=True):
+    """price_feed: the newest price of a source that is asked, not listened to."""
+
+    source: Literal["binance_rest", "coinbase", "coingecko"]
+
+
+class PriceFetched(Inner, frozen=True, kw_only=True):
+    """known False: no clear answer. stamped_ns: the source's own stamp, the arrival where it has none. size 0.0 = not said."""
+
+    source: Literal["binance_rest", "coinbase", "coingecko"]
+    known: bool
+    price: float
+    size: float
+    stamped_ns: int
+    why: str
+
+
+class FetchDay(Inner, frozen=True, kw_only=True):
+    """price_feed: the exchange's 24-hour statistics, while its stream does not bring them."""
+
+    symbol: str
+
+
+class DayHeard(Inner, frozen=True, kw_only=True):
+    """The exchange's 24-hour statistics, by stream or answered; None: no clear answer, and why."""
+
+    symbol: str
+    day: DayStats | None
+    why: str
+
+
+class SourceChanged(Inner, frozen=True, kw_only=True):
+    """price_feed, for its log: the price now comes from another source; "" = from none."""
+
+    was: str
+    now: str
     why: str

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from messages import Depth
-from messages.inner import SourceState
+from messages.inner import DayHeard, SourceState
 from polybot.adapters import binance
 from polybot.adapters.polymarket import rtds
-from polybot.adapters.websocket import Backoff, Inbox, KeepAlive, WebSocketSource
+from polybot.adapters.retry import Backoff
+from polybot.adapters.websocket import Inbox, KeepAlive, WebSocketSource
 
 RTDS_PING = KeepAlive("PING", every_s=5.0, dead_s=20.0)
 BINANCE_SILENCE = KeepAlive(dead_s=60.0)  # it pings by the protocol every 20 s; a text would be an error
@@ -45,7 +46,10 @@ class Source:
 
 
 class BinanceSource(Source):
-    """PriceTick, closed minute Candle, Depth (the newest unread one only), SourceState "binance"."""
+    """PriceTick, closed minute Candle, Depth and DayHeard (the newest unread one each), SourceState "binance".
+
+    When the server announces that it is about to close (once a day at the latest) we are gone before it is.
+    """
 
     name = "binance"
 
@@ -71,7 +75,10 @@ class BinanceSource(Source):
             self.bad(str(exc))
             return
         if word is not None:
-            self.inbox.put(word, conflate=f"Depth/{self._symbol}" if isinstance(word, Depth) else None)
+            newest_only = isinstance(word, Depth | DayHeard)
+            self.inbox.put(word, conflate=f"{type(word).__name__}/{self._symbol}" if newest_only else None)
+        elif binance.is_goodbye(text):
+            self.reconnect("the server announced its shutdown")
 
 
 class RtdsSource(Source):

@@ -1,11 +1,11 @@
 """A thread that owns one websocket and keeps it open: the outside world's frames, as they arrive.
 
-Reconnects for ever, on machine time: 0.25, 0.5, 1, 2, 4, 4, … seconds with jitter, at most about one attempt a second, and
-back within 5 s after the other side is. A connection that lived LIVED_S begins anew at the shortest wait.
+Reconnects for ever, on machine time, by the two ladders of `retry.py`: an unreachable server is tried every 4 s at the
+longest, so that we are back within 5 s after it is; one that refuses us (429, 418, 403, 451 at the handshake, close code
+1008) up to every 5 minutes. Never more than one attempt a second. A connection that lived LIVED_S begins both anew.
 """
 
 import contextlib
-import random
 import socket
 import threading
 import time
@@ -17,6 +17,7 @@ import websocket
 from websocket import ABNF
 
 from messages import Word
+from polybot.adapters.retry import POLICY_VIOLATION, Backoff, refusal, retry_after_s
 
 LIVED_S = 10.0
 STOP_S = 0.9
@@ -32,24 +33,22 @@ class Inbox(Protocol):
 
 
 @dataclass(frozen=True)
-class Backoff:
-    """Machine seconds."""
-
-    first_s: float = 0.25
-    cap_s: float = 4.0
-
-    def wait_s(self, failures: int) -> float:
-        """Before the next attempt; jitter keeps a crowd from coming back in step."""
-        return min(self.cap_s, self.first_s * 2.0 ** min(failures, 16)) * random.uniform(0.8, 1.0)
-
-
-@dataclass(frozen=True)
 class KeepAlive:
     """A text sent every `every_s`; a connection on which nothing at all arrives for `dead_s` is given up (machine time)."""
 
     text: str = ""
     every_s: float = 10.0
     dead_s: float = 30.0
+
+
+@dataclass(frozen=True)
+class Over:
+    """How an attempt ended. refused: the server said no; asked_s: for how long, 0 = it did not say."""
+
+    was_open: bool
+    why: str
+    refused: bool = False
+    asked_s: float = 0.0
 
 
 class WebSocketSource:
@@ -68,7 +67,7 @@ class WebSocketSource:
         *,
         keep_alive: KeepAlive | None = None,
         backoff: Backoff | None = None,
-        connect_timeout_s: float = 5.0,
+        connect_timeout_s: float = 3.0,
         wanted: bool = True,
     ) -> None:
         self.name, self._url = name, url
@@ -135,21 +134,26 @@ class WebSocketSource:
     # --- the thread
 
     def _run(self) -> None:
-        failures = 0
+        failures = refusals = 0
         while not self._stopping.is_set():
             self._wanted.wait()
             if self._stopping.is_set():
                 return
-            started = time.monotonic()
-            was_open, why = self._one_connection()
-            if was_open:
-                self._on_state("closed", why)
-            failures = 0 if time.monotonic() - started >= LIVED_S else failures
-            self._stopping.wait(max(self._backoff.wait_s(failures), self._not_before_s - time.monotonic()))
-            failures += 1
+            began_s = time.monotonic()
+            over = self._one_connection()
+            took_s = time.monotonic() - began_s
+            if took_s >= LIVED_S:
+                failures = refusals = 0
+            wait_s = self._backoff.refused_s(refusals, over.asked_s) if over.refused else self._backoff.wait_s(failures)
+            if over.was_open or over.refused:
+                self._on_state("closed", f"{over.why}; next attempt in {wait_s:.0f} s" if over.refused else over.why)
+            if not over.was_open:
+                wait_s -= took_s  # a handshake that hung was waiting enough
+            spacing_s, held_s = self._backoff.spacing_s - took_s, self._not_before_s - time.monotonic()
+            self._stopping.wait(max(wait_s, spacing_s, held_s, 0.0))
+            refusals, failures = refusals + over.refused, failures + (not over.refused)
 
-    def _one_connection(self) -> tuple[bool, str]:
-        """(was it ever open, why it is over)."""
+    def _one_connection(self) -> Over:
         try:
             connection = websocket.create_connection(
                 self._url,
@@ -158,39 +162,44 @@ class WebSocketSource:
                 skip_utf8_validation=True,
                 enable_multithread=True,
             )
+        except websocket.WebSocketBadStatusException as exc:
+            headers = {name.lower(): value for name, value in (exc.resp_headers or {}).items()}
+            no = refusal(exc.status_code, headers)
+            return Over(False, no or f"cannot connect: HTTP {exc.status_code}", bool(no), retry_after_s(headers))
         except _BROKEN as exc:
-            return False, f"cannot connect: {exc}"
+            return Over(False, f"cannot connect: {exc}")
         connection.settimeout(min(_LOOK_S, self._keep.every_s))
         with self._lock:
             self._socket, self._reason = connection, ""
         self.opened += 1
         try:
             if self._stopping.is_set():
-                return False, "stopping"
+                return Over(False, "stopping")
             self._on_state("open", "")
-            return True, self._read(connection)
+            return self._read(connection)
         finally:
             with self._lock:
                 self._socket = None
             connection.shutdown()  # type: ignore[no-untyped-call]
 
-    def _read(self, connection: websocket.WebSocket) -> str:
-        """Frames until it is over; why it is."""
+    def _read(self, connection: websocket.WebSocket) -> Over:
+        """Frames until it is over."""
         last_heard = last_ping = time.monotonic()
         while True:
             try:
                 opcode, frame = connection.recv_data_frame(control_frame=True)
                 last_heard = now = time.monotonic()
                 if opcode == ABNF.OPCODE_CLOSE:
-                    return self._reason or _close_reason(frame.data)
+                    code, why = _close_reason(frame.data)
+                    return Over(True, self._reason or why, refused=code == POLICY_VIOLATION)
                 if opcode in (ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
                     self._hear(frame.data)
             except websocket.WebSocketTimeoutException:
                 now = time.monotonic()
                 if now - last_heard >= self._keep.dead_s:
-                    return f"nothing arrived for {now - last_heard:.0f} s"
+                    return Over(True, f"nothing arrived for {now - last_heard:.0f} s")
             except _BROKEN as exc:
-                return self._reason or f"{type(exc).__name__}: {exc}"
+                return Over(True, self._reason or f"{type(exc).__name__}: {exc}")
             if self._keep.text and now - last_ping >= self._keep.every_s:
                 last_ping = now
                 self.send(self._keep.text)
@@ -204,8 +213,9 @@ class WebSocketSource:
         self._on_frame(text)
 
 
-def _close_reason(payload: bytes) -> str:
-    """ "1000 all subscribed assets resolved"; the code alone, or "closed", where there is no more."""
+def _close_reason(payload: bytes) -> tuple[int, str]:
+    """The code and, for people, "1000 all subscribed assets resolved"; (0, "closed") where there is none."""
     if len(payload) < 2:
-        return "closed"
-    return f"{int.from_bytes(payload[:2], 'big')} {payload[2:].decode('utf-8', 'replace')}".strip()
+        return 0, "closed"
+    code = int.from_bytes(payload[:2], "big")
+    return code, f"{code} {payload[2:].decode('utf-8', 'replace')}".strip()

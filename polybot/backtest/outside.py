@@ -24,16 +24,21 @@ from messages import (
 from messages.inner import (
     CandlesFetched,
     ClockRead,
+    DayHeard,
     FetchCandles,
+    FetchDay,
     FetchMarket,
+    FetchPrice,
     HeartbeatSent,
     MarketFetched,
     MoveGate,
     PostOrder,
+    PriceFetched,
     ReadClock,
     Reconnect,
     SendHeartbeat,
     SignOrder,
+    SourceChanged,
     SourceState,
     Subscribe,
     UserFact,
@@ -72,6 +77,8 @@ class WorldOutside:
         self._answers: dict[type[Word], Callable[[str, Word, int], None]] = {
             FetchMarket: self._fetch_market,
             FetchCandles: self._fetch_candles,
+            FetchPrice: self._fetch_price,
+            FetchDay: self._fetch_day,
             PostOrder: self._post,
             SendHeartbeat: self._beat,
             ReadClock: self._clock,
@@ -103,7 +110,7 @@ class WorldOutside:
                 for market in word.add:
                     self._say_book(market.slug)
                 return None
-            case Reconnect() | WarmUp():
+            case Reconnect() | WarmUp() | SourceChanged():
                 return None
             case MoveGate():
                 self._gate = word.why
@@ -319,6 +326,25 @@ class WorldOutside:
             why="" if is_venue else "no time server is named",
         )
         self._tell(actor, answer, 2 * WIRE_NS)
+
+    def _fetch_price(self, actor: str, word: Word, now_ns: int) -> None:
+        """The exchange's klines answer; the others are not part of this world."""
+        assert isinstance(word, FetchPrice)
+        bars = self.world.klines(1, now_ns // S - 5, now_ns // S + 1, now_ns) if word.source == "binance_rest" else ()
+        newest = max((k for k in bars if k.trades > 0), key=lambda k: k.start_s, default=None)
+        answer = PriceFetched(
+            source=word.source,
+            known=newest is not None,
+            price=newest.close if newest else 0.0,
+            size=0.0,
+            stamped_ns=newest.start_s * S if newest else 0,
+            why="" if newest else "no such source in the simulator",
+        )
+        self._tell(actor, answer, WIRE_NS)
+
+    def _fetch_day(self, actor: str, word: Word, now_ns: int) -> None:
+        assert isinstance(word, FetchDay)
+        self._tell(actor, DayHeard(symbol=word.symbol, day=None, why="no such statistics in the simulator"), WIRE_NS)
 
     def _beat(self, actor: str, word: Word, now_ns: int) -> None:
         """Always taken: nobody beats beside us here, and the venue's patience is the wire's to test."""

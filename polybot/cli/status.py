@@ -12,6 +12,7 @@ from rich.table import Table
 
 from messages import Account, ClockOffset, FeedStatus, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
+from polybot.cli import status_feeds
 from polybot.cli.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
 from polybot.cli.limits import refusals_text
 from polybot.core.windows import WINDOW_S
@@ -93,8 +94,12 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
         "actors": actors,
         "session": _session(found, heard.world_ns or (peek_ns(paths.state) if found else 0) or 0),
         "account": _account(heard),
-        "feeds": {name: _feed(heard, source, feed) for name, (source, feed) in sorted(heard.feeds.items())},
+        "feeds": {
+            name: status_feeds.feed(said, heard.hearts.get(source))
+            for name, (source, said) in sorted(heard.feeds.items())
+        },
         "clock": {name: _clock(level) for name, level in sorted(heard.clocks.items())},
+        "endpoints": status_feeds.endpoints(heard.hearts),
         "latency": _latency(heard),
         "limits": msgspec.to_builtins(heard.risk.limits) if heard.risk else [],
         "refused": heard.risk.refused if heard.risk else {},
@@ -137,20 +142,6 @@ def _actor(paths: Paths, name: str, heard: Heard, supervised: dict[str, dict[str
         "boot": beat.boot if beat else None,
         "gaps": beat.gaps if beat else None,
         "dropped": beat.dropped if beat else None,
-    }
-
-
-def _feed(heard: Heard, source: str, feed: FeedStatus) -> dict[str, Any]:
-    """Drops per hour: reconnects of its socket since the actor's boot, over the actor's age."""
-    beat = heard.hearts.get(source)
-    hours = beat.uptime_s / 3600 if beat and beat.uptime_s > 0 else None
-    return {
-        "state": feed.state,
-        "reason": feed.reason,
-        "age_s": None if feed.age_s < 0 else round(feed.age_s, 3),
-        "bad_frames": feed.dropped,
-        "drops": feed.reconnects,
-        "drops_per_hour": round(feed.reconnects / hours, 2) if hours else None,
     }
 
 
@@ -287,12 +278,8 @@ def _show(facts: dict[str, Any]) -> None:
 
 
 def _show_feeds(console: Console, facts: dict[str, Any]) -> None:
-    if facts["feeds"]:
-        shown = (
-            f"{name} {feed['state']}" + (f" ({feed['drops_per_hour']:g} drops/h)" if feed["drops_per_hour"] else "")
-            for name, feed in facts["feeds"].items()
-        )
-        console.print(f"feeds {', '.join(shown)}", highlight=False)
+    for line in status_feeds.lines(facts["feeds"], facts["endpoints"]):
+        console.print(line, highlight=False, markup=False)
     for name, clock in facts["clock"].items():
         console.print(f"our clock against {_CLOCKS[name]}: {_offset(clock)}", highlight=False, markup=False)
     latency = facts["latency"]

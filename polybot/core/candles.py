@@ -125,15 +125,22 @@ class Gap:
             return False
         return self._to_s is None or start_s < self._to_s
 
-    def ask(self, safe_s: int) -> tuple[int, int] | None:
-        """The next span to fetch, at most CHUNK bars, of what the exchange has closed for certain (before safe_s)."""
+    def reaches_before(self, second: int) -> bool:
+        """Is anything before this second unknown?"""
+        return self._from_s is not None and self._from_s < second
+
+    def ask(self, safe_s: int, at_once: bool = False) -> tuple[int, int] | None:
+        """The next span to fetch, at most CHUNK bars, of what the exchange has closed for certain (before safe_s).
+
+        at_once: somebody waits for it; else crumbs of less than a minute can wait until the stream is joined.
+        """
         if self._from_s is None or self.asked is not None:
             return None
         end = min(safe_s // self.step_s * self.step_s, self._from_s + CHUNK * self.step_s)
         if self._to_s is not None:
             end = min(end, self._to_s)
-        elif end - self._from_s < MINUTE_S:
-            return None  # not joined yet: crumbs can wait until we are
+        elif end - self._from_s < MINUTE_S and not at_once:
+            return None
         if end <= self._from_s:
             return None
         self.asked = (self._from_s, end)

@@ -4,7 +4,7 @@
 2. stale  open, but nothing yet, or nothing for longer than the limit (world time, scaled with speed); for an oracle also
           when its newest stamp is that old.
 3. up     else.
-4. A silent stall (open, stale, and nothing at all heard for SILENT_S of machine time) is answered by `Reconnect`: these
+4. A silent stall (open, stale, and nothing at all heard for silent_s of machine time) is answered by `Reconnect`: these
    servers stop sending without closing. While the world waits no market time passes, hence nothing is stale: no reconnect.
 """
 
@@ -23,8 +23,17 @@ TIMER = "stale/"
 class FeedHealth:
     """feed is the name others see ("price", "book", "oracle"), source the websocket behind it, what a noun for reasons."""
 
-    def __init__(self, feed: str, source: str, what: str, limit_s: float, speed: float, mono_s: float) -> None:
-        self.feed, self.source, self._what = feed, source, what
+    def __init__(
+        self,
+        feed: str,
+        source: str,
+        what: str,
+        limit_s: float,
+        speed: float,
+        mono_s: float,
+        silent_s: float = SILENT_S,
+    ) -> None:
+        self.feed, self.source, self._what, self._silent_s = feed, source, what, silent_s
         self._limit_s, self._speed = limit_s, speed
         self.dropped = 0
         self._opened = 0
@@ -79,9 +88,9 @@ class FeedHealth:
         yield self.status(now_ns)
         if self._alive or not expects:
             self._alive, self._alive_mono_s = False, mono_s
-        elif self._connected and mono_s - self._alive_mono_s >= SILENT_S and self._is_quiet(now_ns):
+        elif self._connected and mono_s - self._alive_mono_s >= self._silent_s and self._is_quiet(now_ns):
             self._alive_mono_s = mono_s
-            yield Reconnect(source=self.source, why=f"nothing heard for {SILENT_S:g} s though the socket is open")
+            yield Reconnect(source=self.source, why=f"nothing heard for {self._silent_s:g} s though the socket is open")
 
     # --- what it is
 

@@ -1,5 +1,7 @@
 """What the world looks like to whoever must decide: newest price, oracle prints, books, markets, windows; and their age.
 
+A price is one of the exchange itself (price_sources.py, rules 2 and 3): what Coinbase or CoinGecko say is not looked at.
+
 Heard alike by `signal` and `risk`, so that both mean the same by fresh. Pessimistic: the age of a price is that of the
 trade itself where that is older than its arrival; the oracle is judged by arrival and by stamp.
 """
@@ -19,6 +21,7 @@ from messages import (
     Word,
 )
 from messages.units import NS
+from polybot.core.price_sources import TRADED_ON
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings
 from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, Window, is_stale, staleness_s, window_of
@@ -47,7 +50,7 @@ class MarketView:
     def hear(self, word: Word, now_ns: int) -> None:
         """Keep the newest of each kind."""
         match word:
-            case PriceTick():
+            case PriceTick() if word.source in TRADED_ON:
                 self.tick, self._tick_ns = word, min(word.traded_ns, now_ns)
                 _remember(self.recent_ticks, word.traded_ns // NS, word.price)
             case Book():

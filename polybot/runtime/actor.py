@@ -55,7 +55,7 @@ from polybot.runtime.clock import LEAP_NS, mono_s
 from polybot.runtime.context import Context
 from polybot.runtime.flight import FlightRecorder
 from polybot.runtime.gauges import Gauge
-from polybot.runtime.inbox import Effect, Heard, Inbox, Lanes, Source
+from polybot.runtime.inbox import Effect, Heard, Host, Inbox, Lanes, Source
 from polybot.runtime.journal import SNAPSHOT, Journal, JournalDamaged, JournalFailed
 from polybot.runtime.resend import Resender
 from polybot.runtime.timers import Timers
@@ -76,11 +76,13 @@ Sync = Callable[[Any], Word | None]
 class Wiring:
     """What connects a core to the world. effects run on lanes; sync are performed by the loop and may be answered at once;
     sources are threads that put words into the inbox; `every` is called by the loop about each `every_s` machine seconds.
+    hosts are what the effects read from; how they are stands in every heartbeat.
     """
 
     effects: dict[type[Word], Effect] = field(default_factory=dict)
     sync: dict[type[Word], Sync] = field(default_factory=dict)
     sources: list[Source] = field(default_factory=list)
+    hosts: tuple[Host, ...] = ()
     every: Callable[[], None] | None = None
     every_s: float = 0.05
     journal: bool = False
@@ -270,6 +272,7 @@ class Loop:
             decision_p95_ms=decision[1],
             api_p50_ms=api[0],
             api_p95_ms=api[1],
+            endpoints=tuple(host.health() for host in self.wiring.hosts),
         )
         self._lag_ms = 0.0
         self.publisher.send(*self.stamper.wrap(beat, self.clock.now_ns(), ""))

@@ -33,11 +33,14 @@ PUBLIC = {
     "polybolt": "wss://ws-live-v2.polymarket.com/ws",
     "binance": "https://api.binance.com",
     "binance_ws": "wss://stream.binance.com:9443",
+    "coinbase": "https://api.coinbase.com",
+    "coingecko": "https://api.coingecko.com",
 }
 POLYGON = "https://polygon.drpc.org"  # a node of the chain: the one that the official client asks
 TIME_SERVERS = ("time.cloudflare.com", "pool.ntp.org", "time.google.com")  # asked in turn, by SNTP
-_PRICES = ("rtds", "binance", "binance_ws")  # in paper these are the real ones, books the venue's
-PAPER = ("clob", "gamma", "ws_market", *_PRICES)  # what paper reads of the outside world
+# in paper these are the real ones, books the venue's
+_PRICES = ("rtds", "binance", "binance_ws", "coinbase", "coingecko")
+PAPER = ("clob", "gamma", "ws_market", "rtds", "binance", "binance_ws")  # what paper cannot do without
 
 
 def wait(paths: Paths, settings: Settings) -> dict[str, str]:

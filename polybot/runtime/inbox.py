@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
-from messages import Word
+from messages import EndpointHealth, Word
 from polybot.runtime.gauges import Gauge
 
 
@@ -22,6 +22,14 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """End within a second."""
+        ...
+
+
+class Host(Protocol):
+    """A host of the outside world that effects read from."""
+
+    def health(self) -> EndpointHealth:
+        """How it is, as of now; from any thread."""
         ...
 
 

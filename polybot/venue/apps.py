@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 
 from polybot.venue import binance, site
 from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.binance_rest import BinanceRest
 from polybot.venue.clob_account import ClobAccount
 from polybot.venue.clob_batches import ClobBatches
 from polybot.venue.clob_private import ClobPrivate
@@ -22,13 +23,14 @@ from polybot.venue.desk import Desk
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.gates import FaultyGate
 from polybot.venue.faults.web import FaultyHttp
-from polybot.venue.feeds_rest import BinanceRest, GammaRest
+from polybot.venue.feeds_rest import GammaRest
 from polybot.venue.gamma_lists import GammaLists
 from polybot.venue.hub import Connection
 from polybot.venue.polybolt import PolyBolt
 from polybot.venue.relayer import Relayer
 from polybot.venue.reply import Refusal, refused
 from polybot.venue.rtds import Rtds
+from polybot.venue.spot_rest import CoinbaseRest, CoinGeckoRest
 
 FROM_ANYWHERE: dict[str, Any] = {"allow_origins": ["*"], "allow_methods": ["*"], "allow_headers": ["*"]}
 """Browsers may call the real hosts too."""
@@ -51,6 +53,8 @@ def apps(
         "rtds": _sockets({"/{path:path}": _timed("rtds", rtds, now_ns, faults)}),
         "polybolt": _sockets({"/ws": _timed("polybolt", polybolt, now_ns, faults)}),
         "binance": rest(prices.routes()),
+        "coinbase": rest(CoinbaseRest(prices.bars, now_ns).routes()),
+        "coingecko": rest(CoinGeckoRest(prices.bars, now_ns).routes()),
         "binance_ws": _sockets({"/stream": _combined(streams, faults)}),
     }
     return exchange_apps(desk, faults) | _faulty(feeds, faults)

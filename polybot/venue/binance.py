@@ -4,7 +4,7 @@ One symbol. A second without a trade is answered as Binance answers it: a flat b
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ SYMBOL = "BTCUSDT"
 STEP_S = {"1s": 1, "1m": 60}
 KEEP_S = 4 * 3600  # seconds of bars kept; an indicator of the bot looks back one hour at most
 MAX_LIMIT = 1000
+DAY_S = 24 * 3600
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Bars:
     last_s: int = 0
     price: float = 0.0
     trade_id: int = 0
+    minutes: dict[int, Bar] = field(default_factory=dict)  # of the last 24 hours, those that traded
 
     def trade(self, at_ms: int, price: float, size: float, trade_id: int) -> None:
         """One more trade, in time order."""
@@ -69,13 +71,36 @@ class Bars:
             self._forget(second)
         else:
             bar.add(new)
+        self._fold(second, new)
         self.last_s, self.price, self.trade_id = max(self.last_s, second), price, trade_id
 
     def put(self, start_s: int, open_: float, high: float, low: float, close: float, volume: float, n: int) -> None:
         """A whole second from before we were there, in time order."""
         self.seconds[start_s] = Bar(open_, high, low, close, volume, volume * close, n)
+        if n:
+            self._fold(start_s, self.seconds[start_s])
         self.first_s = self.first_s or start_s
         self.last_s, self.price = max(self.last_s, start_s), close
+
+    def _fold(self, second: int, bar: Bar) -> None:
+        minute = second // 60 * 60
+        known = self.minutes.get(minute)
+        if known is None:
+            self.minutes[minute] = replace(bar)
+            while (oldest := next(iter(self.minutes))) <= minute - DAY_S:
+                del self.minutes[oldest]
+        else:
+            known.add(bar)
+
+    def day(self) -> Bar | None:
+        """The last 24 hours, or as much of them as this world has lived; None before the first trade."""
+        whole: Bar | None = None
+        for bar in self.minutes.values():
+            if whole is None:
+                whole = replace(bar)
+            else:
+                whole.add(bar)
+        return whole
 
     def _forget(self, newest_s: int) -> None:
         while newest_s - self.first_s > KEEP_S:
@@ -178,6 +203,44 @@ def kline_data(event_ms: int, start_s: int, interval: str, bar: Bar, closed: boo
             "Q": price_text(bar.quote / 2),
             "B": "0",
         },
+    }
+
+
+def ticker_data(event_ms: int, day: Bar) -> dict[str, Any]:
+    """`@ticker`."""
+    texts = {key: value for key, (_, value) in _day_texts(event_ms, day).items()}
+    return {"e": "24hrTicker", "E": event_ms, "s": SYMBOL} | texts
+
+
+def day_object(event_ms: int, day: Bar) -> dict[str, Any]:
+    """/api/v3/ticker/24hr."""
+    return {"symbol": SYMBOL} | dict(_day_texts(event_ms, day).values())
+
+
+def _day_texts(event_ms: int, day: Bar) -> dict[str, tuple[str, Any]]:
+    """The stream's key → (the REST key, the value)."""
+    change = day.close - day.open
+    return {
+        "p": ("priceChange", price_text(change)),
+        "P": ("priceChangePercent", f"{change / day.open * 100:.3f}"),
+        "w": ("weightedAvgPrice", price_text(day.quote / day.volume if day.volume else day.close)),
+        "x": ("prevClosePrice", price_text(day.open)),
+        "c": ("lastPrice", price_text(day.close)),
+        "Q": ("lastQty", price_text(0.0)),
+        "b": ("bidPrice", price_text(day.close)),
+        "B": ("bidQty", price_text(0.0)),
+        "a": ("askPrice", price_text(day.close)),
+        "A": ("askQty", price_text(0.0)),
+        "o": ("openPrice", price_text(day.open)),
+        "h": ("highPrice", price_text(day.high)),
+        "l": ("lowPrice", price_text(day.low)),
+        "v": ("volume", price_text(day.volume)),
+        "q": ("quoteVolume", price_text(day.quote)),
+        "O": ("openTime", event_ms - DAY_S * 1000),
+        "C": ("closeTime", event_ms),
+        "F": ("firstId", day.first_id),
+        "L": ("lastId", day.last_id),
+        "n": ("count", day.n),
     }
 
 

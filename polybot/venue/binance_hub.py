@@ -44,6 +44,13 @@ class BinanceHub:
             connection.push(frame)
             self.sent += 1
 
+    def goodbye(self, now_ms: int) -> list[Connection]:
+        """What is said on every connection a little before the server closes it, once in 24 hours at the latest."""
+        connections = list(dict.fromkeys(c for sockets in self.hearers.values() for c in sockets))
+        for connection in connections:
+            connection.push(binance.encode({"e": "serverShutdown", "E": now_ms}))
+        return connections
+
     def on_text(self, connection: Connection, text: str) -> None:
         """SUBSCRIBE, UNSUBSCRIBE, LIST_SUBSCRIPTIONS; anything else is an error with Binance's code 2."""
         body = decoded(text)

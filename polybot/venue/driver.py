@@ -5,10 +5,11 @@ Thinning, at speeds where the machine could not keep up with every event (counte
            always fresh at decision instants (see `freshen`) and before a taker of ours is matched
   crowd    one anonymous taker between two quote updates of a market at most, the last
   trades   of Binance: the last one of each world second once SPARSE_SPEED is passed; klines keep them all
-  depth    and unfinished klines: at most STREAMS_PER_S a machine second; a kline's close always
+  depth    and unfinished klines: at most STREAMS_PER_S a machine second; a kline's close always; 24 hours: TICKERS_PER_S
 Oracle prints, resolutions and the chain are never thinned.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ IDLE_QUOTES_PER_S = 12.0  # a book counts as stale after 0.15 s of machine time
 NATURAL_QUOTE_S = 0.25  # world seconds between two repricings when nothing is thinned, of the window that runs …
 IDLE_QUOTE_S = 1.0  # … and of the others
 STREAMS_PER_S = 20.0
+TICKERS_PER_S = 2.0
 SPARSE_SPEED = 20.0
 REPRINT_S = 30  # more than a lookahead at any speed
 AHEAD = 2  # windows after the running one that have a live book
@@ -70,6 +72,7 @@ class Driver:
     thinned: Thinned = field(default_factory=Thinned)
     depth_ns: int = 0
     kline_ns: int = 0
+    ticker_ns: int = 0
     minute_s: int = 0
     done_s: int = 0
     listed_s: int = 0
@@ -186,6 +189,14 @@ class Driver:
             self.kline_ns = to_ns
             self._kline_frame(self.minute_s, to_ns, closed=False)
 
+        if to_ns - self.ticker_ns >= self._period_ns(1.0, TICKERS_PER_S):
+            self.ticker_ns = to_ns
+            self._ticker_frame(to_ns)
+
+    def _ticker_frame(self, at_ns: int) -> None:
+        if self.streams.wanted("btcusdt@ticker") and (day := self.bars.day()) is not None:
+            self.streams.publish("btcusdt@ticker", binance.ticker_data(at_ns // 1_000_000, day))
+
     def _depth_frame(self, at_ns: int) -> None:
         if self.streams.wanted("btcusdt@depth20@100ms"):
             book = self.world.depth(at_ns)
@@ -299,5 +310,10 @@ class Driver:
             running = self.windows.get(now_ns // NS // WINDOW_S * WINDOW_S)
             if running is not None:
                 self.house.exchange.set_tick(running.market.condition_id, FINE_TICK_E6, now_ns)
+        goodbye = self.faults.once("ws_goodbye")
+        if goodbye is not None:
+            wait_s = self.faults.machine_s(goodbye, goodbye.delay_s)
+            for connection in self.streams.goodbye(now_ns // 1_000_000):
+                asyncio.get_running_loop().call_later(wait_s, connection.close_after, 1001, "server shutdown")
         if self.faults.once("restart") is not None and not self.house.exchange.switches.orders_survive_restart:
             self.house.wiped += self.house.exchange.wipe(now_ns)

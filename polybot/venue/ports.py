@@ -6,7 +6,21 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
-SERVICES = ("clob", "gamma", "data", "ws", "rtds", "binance", "binance_ws", "control", "relayer", "site", "polybolt")
+SERVICES = (
+    "clob",
+    "gamma",
+    "data",
+    "ws",
+    "rtds",
+    "binance",
+    "binance_ws",
+    "control",
+    "relayer",
+    "site",
+    "polybolt",
+    "coinbase",
+    "coingecko",
+)
 
 EXCHANGE = ("clob", "gamma", "data", "ws", "control", "relayer", "site")  # what a mirror serves
 WHERE = (
@@ -14,6 +28,8 @@ WHERE = (
     ("gamma", "http", "gamma", ""),
     ("data", "http", "data", ""),
     ("binance", "http", "binance", ""),
+    ("coinbase", "http", "coinbase", ""),
+    ("coingecko", "http", "coingecko", ""),
     ("relayer", "http", "relayer", ""),
     ("ws_market", "ws", "ws", "/ws/market"),
     ("ws_user", "ws", "ws", "/ws/user"),

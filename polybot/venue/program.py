@@ -28,13 +28,13 @@ from polybot.venue import ports
 from polybot.venue.apps import apps
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.binance_rest import BinanceRest
 from polybot.venue.catalogue import WorldCatalogue
 from polybot.venue.desk import Desk
 from polybot.venue.driver import Driver
 from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script, read_script
-from polybot.venue.feeds_rest import BinanceRest
 from polybot.venue.heard import HEARS, SPEAKERS, Heard
 from polybot.venue.house import House
 from polybot.venue.instants import Instants

@@ -103,7 +103,7 @@ def test_exchange_frames_of_garbage_are_bad(text: str) -> None:
 
 
 def test_other_symbols_and_streams_are_not_ours() -> None:
-    for stream in ("ethusdt@trade", "btcusdt@ticker", "btcusdt"):
+    for stream in ("ethusdt@trade", "btcusdt@aggTrade", "btcusdt"):
         assert word_of(json.dumps({"stream": stream, "data": {}}), "BTCUSDT", 1) is None
 
 

@@ -10,14 +10,15 @@ import msgspec
 import pytest
 from websockets.sync.server import ServerConnection
 
-from messages import Book, Candle, Depth, MarketListed, MarketResolved, OraclePrice, PriceTick, TradePrint
-from messages.inner import SourceState, UserFact
+from messages import Book, Candle, DayStats, Depth, MarketListed, MarketResolved, OraclePrice, PriceTick, TradePrint
+from messages.inner import DayHeard, SourceState, UserFact
 from polybot.adapters.polymarket.channels import MarketChannelSource, UserChannelSource
 from polybot.adapters.polymarket.signing import Credentials
+from polybot.adapters.retry import Backoff
 from polybot.adapters.sources import BinanceSource, RtdsSource
-from polybot.adapters.websocket import Backoff, KeepAlive, WebSocketSource
+from polybot.adapters.websocket import KeepAlive, WebSocketSource
 
-QUICK = Backoff(first_s=0.02, cap_s=0.1)
+QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)
 NOW_NS = 1795132800 * 10**9
 
 
@@ -171,9 +172,11 @@ def test_binance_frames_become_words(ws: Any, inbox: Any, wait_for: Any, running
             ("kline_1m", {"s": "BTCUSDT", "k": bar | {"x": False}}),
             ("kline_1m", {"s": "BTCUSDT", "k": bar}),
             ("depth20@100ms", depth),
+            ("ticker", {"E": 1795132800500, "o": "1", "h": "3", "l": "0.5", "c": "2", "v": "7", "P": "-1.25"}),
             ("trade", trade | {"p": "0"}),
             ("trade", trade | {"p": "-5"}),
             ("trade", trade | {"p": "NaN"}),
+            ("trade", trade | {"p": 5}),
             ("trade", trade | {"T": "soon"}),
         ):
             connection.send(json.dumps({"stream": f"btcusdt@{stream}", "data": data}))
@@ -182,9 +185,11 @@ def test_binance_frames_become_words(ws: Any, inbox: Any, wait_for: Any, running
 
     ws.talk = talk
     running(BinanceSource(ws.url, "BTCUSDT", inbox, now_ns, QUICK))
-    wait_for(lambda: states(inbox).count("bad") == 5, "all frames")
-    assert ws.paths[0] == "/stream?streams=btcusdt@trade/btcusdt@kline_1m/btcusdt@depth20@100ms"
-    assert inbox.of(PriceTick, Candle, Depth) == [
+    wait_for(lambda: states(inbox).count("bad") == 3, "all frames")
+    assert ws.paths[0] == "/stream?streams=btcusdt@trade/btcusdt@kline_1m/btcusdt@depth20@100ms/btcusdt@ticker"
+    absurd = inbox.of(PriceTick)[1:]
+    assert [str(tick.price) for tick in absurd] == ["0.0", "-5.0", "nan"], "for the core to judge, and to count by name"
+    assert [word for word in inbox.of(PriceTick, Candle, Depth, DayHeard) if word not in absurd] == [
         PriceTick(
             symbol="BTCUSDT",
             price=64215.34,
@@ -198,6 +203,13 @@ def test_binance_frames_become_words(ws: Any, inbox: Any, wait_for: Any, running
             volume=7.0, traded=True, source="binance",
         ),
         Depth(symbol="BTCUSDT", bid_size=5.0, ask_size=1.5, received_ns=NOW_NS),
+        DayHeard(
+            symbol="BTCUSDT",
+            day=DayStats(
+                open=1.0, high=3.0, low=0.5, last=2.0, volume=7.0, change_pct=-1.25, as_of_ns=1795132800500 * 10**6
+            ),
+            why="",
+        ),
     ]  # fmt: skip
     assert inbox.keys[inbox.words.index(inbox.of(Depth)[0])] == "Depth/BTCUSDT"
 

@@ -29,11 +29,11 @@ from polybot.venue import ports
 from polybot.venue.apps import apps
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
+from polybot.venue.binance_rest import BinanceRest
 from polybot.venue.desk import Desk
 from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script
-from polybot.venue.feeds_rest import BinanceRest
 from polybot.venue.gamma import Listing
 from polybot.venue.house import House, market_from
 from polybot.venue.keys import Keys

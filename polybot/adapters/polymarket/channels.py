@@ -11,8 +11,9 @@ from messages.inner import UserFact
 from polybot.adapters.polymarket import frames, polybolt, user_frames
 from polybot.adapters.polymarket.account_facts import Ourselves
 from polybot.adapters.polymarket.signing import Credentials
+from polybot.adapters.retry import Backoff
 from polybot.adapters.sources import Source
-from polybot.adapters.websocket import Backoff, Inbox, KeepAlive, WebSocketSource
+from polybot.adapters.websocket import Inbox, KeepAlive, WebSocketSource
 
 CLOB_PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
 POLYBOLT_PING = KeepAlive(polybolt.PING, every_s=30.0, dead_s=90.0)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from messages.inner import HeartbeatSent, PostOrder, PostResult, VenueOrder, VenueTrade
-from polybot.adapters.http import Gate, HttpError, Lost, NotSent, Shut
+from polybot.adapters.http import Gate, HttpConnection, HttpError, Lost, NotSent, Shut
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
 from polybot.adapters.polymarket.clob_public import ClobPublic, described
@@ -48,7 +48,8 @@ class Clob(ClobPublic):
     ) -> None:
         self._url, self._wallet, self._now_s, self._timeout_s = base_url, wallet, now_s, timeout_s
         self._type, self._funder = signature_type, funder or wallet.address
-        super().__init__(base_url, timeout_s)
+        self.http = HttpConnection(base_url, timeout_s)
+        super().__init__(self.http)
         self.credentials = credentials
         if credentials is not None:
             self._become(credentials)

@@ -2,16 +2,20 @@
 
 import msgspec
 
+from polybot.adapters.endpoint import Endpoint, Reader
 from polybot.adapters.http import HttpConnection, HttpError, Response
 from polybot.adapters.polymarket.post_answer import object_of, reason_of, words_of
 from polybot.adapters.reads import Empty, Known, Read, Unknown
 
 
 class ClobPublic:
-    """Not thread safe: one a lane. timeout_s: machine time, each wait for the network."""
+    """Not thread safe: one a lane. timeout_s: machine time, each wait for the network.
 
-    def __init__(self, base_url: str, timeout_s: float = 5.0) -> None:
-        self.http = HttpConnection(base_url, timeout_s)
+    On a bare connection (the order path's) nothing is repeated, and no breaker stands in the way.
+    """
+
+    def __init__(self, where: Endpoint | str | HttpConnection, timeout_s: float = 5.0) -> None:
+        self._reads = where if isinstance(where, HttpConnection) else Reader(where, timeout_s)
 
     def time(self) -> Known[int] | Unknown:
         """The venue's clock, unix seconds."""
@@ -34,7 +38,7 @@ class ClobPublic:
     def read(self, path: str, headers: dict[str, str] | None = None) -> Read:
         """A GET's JSON. Empty is a 404 that says so in JSON; a page of something in between is Unknown."""
         try:
-            return answered(self.http.read(path, headers))
+            return answered(self._reads.read(path, headers))
         except HttpError as exc:
             return Unknown(str(exc))
 

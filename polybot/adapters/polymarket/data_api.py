@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from messages.inner import Activity, ActivityRead, HoldingsRead, ReadActivity, ReadHoldings
 from messages.units import E6
-from polybot.adapters.http import HttpConnection, HttpError
+from polybot.adapters.endpoint import Endpoint, Reader
+from polybot.adapters.http import HttpError
 from polybot.adapters.polymarket.clob_public import answered
 from polybot.adapters.polymarket.numbers import GARBAGE, seconds_of
 from polybot.adapters.reads import Known, Unknown
@@ -35,8 +36,8 @@ SIGN: dict[str, int] = {
 class DataApi:
     """Not thread safe: one a lane. wallet: who holds the money (the funder), not the key's own address."""
 
-    def __init__(self, base_url: str, wallet: str, timeout_s: float) -> None:
-        self._http, self._wallet = HttpConnection(base_url, timeout_s), wallet
+    def __init__(self, where: Endpoint | str, wallet: str, timeout_s: float) -> None:
+        self._reads, self._wallet = Reader(where, timeout_s), wallet
 
     def activity(self, word: ReadActivity) -> ActivityRead:
         """All pages, or not known."""
@@ -66,7 +67,7 @@ class DataApi:
         for _ in range(MAX_PAGES):
             try:
                 asked = {"user": self._wallet, "limit": str(PAGE)} | query | cursor
-                answer = answered(self._http.read(f"{path}?{urlencode(asked)}"))
+                answer = answered(self._reads.read(f"{path}?{urlencode(asked)}"))
             except HttpError as exc:
                 return Unknown(str(exc))
             match answer:

@@ -5,7 +5,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from polybot.adapters.http import HttpConnection, HttpError
+from polybot.adapters.endpoint import Endpoint, Reader
+from polybot.adapters.http import HttpError
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.post_answer import words_of
 from polybot.adapters.reads import Empty, Known, Unknown
@@ -14,8 +15,8 @@ from polybot.adapters.reads import Empty, Known, Unknown
 class Gamma:
     """Not thread safe: one a lane. timeout_s: machine time, each wait for the network."""
 
-    def __init__(self, base_url: str, timeout_s: float = 5.0) -> None:
-        self.http = HttpConnection(base_url, timeout_s)
+    def __init__(self, where: Endpoint | str, timeout_s: float = 5.0) -> None:
+        self._reads = Reader(where, timeout_s)
 
     def market(self, slug: str) -> Known[dict[str, Any]] | Empty | Unknown:
         """Closed markets are hidden unless asked for: two queries before Empty is believed."""
@@ -29,7 +30,7 @@ class Gamma:
 
     def _list(self, path: str, slug: str) -> Known[dict[str, Any]] | Empty | Unknown:
         try:
-            response = self.http.read(path)
+            response = self._reads.read(path)
         except HttpError as exc:
             return Unknown(str(exc))
         if response.status != 200:

@@ -47,6 +47,7 @@ from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn
 from polybot.core.bar_feed import BarFeed
 from polybot.core.listings import Listings, is_news, words_of
 from polybot.core.market_view import MarketView
+from polybot.core.price_sources import TRADED_ON
 from polybot.core.reasons import Reason
 from polybot.core.risk.in_flight import InFlight
 from polybot.core.risk.limits import limits_of
@@ -94,7 +95,7 @@ class RiskCore:
         match word:
             case PriceTick() | Book() | OraclePrice() | MarketListed() | WindowObserved() | FeedStatus():
                 self._market.hear(word, now_ns)
-                if isinstance(word, PriceTick):
+                if isinstance(word, PriceTick) and word.source in TRADED_ON:
                     self._range.trade(word.price, word.traded_ns)
                 yield from self._judge_held(now_ns)
             case OrderIntent():

@@ -63,6 +63,12 @@ KINDS: dict[str, Kind] = {
     "trading_disabled": Kind("503 trading is disabled: neither orders nor cancels", {}, 60),
     "rate_limit": Kind("429 with Retry-After", _REQUEST | {"retry_after_s": 2}, 10),
     "geoblock": Kind("403 with an HTML page", dict(_REQUEST), 60),
+    "banned": Kind(
+        "418 with Retry-After", {"service": "binance", "method": "GET", "path": "*", "retry_after_s": 120}, 120
+    ),
+    "wrong_country": Kind("451 with Binance's text", {"service": "binance", "method": "GET", "path": "*"}, 60),
+    "ws_down": Kind("sockets are cut without a word, and none can be opened", {"channel": "binance"}, 60),
+    "ws_goodbye": Kind("Binance announces its shutdown and closes every socket delay_s later", {"delay_s": 5.0}),
     "heartbeat_refused": Kind("400 Invalid Heartbeat ID, whatever id is sent", {}, 30),
     "trade_fails": Kind('MATCHED, RETRYING, then FAILED (or, ends = "CONFIRMED", mined after all)', {"ends": "FAILED"}),
     "tick_change": Kind("the running window's tick becomes 0.001", {}, 300),

@@ -19,6 +19,13 @@ BLOCKED = (
 POST_ONLY = "post-only mode: only post-only orders and cancels are allowed"
 CANCEL_ONLY = "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
 DISABLED = "Trading is currently disabled. Please try again later."
+WRONG_COUNTRY = (
+    "Service unavailable from a restricted location according to 'b. Eligibility' in https://www.binance.com/en/terms. "
+    "Please contact customer service if you believe you received this message in error."
+)
+BANNED = "Way too much request weight used; IP banned. Please use WebSocket Streams for live updates to avoid bans."
+TOO_MUCH = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
+CHANNELS = {"rtds": "rtds", "polybolt": "polybolt", "binance_ws": "binance"}  # the CLOB's are named by their path
 Headers = dict[str, str]
 
 
@@ -30,6 +37,9 @@ class FaultyHttp:
         self._books: dict[bytes, Answer] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+            return
         if scope["type"] != "http" or not self._faults.armed:
             await self._app(scope, receive, send)
             return
@@ -42,6 +52,25 @@ class FaultyHttp:
             await _break(send)
         else:
             await self._answer(request, scope, _once(body, receive), send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A handshake may be refused as any GET; a socket of a channel that is down is cut as soon as it would speak."""
+        channel = CHANNELS.get(self._service) or scope["path"].rpartition("/")[2]
+        transport = _transport(send)
+
+        async def speak(message: Message) -> None:
+            if self._faults.armed and self._faults.on("ws_down", channel):
+                transport.abort()
+            else:
+                await send(message)
+
+        refusal = self._refusal(Request(self._service, "GET", scope["path"], b"")) if self._faults.armed else None
+        if self._faults.armed and self._faults.on("ws_down", channel):
+            transport.abort()
+        elif refusal is not None:
+            await refusal.deny(send)
+        else:
+            await self._app(scope, receive, speak)
 
     async def _answer(self, request: "Request", scope: Scope, receive: Receive, send: Send) -> None:
         faults = self._faults
@@ -71,7 +100,14 @@ class FaultyHttp:
         faults = self._faults
         if faults.strikes("geoblock", request.fits):
             return Answer(403, {"content-type": "text/html; charset=UTF-8"}, BLOCKED)
+        if faults.strikes("wrong_country", request.fits):
+            return Answer(451, dict(JSON), _text({"code": 0, "msg": WRONG_COUNTRY}))
+        banned = faults.strikes("banned", request.fits)
+        if banned is not None:
+            return Answer(418, _retry_after(banned), _text({"code": -1003, "msg": BANNED}))
         limited = faults.strikes("rate_limit", request.fits)
+        if limited is not None and request.service.startswith("binance"):
+            return Answer(429, _retry_after(limited), _text({"code": -1003, "msg": TOO_MUCH}))
         if limited is not None:
             return _refusal(429, "Too Many Requests", limited.retry_after_s)
         if request.service != "clob":
@@ -146,6 +182,11 @@ class Answer:
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
 
+    async def deny(self, send: Send) -> None:
+        """Instead of a handshake."""
+        await send({"type": "websocket.http.response.start", "status": self.status, "headers": self._headers})
+        await send({"type": "websocket.http.response.body", "body": self.body})
+
     async def send(self, send: Send) -> None:
         """On its way."""
         await send({"type": "http.response.start", "status": self.status, "headers": self._headers})
@@ -157,6 +198,14 @@ def _refusal(status: int, text: str, retry_after_s: int = 0, **more: Any) -> Ans
     if retry_after_s:
         headers["retry-after"] = str(retry_after_s)
     return Answer(status, headers, json.dumps({"error": text, **more}, separators=(",", ":")).encode())
+
+
+def _text(body: dict[str, Any]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _retry_after(fault: Fault) -> Headers:
+    return JSON | {"retry-after": str(fault.retry_after_s)}
 
 
 def _post_only(left_s: int) -> Answer:
@@ -186,10 +235,16 @@ def _once(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _break(send: Send) -> None:
-    """Cut the connection under the client without a byte. ASGI has no word for it: the server's cycle holds the transport."""
+def _transport(send: Send) -> Any:
+    """ASGI has no word for it: the server's own object, whose method `send` is, holds it."""
     cycle: Any = getattr(send, "__self__", None)
     assert cycle is not None, "faults must stand directly under the web server"
-    cycle.transport.abort()
+    return cycle.transport
+
+
+async def _break(send: Send) -> None:
+    """Cut the connection under the client without a byte."""
+    cycle: Any = getattr(send, "__self__", None)
+    _transport(send).abort()
     while not cycle.disconnected:  # else the server would answer 500 for us
         await asyncio.sleep(0)
