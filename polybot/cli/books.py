@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from messages import Account, Done, Positions, Query, Snapshot, SnapshotTaken
+from messages import Account, Done, Positions, Query, Redemption, Snapshot, SnapshotTaken
 from polybot.cli import view
 from polybot.cli.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.cli.labels import books_label, labelled
@@ -197,9 +197,18 @@ def positions(as_json: AsJson = False) -> None:
         sys.stdout.write(
             f"open order {view.short(order.order_id)} {order.side} {order.outcome} {order.slug} {order.state}\n"
         )
+    for owed in held.redemptions:
+        sys.stdout.write(f"{owing(owed)}\n")
     for foreign in held.foreign:
         sys.stdout.write(f"not ours: {foreign}\n")
     sys.stdout.write(f"as told by: {source}\n")
+
+
+def owing(row: Redemption) -> str:
+    """What a resolved window still owes the wallet, in one line."""
+    tries = f", attempt {row.attempts}" if row.attempts else ""
+    why = f": {row.why}" if row.why else ""
+    return f"not redeemed yet: {row.slug} owes {view.usd(row.amount_e6)} USD, {row.state}{tries}{why}"
 
 
 def account(as_json: AsJson = False) -> None:

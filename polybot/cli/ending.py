@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from messages import Account, Done, MarketResolved, Positions, Query, RiskState
+from messages import Account, Done, MarketResolved, Positions, Query, Redemption, RiskState
 from messages.base import Event
 from polybot.core.windows import WINDOW_S
 from polybot.runtime.bus import Subscriber, ask
@@ -23,6 +23,7 @@ class Ending:
         self.account: Account | None = None
         self.trading_state = "ACTIVE"
         self.was_halted = False
+        self.owed: tuple[Redemption, ...] = ()  # what resolved windows still owe the wallet
         self._positions = -1
         self._now_s = 0.0
         self._resolved: set[str] = set()
@@ -41,6 +42,7 @@ class Ending:
                     self.was_halted |= envelope.body.halted
                 case Positions():
                     self._positions = len(envelope.body.positions) + len(envelope.body.orders)
+                    self.owed = envelope.body.redemptions
                 case MarketResolved():
                     self._count(envelope.body.slug)
                 case RiskState():

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from polybot.cli import before_live, gates, lifecycle
+from polybot.cli.books import owing
 from polybot.cli.common import FAILED, HALTED, NOT_RUNNING, Preset, flags_of, leave, settings_or_leave, use_preset
 from polybot.cli.ending import Ending
 from polybot.cli.faults import put_script, script_text_or_leave
@@ -106,6 +107,8 @@ def _session(started: lifecycle.Started, interrupted: list[str]) -> int:
         if not why and found.profile == "demo":
             session.end(paths, found)
         reported = _report(report.show, paths)
+        for row in ending.owed:
+            sys.stderr.write(f"{owing(row)}\n")
     finally:
         ending.close()
     if why:

@@ -162,3 +162,9 @@ def test_the_recorded_day_serves_every_window_with_forty_minutes_before_it() -> 
     if not tape.is_dir():
         pytest.skip("the recorded day is not here")
     assert session.tape_span(tape) == (1784853600, 283)
+
+
+def test_redeem_where_nothing_runs_is_4_and_says_who_redeems(paths: Paths) -> None:
+    done = ctl(paths.state, "redeem", "--json")
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "no executor runs in" in done.stderr
