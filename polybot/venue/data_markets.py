@@ -12,7 +12,7 @@ from messages.units import E6
 from polybot.adapters.polymarket.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from polybot.core.exchange import Market
 from polybot.venue import gamma, views
-from polybot.venue.clob_batches import ClobBatches
+from polybot.venue.clob_batches import INTERVAL_S, ClobBatches
 from polybot.venue.data_rest import as_page, ids_of, user_of, whole
 from polybot.venue.data_rows import number
 from polybot.venue.house import House
@@ -102,13 +102,20 @@ class DataMarkets:
         }
 
     async def history(self, request: Request) -> Response:
-        """A token's prices: the last of each bucket (bucket_seconds, 60 at least)."""
+        """A token's prices: the last of each bucket (bucket_seconds, 60 at least), from start, over an interval, or as of."""
         q = request.query_params
         token, step = q.get("token_id", ""), max(60, whole(q, "bucket_seconds", 60))
         if self.house.market_of(token) is None:
             raise Refusal(400, "required query param 'token_id' not provided or unknown")
         now_s = self.house.now_ns() // 1_000_000_000
-        points = self._clob.points(token, whole(q, "start", 0), whole(q, "end", now_s), step)
+        if q.get("interval", "max") not in INTERVAL_S:
+            raise Refusal(400, "invalid query param 'interval'")
+        until_s = whole(q, "as_of", whole(q, "end", now_s))
+        points = self._clob.points(
+            token, whole(q, "start", until_s - INTERVAL_S[q.get("interval", "max")]), until_s, step
+        )
+        if "as_of" in q:
+            points = dict(list(points.items())[-1:])
         rows = [{"timestamp": at, "price": price / E6, "resolution_seconds": step} for at, price in points.items()]
         return as_page(rows, q)
 

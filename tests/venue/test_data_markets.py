@@ -45,7 +45,11 @@ def test_price_history_comes_in_pages_with_a_cursor(bench: Any, holder: Any) -> 
     assert first["pagination"] == {"limit": 1, "offset": 0, "has_more": False, "next_cursor": None}
     (other,) = data(holder, f"/v2/prices-history?token_id={DOWN}")["data"]
     assert (other["price"], other["resolution_seconds"]) == (0.48, 60)
-    assert holder.get("data", "/v2/prices-history?token_id=77")[0] == 400
+    for wish in ("interval=1h", "as_of=1795132900", "start=1795132800&end=1795132900"):
+        assert len(data(holder, f"/v2/prices-history?token_id={UP}&{wish}")["data"]) == 1, wish
+    assert data(holder, f"/v2/prices-history?token_id={UP}&as_of=1795132700")["data"] == []
+    for wrong in ("token_id=77", f"token_id={UP}&interval=2y"):
+        assert holder.get("data", f"/v2/prices-history?{wrong}")[0] == 400
 
 
 def test_holders_interest_and_volume_of_a_market(bench: Any, holder: Any) -> None:

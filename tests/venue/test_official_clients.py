@@ -18,15 +18,27 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 BOTH = """derive credentials/read a market/list markets/read a book/read books/read the grant/limit/post-only/read orders
 /cancel one/cancel some/batch/cancel a market's/cancel all/FOK BUY/FAK BUY/trades confirm/FOK SELL/FAK SELL/read trades
-/read balances""".replace("\n", "").split("/")
-UNIFIED = ["read events of a series", "read midpoints", "read activity", "read positions", "read value"]
+/read balances/signature type 1/signature type 2/signature type 3/heartbeat""".replace("\n", "").split("/")
+UNIFIED = [
+    "read events of a series",
+    "read midpoints",
+    "read activity",
+    "read positions",
+    "read value",
+    "read approvals",
+    "read holders",
+    "read price history",
+    "search",
+]
+STREAMS = """a book/a price change/the best prices/a public trade/an order's placement/an order's cancellation
+/a trade's MATCHED/a trade's MINED/a trade's CONFIRMED/RTDS's TWAP/RTDS's chainlink/RTDS's binance/PolyBolt's TWAP
+/PolyBolt's price""".replace("\n", "").split("/")
 OLDER = [
     "read prices",
     "read price history",
     "read an order",
     "scoring",
     "notifications",
-    "heartbeat",
     "delete the key",
 ]
 
@@ -62,7 +74,7 @@ def urls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def tried(python: str, script: str, urls: str) -> dict[str, bool]:
     done = subprocess.run(
-        [python, str(CLIENTS / script), urls], capture_output=True, text=True, timeout=120, check=False
+        [python, str(CLIENTS / script), urls], capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
     verbs: dict[str, bool] = json.loads(done.stdout.splitlines()[-1])
@@ -72,6 +84,11 @@ def tried(python: str, script: str, urls: str) -> dict[str, bool]:
 @pytest.fixture(scope="module")
 def unified(python: str, urls: str) -> dict[str, bool]:
     return tried(python, "unified.py", urls)
+
+
+@pytest.fixture(scope="module")
+def streams(python: str, urls: str) -> dict[str, bool]:
+    return tried(python, "streams.py", urls)
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +104,8 @@ def test_the_unified_client_can(unified: dict[str, bool], verb: str) -> None:
 @pytest.mark.parametrize("verb", BOTH + OLDER)
 def test_the_older_client_can(older: dict[str, bool], verb: str) -> None:
     assert older[verb]
+
+
+@pytest.mark.parametrize("what", STREAMS)
+def test_the_unified_client_can_stream(streams: dict[str, bool], what: str) -> None:
+    assert streams[f"stream {what}"]
