@@ -130,7 +130,8 @@ class ClobPublic:
 
     async def clob_market(self, request: Request) -> Response:
         """The compact object."""
-        return as_json(compact(self._by_condition(request.path_params["condition_id"])))
+        market = self._by_condition(request.path_params["condition_id"])
+        return as_json(compact(market, self.house.flaws(market.start_s)))
 
     def _book(self, token: str) -> dict[str, Any]:
         if not token.isdigit():
@@ -175,9 +176,9 @@ def number(value_e6: int) -> float | int:
     return value_e6 // E6 if value_e6 % E6 == 0 else float(decimal_text(value_e6))
 
 
-def compact(market: Market) -> dict[str, Any]:
+def compact(market: Market, flaws: tuple[str, ...] = ()) -> dict[str, Any]:
     """`GET /clob-markets/{cid}`."""
-    return {
+    body = {
         "c": market.condition_id,
         "t": [{"t": market.up_token, "o": "Up"}, {"t": market.down_token, "o": "Down"}],
         "mts": number(market.tick_e6),
@@ -192,6 +193,9 @@ def compact(market: Market) -> dict[str, Any]:
         "cbos": False,
         "v": "v1",
     }
+    if "no_fee_schedule" in flaws:
+        del body["fd"]
+    return body
 
 
 def verbose(market: Market, now: gamma.Now, listing: gamma.Listing | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from polybot.core.windows import WINDOW_S, slug_of
-from polybot.core.world.world import ExchangeTrade, OraclePrint, TakerOrder, Winner, World, WorldMarket
+from polybot.core.world.world import ExchangeTrade, Ladder, OraclePrint, TakerOrder, Winner, World, WorldMarket
 from polybot.venue import binance
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
@@ -34,6 +34,7 @@ SPARSE_SPEED = 20.0
 REPRINT_S = 30  # more than a lookahead at any speed
 AHEAD = 2  # windows after the running one that have a live book
 FINE_TICK_E6 = 1_000
+CENT_E6, DOLLAR_E6 = 10_000, 1_000_000
 
 
 @dataclass
@@ -256,6 +257,9 @@ class Driver:
         cid = window.market.condition_id
         known = self.house.exchange.market(cid)
         ladder = None if known is None else self.world.quotes(window.market, at_ns, known.tick_e6)
+        wide = self.faults.on("wide_book")
+        if ladder is not None and wide is not None:
+            ladder = widened(ladder, round(wide[0].wider_usd * 1_000_000))
         if ladder is not None:
             self.house.exchange.set_levels(cid, ladder.bids, ladder.asks, at_ns)
 
@@ -317,3 +321,11 @@ class Driver:
                 asyncio.get_running_loop().call_later(wait_s, connection.close_after, 1001, "server shutdown")
         if self.faults.once("restart") is not None and not self.house.exchange.switches.orders_survive_restart:
             self.house.wiped += self.house.exchange.wipe(now_ns)
+
+
+def widened(ladder: Ladder, by_e6: int) -> Ladder:
+    """Every level further from the middle by half of by_e6, in whole cents; what would leave the grid is gone."""
+    half = by_e6 // 2 // CENT_E6 * CENT_E6
+    bids = tuple((price - half, size) for price, size in ladder.bids if price - half >= CENT_E6)
+    asks = tuple((price + half, size) for price, size in ladder.asks if price + half <= DOLLAR_E6 - CENT_E6)
+    return ladder._replace(bids=bids, asks=asks)

@@ -14,6 +14,8 @@ from messages.units import E6, decimal_text
 
 Rule = Literal["spot", "twap30", "twap60"]
 SERIES = {"id": "10684", "ticker": "btc-up-or-down-5m", "slug": "btc-up-or-down-5m", "title": "BTC Up or Down 5m"}
+STREAMS = "https://data.chain.link/streams"
+NOVEL_S = 45  # a TWAP of so many seconds there has never been
 EVENT_ID_OFFSET = 7_000_000
 LISTED_BEFORE_S = 86_000  # median of the recorded day: 85,943 s before the start
 
@@ -74,6 +76,7 @@ class Now:
     accepting: bool = True
     resolved_s: int | None = None
     winner: Literal["UP", "DOWN", "SPLIT"] | None = None
+    flaws: tuple[str, ...] = ()  # by fault script: "no_fee_schedule", "rule_unknown"
 
 
 def market_object(listing: Listing, now: Now) -> dict[str, Any]:
@@ -91,7 +94,22 @@ def market_object(listing: Listing, now: Now) -> dict[str, Any]:
     body |= _prices(now) | _volumes(now)
     if now.winner is not None and now.resolved_s is not None:
         body |= _resolution(now.winner, now.resolved_s)
+    return _flawed(body, now.flaws) if now.flaws else body
+
+
+def _flawed(body: dict[str, Any], flaws: tuple[str, ...]) -> dict[str, Any]:
+    """As the venue might describe a market one day: no fee, or a look-back of the TWAP that nobody has seen yet."""
+    if "no_fee_schedule" in flaws:
+        body.pop("feeSchedule", None)
+    if "rule_unknown" in flaws:
+        body["resolutionSource"] = f"{STREAMS}/btc-usd-twap-{NOVEL_S}s-streams"
+        body["cryptoMarketConfigId"] = f"btc-5m-twap-{NOVEL_S}"
+        body["cryptoMarketConfig"] = _twap_config(NOVEL_S)
     return body
+
+
+def _twap_config(seconds: int) -> dict[str, Any]:
+    return {"asset": "btc", "duration": "5m", "twapEnabled": True, "twapLookbackSeconds": seconds}
 
 
 def event_id(listing: Listing) -> str:
@@ -171,7 +189,7 @@ def _listed(listing: Listing) -> dict[str, Any]:
         "makerRebatesFeeShareBps": 10000,
         "rewardsMinSize": 50,
         "rewardsMaxSpread": 4.5,
-        "resolutionSource": f"https://data.chain.link/streams/{stream}",
+        "resolutionSource": f"{STREAMS}/{stream}",
         "umaResolutionStatuses": "[]",
         "groupItemThreshold": "0",
         "marketMakerAddress": "",
@@ -185,12 +203,7 @@ def _listed(listing: Listing) -> dict[str, Any]:
     body |= dict.fromkeys(_NEVER, False)
     if seconds:
         body["cryptoMarketConfigId"] = f"btc-5m-twap-{seconds}"
-        body["cryptoMarketConfig"] = {
-            "asset": "btc",
-            "duration": "5m",
-            "twapEnabled": True,
-            "twapLookbackSeconds": seconds,
-        }
+        body["cryptoMarketConfig"] = _twap_config(seconds)
     return body
 
 

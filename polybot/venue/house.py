@@ -67,6 +67,7 @@ class House:
         self.user_channel = UserChannel(keys.knows)
         self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown)
         self.market_channel = self.teller.market_channel
+        self.flaws: Callable[[int], tuple[str, ...]] = lambda _start_s: ()  # of a window's market as it is listed
         self._key_of_wallet: dict[str, str] = {}
         self._type_of_wallet: dict[str, int] = {}
         self._docs: list[Doc] = []
@@ -180,6 +181,7 @@ class House:
             accepting=market.accepting,
             resolved_s=market.resolved_ns // 1_000_000_000 if resolved else None,
             winner=market.winner,
+            flaws=self.flaws(market.start_s),
         )
 
     def listing_of(self, market: Market) -> gamma.Listing | None:

@@ -73,6 +73,7 @@ class Venue:
         self.control = Control(self.faults)
         self.house = House(self.store, keys, catalogue, self.clock.now_ns, grant, script.switches)
         self.house.exchange.set_fate(self.faults.fate)
+        self.house.flaws = self.faults.flaws_of
         self.bars, self.rtds, self.streams, self.heard = Bars(), Rtds(), BinanceHub(), Heard()
         self.polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, mono_s, e18=script.switches.polybolt_e18)
         self.pacer = Pacer(self.clock, mono_s)

@@ -22,7 +22,7 @@ from polybot.core.world.world import (
 from polybot.venue.binance import Bars
 from polybot.venue.binance_hub import BinanceHub
 from polybot.venue.catalogue import WorldCatalogue
-from polybot.venue.driver import Driver
+from polybot.venue.driver import Driver, widened
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import read_script
 from polybot.venue.house import House
@@ -352,3 +352,17 @@ def test_resting_orders_survive_a_restart_of_the_engine_as_the_switch_says(tmp_p
     order = table.house.exchange.order("0x2")
     assert order is not None
     assert order.is_open == survive
+
+
+def test_a_wide_book_is_wider_while_the_fault_is_on_and_as_before_after_it(tmp_path: Path) -> None:
+    table = a_table(tmp_path, script="[[fault]]\nkind='wide_book'\nwindow=1\nfor_s=20\nwider_usd=0.2")
+    cid = f"0x{START_S:064x}"
+    for second, best in ((START_S + 10, (400_000, 610_000)), (START_S + 30, (500_000, 510_000))):
+        run_to(table, second)
+        assert table.house.exchange.best(cid) == best
+
+
+def test_what_would_leave_the_grid_is_gone_from_a_wide_book() -> None:
+    ladder = Ladder(((30_000, 5),), ((960_000, 5), (980_000, 7)), 0.5, False)
+    assert widened(ladder, 50_000)[:2] == (((10_000, 5),), ((980_000, 5),))
+    assert widened(ladder, 100_000)[:2] == ((), ())

@@ -114,3 +114,12 @@ def test_a_tick_changes_once_an_activation() -> None:
         times.to(FIRST_S + second)
         struck.append(faults.once("tick_change") is not None)
     assert struck == [True, False, False, True, False]
+
+
+def test_a_window_is_described_with_its_own_flaws_from_long_before_it_runs() -> None:
+    times = Times()
+    text = "[[fault]]\nkind='no_fee_schedule'\nwindow=[2, 3]\n[[fault]]\nkind='rule_unknown'\nwindow=3"
+    faults = times.faults(text)
+    starts = [FIRST_S + 300 * n for n in range(4)]
+    assert [faults.flaws_of(s) for s in starts] == [(), ("no_fee_schedule",), ("no_fee_schedule", "rule_unknown"), ()]
+    assert times.faults("").flaws_of(FIRST_S) == ()

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from polybot.adapters.polymarket.listing import listed_of
+from polybot.core.world.synthetic import synthetic_market
 from polybot.venue import gamma
 from polybot.venue.binance import Bars
+from polybot.venue.catalogue import listing_of
+from polybot.venue.clob_public import compact
+from polybot.venue.house import market_from
 
 START_S = 1_795_132_800
 SLUG = f"btc-updown-5m-{START_S}"
@@ -122,3 +127,20 @@ def test_a_bar_of_any_length_is_the_fold_of_its_seconds() -> None:
     bar = bars.bar(60, 60)
     assert bar is not None
     assert (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.n) == (10.0, 12.0, 9.0, 11.0, 4.0, 4)
+
+
+@pytest.mark.parametrize(
+    ("flaw", "rule", "fee"),
+    [("", "twap60", 70_000), ("no_fee_schedule", "twap60", None), ("rule_unknown", None, 70_000)],
+)
+def test_a_flawed_description_is_read_as_what_it_is_never_as_what_it_usually_is(
+    flaw: str, rule: str | None, fee: int | None
+) -> None:
+    market = synthetic_market("btc-updown-5m-1795132800", 1_795_132_800, "twap60")
+    listing, flaws = listing_of(market), (flaw,) if flaw else ()
+    body = gamma.market_object(listing, gamma.Now(tick_e6=10_000, flaws=flaws))
+    listed = listed_of(body, compact(market_from(listing, 250), flaws))
+    assert listed.rule == rule
+    assert (listed.fee.rate_e6 if listed.fee else None) == fee
+    if rule is None:
+        assert "45" in listed.rule_why

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from polybot.core.windows import WINDOW_S
 from polybot.runtime import log
-from polybot.venue.faults.script import KINDS, Fault, Script
+from polybot.venue.faults.script import DESCRIPTIONS, KINDS, Fault, Script
 
 NS = 1_000_000_000
 Chain = Literal["CONFIRM", "RETRY", "FAIL"]
@@ -109,7 +109,8 @@ class Faults:
         return None
 
     def of_window(self, kind: str, start_s: int) -> Fault | None:
-        """The fault of this kind that is about this window, whatever the time: of resolutions, which come afterwards."""
+        """The fault of this kind that is about this window, whatever the time: how it is listed comes before, how it is
+        resolved after."""
         n = (start_s - self.first_window_s) // WINDOW_S + 1
         for armed in self.armed.values() if self.armed else ():
             fault = armed.fault
@@ -125,6 +126,10 @@ class Faults:
                 if n in armed.begun:
                     return fault
         return None
+
+    def flaws_of(self, start_s: int) -> tuple[str, ...]:
+        """What is wrong with this window's market as it is listed."""
+        return tuple(kind for kind in DESCRIPTIONS if self.of_window(kind, start_s) is not None) if self.armed else ()
 
     def fate(self, _trade_id: str) -> Chain:
         """What the chain will do with a wallet's trade that has just been matched."""

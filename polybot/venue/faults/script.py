@@ -76,8 +76,14 @@ KINDS: dict[str, Kind] = {
     "resolution_wrong": Kind(
         "the wrong side is announced, corrected after correct_after_s", {"correct_after_s": 60.0}, 300
     ),
+    "no_fee_schedule": Kind("the window's market is described without what it costs to take", {}, 300),
+    "rule_unknown": Kind("the window's market settles by a rule that was never seen before", {}, 300),
+    "wide_book": Kind(
+        "every book's best bid and ask stand wider_usd further apart, half of it a side", {"wider_usd": 0.1}, 60
+    ),
     "oracle_gap": Kind("no settlement price is published", {}, 30),
 }
+DESCRIPTIONS = ("no_fee_schedule", "rule_unknown")  # what is wrong with a market as it is listed
 _TIMES = ("kind", "name", "window", "at_s", "for_s", "clock", "nth", "probability", "times")
 
 
@@ -102,6 +108,7 @@ class Fault:
     retry_after_s: int = 0
     post_only_s: float = 0.0
     correct_after_s: float = 0.0
+    wider_usd: float = 0.0
     ends: Literal["FAILED", "CONFIRMED", ""] = ""
 
     @property
@@ -173,7 +180,7 @@ def _check(fault: Fault, where: str) -> None:
         raise ScriptError(f"{where}: probability {fault.probability} is not above 0 and at most 1")
     if any(n < 1 for n in (*fault.window, *fault.nth)):
         raise ScriptError(f"{where}: window and nth count from 1")
-    for name in ("at_s", "for_s", "delay_s", "retry_after_s", "post_only_s", "correct_after_s", "times"):
+    for name in ("at_s", "for_s", "delay_s", "retry_after_s", "post_only_s", "correct_after_s", "wider_usd", "times"):
         if getattr(fault, name) < 0:
             raise ScriptError(f"{where}: {name} {getattr(fault, name)} is below 0")
 
