@@ -136,4 +136,4 @@ def test_without_the_official_client_the_sentence_says_what_to_install() -> None
     chain = Chain("0x" + "11" * 32, FUNDER, Credentials("k", "c2Vj", "p"))
     told = chain.submit(a_wish("123" * 25))
     assert (told.state, told.why) == ("failed", MISSING)
-    assert "pip install 'polybot[live]'" in MISSING
+    assert "bin/polybot set-up --live" in MISSING

@@ -1,7 +1,7 @@
 """Redemption by a wallet that pays its own gas (signature type 0, POL): the official client builds the transaction, signs it
 and sends it to the chain.
 
-`polymarket-client` comes with the extra `polybot[live]` and is imported here and nowhere else, the first time it is needed.
+`polymarket-client` comes with the extra [live] and is imported here and nowhere else, the first time it is needed.
 What was sent by an earlier life of this process is not followed: the shares tell (executor/redeeming.py).
 """
 
@@ -16,7 +16,7 @@ from polybot.adapters.polymarket.signing import Credentials
 PACKAGE = "polymarket"
 MISSING = (
     "redeeming with signature type 0 sends a transaction of its own, which needs the package polymarket-client: "
-    "pip install 'polybot[live]'"
+    "bin/polybot set-up --live"
 )
 SENDING = "eth_sendRawTransaction"
 
