@@ -121,3 +121,31 @@ def test_a_pause_survives_the_death_of_risk_and_ends_with_resume(bot: Any) -> No
     assert bot.told("status")["trading_state"] == "REDUCING"
     assert bot.ctl("resume", "--reason", "back").returncode == 0
     assert bot.told("status")["trading_state"] == "ACTIVE"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_a_day_that_is_over_stays_over_through_kills_and_a_restart_of_everything(bot: Any) -> None:
+    """Room for one first stake: the first lost window ends the day."""
+    bot.env["POLYBOT__RISK__DAILY_LOSS_USD"] = "5.35"
+    bot.env["POLYBOT__SIZING__RULE"] = "fixed"
+    bot.env["POLYBOT__SIZING__FIXED_STAKE_USD"] = "5"
+    assert bot.ctl("up", "--windows", "100", "--speed", "60", "--seed", "7").returncode == 0
+
+    def is_over() -> bool:
+        told = bot.told("status")
+        return bool(told["trading_state"] == "REDUCING" and told["reason"].startswith("DAILY_LOSS"))
+
+    wait_for(is_over, "a first loss to end the day", 120)
+    orders = len(bot.told("orders")["orders"])
+    for actor in ("risk", "executor"):
+        bot.wait_back(actor, bot.kill(actor))
+    wait_for(is_over, "the day to be over for those who came back", 30)
+    assert bot.ctl("down").returncode == 0
+    assert bot.ctl("up").returncode == 0
+    wait_for(is_over, "the day to be over after a restart of everything", 30)
+    assert bot.ctl("resume", "--reason", "try").returncode in (0, 1)
+    time.sleep(6)  # a window at this speed
+    assert is_over() and len(bot.told("orders")["orders"]) == orders
+    (use,) = [u for u in bot.told("limits")["limits"] if u["rule"] == "DAILY_LOSS"]
+    assert use["limit"] == "5.35 USD" and use["share"] > 0
