@@ -35,26 +35,8 @@ class BadFrame(ValueError):
 
 def stream_url(base: str, symbol: str) -> str:
     """Trades, minute bars, top 20 levels and 24 hours on one connection. Symbols are lower case in streams."""
-    return f"{base.rstrip('/')}/stream?streams={'/'.join(streams_of(symbol))}"
-
-
-def streams_of(symbol: str) -> tuple[str, ...]:
-    """The streams of one symbol that `word_of` reads."""
     name = symbol.lower()
-    return f"{name}@trade", f"{name}@kline_1m", f"{name}@depth20@100ms", f"{name}@ticker"
-
-
-def symbol_of(text: str) -> str:
-    """Of which symbol a combined frame is, in capitals; "" when it is of none."""
-    try:
-        stream = msgspec.json.decode(text, type=_Named).stream
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""
-    return stream.partition("@")[0].upper()
-
-
-class _Named(msgspec.Struct):
-    stream: str = ""
+    return f"{base.rstrip('/')}/stream?streams={name}@trade/{name}@kline_1m/{name}@depth20@100ms/{name}@ticker"
 
 
 def is_goodbye(text: str) -> bool:

@@ -42,3 +42,27 @@ def test_every_fault_in_turn_leaves_equal_books_nothing_doubled_and_every_refusa
     spent = sum(t["usd_e6"] + t["fee_e6"] for t in trades)
     pnl = sum(row["pnl_e6"] for row in rows)
     assert wallet["cash_e6"] - GRANT_E6 == pnl, (spent, statement)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_the_price_is_lost_step_by_step_and_comes_back(bot: Any) -> None:
+    """Down the chain of sources and up again: traded on the exchange's own klines, never on anyone else's price."""
+    bot.widen()
+    script = ROOT / "presets" / "faults" / "feed_loss.toml"
+    bot.run("--windows", "5", "--speed", "60", "--seed", "42", "--faults", str(script))
+    assert bot.finish(120) == 0, bot.output.read_text()[-3000:] + bot.logs()
+
+    lines = [
+        line for line in (bot.paths.logs / "price_feed.log").read_text().splitlines() if "price_source_changed" in line
+    ]
+    sources = [line.partition(" now=")[2].split()[0].strip('"') for line in lines]
+    taken = [source for source in sources if source]
+    assert taken[:4] == ["binance", "binance_rest", "coinbase", "coingecko"], lines
+    assert taken[-1] == "binance", lines
+
+    rows = {row["n"]: row for row in bot.told("windows")["windows"]}
+    assert rows[2]["filled_e6"] > 0, "on klines alone it trades"
+    for n, source in ((3, "coinbase"), (4, "coingecko")):
+        assert (rows[n]["reason_code"], rows[n]["filled_e6"]) == ("STALE_PRICE", 0)
+        assert f"{source}'s price is shown and not traded on" in rows[n]["reason"]

@@ -1,0 +1,74 @@
+"""What `status` says of feeds and hosts: a word while all is well, a line for whatever is not."""
+
+from typing import Any
+
+from messages import DayStats, EndpointHealth, FeedStatus, Heartbeat
+from polybot.cli.status_feeds import endpoints, feed, lines
+
+DAY = DayStats(
+    open=63_000.0, high=65_000.0, low=62_500.5, last=64_000.0, volume=12_345.67, change_pct=1.587, as_of_ns=1
+)
+
+
+def a_level(**changes: Any) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "feed": "price", "state": "up", "reason": "", "age_s": 0.1, "since_ns": 1, "source": "binance", "price": 64_000.0
+    }  # fmt: skip
+    return feed(FeedStatus(**(fields | changes)), None)
+
+
+def a_beat(*hosts: EndpointHealth) -> Heartbeat:
+    return Heartbeat(
+        actor="price_feed", pid=1, boot=1, mono_ns=1, uptime_s=1.0, handled=1, inbox_lag_ms=0.0, gaps=0, dropped=0,
+        schema="x", endpoints=hosts,
+    )  # fmt: skip
+
+
+def a_host(**changes: Any) -> EndpointHealth:
+    fields: dict[str, Any] = {
+        "name": "binance",
+        "state": "closed",
+        "failures": 0,
+        "opened": 0,
+        "retry_s": 0.0,
+        "why": "",
+    }
+    return EndpointHealth(**(fields | changes))
+
+
+def test_while_all_is_well_there_is_one_line() -> None:
+    hosts = endpoints({"price_feed": a_beat(a_host(used=4799, limit=6000))})
+    assert hosts[0]["actor"] == "price_feed"
+    assert lines({"price": a_level()}, hosts) == ["feeds price up"]
+
+
+def test_another_source_is_named_with_what_is_wrong() -> None:
+    level = a_level(
+        state="stale", source="coinbase", reason="coinbase's price is shown and not traded on; binance: gone"
+    )
+    assert lines({"price": level}, []) == [
+        "feeds price stale by coinbase",
+        "price: coinbase's price is shown and not traded on; binance: gone",
+    ]
+    assert lines({"price": a_level(state="down", source="", reason="closed")}, [])[0] == "feeds price down by nobody"
+    assert lines({"book": feed(FeedStatus(feed="book", state="up", reason="", age_s=0, since_ns=1), None)}, []) == [
+        "feeds book up"
+    ]
+
+
+def test_refused_prints_are_counted_by_name_and_the_day_is_shown() -> None:
+    assert lines({"price": a_level(refused={"ZERO_PRICE": 2, "LEAP": 1}, day=DAY)}, [])[1:] == [
+        "price refused: 1 LEAP, 2 ZERO_PRICE",
+        "64,000.00 USD, 24 h: +1.59 %, open 63,000.00, high 65,000.00, low 62,500.50, volume 12,345.7 BTC",
+    ]
+
+
+def test_an_open_circuit_and_a_quota_near_its_end_are_lines() -> None:
+    hosts = (
+        a_host(state="open", retry_s=29.6, why="HTTP 451 not served from this country (geoblock)"),
+        a_host(name="gamma", used=4800, limit=6000),
+    )
+    assert lines({}, endpoints({"price_feed": a_beat(*hosts)})) == [
+        "binance (price_feed): circuit open, next try in 30 s: HTTP 451 not served from this country (geoblock)",
+        "gamma (price_feed): 4800 of 6000 of the minute's quota used",
+    ]
