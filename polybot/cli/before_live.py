@@ -25,7 +25,7 @@ def tell(paths: Paths, settings: Settings, found: Session, wallet: str) -> None:
         return
     sys.stderr.write("\n".join(lines(paths, settings, found, wallet)) + "\n")
     sys.stderr.flush()
-    confirmed.write(paths, found.id, wallet)
+    confirmed.write(paths, found.id, wallet, found.stand_in)
 
 
 def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ import difflib
 import importlib
 import sys
 
-from polybot.runtime import config, confirmed, log, session
+from polybot.runtime import config, confirmed, endpoints, log, session
 from polybot.runtime.config import ConfigError
 from polybot.runtime.paths import Paths, UnsafeMode
 from polybot.runtime.topology import BY_NAME, needed
@@ -39,11 +39,11 @@ def main(argv: list[str]) -> None:
 
 def _require_confirmed(paths: Paths) -> None:
     try:
-        begun = session.read(paths)
+        begun, stands_in = session.read(paths), endpoints.stands_in("live")
     except ConfigError as exc:
         sys.stderr.write(f"{exc}\n")
         sys.exit(78)
-    confirmed.require(paths, begun.id if begun else "")
+    confirmed.require(paths, begun.id if begun else "", stands_in)
 
 
 if __name__ == "__main__":

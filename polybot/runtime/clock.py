@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from polybot.runtime.paths import ours_alone
+
 _LAYOUT = struct.Struct("<Qqqdq")  # sequence (odd while being written), v0_ns, m0_ns, speed, horizon_ns
 _HELD_POLL_S = 0.005
 LEAP_NS = 1_000_000_000  # a wall clock set by more than this has mistaken windows and deadlines
@@ -126,7 +128,7 @@ class WorldClock(FollowedClock):
         """Join the world clock of `state`. A new session starts at origin_ns; a known one goes on where it stood."""
         run = state / "run"
         run.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(run / "clock.lock", "a") as gate:
+        with open(run / "clock.lock", "a", opener=ours_alone) as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             users = os.open(run / "clock.users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             file = os.open(run / "clock.bin", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

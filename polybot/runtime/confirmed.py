@@ -1,7 +1,7 @@
 """Who said that this live session may trade: a record that `run` and `up` write after every gate, and every actor asks for.
 
 So no other way in is open: an actor started by hand, or supervisord by itself, finds no record and leaves. The record
-speaks for one session, one wallet and one life of the machine, and goes with the clean stop.
+speaks for one session, one wallet, one venue and one life of the machine, and goes with the clean stop.
 """
 
 import getpass
@@ -20,13 +20,14 @@ HOW = "start it with: polybot-ctl up --confirm-live <last six hex digits of the 
 
 
 class Confirmed(NamedTuple):
-    """address: the wallet with the money; at: UTC wall time; machine: this boot of it."""
+    """address: the wallet with the money; at: UTC wall time; machine: this boot of it; stand_in: the venue of a rehearsal."""
 
     session: str
     address: str
     by: str
     at: str
     machine: str
+    stand_in: str
 
 
 def _file(paths: Paths) -> Path:
@@ -41,10 +42,10 @@ def _machine() -> str:
         return ""
 
 
-def write(paths: Paths, session: str, address: str) -> Confirmed:
+def write(paths: Paths, session: str, address: str, stand_in: str) -> Confirmed:
     """On disk before anything starts."""
     who = f"{getpass.getuser()} (process {os.getpid()})"
-    made = Confirmed(session, address, who, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), _machine())
+    made = Confirmed(session, address, who, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), _machine(), stand_in)
     replace_synced(_file(paths), json.dumps(made._asdict(), indent=1) + "\n")
     return made
 
@@ -64,21 +65,24 @@ def read(paths: Paths) -> Confirmed | None:
     return found if all(isinstance(part, str) for part in found) else None
 
 
-def why_not(paths: Paths, session: str) -> str:
-    """The sentence that refuses; "" when this session was confirmed on this boot of the machine."""
+def why_not(paths: Paths, session: str, stand_in: str) -> str:
+    """The sentence that refuses; "" when this session was confirmed on this boot of the machine, for this venue."""
     found = read(paths)
     if found is None:
         return f"live was not confirmed for session {session or '(none)'}: {HOW}"
     if found.session != session or not session:
         return f"live was confirmed for session {found.session}, not for {session or '(none)'}: {HOW}"
+    if found.stand_in != stand_in:
+        was, is_now = (name or "the public hosts" for name in (found.stand_in, stand_in))
+        return f"live was confirmed for {was}, not for {is_now} (POLYBOT_ENDPOINTS): {HOW}"
     if found.machine != _machine():
         return f"live was confirmed at {found.at}, before this machine was restarted: {HOW}"
     return ""
 
 
-def require(paths: Paths, session: str) -> None:
+def require(paths: Paths, session: str, stand_in: str) -> None:
     """For actors of a live session: leaves with 77 unless it was confirmed."""
-    _leave_if(why_not(paths, session))
+    _leave_if(why_not(paths, session, stand_in))
 
 
 def require_wallet(paths: Paths, address: str) -> None:

@@ -37,16 +37,16 @@ class Context:
 
     @classmethod
     def open(cls, name: str, *, cancels_only: bool = False) -> "Context":
-        """Take the actor's lock (75 when held), read config (78 when wrong), join the clock. In live: 77 unless this session
-        was confirmed, however the actor was started.
+        """Take the actor's lock (75 when held), read config (78 when wrong), join the clock. 78 where the session was begun
+        with another venue than would be met now; in live 77 unless it was confirmed, however the actor was started.
         """
         settings = config.load_or_exit()
         paths = Paths.of()
         lock = locks.take_or_exit(paths, name)
         session = paths.session.read_text() if paths.session.exists() else ""
-        if settings.bot.profile == "live" and not cancels_only:
-            confirmed.require(paths, str(json.loads(session)["id"]) if session else "")
         try:
+            if not cancels_only:
+                _require_venue(paths, settings.bot.profile, session)
             clock = open_clock(paths, settings, session)
         except ConfigError as exc:
             sys.stderr.write(f"{exc}\n")
@@ -78,6 +78,15 @@ class Context:
             halted=halted,
             paused=pause.look(self.paths),
         )
+
+
+def _require_venue(paths: Paths, profile: str, session: str) -> None:
+    """A rehearsal never meets the public hosts, nor a real session the local venue. Leaves with 78 or 77."""
+    facts = json.loads(session) if session else {}
+    if facts and (why := endpoints.other_venue(facts["id"], facts.get("stand_in", ""), profile)):
+        raise ConfigError(why)
+    if profile == "live":
+        confirmed.require(paths, str(facts.get("id", "")), endpoints.stands_in(profile))
 
 
 def outside_clock(profile: str) -> Clock:

@@ -79,6 +79,26 @@ def stand_in() -> str:
     return os.environ.get("POLYBOT_ENDPOINTS", "")
 
 
+def stands_in(profile: str) -> str:
+    """The venue that a session of this profile would live by instead of the public one; "" = none. Raises ConfigError."""
+    return public()["clob"] if profile != "demo" and stand_in() else ""
+
+
+def other_venue(session: str, stood_in: str, profile: str) -> str:
+    """The sentence for a session that was begun with another venue than the environment names now; "" = with the same.
+    Raises ConfigError.
+    """
+    now = stands_in(profile)
+    if stood_in == now:
+        return ""
+    was, is_now = (f"{name} (a rehearsal)" if name else "the public hosts" for name in (stood_in, now))
+    mend = "point POLYBOT_ENDPOINTS at the line of that venue again" if stood_in else "unset POLYBOT_ENDPOINTS"
+    return (
+        f"session {session} was begun with {was}, here it would meet {is_now}: {mend}, or choose another state folder with "
+        "POLYBOT_STATE"
+    )
+
+
 def public(file: str | None = None) -> dict[str, str]:
     """The public hosts by name, or what stands in for all of them. Raises ConfigError for a file that cannot."""
     name = stand_in() if file is None else file

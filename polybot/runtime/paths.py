@@ -160,6 +160,11 @@ def check_secret(path: Path) -> None:
         raise UnsafeMode(f"{path} has mode {mode:04o}, a secret needs 0600: chmod 600 {path}")
 
 
+def ours_alone(name: str, flags: int) -> int:
+    """An `opener` that makes files 0600."""
+    return os.open(name, flags | os.O_CLOEXEC, 0o600)
+
+
 def sync_folder(folder: Path) -> None:
     """A rename is on disk only when its folder is."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -29,6 +29,8 @@ def check(paths: Paths, settings: Settings) -> None:
         found = session.read(paths)
         if found is not None and found.profile != settings.bot.profile:
             raise Refused(78, session.other_profile(paths, found, settings.bot.profile))
+        if found is not None and (why := endpoints.other_venue(found.id, found.stand_in, found.profile)):
+            raise Refused(78, why)
         if settings.bot.profile == "demo" and settings.world.tape:
             session.tape_span(Path(settings.world.tape).expanduser())
         _check_strategies(settings)

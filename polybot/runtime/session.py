@@ -14,7 +14,7 @@ from polybot.core.settings import Settings
 from polybot.core.windows import WINDOW_S
 from polybot.runtime import context, endpoints
 from polybot.runtime.config import ConfigError
-from polybot.runtime.paths import Paths, replace_synced, sync_folder
+from polybot.runtime.paths import Paths, ours_alone, replace_synced, sync_folder
 
 _SYNTHETIC_FIRST_S = 1_795_132_800  # 2026-11-20T00:00Z, where the synthetic world begins
 _TAPE_HISTORY_S = 40 * 60  # what the strategies' buffers need before the first decision
@@ -59,7 +59,7 @@ def read(paths: Paths) -> Session | None:
 def ensure(paths: Paths, settings: Settings, *, windows_given: bool = True) -> Session:
     """The session that stands, else a fresh one; also the demo's throw-away key. Many actors may ask at once."""
     paths.prepare()
-    with open(paths.lock("session"), "a") as gate:
+    with open(paths.lock("session"), "a", opener=ours_alone) as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         ensure_key(paths, settings)
         found = read(paths)
@@ -109,7 +109,7 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
         speed=speed,
         started_ns=now_ns,
         scenario=world.scenario if profile == "demo" else "",
-        stand_in=endpoints.public()["clob"] if profile != "demo" and endpoints.stand_in() else "",
+        stand_in=endpoints.stands_in(profile),
     )
 
 

@@ -158,23 +158,42 @@ def test_an_executor_by_hand_is_refused(paths: Paths, street: Street, module: st
     env, words = an_environment(paths, street), ["executor"] if module == "polybot.cli.launch" else []
     assert a_process(*words, module=module, **env).returncode == 77
     assert not paths.session.exists(), "no session is begun by hand"
-    begin_a_session(paths)
+    begin_a_session(paths, street)
     done = a_process(*words, module=module, **env)
     assert (done.returncode, "was not confirmed for session live-1" in done.stderr) == (77, True), done.stderr
     assert street.calls["order path"] == street.calls["elsewhere"] == 0
 
 
 def test_an_executor_with_another_wallet_than_confirmed_is_refused(paths: Paths, street: Street) -> None:
-    begin_a_session(paths)
-    confirmed.write(paths, "live-1", "0x" + "11" * 20)
+    begin_a_session(paths, street)
+    confirmed.write(paths, "live-1", "0x" + "11" * 20, str(street.urls()["clob"]))
     done = a_process(module="actors.executor", **an_environment(paths, street))
     assert (done.returncode, "live was confirmed for the wallet 0x1111" in done.stderr) == (77, True), done.stderr
     assert street.calls["order path"] == 0
 
 
+@pytest.mark.parametrize("was_rehearsal", [True, False])
+def test_a_session_goes_on_only_with_the_venue_it_was_begun_with(
+    paths: Paths, street: Street, was_rehearsal: bool
+) -> None:
+    """Its banner, status and report say which one that is. Confirmed or not, by both doors."""
+    begin_a_session(paths, street if was_rehearsal else None)
+    environment = an_environment(paths, street)
+    for stood_in in ("", str(street.urls()["clob"])):
+        confirmed.write(paths, "live-1", "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb", stood_in)
+        if was_rehearsal:
+            environment.pop("POLYBOT_ENDPOINTS", None)
+        by_up = a_process("up", "--confirm-live", DIGITS, **environment)
+        by_hand = a_process(module="actors.executor", **environment)
+        for done in (by_up, by_hand):
+            assert done.returncode == 78, done.stderr
+            assert "session live-1 was begun with" in done.stderr and "POLYBOT_ENDPOINTS" in done.stderr
+    assert street.calls == dict.fromkeys(street.calls, 0)
+
+
 def test_supervisord_by_itself_starts_nobody(paths: Paths, street: Street) -> None:
     """Everyone leaves, once, and is not started again."""
-    begin_a_session(paths)
+    begin_a_session(paths, street)
     env = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT_")} | an_environment(paths, street)
     settings = Settings(bot=Bot(profile="live"))
     conf = supervise.render_for(paths, settings)
@@ -215,7 +234,9 @@ def locks_of(paths: Paths, name: str) -> int:
     return int(paths.boot(name).read_text().split()[0]) if paths.boot(name).exists() else 0
 
 
-def begin_a_session(paths: Paths) -> None:
+def begin_a_session(paths: Paths, street: Street | None) -> None:
+    """At the street, or with the public hosts."""
     facts = {"id": "live-1", "profile": "live", "strategies": ["rsi_ema"], "first_window_s": 0, "windows": 1}
+    facts["stand_in"] = street.urls()["clob"] if street else ""
     paths.session.write_text(json.dumps(facts | {"seed": 7, "tape": "", "speed": 1.0, "started_ns": 0}))
     assert session.read(paths) is not None

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime import endpoints, halt, locks, reachable, session
+from polybot.core.settings import Bot, Settings
+from polybot.runtime import endpoints, halt, locks, preflight, reachable, session
+from polybot.runtime.context import Context
 from polybot.runtime.paths import ROOT, Paths
 
 
@@ -147,8 +149,6 @@ def test_an_actor_by_hand_with_a_wrong_name_is_2(paths: Paths) -> None:
 
 
 def test_the_demos_key_is_made_once_and_ours_alone(paths: Paths) -> None:
-    from polybot.core.settings import Settings
-
     session.ensure(paths, Settings())
     first = paths.key.read_text()
     assert len(first.strip()) == 66
@@ -168,3 +168,27 @@ def test_redeem_where_nothing_runs_is_4_and_says_who_redeems(paths: Paths) -> No
     done = ctl(paths.state, "redeem", "--json")
     assert (done.returncode, done.stdout) == (4, "")
     assert "no executor runs in" in done.stderr
+
+
+@pytest.mark.parametrize("was_rehearsal", [True, False])
+def test_a_paper_session_goes_on_only_with_the_venue_it_was_begun_with(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_rehearsal: bool
+) -> None:
+    """Here and at the actor's door; the file of its lock is ours alone."""
+    ready = tmp_path / "ready.json"
+    ready.write_text(json.dumps(dict.fromkeys(endpoints.PUBLIC, "http://127.0.0.1:9")))
+    settings = Settings(bot=Bot(profile="paper"))
+    monkeypatch.setenv("POLYBOT_ENDPOINTS", str(ready) if was_rehearsal else "")
+    begun = session.ensure(paths, settings)
+    assert paths.lock("session").stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("POLYBOT_ENDPOINTS", "" if was_rehearsal else str(ready))
+    with pytest.raises(preflight.Refused) as refused:
+        preflight.check(paths, settings)
+    mend = "point POLYBOT_ENDPOINTS at" if was_rehearsal else "unset POLYBOT_ENDPOINTS"
+    assert (refused.value.code, f"session {begun.id} was begun with" in str(refused.value)) == (78, True)
+    assert mend in str(refused.value)
+    monkeypatch.setenv("POLYBOT_PROFILE", "paper")
+    monkeypatch.setenv("POLYBOT_STATE", str(paths.state))
+    with pytest.raises(SystemExit) as left:
+        Context.open("risk")
+    assert left.value.code == 78
