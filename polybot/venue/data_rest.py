@@ -143,6 +143,7 @@ class DataRest:
         rows = [data_rows.trade_activity(fill, self._market(fill.condition_id)) for fill in self._fills(user)]
         redeemed = [data_rows.redemption(h, self._market(h.condition_id)) for h in self._holdings(user)]
         rows += [row for row in redeemed if row is not None]
+        rows += [data_rows.withdrawal(*each) for each in self.house.withdrawals if each[0] == user]
         rows = [r for r in rows if (not wished or r["condition_id"] in wished) and (not types or r["type"] in types)]
         return sorted(_in_time([r for r in rows if side in ("", r["side"])], q), key=lambda r: -int(r["timestamp"]))
 

@@ -106,6 +106,27 @@ def redemption(holding: Holding, market: Market) -> dict[str, Any] | None:
     }
 
 
+def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
+    """Of /activity: money that left the wallet otherwise than by a trade."""
+    return {
+        "proxy_wallet": views.shown_address(wallet),
+        "type": "WITHDRAWAL",
+        "side": "",
+        "token_id": "",
+        "condition_id": "",
+        "size": number(usd_e6),
+        "usdc_size": number(usd_e6),
+        "price": 0,
+        "timestamp": at_s,
+        "transaction_hash": views.transaction_hash(f"withdraw/{wallet}/{at_s}/{usd_e6}"),
+        **dict.fromkeys(("title", "slug", "icon", "event_slug", "outcome"), ""),
+        "outcome_index": 0,
+        **NOBODY,
+        "profile_image_optimized": "",
+        "is_combo": False,
+    }
+
+
 def position(holding: Holding, market: Market, price_e6: int) -> dict[str, Any]:
     """Of /positions; price_e6 is what a share is worth now."""
     pays = pays_e6(market, holding.token)

@@ -319,6 +319,10 @@ class Driver:
             wait_s = self.faults.machine_s(goodbye, goodbye.delay_s)
             for connection in self.streams.goodbye(now_ns // 1_000_000):
                 asyncio.get_running_loop().call_later(wait_s, connection.close_after, 1001, "server shutdown")
+        leaving = self.faults.once("withdrawal")
+        if leaving is not None:
+            for wallet in self.house.wallets():
+                self.house.withdraw(wallet, round(leaving.usd * 1_000_000))
         if self.faults.once("restart") is not None and not self.house.exchange.switches.orders_survive_restart:
             self.house.wiped += self.house.exchange.wipe(now_ns)
 

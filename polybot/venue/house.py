@@ -70,6 +70,7 @@ class House:
         self.flaws: Callable[[int], tuple[str, ...]] = lambda _start_s: ()  # of a window's market as it is listed
         self._key_of_wallet: dict[str, str] = {}
         self._type_of_wallet: dict[str, int] = {}
+        self.withdrawals: list[tuple[str, int, int]] = []  # (wallet, pUSD millionths, second)
         self._docs: list[Doc] = []
         self.on_step: list[Callable[[int], None]] = []  # what else time carries on, called with each step of the world
         self.wiped = 0
@@ -83,6 +84,7 @@ class House:
             self._key_of_wallet[wallet] = body.decode()
         for wallet, body in self.store.all("funder"):
             self._type_of_wallet[wallet] = int(body)
+        self.withdrawals = [tuple(msgspec.json.decode(body)) for _, body in sorted(self.store.all("withdrawal"))]
         self.exchange.restore((kind, id_, body) for kind in EXCHANGE_KINDS for id_, body in self.store.all(kind))
         if wipe:
             self.wiped = self.exchange.wipe(self.now_ns())
@@ -129,6 +131,18 @@ class House:
             self._docs.append(("funder", wallet, str(signature_type).encode()))
         if not self.exchange.knows(wallet):
             self.exchange.grant(wallet, self.grant_usd_e6, self.now_ns())
+
+    def withdraw(self, wallet: str, usd_e6: int) -> None:
+        """Money leaves a wallet, by its owner's hand: the Data API tells of it."""
+        taken = self.exchange.withdraw(wallet, usd_e6, self.now_ns())
+        if taken:
+            self.withdrawals.append((wallet, taken, self.now_ns() // 1_000_000_000))
+            name = f"{len(self.withdrawals):09d}"
+            self._docs.append(("withdrawal", name, frames.encode(self.withdrawals[-1])))
+
+    def wallets(self) -> list[str]:
+        """All that were ever admitted."""
+        return list(self._key_of_wallet)
 
     def remember_key(self, made: Credentials) -> None:
         """To be committed with the next flush."""

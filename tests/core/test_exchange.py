@@ -449,3 +449,23 @@ def test_no_fill_is_ever_a_fraction_of_a_millionth() -> None:
     for price in range(1_000, 1_000_000, 1_000):
         assert grain_e6(price) * price % E6 == 0
         assert 10_000 % grain_e6(price) == 0
+
+
+# --- money that leaves
+
+
+def test_orders_that_money_no_longer_covers_are_cancelled_newest_first() -> None:
+    exchange = an_exchange()
+    for n in range(3):
+        placed = exchange.submit(a_buy(f"o{n}", "300", "1000", kind="GTC"), NOW + n)
+        assert isinstance(placed, Placed), placed
+    exchange.take_events()
+    assert exchange.withdraw("alice", 350 * E6, NOW + 9) == 350 * E6
+    assert [exchange.order(f"o{n}").status for n in range(3)] == ["LIVE", "LIVE", "CANCELED_NOT_ENOUGH_BALANCE"]  # type: ignore[union-attr]
+    (gone,) = [e for e in exchange.take_events() if isinstance(e, OrderChanged)]
+    assert (gone.kind, gone.order.order_id, gone.order.status) == ("CANCELLATION", "o2", "CANCELED_NOT_ENOUGH_BALANCE")
+    assert exchange.withdraw("alice", 50 * E6, NOW + 10) == 50 * E6, "covered to the cent"
+    assert exchange.order("o1").is_open  # type: ignore[union-attr]
+    assert exchange.withdraw("alice", 10_000 * E6, NOW + 11) == 600 * E6, "no more than there is"
+    assert not exchange.open_orders("alice")
+    assert exchange.total_e6() == exchange.state.ledger.granted_e6

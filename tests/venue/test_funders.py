@@ -113,3 +113,19 @@ def test_a_signature_of_another_type_or_for_another_funder_is_invalid(bench: Any
     _, body = order(trader, 1, FUNDERS[1])
     assert post(trader, body | {"order": body["order"] | {"signatureType": 2}})[1]["error"] == "invalid signature"
     assert post(trader, body | {"order": body["order"] | {"maker": FUNDERS[2]}})[1]["error"] == "invalid signature"
+
+
+def test_money_that_leaves_takes_uncovered_orders_with_it_and_the_data_api_tells_of_it(opener: Any) -> None:
+    bench = opener.open()
+    bench.quote()
+    bench.client.login()
+    order_id, wallet = bench.client.resting(), bench.client.wallet.address
+    bench.do(lambda: (bench.house.withdraw(wallet.lower(), 997_000_000), bench.house.flush()))
+    shown = bench.client.private("GET", f"/data/order/{order_id}")[1]
+    assert shown["status"] == "CANCELED_NOT_ENOUGH_BALANCE"
+    asked = f"/v2/activity?user={wallet}&type=WITHDRAWAL"
+    rows = bench.client.get("data", asked)[1]["data"]
+    assert [(r["type"], r["usdc_size"]) for r in rows] == [("WITHDRAWAL", 997)]
+    opener.close()
+    again = opener.open(clock=bench.clock)
+    assert again.client.get("data", asked)[1]["data"] == rows, "remembered"

@@ -57,11 +57,11 @@ Alone = tuple["subprocess.Popen[str]", dict[str, Any], Path]
 
 def test_its_first_line_says_where_everything_is(venue: Alone) -> None:
     _, urls, _ = venue
-    assert urls["v"] == 1
-    for name in ("clob", "gamma", "data", "relayer", "binance", "geoblock"):
-        assert urls[name].startswith("http://127.0.0.1:"), name
-    for name in ("ws_market", "ws_user", "rtds", "polybolt", "binance_ws"):
-        assert urls[name].startswith("ws://127.0.0.1:"), name
+    http = {"clob", "gamma", "data", "relayer", "binance", "coinbase", "coingecko", "geoblock"}
+    sockets = {"ws_market", "ws_user", "rtds", "polybolt", "binance_ws"}
+    assert urls.keys() == {"v"} | http | sockets and urls["v"] == 1
+    assert all(urls[name].startswith("http://127.0.0.1:") for name in http)
+    assert all(urls[name].startswith("ws://127.0.0.1:") for name in sockets)
     assert get(urls["geoblock"])["blocked"] is False
 
 

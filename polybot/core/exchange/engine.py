@@ -71,6 +71,20 @@ class Exchange(Reading):
         """A deposit into a wallet, opened at first sight with full allowances."""
         self.state.ledger.grant(address, usd_e6, now_ns)
 
+    def withdraw(self, address: str, usd_e6: int, now_ns: int) -> int:
+        """Money leaves a wallet, at most what it has; what it took. Resting orders that are no longer covered are
+        cancelled, the newest first (facts §5.4).
+        """
+        account = self.state.ledger.account(address)
+        taken = max(0, min(usd_e6, account.cash_e6))
+        self.state.ledger.grant(address, -taken, now_ns)
+        buys = [o for o in self.state.open_orders(address) if o.is_open and o.side == "BUY"]
+        for order in sorted(buys, key=lambda o: o.created_ns)[::-1]:
+            if account.available_e6(COLLATERAL) >= 0:
+                break
+            self._end(order, "CANCELED_NOT_ENOUGH_BALANCE", now_ns)
+        return taken
+
     # --- orders
 
     def submit(self, new: NewOrder, now_ns: int) -> Result:

@@ -46,7 +46,7 @@ class Ledger:
         return found
 
     def grant(self, address: str, usd_e6: int, now_ns: int) -> None:
-        """A deposit from outside."""
+        """A deposit from outside; below zero a withdrawal."""
         account = self.account(address)
         account.cash_e6 += usd_e6
         self.granted_e6 += usd_e6

@@ -82,6 +82,9 @@ KINDS: dict[str, Kind] = {
         "every book's best bid and ask stand wider_usd further apart, half of it a side", {"wider_usd": 0.1}, 60
     ),
     "oracle_gap": Kind("no settlement price is published", {}, 30),
+    "withdrawal": Kind(
+        "usd leave every wallet; orders they covered are cancelled for want of balance", {"usd": 10.0}, 300
+    ),
 }
 DESCRIPTIONS = ("no_fee_schedule", "rule_unknown")  # what is wrong with a market as it is listed
 _TIMES = ("kind", "name", "window", "at_s", "for_s", "clock", "nth", "probability", "times")
@@ -106,6 +109,7 @@ class Fault:
     channel: Channel = ""
     delay_s: float = 0.0
     retry_after_s: int = 0
+    usd: float = 0.0
     post_only_s: float = 0.0
     correct_after_s: float = 0.0
     wider_usd: float = 0.0
