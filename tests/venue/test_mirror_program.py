@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from messages.inner import OrderFields, PostOrder, PostResult, SignOrder
+from polybot.adapters.http import HttpConnection
 from polybot.adapters.polymarket.clob import Clob
-from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.frames import first_frame
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet, metadata_of, salt_of
@@ -177,8 +177,7 @@ class Two:
         return wait_for(found, "the running market in the mirror")
 
     def book(self, token: str) -> tuple[int, dict[str, Any]]:
-        public = ClobPublic(self.mirror.urls["clob"])
-        answer = public.http.read(f"/book?token_id={token}")
+        answer = HttpConnection(self.mirror.urls["clob"], 5.0).read(f"/book?token_id={token}")
         return answer.status, json.loads(answer.body)
 
     def known(self, token: str) -> None:

@@ -72,7 +72,7 @@ def test_it_says_where_it_is_and_holds_its_world_until_the_actors_are_up(program
     assert urls.pop("v") == 1
     assert json.loads((program.state / "run" / "endpoints.json").read_text()) == urls
     streams = {"ws_market", "ws_user", "rtds", "polybolt", "binance_ws"}
-    assert set(urls) == streams | {"clob", "gamma", "data", "binance", "relayer", "geoblock"}
+    assert set(urls) == streams | {"clob", "gamma", "data", "relayer", "geoblock", "binance", "coinbase", "coingecko"}
     assert get(urls["clob"] + "/time") == FIRST_S - 60
     rows = get(urls["binance"] + "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=121")
     assert len(rows) == 121, "two hours of prices before the session"
