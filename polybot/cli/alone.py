@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from polybot.cli.common import leave
-from polybot.cli.faults import put_script, script_text_or_leave
+from polybot.cli.faults import alone, put_script, script_text_or_leave
 from polybot.runtime import log
 from polybot.runtime.paths import Paths
 
@@ -57,4 +57,4 @@ def _refuse_if_unreachable() -> None:
 
 def folder(state: str | None) -> Paths:
     """Never a bot's own folder: its session would be another's."""
-    return Paths.of(state) if state else Paths.of(Paths.of().state.with_name("state-venue"))
+    return Paths.of(state) if state else alone()

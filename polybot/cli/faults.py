@@ -1,7 +1,6 @@
 """`run --faults file.toml`, and `polybot-ctl venue fault …` for a venue that runs."""
 
 import json
-import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,10 @@ from polybot.cli.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.runtime.paths import Paths, replace_synced
 
 app = typer.Typer(help="What the local venue does on its bad days.", no_args_is_help=True)
+State = Annotated[
+    str | None,
+    typer.Option(help="the venue's state folder; default: the demo's while it runs, else that of `polybot-ctl venue`"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
 
 
@@ -43,6 +46,11 @@ def put_script(paths: Paths, text: str) -> None:
         paths.fault_script.unlink(missing_ok=True)
 
 
+def alone() -> Paths:
+    """Where `polybot-ctl venue` lives when it is told nothing else: beside the bot's folder."""
+    return Paths.of(Paths.of().state.with_name("state-venue"))
+
+
 @app.command("kinds")
 def kinds() -> None:
     """Every kind of fault, what it does, and its fields with their defaults."""
@@ -55,16 +63,27 @@ def kinds() -> None:
             typer.echo(f"{'':<18}   {' '.join(f'{k}={v}' for k, v in facts.items())}")
 
 
+@app.command("switches")
+def switches() -> None:
+    """How a venue is built where the real one's behaviour is not known: a script's [switches], with their defaults."""
+    from polybot.core.exchange.switches import sentences
+    from polybot.venue.faults.script import HONEST
+
+    for name, does in sentences().items():
+        typer.echo(f"{name:<24} {str(getattr(HONEST, name)).lower():<6} {does}")
+
+
 @app.command("list")
-def show(as_json: AsJson = False) -> None:
+def show(state: State = None, as_json: AsJson = False) -> None:
     """Faults of the running venue: whether each is on, and how often it struck."""
-    _tell(_call("GET", "/faults"), as_json)
+    _tell(_call(state, "GET", "/faults"), as_json)
 
 
 @app.command("add")
 def add(
     kind: Annotated[str, typer.Argument(help="see `kinds`")],
     fields: Annotated[list[str] | None, typer.Argument(help="field=value, as in a script")] = None,
+    state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Arm a fault from now on, e.g. `add late_answer delay_s=5 times=1`."""
@@ -74,13 +93,17 @@ def add(
         if not found:
             leave(2, f'"{field}" is not field=value')
         row[name] = _value(text)
-    _tell(_call("POST", "/faults", row), as_json)
+    _tell(_call(state, "POST", "/faults", row), as_json)
 
 
 @app.command("clear")
-def clear(name: Annotated[str, typer.Argument(help="a fault's name; none: all")] = "", as_json: AsJson = False) -> None:
+def clear(
+    name: Annotated[str, typer.Argument(help="a fault's name; none: all")] = "",
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
     """Take away one fault, or all."""
-    _tell(_call("DELETE", f"/faults?name={name}" if name else "/faults"), as_json)
+    _tell(_call(state, "DELETE", f"/faults?name={name}" if name else "/faults"), as_json)
 
 
 def _value(text: str) -> Any:
@@ -90,16 +113,29 @@ def _value(text: str) -> Any:
         return text
 
 
-def _call(method: str, path: str, row: dict[str, Any] | None = None) -> dict[str, Any]:
+def _call(state: str | None, method: str, path: str, row: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The answer of the first venue that is there."""
+    body = json.dumps(row).encode() if row is not None else None
+    silent = []
+    for paths in [Paths.of(state)] if state else [Paths.of(), alone()]:
+        answer = _asked(paths, method, path, body)
+        if isinstance(answer, dict):
+            break
+        silent.append(answer)
+    else:
+        leave(NOT_RUNNING, "; ".join(silent))
+    return answer
+
+
+def _asked(paths: Paths, method: str, path: str, body: bytes | None) -> dict[str, Any] | str:
+    """What the venue of this folder says, or why none does."""
     import urllib.error
     import urllib.request
 
-    note = Paths.of().venue / "control.json"
     try:
-        known = json.loads(note.read_text())
+        known = json.loads((paths.venue / "control.json").read_text())
     except FileNotFoundError:
-        leave(NOT_RUNNING, f"no venue has run in {os.path.dirname(note)}")
-    body = json.dumps(row).encode() if row is not None else None
+        return f"no venue has run in {paths.state}"
     request = urllib.request.Request(
         known["url"] + path, body, {"Authorization": f"Bearer {known['token']}"}, method=method
     )
@@ -108,9 +144,11 @@ def _call(method: str, path: str, row: dict[str, Any] | None = None) -> dict[str
             told: dict[str, Any] = json.loads(answer.read())
             return told
     except urllib.error.HTTPError as exc:
+        if exc.code == 401:  # its port is another venue's now
+            return f"the venue of {paths.state} is gone"
         leave(FAILED, json.loads(exc.read()).get("error", str(exc)))
-    except urllib.error.URLError:
-        leave(NOT_RUNNING, f"no venue answers at {known['url']}")
+    except (urllib.error.URLError, OSError):
+        return f"the venue of {paths.state} does not answer at {known['url']}"
 
 
 def _tell(told: dict[str, Any], as_json: bool) -> None:

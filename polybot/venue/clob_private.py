@@ -16,7 +16,7 @@ from polybot.venue.paging import page
 from polybot.venue.reply import Refusal, as_json, parsed
 from polybot.venue.wallets import BadOrder, check_parties, read_envelope
 
-MAX_ORDERS, MAX_CANCELS = 15, 1000
+MAX_ORDERS = 15
 
 
 class ClobPrivate:
@@ -25,6 +25,7 @@ class ClobPrivate:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.house = desk.house
+        self.switches = desk.house.exchange.switches
 
     def routes(self) -> list[Route]:
         """Path → handler."""
@@ -124,7 +125,7 @@ class ClobPrivate:
         except (BadOrder, Unknown) as exc:
             if isinstance(exc, Unknown) and is_alone:
                 raise Refusal(503, str(exc)) from exc
-            return {"success": True, "orderID": "", "errorMsg": str(exc)}
+            return {"success": True, "orderID": "", "errorMsg": self.house.exchange.words(str(exc))}
 
     # --- cancels
 
@@ -137,10 +138,14 @@ class ClobPrivate:
         return as_json(self.desk.cancel(me, [body["orderID"]]))
 
     async def cancel_some(self, request: Request) -> Response:
-        """Up to a thousand ids."""
+        """Up to so many ids as the switch says."""
         me = await self.key(request)
         ids = parsed(await request.body())
-        if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(ids) > MAX_CANCELS:
+        if (
+            not isinstance(ids, list)
+            or not all(isinstance(i, str) for i in ids)
+            or len(ids) > self.switches.most_cancels
+        ):
             raise Refusal(400, "Invalid order payload")
         return as_json(self.desk.cancel(me, ids))
 
@@ -217,7 +222,8 @@ class ClobPrivate:
         return as_json(page(rows, q.get("next_cursor")))
 
     def _shown(self, order: Order) -> dict[str, Any]:
-        return views.open_order(order, self._market(order.condition_id), self.house.key_of(order.owner))
+        market, key = self._market(order.condition_id), self.house.key_of(order.owner)
+        return views.open_order(order, market, key, self.switches.sizes_in_base_units)
 
     def _trade(self, trade: Trade, wallet: str) -> dict[str, Any]:
         market = self._market(trade.condition_id)
@@ -231,6 +237,13 @@ class ClobPrivate:
     async def balance(self, request: Request) -> Response:
         """Base units. What is reserved by open orders is still in the balance, as on chain."""
         me = await self.key(request)
+        asset, kind = self._asset(request)
+        balance, allowance = self.desk.balance(me, asset, kind)
+        allowances = {EXCHANGE: str(allowance), NEG_RISK_EXCHANGE: str(allowance)}
+        return as_json({"balance": str(balance), "allowances": allowances})
+
+    def _asset(self, request: Request) -> tuple[str, int | None]:
+        """(what is asked about, of which signature type)."""
         kind = request.query_params.get("asset_type", "")
         if kind not in ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"):
             raise Refusal(400, "Invalid asset type")
@@ -240,11 +253,10 @@ class ClobPrivate:
         shown = request.query_params.get("signature_type", "")
         if shown not in ("", "0", "1", "2", "3"):
             raise Refusal(400, "Invalid signature type")
-        balance, allowance = self.desk.balance(me, asset, int(shown) if shown else None)
-        allowances = {EXCHANGE: str(allowance), NEG_RISK_EXCHANGE: str(allowance)}
-        return as_json({"balance": str(balance), "allowances": allowances})
+        return asset, int(shown) if shown else None
 
     async def balance_update(self, request: Request) -> Response:
-        """Nothing is cached here, so there is nothing to refresh."""
-        await self.key(request)
+        """The cache looks at the chain again."""
+        me = await self.key(request)
+        self.desk.refresh(me, *self._asset(request))
         return Response(b"", 200)

@@ -73,13 +73,15 @@ class ClobPublic:
         return as_json([book for book in found if book is not None])
 
     async def price(self, request: Request) -> Response:
-        """BUY answers the best bid, SELL the best ask, as the API reference says; never to be traded on."""
+        """BUY answers the best bid, SELL the best ask, as the API reference says, or the other way round by the switch;
+        never to be traded on."""
         sides = self._sides(wanted(request, "token_id", BAD_TOKEN))
         side = wanted(request, "side", "Invalid side").upper()
         if side not in ("BUY", "SELL"):
             raise Refusal(400, "Invalid side")
         bid, ask = sides.tops()
-        return as_json({"price": bid if side == "BUY" else ask})
+        names_bid = (side == "BUY") != self.house.exchange.switches.price_of_the_taker
+        return as_json({"price": bid if names_bid else ask})
 
     async def midpoint(self, request: Request) -> Response:
         """Half way."""

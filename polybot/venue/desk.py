@@ -1,10 +1,12 @@
 """What a wallet may do: open and drop keys, order, cancel, read. Called only for those whose identity was verified."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from messages.units import decimal_text
-from polybot.core.exchange import Held, NewOrder, Order, Rejected, Result, Trade
+from polybot.core.exchange import COLLATERAL, Held, NewOrder, Order, Placed, Rejected, Result, Trade
+from polybot.core.exchange.rules import BALANCE
 from polybot.venue.house import House
 from polybot.venue.keys import Credentials
 from polybot.venue.pulses import Pulses
@@ -27,6 +29,7 @@ class Desk:
     def __init__(self, house: House, delay: Delay) -> None:
         self.house, self._delay = house, delay
         self._pulses = Pulses()
+        self._held: set[asyncio.Future[Result]] = set()  # orders that were answered before they were looked at
 
     # --- keys
 
@@ -63,15 +66,15 @@ class Desk:
             post_only=wire.post_only,
             expiration_s=wire.expiration_s,
         )
+        self._check_cache(new)
         result: Result = exchange.submit(new, self.house.now_ns())
-        if isinstance(result, Held):
-            self.house.flush()
-            await self._delay(result.until_ns, new.token)
-            unknown, now_ns = self.house.unknown(new.token), max(result.until_ns, self.house.now_ns())
-            if unknown:
-                result = exchange.drop(new.order_id, f"{DELAYED}: {unknown}", now_ns)
-            else:
-                result = exchange.release(new.order_id, now_ns)
+        if isinstance(result, Held) and exchange.switches.answers_delayed:
+            rest = asyncio.ensure_future(self._released(new, result.until_ns))
+            self._held.add(rest)
+            rest.add_done_callback(self._held.discard)
+            result = Placed(new.order_id, "delayed", 0, 0, ())
+        elif isinstance(result, Held):
+            result = await self._released(new, result.until_ns)
         self.house.flush(durable=True)
         if isinstance(result, Rejected):
             raise BadOrder(result.error)
@@ -86,6 +89,27 @@ class Desk:
             "transactionsHashes": [],
             "tradeIDs": list(result.trade_ids),
         }
+
+    async def _released(self, new: NewOrder, until_ns: int) -> Result:
+        """What became of a held order."""
+        self.house.flush()
+        await self._delay(until_ns, new.token)
+        unknown, now_ns = self.house.unknown(new.token), max(until_ns, self.house.now_ns())
+        if unknown:
+            result = self.house.exchange.drop(new.order_id, f"{DELAYED}: {unknown}", now_ns)
+        else:
+            result = self.house.exchange.release(new.order_id, now_ns)
+        self.house.flush(durable=True)
+        return result
+
+    def _check_cache(self, new: NewOrder) -> None:
+        """What the exchange would allow is refused when the cache has not heard of the money yet."""
+        exchange, asset = self.house.exchange, COLLATERAL if new.side == "BUY" else new.token
+        if exchange.switches.balance_cache and exchange.order(new.order_id) is None:
+            reserved = exchange.state.ledger.account(new.owner).reserved_e6.get(asset, 0)
+            have = self.house.cached.shown(new.owner, asset) - reserved
+            if have < new.maker_e6:
+                raise BadOrder(BALANCE.format(what="balance", have=max(0, have), need=new.maker_e6))
 
     def cancel(self, me: Credentials, ids: list[str]) -> dict[str, Any]:
         """Gone, and why the others are not; committed before it is told."""
@@ -132,9 +156,19 @@ class Desk:
         return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
 
     def balance(self, me: Credentials, asset: str, signature_type: int | None) -> tuple[int, int]:
-        """(balance, allowance) of the wallet that pays for orders of this type."""
+        """(balance, allowance) of the wallet that pays for orders of this type, as the cache has it where there is one."""
+        wallet = self._funder(me, signature_type)
+        exchange = self.house.exchange
+        has_cache = exchange.switches.balance_cache
+        return (self.house.cached.shown if has_cache else exchange.account_balance)(wallet, asset), 2**256 - 1
+
+    def refresh(self, me: Credentials, asset: str, signature_type: int | None) -> None:
+        """What the cache knows of an asset is again what the chain has."""
+        self.house.cached.refresh(self._funder(me, signature_type), asset)
+
+    def _funder(self, me: Credentials, signature_type: int | None) -> str:
         wallet = self.house.funder(me, signature_type)
         if not self.house.exchange.knows(wallet):
             self.house.admit(wallet, me, signature_type or 0)
             self.house.flush(durable=True)
-        return self.house.exchange.account_balance(wallet, asset), 2**256 - 1
+        return wallet

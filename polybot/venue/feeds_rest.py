@@ -7,9 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polybot.core.exchange import Market
 from polybot.venue import gamma
-from polybot.venue.house import House, market_from
+from polybot.venue.house import House
 from polybot.venue.reply import as_json
 
 
@@ -30,7 +29,7 @@ class GammaRest:
         listing = self.house.catalogue.listing(slug)
         if listing is None:
             return None
-        market: Market = self.house.exchange.market(listing.condition_id) or market_from(listing)
+        market = self.house.market_of_listing(listing)
         return listing, self.house.gamma_now(market)
 
     async def market(self, request: Request) -> Response:

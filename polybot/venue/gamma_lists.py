@@ -14,10 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polybot.core.exchange import Market
 from polybot.core.windows import WINDOW_S, slug_of
 from polybot.venue import gamma
-from polybot.venue.house import House, market_from
+from polybot.venue.house import House
 from polybot.venue.reply import Refusal, as_json
 
 Found = tuple[gamma.Listing, gamma.Now]
@@ -136,7 +135,7 @@ class GammaLists:
         return sorted(known | {slug_of(s) for s in range(now_s, now_s + LISTED_AHEAD_S + 1, WINDOW_S)})
 
     def _now(self, listing: gamma.Listing) -> gamma.Now:
-        market: Market = self.house.exchange.market(listing.condition_id) or market_from(listing)
+        market = self.house.market_of_listing(listing)
         return self.house.gamma_now(market)
 
     # --- search

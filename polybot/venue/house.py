@@ -23,6 +23,7 @@ from polybot.core.exchange import (
 )
 from polybot.runtime import log
 from polybot.venue import frames, gamma, views
+from polybot.venue.cached import Cached
 from polybot.venue.funders import funder_of
 from polybot.venue.keys import Credentials, Keys
 from polybot.venue.store import Doc, Store
@@ -64,6 +65,7 @@ class House:
         self.store, self.keys, self.catalogue = store, keys, catalogue
         self.now_ns, self.grant_usd_e6 = now_ns, grant_usd_e6
         self.exchange, self.unknown = exchange or Exchange(switches), unknown
+        self.cached = Cached(self.exchange.account_balance)
         self.user_channel = UserChannel(keys.knows)
         self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown)
         self.market_channel = self.teller.market_channel
@@ -162,7 +164,7 @@ class House:
         if found is not None:
             return found
         listing = self.catalogue.open_listing(condition_id=condition_id)
-        return None if listing is None else market_from(listing)
+        return None if listing is None else self._unopened(listing)
 
     def market_of(self, token: str) -> Market | None:
         """By token."""
@@ -170,7 +172,14 @@ class House:
         if found is not None:
             return found
         listing = self.catalogue.open_listing(token=token)
-        return None if listing is None else market_from(listing)
+        return None if listing is None else self._unopened(listing)
+
+    def market_of_listing(self, listing: gamma.Listing) -> Market:
+        """Open, resolved, or as it will open."""
+        return self.exchange.market(listing.condition_id) or self._unopened(listing)
+
+    def _unopened(self, listing: gamma.Listing) -> Market:
+        return market_from(listing, self.exchange.switches.taker_delay_ms)
 
     def announced(self) -> list[Market]:
         """Markets whose winner was announced and has no final word yet."""
@@ -234,7 +243,7 @@ def _concerns_a_wallet(event: ExchangeEvent) -> bool:
     return False
 
 
-def market_from(listing: gamma.Listing, taker_delay_ms: int = 150) -> Market:
+def market_from(listing: gamma.Listing, taker_delay_ms: int) -> Market:
     """The exchange's market of a listing, as it opens."""
     return Market(
         condition_id=listing.condition_id,

@@ -38,7 +38,7 @@ from polybot.venue.faults.script import Script, read_script
 from polybot.venue.heard import HEARS, SPEAKERS, Heard
 from polybot.venue.house import House
 from polybot.venue.instants import Instants
-from polybot.venue.keys import SKEW_S, Keys
+from polybot.venue.keys import Keys
 from polybot.venue.pacer import Pacer, write_waits
 from polybot.venue.polybolt import PolyBolt
 from polybot.venue.price_wires import PriceWires
@@ -66,7 +66,7 @@ class Venue:
         self.session: Session = session_from(context.session)
         settings, folder = context.settings, context.paths.venue
         self.store = Store(folder / "venue.sqlite", self.session.id)
-        keys = Keys(self.store.meta("secret") or b"", self._skew_s())
+        keys = Keys(self.store.meta("secret") or b"", self._skew_s(script.switches.l2_skew_s))
         catalogue = WorldCatalogue(world, self.clock.now_ns)
         grant = usd_e6(grant_usd)
         self.faults = Faults(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
@@ -114,10 +114,10 @@ class Venue:
             return {}
         return {"clock": str(self.context.paths.run / "clock.bin"), "speed": self.clock.speed}
 
-    def _skew_s(self) -> float:
+    def _skew_s(self, least_s: float) -> float:
         if self.is_alone and (self.session.tape or self.clock.speed != 1.0):
             return math.inf  # strangers sign with the wall's time, which is not this world's
-        return max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S)
+        return max(least_s, self.clock.speed * SKEW_PER_SPEED_S)
 
     @property
     def is_alone(self) -> bool:

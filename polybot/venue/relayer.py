@@ -117,8 +117,10 @@ class Relayer:
         for condition_id in conditions:
             if self.house.exchange.market(condition_id) is None:
                 return f"condition {condition_id} is not known"
-            if self.house.exchange.redeem(wallet, condition_id, self.house.now_ns()) is None:
+            paid = self.house.exchange.redeem(wallet, condition_id, self.house.now_ns())
+            if paid is None:
                 return "result for condition not received yet"
+            self.house.cached.paid(wallet, paid)
         self.house.flush(durable=True)
         return ""
 

@@ -39,8 +39,9 @@ def wire_status(order: Order) -> str:
     return "DELAYED" if order.status == "HELD" else order.status
 
 
-def open_order(order: Order, market: Market, key: str) -> dict[str, Any]:
-    """OpenOrder of /data/order and /data/orders."""
+def open_order(order: Order, market: Market, key: str, in_base_units: bool = False) -> dict[str, Any]:
+    """OpenOrder of /data/order and /data/orders. in_base_units: its sizes as 6-decimal integers."""
+    size = str if in_base_units else decimal_text
     return {
         "id": order.order_id,
         "status": wire_status(order),
@@ -49,8 +50,8 @@ def open_order(order: Order, market: Market, key: str) -> dict[str, Any]:
         "market": order.condition_id,
         "asset_id": order.token,
         "side": order.side,
-        "original_size": decimal_text(order.size_e6),
-        "size_matched": decimal_text(order.filled_e6),
+        "original_size": size(order.size_e6),
+        "size_matched": size(order.filled_e6),
         "price": decimal_text(order.price_e6),
         "outcome": outcome_of(market, order.token),
         "expiration": str(order.expiration_s),

@@ -254,11 +254,11 @@ class Opener:
         switches: Switches | None,
     ) -> None:
         store = Store(self.folder / "venue.sqlite", "test")
-        keys = Keys(store.meta("secret") or b"")
+        keys = Keys(store.meta("secret") or b"", (switches or Switches()).l2_skew_s)
         house = House(store, keys, Catalogue(*listings), clock.now_ns, 1_000_000_000, switches)
         house.restore(wipe)
         for listing in listings:
-            house.exchange.list_market(market_from(listing))
+            house.exchange.list_market(market_from(listing, house.exchange.switches.taker_delay_ms))
         delays: list[int] = []
 
         async def delay(until_ns: int, _token: str) -> None:

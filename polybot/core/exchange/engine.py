@@ -5,6 +5,7 @@ Life of an order: submit → Rejected | Held → release → Placed | Rejected; 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from polybot.core.exchange import rules
 from polybot.core.exchange.book import SIDES, Book
@@ -17,6 +18,7 @@ from polybot.core.exchange.trading import Trading
 from polybot.core.exchange.types import (
     COLLATERAL,
     CROWD,
+    E6,
     HOUSE,
     BookSide,
     Canceled,
@@ -36,9 +38,9 @@ from polybot.core.exchange.types import (
     TradeChanged,
     Winner,
 )
+from polybot.core.exchange.wording import reworded
 
 FINE_TICK_E6, COARSE_TICK_E6 = 1_000, 10_000
-TICK_HIGH_E6, TICK_LOW_E6 = 960_000, 40_000
 
 
 class Exchange(Reading):
@@ -89,6 +91,9 @@ class Exchange(Reading):
 
     def submit(self, new: NewOrder, now_ns: int) -> Result:
         """A signed order arrives. A marketable one of a delayed market is Held; call `release` at its until_ns."""
+        return self._worded(self._submit(new, now_ns))
+
+    def _submit(self, new: NewOrder, now_ns: int) -> Result:
         if new.order_id in self.state.orders:
             return Rejected(new.order_id, rules.DUPLICATED.format(id=new.order_id))
         market = self.state.market_of(new.token)
@@ -118,7 +123,7 @@ class Exchange(Reading):
         if not market.accepting:
             return self._trading.kill(order, rules.NOT_READY, now_ns)
         order.status = "LIVE"
-        return self._finish(order, market, now_ns)
+        return self._worded(self._finish(order, market, now_ns))
 
     def drop(self, order_id: str, error: str, now_ns: int) -> Result:
         """A held order ends unfilled, in these words: nobody can say what it would meet."""
@@ -142,7 +147,11 @@ class Exchange(Reading):
             else:
                 self._end(order, "CANCELED", now_ns)
                 gone.append(order_id)
-        return Canceled(tuple(gone), kept)
+        return Canceled(tuple(gone), {id_: self.words(why) for id_, why in kept.items()})
+
+    def words(self, text: str) -> str:
+        """A refusal as this venue words it."""
+        return reworded(text) if self.switches.other_words else text
 
     def cancel_all(self, owner: str, now_ns: int, condition_id: str = "", token: str = "") -> Canceled:
         """Cancel all of an owner's resting orders, or those of one market or token."""
@@ -264,6 +273,9 @@ class Exchange(Reading):
 
     # --- inside
 
+    def _worded(self, result: Result) -> Result:
+        return replace(result, error=self.words(result.error)) if isinstance(result, Rejected) else result
+
     def _crosses(self, market: Market, wish: Wish) -> bool:
         best = self.state.books[market.condition_id].sides[wish.hits].best()
         return best is not None and wish.reaches(best)
@@ -317,13 +329,9 @@ class Exchange(Reading):
         if market.winner is not None or (market.tick_e6 <= FINE_TICK_E6 and not self.switches.tick_reverts):
             return
         bid, ask = self.best(market.condition_id)
-        if (bid is not None and bid > TICK_HIGH_E6) or (ask is not None and ask < TICK_LOW_E6):
+        low = self.switches.tick_edge_e6
+        high = E6 - low
+        if (bid is not None and bid > high) or (ask is not None and ask < low):
             self.set_tick(market.condition_id, FINE_TICK_E6, now_ns)
-        elif (
-            self.switches.tick_reverts
-            and bid is not None
-            and ask is not None
-            and bid >= TICK_LOW_E6
-            and ask <= TICK_HIGH_E6
-        ):
+        elif self.switches.tick_reverts and bid is not None and ask is not None and bid >= low and ask <= high:
             self.set_tick(market.condition_id, COARSE_TICK_E6, now_ns)

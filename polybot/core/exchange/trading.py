@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from polybot.core.exchange import rules
 from polybot.core.exchange.book import grain_e6
@@ -17,6 +18,7 @@ from polybot.core.exchange.types import (
     E6,
     HOUSE,
     UNLIMITED,
+    Account,
     BookSide,
     Fate,
     MakerFill,
@@ -124,17 +126,28 @@ class Trading:
         return self.switches.market_buy_exceeds if is_immediate(kind) else self.switches.limit_buy_exceeds
 
     def _cannot_pay(self, order: Order, market: Market, wish: Wish, fills: tuple[Fill, ...]) -> str:
-        if order.side == "SELL" or not fills:
+        if not fills:
             return ""
         account = self.state.ledger.account(order.owner)
+        if order.side == "SELL":
+            return self._cannot_pay_fee(account, market, wish, fills) if self.switches.sell_fee_beside else ""
         able = account.available_e6(COLLATERAL) + order.reserved_e6
         need = cost_e6(market, wish, fills, self.switches.fee_on_whole_order)
         return "" if need <= able else rules.BALANCE.format(what="balance", have=able, need=need)
 
+    def _cannot_pay_fee(self, account: Account, market: Market, wish: Wish, fills: tuple[Fill, ...]) -> str:
+        """Of a SELL whose fee is not kept back from what it brings."""
+        parts = parts_of(wish, by_price(fills))
+        fee = sum(fees_e6(parts, market.fee_rate_e6, market.fee_exponent, self.switches.fee_on_whole_order))
+        free = account.available_e6(COLLATERAL)
+        return "" if fee <= free else rules.BALANCE.format(what="balance", have=max(0, free), need=fee)
+
     def _rest_or_end(self, order: Order, market: Market, now_ns: int) -> Result:
         left = order.size_e6 - order.filled_e6
         making, taking = (order.usd_e6, order.filled_e6) if order.side == "BUY" else (order.filled_e6, order.usd_e6)
-        status = "live" if not order.filled_e6 else "matched"
+        is_partial = is_immediate(order.kind) or left >= grain_e6(order.price_e6)
+        says_live = not order.filled_e6 or (is_partial and self.switches.answers_live)
+        status: Literal["live", "matched"] = "live" if says_live else "matched"
         if is_immediate(order.kind) or left < grain_e6(order.price_e6):
             order.status = "MATCHED"
             self.reserve(order, 0)
@@ -143,7 +156,7 @@ class Trading:
         else:
             self._rest(order, market, left)
             self.state.say(OrderChanged("PLACEMENT", self.state.copy_of(order), now_ns))
-        return Placed(order.order_id, status, making, taking, tuple(order.trade_ids))  # type: ignore[arg-type]
+        return Placed(order.order_id, status, making, taking, tuple(order.trade_ids))
 
     def _rest(self, order: Order, market: Market, left: int) -> None:
         order.status = "LIVE"

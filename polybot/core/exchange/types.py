@@ -166,10 +166,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The exchange took the order. making_e6 given and taking_e6 received at once (pUSD or shares by side), fee apart."""
+    """The exchange took the order. making_e6 given and taking_e6 received at once (pUSD or shares by side), fee apart.
+    delayed: held, and answered before it was looked at; the exchange itself never says so, who answers for it may."""
 
     order_id: str
-    status: Literal["live", "matched"]
+    status: Literal["live", "matched", "delayed"]
     making_e6: int
     taking_e6: int
     trade_ids: tuple[str, ...]

@@ -11,6 +11,7 @@ from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Fault
 
 TRADING = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
+CLOSED_ONLY_PATH = "/auth/ban-status/closed-only"
 ORDERING = ("/order", "/orders")
 BLOCKED = (
     b"<!DOCTYPE html><html><head><title>Attention Required! | Cloudflare</title></head><body><h1>Sorry, you have been "
@@ -79,6 +80,8 @@ class FaultyHttp:
         answer = Answer()
         await self._app(scope, receive, answer.hear)
         answer = self._stale(request, scope, answer)
+        if request.path == CLOSED_ONLY_PATH and answer.status == 200 and faults.on("closed_only"):
+            answer = Answer(200, dict(JSON), _text({"closed_only": True}))
         if late is not None:
             await asyncio.sleep(faults.machine_s(late, late.delay_s))
         if lost is not None:
@@ -112,6 +115,8 @@ class FaultyHttp:
             return _refusal(429, "Too Many Requests", limited.retry_after_s)
         if request.service != "clob":
             return None
+        if request.buyer and faults.on("closed_only"):
+            return _refusal(400, f"'{request.buyer}' address in closed only mode")
         if request.path == "/v1/heartbeats" and faults.strikes("heartbeat_refused"):
             body = {"error_msg": "Invalid Heartbeat ID", "heartbeat_id": "00000000-0000-4000-8000-000000000000"}
             return Answer(400, dict(JSON), json.dumps(body, separators=(",", ":")).encode())
@@ -155,12 +160,23 @@ class Request:
     @property
     def is_post_only(self) -> bool:
         """Every order in it."""
+        legs = self._legs()
+        return bool(legs) and all(leg.get("postOnly") is True for leg in legs)
+
+    @property
+    def buyer(self) -> str:
+        """Who would buy with it, "" if nobody; of a batch the first."""
+        orders = [leg.get("order") for leg in self._legs()] if self.is_order else []
+        buys = [o for o in orders if isinstance(o, dict) and o.get("side") == "BUY"]
+        return str(buys[0].get("maker", "")) if buys else ""
+
+    def _legs(self) -> list[dict[str, Any]]:
         try:
             body = json.loads(self.body)
         except ValueError:
-            return False
+            return []
         legs = body if isinstance(body, list) else [body]
-        return all(isinstance(leg, dict) and leg.get("postOnly") is True for leg in legs)
+        return [leg if isinstance(leg, dict) else {} for leg in legs]
 
 
 JSON: Headers = {"content-type": "application/json"}

@@ -24,7 +24,7 @@ from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script
 from polybot.venue.house import House
-from polybot.venue.keys import SKEW_S, Keys
+from polybot.venue.keys import Keys
 from polybot.venue.mirror.catalogue import MirrorCatalogue
 from polybot.venue.mirror.follow import Follower
 from polybot.venue.mirror.wires import Channel, Rest
@@ -53,7 +53,9 @@ class MirrorVenue:
         self.context, self.clock = context, context.clock
         session, folder = session_from(context.session), context.paths.venue
         self.store = Store(folder / "venue.sqlite", session.id)
-        self.keys = Keys(self.store.meta("secret") or b"", max(SKEW_S, self.clock.speed * SKEW_PER_SPEED_S))
+        self.keys = Keys(
+            self.store.meta("secret") or b"", max(script.switches.l2_skew_s, self.clock.speed * SKEW_PER_SPEED_S)
+        )
         self.faults = Faults(script, session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
         catalogue, exchange = MirrorCatalogue(), MirrorExchange(script.switches)
