@@ -69,13 +69,14 @@ class MarketView:
                 self.markets[word.slug] = word
                 self._forget(now_ns)
 
-    def spot_now(self) -> tuple[float, int] | None:
+    def spot_now(self, now_ns: int) -> tuple[float, int] | None:
         """(USD, world ns it holds for): the oracle's newest spot print, carried on by what the exchange moved since its stamp.
 
         The oracle is seconds old and the exchange is not; their level may differ, so only the exchange's ratio is used.
+        None when stale_spot.
         """
         newest = self._prints.get("spot")
-        if newest is None:
+        if newest is None or self.stale_spot(now_ns) is not None:
             return None
         second = newest.observed_ns // NS
         then = next(
@@ -135,9 +136,14 @@ class MarketView:
     def stale_oracle(self, slug: str, now_ns: int) -> Reason | None:
         """STALE_ORACLE: of the feed that this market settles on."""
         market = self.markets.get(slug)
-        newest = self._prints.get(market.rule) if market and market.rule else None
-        oldest_ns = min(newest.received_ns, newest.observed_ns) if newest else None
-        return self._stale("STALE_ORACLE", "oracle", oldest_ns, now_ns, STALE_ORACLE_S)
+        feed = market.rule if market else None
+        return self._stale("STALE_ORACLE", "oracle", self._print_ns(feed), now_ns, STALE_ORACLE_S)
+
+    def stale_spot(self, now_ns: int) -> Reason | None:
+        """STALE_ORACLE: of the spot feed, whatever a market settles on; on a TWAP market it may be silent all alone."""
+        return self._stale(
+            "STALE_ORACLE", "oracle", self._print_ns("spot"), now_ns, STALE_ORACLE_S, "oracle's spot feed"
+        )
 
     def age_s(self, stamp_ns: int | None, now_ns: int) -> float | None:
         """World seconds since; None without a stamp."""
@@ -158,15 +164,22 @@ class MarketView:
         """Stamp of the newest oracle print of any feed."""
         return max((seen.observed_ns for seen in self._prints.values()), default=None)
 
-    def _stale(self, code: str, feed: str, stamp_ns: int | None, now_ns: int, limit_s: float) -> Reason | None:
+    def _print_ns(self, feed: SettleRule | None) -> int | None:
+        """Arrival or stamp of the newest print, the older of the two."""
+        newest = self._prints.get(feed) if feed else None
+        return min(newest.received_ns, newest.observed_ns) if newest else None
+
+    def _stale(
+        self, code: str, feed: str, stamp_ns: int | None, now_ns: int, limit_s: float, what: str = ""
+    ) -> Reason | None:
         if stamp_ns is not None and not is_stale(now_ns - stamp_ns, limit_s, self._speed):
             return None
         status = self._feeds.get(feed)
         why = f"; feed {status.state}: {status.reason}" if status and status.reason else ""
         if stamp_ns is None:
-            return Reason(code, f"no {feed} heard yet{why}")
+            return Reason(code, f"no {what or feed} heard yet{why}")
         age, limit = (now_ns - stamp_ns) / NS, staleness_s(limit_s, self._speed)
-        return Reason(code, f"{feed} is {age:.1f} s old, limit {limit:g} s{why}")
+        return Reason(code, f"{what or feed} is {age:.1f} s old, limit {limit:g} s{why}")
 
     def _forget(self, now_ns: int) -> None:
         oldest_s = now_ns // NS - KEPT_S

@@ -2,6 +2,7 @@
 
 Once a window, at any moment in [start + 10 s, end − 30 s], when p − ask − fee(ask) ≥ `min_edge` (0.03) for either side; of two
 the larger edge. Publishes p, so that Kelly may size by it. Without strike, σ or enough known seconds it has no opinion.
+A spot print older than 5 s (more at high speed) is STALE_ORACLE, also where the market settles on a TWAP that is alive.
 
 The price is the oracle's newest print, carried on by what the exchange has moved since: whoever trades on the print alone
 buys what has just become worse. In a demo at 60× a reaction of 20 ms takes 1.2 s of market time; at --speed 5, 0.1 s.
@@ -41,14 +42,16 @@ class FairValue:
     def on_event(self, message: Word, view: EventView, now_ns: int, **params: Any) -> Iterable[Bet]:
         if not isinstance(message, Book | PriceTick | OraclePrice):
             return []
-        decision = _decide(view, float(params["min_edge"]), float(params["half_life_s"]))
+        decision = _decide(view, now_ns, float(params["min_edge"]), float(params["half_life_s"]))
         return [Bet(view.window.start_s, decision)]
 
 
-def _decide(view: EventView, min_edge: float, half_life_s: float) -> Decision:
+def _decide(view: EventView, now_ns: int, min_edge: float, half_life_s: float) -> Decision:
     market, window = view.market, view.window
     book, listed = market.books.get(window.slug), market.markets.get(window.slug)
-    observed, spot = market.windows.get(window.slug), market.spot_now()
+    observed, spot = market.windows.get(window.slug), market.spot_now(now_ns)
+    if stale := market.stale_spot(now_ns):
+        return _none(stale.code, stale.text)
     if not (book and listed and listed.rule and listed.fee and observed and observed.strike and spot):
         return _none("INSUFFICIENT_DATA", "market, book, strike or the oracle's spot price is missing")
     sigma = sigma_per_root_s(view.candles.close, SAMPLE_S, half_life_s)
