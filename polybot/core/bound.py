@@ -6,6 +6,7 @@ from typing import Any
 from messages import Word
 from messages.units import NS
 from polybot.core import strategy_registry
+from polybot.core.deciding import failed, sound
 from polybot.core.reasons import Reason
 from polybot.core.settings import Settings, Trade
 from polybot.core.strategies import (
@@ -101,10 +102,10 @@ class Bound:
         try:
             said = self.event.on_event(message, view, now_ns, **self.params)
             bets = [bet for bet in said if bet.start_s == view.window.start_s]
-        except Exception as exc:  # noqa: BLE001 other people's code
-            return Decision(None, "none", reason_code="STRATEGY_FAILED", reason=f"{type(exc).__name__}: {exc}")
-        if bets:
-            self._last, self.is_final = bets[0].decision, bets[0].is_final
+            if bets:
+                self._last, self.is_final = sound(bets[0].decision), bool(bets[0].is_final)
+        except (Exception, SystemExit) as exc:  # noqa: BLE001 other people's code
+            return failed(exc)
         return self._last
 
 

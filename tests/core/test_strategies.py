@@ -4,20 +4,27 @@ import csv
 import gzip
 import hashlib
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from messages.inner import Tick
 from polybot.core import strategies
+from polybot.core.bound import Bound
 from polybot.core.columns import candles_of
 from polybot.core.deciding import decide, split
-from polybot.core.strategies import Candles, Decision, StrategyError
+from polybot.core.market_view import MarketView
+from polybot.core.settings import Settings
+from polybot.core.strategies import Bet, Candles, Decision, EventView, StrategyError
 from polybot.core.strategies.rsi_ema import decide_from_samples
 from polybot.core.strategy_registry import NAMES, by_name, params_of
+from polybot.core.windows import Session
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTES = DATA / "btc-1m" / "BTC-PERP-1m-2021-12-31_2022-02-01.csv.gz"
@@ -331,7 +338,7 @@ class _Odd:
         self.answer = answer
 
     def evaluate(self, candles: object) -> object:
-        if isinstance(self.answer, Exception):
+        if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
@@ -344,6 +351,10 @@ class _Odd:
         ([0, 0, float("nan")], "answered nan"),
         (None, "shape () for 3"),
         (ZeroDivisionError("oops"), "ZeroDivisionError: oops"),
+        (SystemExit(3), "SystemExit: 3"),
+        (([0, 0, 1], [0.5]), "confidences of shape (1,) for 3 candles"),
+        (([0, 0, 1], 0.5), "confidences of shape () for 3 candles"),
+        (([0, 0, 1], [0.1, 0.2, math.inf]), "confidence = inf must be a finite number"),
     ],
 )
 def test_a_strategy_that_fails_loses_its_window_and_says_so(answer: object, said: str) -> None:
@@ -357,3 +368,78 @@ def test_an_array_is_enough_and_a_confidence_is_shown() -> None:
     assert decide(_Odd([0, 0, 1]), closes, {}).side == "UP"  # type: ignore[arg-type]
     decision = decide(_Odd(([0, 0, -1], [0.1, 0.2, 0.3])), closes, {})  # type: ignore[arg-type]
     assert (decision.side, decision.indicators) == ("DOWN", {"confidence": 0.3})
+
+
+class _Telling(_Odd):
+    """Explains with the answer it was made with, and says so as an event strategy would."""
+
+    from_s, until_s = 0.0, 300.0
+
+    def __init__(self, answer: object) -> None:
+        super().__init__([0, 0, 1])
+        self.told = answer
+
+    def explain(self, candles: object) -> object:
+        return self.told
+
+
+class _Betting(_Telling):
+    def on_event(self, message: object, view: EventView, now_ns: int) -> list[Bet]:
+        return [Bet(view.window.start_s, self.told)]  # type: ignore[arg-type]
+
+
+def _both(answer: object) -> list[Decision]:
+    """The bot's decision on it, of a strategy on candles and of one on events."""
+    candles, session = minutes([1.0, 2.0, 3.0]), Session(first_window_s=0, windows=1)
+    bound = Bound("odd", _Betting(answer), {}, session)
+    view = EventView(MarketView(Settings(), 1.0), candles, bound.window)
+    return [decide(_Telling(answer), candles, {}), bound.asked(Tick(name="", mono_s=0.0), view, 0)]  # type: ignore[arg-type]
+
+
+def a_decision(**changed: object) -> Decision:
+    return replace(Decision("UP", "odd"), **changed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "the answer is None: it must be a Decision"),
+        ("UP", "the answer is 'UP': it must be a Decision"),
+        (a_decision(side="up"), """side = 'up' must be "UP", "DOWN" or None"""),
+        (a_decision(side=1), """side = 1 must be "UP", "DOWN" or None"""),
+        (a_decision(probability=math.nan), "probability = nan must be a finite number"),
+        (a_decision(probability=7), "probability = 7 must be 0 … 1"),
+        (a_decision(probability=-0.001), "probability = -0.001 must be 0 … 1"),
+        (a_decision(probability="0.5"), "probability = '0.5' must be a finite number"),
+        (a_decision(limit=1.001), "limit = 1.001 must be 1e-06 … 1"),
+        (a_decision(limit=0.0), "limit = 0 must be 1e-06 … 1"),
+        (a_decision(indicators={"rsi": math.inf}), "rsi = inf must be a finite number"),
+        (a_decision(indicators={"rsi": 10**400}), "OverflowError"),
+        (a_decision(indicators={1: 2.0}), "an indicator's name = 1 must be text"),
+        (a_decision(indicators=None), "indicators = None"),
+        (a_decision(signal_type=None), "signal_type = None must be text"),
+        (a_decision(reason=5), "reason = 5 must be text"),
+        (a_decision(rests="no"), "rests = 'no' must be True or False"),
+    ],
+)
+def test_an_answer_that_cannot_be_loses_the_window_and_the_sentence_says_why(answer: object, said: str) -> None:
+    for decision in _both(answer):
+        assert (decision.side, decision.reason_code) == (None, "STRATEGY_FAILED")
+        assert said in decision.reason
+
+
+def test_numpys_numbers_and_texts_are_made_plain_so_that_the_bus_takes_them() -> None:
+    seen = {np.str_("rsi"): np.float32(0.5), "n": np.int64(3)}
+    answer = a_decision(
+        side=np.str_("UP"), indicators=seen, probability=np.float64(1.0), limit=np.float64(0.5), rests=np.True_
+    )
+    for decision in _both(replace(answer, reason="half a pair: \ud800")):
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(decision), type=Decision) == decision
+        assert (decision.side, decision.indicators) == ("UP", {"rsi": 0.5, "n": 3.0})
+        assert (decision.probability, decision.limit, decision.rests) == (1.0, 0.5, True)
+
+
+def test_a_confidence_of_nan_is_none() -> None:
+    answer = _Odd(([0, 0, 1], [math.nan, math.nan, math.nan]))
+    decision = decide(answer, minutes([1.0, 2.0, 3.0]), {})  # type: ignore[arg-type]
+    assert (decision.side, decision.indicators) == ("UP", {})

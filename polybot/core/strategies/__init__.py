@@ -2,7 +2,7 @@
 
 `Strategy` judges candles. It has a name, a one-line description, the timeframe it lives on, its default parameters, a
 grid worth sweeping, and `evaluate(candles, **params)`: an array as long as the candles of −1 (DOWN), 0 (no bet), +1 (UP),
-or that array and one of confidences in 0 … 1 (None where it has none). Element i is the bet for the window in which candle
+or that array and one of confidences in 0 … 1 (None or NaN: none). Element i is the bet for the window in which candle
 i ends, and may look at candles ≤ i only. The bot calls the very same function on what it has heard and takes the last
 element; so does the backtest with all of them.
 
