@@ -39,6 +39,7 @@ from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import Credentials, OrderSigner, Wallet
 from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
+from polybot.core.executor.probing import STOPPERS
 from polybot.core.oracle import ORACLE_SYMBOL
 from polybot.core.settings import Live
 from polybot.runtime import confirmed, endpoints, halt, heartbeat, log, lone, wallet
@@ -49,6 +50,9 @@ from polybot.runtime.journal import Journal, JournalDamaged
 from polybot.runtime.paths import Paths
 
 LOGIN_S = 20.0
+LOGIN_PAUSE_S = 0.05
+REFUSED_S = 2.0  # machine time; a venue that starts anew may refuse once
+REFUSED = {401: "AUTH", 403: "GEOBLOCK"}  # a login's status → why nobody is to try again
 POST_S = 5.0  # machine time; a POST without an answer for so long is unknown
 REDEEM_S = 10.0
 READ_S = 2.0  # machine time; a read that takes longer is not known, and asked again
@@ -97,7 +101,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     clob = Clob(
         urls["clob"], held, lambda: now_ns() // NS, signature_type=live.signature_type, funder=funder, timeout_s=READ_S
     )
-    credentials = _logged_in(clob)
+    credentials = _logged_in(context.paths, clob)
     gate = halt.Gate(context.paths, now_ns)
     posting = Posting(gate, clob.sibling(POST_S))
     hosts = gamma, data_api = tuple(Endpoint(name, urls[name], log.event) for name in ("gamma", "data"))
@@ -157,13 +161,21 @@ def _funder_or_exit(live: Live, held: Wallet) -> str:
     return funder
 
 
-def _logged_in(clob: Clob) -> Credentials:
-    deadline = time.monotonic() + LOGIN_S
+def _logged_in(paths: Paths, clob: Clob) -> Credentials:
+    """Nobody there: 1, to be started again. Refused by name for REFUSED_S: a halt, and 78, which supervisord leaves alone."""
+    began = refused = time.monotonic()
     while not isinstance(answer := clob.login(), Known):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        code = REFUSED.get(answer.http)
+        refused = refused if code else now
+        if code and now - refused > REFUSED_S:
+            halt.write(paths, by="executor", reason_code=code, reason=f"{STOPPERS[code]}: {answer.why}")
+            sys.stderr.write(f"{STOPPERS[code]}, halted: {answer.why}\n")
+            sys.exit(78)
+        if now - began > LOGIN_S:
             sys.stderr.write(f"the venue gave no credentials: {answer.why}\n")
             sys.exit(1)
-        time.sleep(0.05)
+        time.sleep(LOGIN_PAUSE_S)
     return answer.value
 
 

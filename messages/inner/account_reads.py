@@ -57,6 +57,7 @@ class OrderRead(Inner, frozen=True, kw_only=True):
     order: VenueOrder | None
     trades: tuple[VenueTrade, ...]
     why: str
+    http: int = 0  # the status that refused it; 0 = none
 
 
 class ReadOpenOrders(Inner, frozen=True, kw_only=True):
@@ -72,6 +73,7 @@ class OpenOrdersRead(Inner, frozen=True, kw_only=True):
     known: bool
     orders: tuple[VenueOrder, ...]
     why: str
+    http: int = 0  # the status that refused it; 0 = none
 
 
 class ReadTrades(Inner, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ class TradesRead(Inner, frozen=True, kw_only=True):
     known: bool
     trades: tuple[VenueTrade, ...]
     why: str
+    http: int = 0  # the status that refused it; 0 = none
 
 
 class ReadBalance(Inner, frozen=True, kw_only=True):
@@ -107,6 +110,7 @@ class BalanceRead(Inner, frozen=True, kw_only=True):
     balance_e6: int
     allowance_e6: int
     why: str
+    http: int = 0  # the status that refused it; 0 = none
 
 
 class ReadActivity(Inner, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """What needs a person: a halt, a refused login, a corrected settlement, a feed lost for a minute. Each is told once.
 
 1. A halt is told by its id, whoever wrote it, also one that was written while nobody was here to tell it.
-2. The venue refusing our credentials is told when it begins.
+2. The venue refusing our credentials, or us from where we are, is told when it begins.
 3. A settlement that differs from what was said before is told with what it came to.
 4. A feed is lost when it has not been up for LOST_S of machine time: down, stale, or its actor silent. A feed that was never
    heard is no loss; one that comes back may be lost again. After a pause of our own everyone has LOST_S anew.
@@ -18,6 +18,7 @@ from messages.units import NS, usd_text
 LOOK_S = 1.0
 LOST_S = 60.0
 QUIET_NS = 3600 * NS
+_REFUSED = {"unauthorized": "our credentials", "geoblocked": "us from here"}  # states of the venue
 PAUSE_S = 10.0  # two looks further apart: we were stopped, or the machine slept
 
 
@@ -79,9 +80,9 @@ class NotifierCore:
             yield from self._tell(Notify(kind="halt", key=self._halted, text=text, at_ns=now_ns, facts=facts))
 
     def _login(self, account: Account, now_ns: int) -> Iterator[Word]:
-        was_refused, self._is_refused = self._is_refused, account.venue_state == "unauthorized"
+        was_refused, self._is_refused = self._is_refused, account.venue_state in _REFUSED
         if self._is_refused and not was_refused:
-            text = f"the venue refuses our credentials: {account.venue_why}"
+            text = f"the venue refuses {_REFUSED[account.venue_state]}: {account.venue_why}"
             facts = {"account": account.account, "why": account.venue_why}
             yield from self._tell(Notify(kind="login_refused", key="login", text=text, at_ns=now_ns, facts=facts))
 

@@ -423,3 +423,14 @@ def test_the_official_outcome_is_read_from_both_places(
     http.say = [lambda asked: answer(200, by_gamma if "slug=" in asked.path else by_clob)]
     read = effects.read_market(ReadMarket(tag="t", slug="s", condition_id=CID))
     assert (read.known, read.closed, read.winner) == expected
+
+
+def test_a_read_that_refuses_us_carries_its_status(effects: AccountEffects, http: Any, answer: Any) -> None:
+    http.say = [answer(401, {"error": "Unauthorized/Invalid api key"})]
+    reads = [
+        effects.read_order(ReadOrder(tag="t", order_id=ORDER, condition_id=CID)),
+        effects.read_open_orders(ReadOpenOrders(tag="t")),
+        effects.read_trades(ReadTrades(tag="t", after_s=0)),
+        effects.read_balance(ReadBalance(tag="t", token_id="")),
+    ]
+    assert [(read.known, read.http) for read in reads] == [(False, 401)] * 4

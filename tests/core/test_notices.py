@@ -124,6 +124,11 @@ def test_a_refused_login_is_told_when_it_begins() -> None:
     assert [n.kind for n in bench.hear(an_account("unauthorized"), T0 + QUIET_NS)] == ["login_refused"]
 
 
+def test_a_venue_that_forbids_us_to_trade_from_here_is_told_too() -> None:
+    (told,) = Bench().hear(an_account("geoblocked"))
+    assert (told.kind, told.text[:33]) == ("login_refused", "the venue refuses us from here: 4")
+
+
 def test_only_a_corrected_settlement_is_told() -> None:
     bench = Bench()
     assert bench.hear(a_settlement(corrected=False)) == []

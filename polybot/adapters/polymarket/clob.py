@@ -80,7 +80,8 @@ class Clob(ClobPublic):
         if isinstance(found, Known):
             self._become(found.value)
             return found
-        return Unknown(f"derive: {derived.why}; create: {found.why}" if isinstance(derived, Unknown) else found.why)
+        why = f"derive: {derived.why}; create: {found.why}" if isinstance(derived, Unknown) else found.why
+        return Unknown(why, found.http)
 
     def _l1(self, method: str, path: str) -> Known[Credentials] | Unknown:
         try:
@@ -92,7 +93,7 @@ class Clob(ClobPublic):
             return Unknown(str(exc))
         except GARBAGE as exc:
             return Unknown(f"unreadable credentials: {type(exc).__name__}")
-        return Unknown(described(response))
+        return Unknown(described(response), response.status)
 
     # --- orders
 

@@ -48,7 +48,7 @@ def answered(response: Response) -> Read:
     if response.status == 404 and reason_of(object_of(response.body)):
         return Empty()
     if response.status != 200:
-        return Unknown(described(response))
+        return Unknown(described(response), response.status)
     try:
         return Known(msgspec.json.decode(response.body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:

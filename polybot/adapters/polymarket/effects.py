@@ -91,10 +91,10 @@ class AccountEffects:
         """Both endpoints must have answered; one that is silent leaves the order unknown."""
         order = self._clob.order(word.order_id)
         if isinstance(order, Unknown):
-            return self._order(word, why=f"order: {order.why}")
+            return self._order(word, f"order: {order.why}", order.http)
         trades = self._clob.trades(condition_id=word.condition_id)
         if isinstance(trades, Unknown):
-            return self._order(word, why=f"trades: {trades.why}")
+            return self._order(word, f"trades: {trades.why}", trades.http)
         return OrderRead(
             tag=word.tag,
             order_id=word.order_id,
@@ -105,24 +105,24 @@ class AccountEffects:
         )
 
     @staticmethod
-    def _order(word: ReadOrder, why: str) -> OrderRead:
-        return OrderRead(tag=word.tag, order_id=word.order_id, known=False, order=None, trades=(), why=why)
+    def _order(word: ReadOrder, why: str, http: int) -> OrderRead:
+        return OrderRead(tag=word.tag, order_id=word.order_id, known=False, order=None, trades=(), why=why, http=http)
 
     def read_open_orders(self, word: ReadOpenOrders) -> OpenOrdersRead:
         """All pages, or not known."""
         match self._clob.open_orders():
             case Known(orders):
                 return OpenOrdersRead(tag=word.tag, known=True, orders=orders, why="")
-            case Unknown(why):
-                return OpenOrdersRead(tag=word.tag, known=False, orders=(), why=why)
+            case Unknown(why, http):
+                return OpenOrdersRead(tag=word.tag, known=False, orders=(), why=why, http=http)
 
     def read_trades(self, word: ReadTrades) -> TradesRead:
         """All pages, or not known."""
         match self._clob.trades(word.after_s):
             case Known(trades):
                 return TradesRead(tag=word.tag, known=True, trades=trades, why="")
-            case Unknown(why):
-                return TradesRead(tag=word.tag, known=False, trades=(), why=why)
+            case Unknown(why, http):
+                return TradesRead(tag=word.tag, known=False, trades=(), why=why, http=http)
 
     def read_balance(self, word: ReadBalance) -> BalanceRead:
         """Balance and allowance as the venue shows them, neither reduced by the other nor by open orders."""
@@ -130,14 +130,17 @@ class AccountEffects:
             self._clob.refresh_balance(word.token_id)
         match self._clob.balance(word.token_id):
             case Known((balance, allowance)):
-                return self._balance(word, True, balance, allowance, "")
-            case Unknown(why):
-                return self._balance(word, False, 0, 0, why)
-
-    @staticmethod
-    def _balance(word: ReadBalance, known: bool, balance: int, allowance: int, why: str) -> BalanceRead:
+                known, why, http = True, "", 0
+            case Unknown(why, http):
+                known, balance, allowance = False, 0, 0
         return BalanceRead(
-            tag=word.tag, token_id=word.token_id, known=known, balance_e6=balance, allowance_e6=allowance, why=why
+            tag=word.tag,
+            token_id=word.token_id,
+            known=known,
+            balance_e6=balance,
+            allowance_e6=allowance,
+            why=why,
+            http=http,
         )
 
     def read_market(self, word: ReadMarket) -> MarketRead:

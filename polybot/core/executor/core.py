@@ -175,6 +175,8 @@ class ExecutorCore:
     # --- the venue's words
 
     def _venue(self, word: Word, now_ns: int) -> Iterator[Word]:
+        if isinstance(word, OrderRead | OpenOrdersRead | TradesRead | BalanceRead):
+            yield from self._probing.account_read(word)
         match word:
             case PostResult():
                 yield from self._probing.answered(word, now_ns)

@@ -14,7 +14,19 @@
 from collections.abc import Iterator
 
 from messages import Word
-from messages.inner import CancelOrders, OrderRead, PostOrder, PostResult, ReadOrder, VenueTrade, WakeIn, WriteHalt
+from messages.inner import (
+    BalanceRead,
+    CancelOrders,
+    OpenOrdersRead,
+    OrderRead,
+    PostOrder,
+    PostResult,
+    ReadOrder,
+    TradesRead,
+    VenueTrade,
+    WakeIn,
+    WriteHalt,
+)
 from polybot.core.entries import OrderTold
 from polybot.core.executor import facts
 from polybot.core.executor.admission import Switch, not_again
@@ -142,6 +154,12 @@ class Probing:
         if order.cancelled and state_of(order) == "LIVE" and not order.over:
             yield CancelOrders(tag=f"again/{order.order_id}", order_ids=(order.order_id,))
         yield from self.follow(order, now_ns)
+
+    def account_read(self, word: OrderRead | OpenOrdersRead | TradesRead | BalanceRead) -> Iterator[Word]:
+        """Whatever was asked: does the venue know us? Refused for good, it halts as after a POST."""
+        has_stood = self.venue.refused(word.known, word.why, word.http, self._switch.mono_s)
+        if has_stood and not self._switch.is_halted:
+            yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
 
     def _absent(self, order: Order, closed: bool, now_ns: int) -> Iterator[Word]:
         """Rule 3."""

@@ -55,9 +55,9 @@ class Serving:
 
     @property
     def _may_serve(self) -> bool:
-        """Rule 3. What is halted, or without a heartbeat, is refused at once: nothing queues up to be sent late."""
+        """Rule 3. What is halted, without a heartbeat, or refused by the venue is refused at once: nothing queues up."""
         switch = self._switch
-        is_known = switch.is_ready and switch.risk is not None
+        is_known = (switch.is_ready and switch.risk is not None) or self._probing.venue.refuses_us
         return is_known or switch.is_halted or switch.leaving or switch.pulse != "" or self._writer.broken != ""
 
     def _wait(self, word: ApprovedOrder | Snapshot) -> None:

@@ -6,6 +6,9 @@
     rate_limited  no orders until its Retry-After          geoblocked, unauthorized: 403, 401: these halt as well
     unreachable   the last read was not answered; orders are not refused for it, each has its own fate
 
+Reads that are answered with 401 or 403 mean unauthorized and geoblocked as well, until one is answered as it should be. 401
+halts once it has stood for REFUSED_S: a clock that was set, or a machine that stood still, is refused for less.
+
 A state with an end is over at its end, or at the first order that is taken; then our books are read anew, since the venue
 does not say what a restart did to them. Without Retry-After it is tried again after 1, 2, 4 … 30 s. These are the venue's
 seconds, as Retry-After's are: above speed 1 they are shorter by the machine's clock, but never below LEAST_S.
@@ -29,6 +32,8 @@ OF_CODE: dict[str, str] = {
     "AUTH": "unauthorized",
     "BANNED": "unauthorized",
 }
+OF_STATUS: dict[int, str] = {401: "unauthorized", 403: "geoblocked"}
+REFUSED_S = 5.0  # machine time
 FOR_GOOD_S = 300.0  # what only the user or the venue's support can change is tried again after this
 FOR_GOOD = ("closed_only", "geoblocked", "unauthorized")
 BACK_OFF_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -42,6 +47,7 @@ class VenueState:
         self.state, self.why = "running", ""
         self.speed = 1.0
         self._in_a_row = 0
+        self._reads, self._reads_since_s = "", 0.0  # what refused reads came to; "" = the last one was not refused
 
     def answered(self, result: PostResult) -> float:
         """The answer to an order. A refusal of that order alone means that the venue is running. Returns after how many
@@ -63,6 +69,24 @@ class VenueState:
             self.state, self.why = "running", ""
         elif not known and self.state == "running":
             self.state, self.why = "unreachable", why
+
+    def refused(self, known: bool, why: str, http: int, mono_s: float) -> bool:
+        """The answer to a read, which may have been a refusal of ourselves. True once one of our credentials has stood."""
+        state = "" if known else OF_STATUS.get(http, "")
+        if state:
+            if state != self._reads:
+                self._reads, self._reads_since_s = state, mono_s
+            self.state, self.why = state, why
+        elif known and self._reads:
+            if self.state == self._reads:
+                self.state, self.why = "running", ""
+            self._reads = ""
+        return state == "unauthorized" and mono_s - self._reads_since_s >= REFUSED_S
+
+    @property
+    def refuses_us(self) -> bool:
+        """Whatever the order, it is not taken: nothing has to be known to say so."""
+        return self.state in ("unauthorized", "geoblocked")
 
     def over(self) -> bool:
         """Its end has come; True if there was one to end: the venue may have forgotten our orders meanwhile."""

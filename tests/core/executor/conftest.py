@@ -213,6 +213,7 @@ class FakeVenue:
         self.posts: list[str] = []
         self.cancels: list[CancelOrders] = []
         self.knows = True  # False: every read fails
+        self.http = 0  # with which status
         self.fails: list[str] = []  # trade ids that will fail instead of being confirmed
         self.says_user_facts = True
         self.user_facts: list[UserFact] = []
@@ -423,7 +424,8 @@ class FakeVenue:
     # --- reads
 
     def answer(self, word: Any) -> Word:
-        why = "" if self.knows else "HTTP 500"
+        why = "" if self.knows else f"HTTP {self.http or 500}"
+        http = 0 if self.knows else self.http
         match word:
             case CancelOrders():
                 return self._cancel(word)
@@ -437,13 +439,14 @@ class FakeVenue:
                     order=self.shown(order) if order else None,
                     trades=tuple(trades),
                     why=why,
+                    http=http,
                 )
             case ReadOpenOrders():
                 live = [self.shown(o) for o in self.orders.values() if o.state == "LIVE"] if self.knows else []
-                return OpenOrdersRead(tag=word.tag, known=self.knows, orders=tuple(live), why=why)
+                return OpenOrdersRead(tag=word.tag, known=self.knows, orders=tuple(live), why=why, http=http)
             case ReadTrades():
                 lines = [self.line(t) for t in self.trades if t.matched_s >= word.after_s] if self.knows else []
-                return TradesRead(tag=word.tag, known=self.knows, trades=tuple(lines), why=why)
+                return TradesRead(tag=word.tag, known=self.knows, trades=tuple(lines), why=why, http=http)
             case ReadBalance():
                 self.refreshed += word.refresh
                 cash = self.cash_e6 if word.refresh or self.stale_cash_e6 is None else self.stale_cash_e6
@@ -455,6 +458,7 @@ class FakeVenue:
                     balance_e6=balance if self.knows else 0,
                     allowance_e6=0,
                     why=why,
+                    http=http,
                 )
             case SubmitRedeem():
                 return self.submit(word)

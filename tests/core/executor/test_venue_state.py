@@ -7,7 +7,7 @@ import pytest
 from messages import Accepted, OrderUpdate, Refused
 from messages.inner import CancelOrders, PostOrder, ReadOpenOrders
 from polybot.core.executor.budget import RESERVE, Budget
-from polybot.core.executor.venue_state import FOR_GOOD_S
+from polybot.core.executor.venue_state import FOR_GOOD_S, REFUSED_S
 
 # (the code of the answer, its outcome, the state it means, does it halt)
 STATES = [
@@ -202,3 +202,54 @@ def test_an_order_over_the_budget_goes_a_moment_later_with_the_same_id(kit: Any)
     house.run(2.9)
     assert len(house.venue.posts) == 1
     kit.check(house)
+
+
+def test_reads_that_refuse_our_credentials_are_named_at_once_and_halt_once_it_has_stood(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.knows, house.venue.http = False, 401
+    house.run(31)  # the next round
+    assert (house.account.venue_state, house.account.venue_why) == ("unauthorized", "HTTP 401")
+    house.run(REFUSED_S + 3)
+    assert (house.halt.reason_code, house.halt.by) == ("AUTH", "executor")
+    assert house.halt.reason == "the venue refuses our credentials: HTTP 401"
+
+
+def test_a_401_that_does_not_stand_halts_nobody(kit: Any) -> None:
+    house = kit.ready()
+    house.run_to(29)
+    house.venue.knows, house.venue.http = False, 401
+    house.run_to(30.2)
+    assert house.account.venue_state == "unauthorized"
+    house.venue.knows = True
+    house.run(2 * REFUSED_S)
+    assert (house.account.venue_state, house.account.venue_why, house.halt) == ("running", "", None)
+    house.venue.knows = False
+    while house.account.venue_state == "running":
+        house.run(0.5)
+    house.run(REFUSED_S - 2)
+    assert house.halt is None, "its time is counted from where it began again"
+
+
+@pytest.mark.parametrize(("http", "state"), [(401, "VENUE_UNAUTHORIZED"), (403, "VENUE_GEOBLOCKED")])
+def test_before_the_books_are_known_an_order_does_not_wait_for_a_venue_that_refuses_us(
+    kit: Any, http: int, state: str
+) -> None:
+    house = kit.House()
+    house.venue.knows, house.venue.http = False, http
+    house.start()
+    house.run_to(1)
+    assert not house.account.ready
+    wish = kit.approved(kit.intent())
+    house.ask(wish)
+    assert house.replies[wish.id].reason_code == state
+    assert house.venue.posts == []
+
+
+def test_a_403_that_stands_is_a_state_and_ends_with_the_first_read_that_is_answered(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.knows, house.venue.http = False, 403
+    house.run(60)
+    assert (house.account.venue_state, house.halt) == ("geoblocked", None)
+    house.venue.knows = True
+    house.run(5)
+    assert house.account.venue_state == "running"

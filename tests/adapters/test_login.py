@@ -1,0 +1,52 @@
+"""What the executor does when it is not let in, over a real socket: refused by name is for a person, silence is tried again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors import executor
+from polybot.adapters.polymarket.clob import Clob
+from polybot.adapters.polymarket.signing import Credentials, Wallet
+from polybot.runtime import halt
+from polybot.runtime.paths import Paths
+
+WALLET = Wallet("0x" + "11" * 32)
+KEYS = {"apiKey": "k", "secret": "AAEC", "passphrase": "p"}
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.setattr(executor, "REFUSED_S", 0.2)
+    monkeypatch.setattr(executor, "LOGIN_S", 0.6)
+    paths = Paths(tmp_path / "state")
+    paths.prepare()
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "AUTH"), (403, "GEOBLOCK"), (400, ""), (425, ""), (500, ""), (503, "")]
+)
+def test_refused_by_name_halts_and_is_not_started_again_and_all_else_is(
+    paths: Paths, http: Any, answer: Any, status: int, code: str
+) -> None:
+    http.say = [answer(status, {"error": "Invalid L1 Request headers"})]
+    with pytest.raises(SystemExit) as left:
+        executor._logged_in(paths, Clob(http.url, WALLET, lambda: 1795132800, timeout_s=0.5))
+    standing = halt.look(paths)
+    assert left.value.code == (78 if code else 1)
+    assert (standing.reason_code if standing else "") == code
+    if standing:
+        assert (standing.by, "Invalid L1 Request headers" in standing.reason) == ("executor", True)
+
+
+def test_nobody_there_is_no_refusal(paths: Paths) -> None:
+    with pytest.raises(SystemExit) as left:
+        executor._logged_in(paths, Clob("http://127.0.0.1:9", WALLET, lambda: 1795132800, timeout_s=0.5))
+    assert (left.value.code, halt.look(paths)) == (1, None)
+
+
+def test_a_refusal_that_passes_is_no_halt(paths: Paths, http: Any, answer: Any) -> None:
+    http.say = [answer(401, {"error": "x"})] * 2 + [answer(200, KEYS)]
+    found = executor._logged_in(paths, Clob(http.url, WALLET, lambda: 1795132800, timeout_s=0.5))
+    assert (found, halt.look(paths)) == (Credentials("k", "AAEC", "p"), None)
