@@ -1,17 +1,22 @@
 """What the bot acts on: the last element of `evaluate`, told with the strategy's own explanation where it has one.
 
+The two must agree: else a sweep would have tried another rule than the one that trades.
+
 Whatever other people's code answers is made sound here, or refused, before anything else of the bot looks at it.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from messages import Outcome
-from polybot.core.strategies import Candles, Decision, Explains, Params, Sides, Strategy
+from polybot.core.strategies import Candles, Decision, Explains, Params, Sides, Strategy, candles_of
+
+_SIGNS: dict[Outcome | None, int] = {None: 0, "UP": 1, "DOWN": -1}
 
 
 def decide(strategy: Strategy, candles: Candles, params: Params) -> Decision:
@@ -20,9 +25,11 @@ def decide(strategy: Strategy, candles: Candles, params: Params) -> Decision:
     A strategy that fails or answers nonsense has no opinion (STRATEGY_FAILED): it loses the window, never the bot.
     """
     try:
-        if isinstance(strategy, Explains):
-            return sound(strategy.explain(candles, **params))
+        if isinstance(strategy, Explains) and _sweeps_by_explaining(strategy):
+            return sound(strategy.explain(candles, **params))  # the last element by definition: spare the others
         sides, confidence = split(strategy.evaluate(candles, **params), len(candles.time))
+        if isinstance(strategy, Explains):
+            return _agreeing(sound(strategy.explain(candles, **params)), int(sides[-1]))
         return _told(strategy.name, int(sides[-1]), None if confidence is None else float(confidence[-1]))
     except (Exception, SystemExit) as exc:  # noqa: BLE001 other people's code: whatever it raises is its refusal
         return failed(exc)
@@ -56,6 +63,17 @@ def sound(answer: Any) -> Decision:
         limit=None if answer.limit is None else _within("limit", answer.limit, 1e-6),
         rests=bool(answer.rests),
     )
+
+
+def _sweeps_by_explaining(strategy: object) -> bool:
+    return isinstance(strategy, ByExplaining) and type(strategy).evaluate is ByExplaining.evaluate
+
+
+def _agreeing(explained: Decision, side: int) -> Decision:
+    """Live must bet as a sweep has: ValueError where the explanation is of another side than `evaluate` answered."""
+    if _SIGNS[explained.side] != side:
+        raise ValueError(f"explain says {explained.side} where the last element of evaluate is {side}: they must agree")
+    return explained
 
 
 def _told(name: str, side: int, confidence: float | None) -> Decision:
@@ -111,10 +129,17 @@ def split(answer: Any, length: int) -> tuple[Sides, npt.NDArray[np.float64] | No
     return sides.astype(np.int8), sure
 
 
-def by_explaining(strategy: Explains, candles: Candles, warm_up: int, params: Params) -> Sides:
-    """`evaluate` of a strategy that explains: each element from the `warm_up` candles that end with it, as live does."""
-    out = np.zeros(len(candles), dtype=np.int8)
-    for end in range(1, len(candles) + 1):
-        side = strategy.explain(candles.upto(end, warm_up), **params).side
-        out[end - 1] = 0 if side is None else 1 if side == "UP" else -1
-    return out
+class ByExplaining(ABC):
+    """`evaluate` for a strategy that explains: each element from the `warm_up` candles that end with it, as live does."""
+
+    default_params: ClassVar[Params]
+    warm_up: int
+
+    @abstractmethod
+    def explain(self, candles: Candles, **params: Any) -> Decision: ...
+
+    def evaluate(self, candles: Any, **params: Any) -> Sides:
+        known, given = candles_of(candles), {**self.default_params, **params}
+        ends = range(1, len(known) + 1)
+        sides = [_SIGNS[self.explain(known.upto(end, self.warm_up), **given).side] for end in ends]
+        return np.array(sides, dtype=np.int8)

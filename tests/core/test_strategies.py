@@ -443,3 +443,22 @@ def test_a_confidence_of_nan_is_none() -> None:
     answer = _Odd(([0, 0, 1], [math.nan, math.nan, math.nan]))
     decision = decide(answer, minutes([1.0, 2.0, 3.0]), {})  # type: ignore[arg-type]
     assert (decision.side, decision.indicators) == ("UP", {})
+
+
+@pytest.mark.parametrize(("element", "side"), [(1, "DOWN"), (1, None), (0, "UP"), (-1, "UP")])
+def test_an_explanation_of_another_side_than_the_sweeps_loses_the_window(element: int, side: str | None) -> None:
+    strategy = _Telling(a_decision(side=side))
+    strategy.answer = [0, 0, element]
+    decision = decide(strategy, minutes([1.0, 2.0, 3.0]), {})  # type: ignore[arg-type]
+    assert (decision.side, decision.reason_code) == (None, "STRATEGY_FAILED")
+    assert f"explain says {side} where the last element of evaluate is {element}" in decision.reason
+
+
+def test_one_that_explains_and_sweeps_by_itself_is_asked_for_both() -> None:
+    class Own(type(by_name("rsi_ema"))):  # type: ignore[misc]
+        def evaluate(self, candles: object, **params: object) -> list[int]:
+            return [0] * 60
+
+    rising = minutes([100.0 + i for i in range(60)])
+    assert decided("rsi_ema", rising).side == "DOWN"
+    assert decide(Own(), rising, Own.default_params).reason_code == "STRATEGY_FAILED"

@@ -9,7 +9,8 @@ element; so does the backtest with all of them.
 `EventStrategy` hears what candles cannot say: `on_event(message, view, now_ns)` returns bets on windows, when it likes.
 
 What either may add:
-  explain(candles, **params) -> Decision   why the last element is what it is; shown in the window's row and by `why`
+  explain(candles, **params) -> Decision   why the last element is what it is, with the same side; shown in the window's
+                                           row and by `why`
   check(params, has_volumes)               refuses parameters that make no sense (StrategyError), before anything runs
   warm_up                                  how many candles the last element depends on at most; else WARM_UP
   windows_back                             events only: how many ended windows' outcomes it looks at; else none

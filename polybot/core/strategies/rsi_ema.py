@@ -12,9 +12,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from polybot.core.deciding import by_explaining
+from polybot.core.deciding import ByExplaining
 from polybot.core.indicators import Floats, ema, floats, rsi
-from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of, must
+from polybot.core.strategies import Candles, Decision, Params, Timeframe, Value, must
 from polybot.core.strategies._series import filled, known_or_none, unfit
 
 SAMPLES = 60
@@ -64,7 +64,7 @@ def _sign(gap: Floats) -> int:
     return 0
 
 
-class RsiEma:
+class RsiEma(ByExplaining):
     """decide_from_samples on the view's samples."""
 
     name = "rsi_ema"
@@ -94,9 +94,6 @@ class RsiEma:
         must(2 <= int(params["rsi_period"]) < SAMPLES, f"rsi_period must be 2 … {SAMPLES - 1}")
         must(0 <= int(params["max_missing"]) < SAMPLES // 2, f"max_missing must be 0 … {SAMPLES // 2 - 1}")
         must(1 <= int(params["cross_samples"]) <= most, f"cross_samples must be 1 … {most}")
-
-    def evaluate(self, candles: Any, **params: Any) -> Sides:
-        return by_explaining(self, candles_of(candles), SAMPLES, {**self.default_params, **params})
 
     def explain(self, candles: Candles, **params: Any) -> Decision:
         return decide_from_samples(known_or_none(candles.close), **params)

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from messages import Outcome
-from polybot.core.deciding import by_explaining
+from polybot.core.deciding import ByExplaining
 from polybot.core.indicators import Floats, floats, macd, rsi
-from polybot.core.strategies import Candles, Decision, Params, Sides, Timeframe, Value, candles_of, must
+from polybot.core.strategies import Candles, Decision, Params, Timeframe, Value, must
 from polybot.core.strategies._series import filled, known_or_none, unfit
 
 BARS = 120
@@ -28,7 +28,7 @@ MOST_BACK = 10
 BID_HEAVY, ASK_HEAVY = 1.1, 0.9
 
 
-class RsiMacd:
+class RsiMacd(ByExplaining):
     """RSI extreme lately, MACD crossing now."""
 
     name = "rsi_macd"
@@ -56,9 +56,6 @@ class RsiMacd:
             has_volumes or not params["require_imbalance"],
             "require_imbalance = true cannot be met: the tape was recorded without volumes",
         )
-
-    def evaluate(self, candles: Any, **params: Any) -> Sides:
-        return by_explaining(self, candles_of(candles), BARS, {**self.default_params, **params})
 
     def explain(self, candles: Candles, **params: Any) -> Decision:
         bars = _from_first_known(known_or_none(candles.close)[-BARS:])
