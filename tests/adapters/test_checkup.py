@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from polybot.adapters.polymarket import checkup
+from polybot.adapters.polymarket import checkup, eip712
+from polybot.adapters.polymarket.clob import Clob
+from polybot.adapters.polymarket.data_api import DataApi
+from polybot.adapters.polymarket.signing import Credentials, Wallet
 from polybot.adapters.reads import Known, Unknown
 
 Answer = Callable[[bytes], tuple[int, str]]
@@ -142,3 +145,33 @@ def test_the_redeeming_contract_is_asked_for_by_owner_and_operator(server: Serve
     assert (refused.status, refused.stops_live) == ("failed", True)
     nobody = checkup.redeemer(ADDRESS, "http://127.0.0.1:1")
     assert (nobody.status, nobody.stops_live) == ("unknown", False)
+
+
+V1_TOKEN, V2_TOKEN = str(2**255 + 2**60), str((1 << 248) + (7 << 104) + 1)
+
+
+@pytest.mark.parametrize(
+    ("token", "approved", "missing"),
+    [
+        (V1_TOKEN, (eip712.EXCHANGE,), ""),
+        (V1_TOKEN, (eip712.EXCHANGE_V3, eip712.NEG_RISK_EXCHANGE), eip712.EXCHANGE),
+        (V2_TOKEN, (eip712.EXCHANGE,), eip712.EXCHANGE_V3),
+        (V2_TOKEN, (eip712.EXCHANGE_V3,), ""),
+        ("", (eip712.EXCHANGE,), ""),
+        ("", (eip712.EXCHANGE_V3,), eip712.EXCHANGE),
+    ],
+)
+def test_the_exchange_that_takes_the_running_markets_orders_must_be_approved(
+    server: Server, token: str, approved: tuple[str, ...], missing: str
+) -> None:
+    allowances = ", ".join(f'"{address}": "{2**256 - 1}"' for address in approved)
+    server.answer = lambda _: (200, f'{{"balance": "50000000", "allowances": {{{allowances}}}}}')
+    clob = Clob(server.url, Wallet("0x" + "11" * 32), lambda: 1_795_132_800, credentials=Credentials("k", "AAEC", "p"))
+    account = checkup.Account(clob, DataApi(server.url, "0x1", 1.0), 0, 5_000_000, token, checkup.Ours())
+    for name, what, asked in (("allowance pUSD", "pUSD", ""), ("allowance shares", "shares", token)):
+        check = account.allowance(name, what, asked)
+        if what == "shares" and not token:
+            assert check.status == "unknown"
+            continue
+        assert check.status == ("failed" if missing else "passed"), check
+        assert f"approve {missing} as a spender of {what}" in check.mend if missing else not check.mend

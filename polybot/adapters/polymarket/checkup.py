@@ -201,16 +201,21 @@ class Account:
         return passed("balance", seen)
 
     def allowance(self, name: str, what: str, token: str) -> Check:
-        """Each spender the venue shows. The exchange must be among them; the others are named, since they may spend too."""
+        """Each spender the venue shows. The exchange that the running market's orders are signed for must be among them; the
+        others are named, since they may spend too.
+        """
         if what == "shares" and not token:
             return unknown(name, "no running market to ask about", "see `market rule`")
         read = self.clob.allowances(token)
         if isinstance(read, Unknown):
             return unknown(name, read.why, REACH)
         shown = ", ".join(f"{_spender(a)} {_allowed(v)}" for a, v in sorted(read.value.items())) or "none shown"
-        if read.value.get(eip712.EXCHANGE.lower(), 0) < self.need_e6:
-            mend = f"approve {eip712.EXCHANGE} as a spender of {what} once, on polymarket.com: trade there by hand"
-            return failed(name, f"the exchange may not spend {what}: {shown}", mend)
+        exchange = eip712.EXCHANGE_V3 if self.token and eip712.is_position_id(int(self.token)) else eip712.EXCHANGE
+        if read.value.get(exchange.lower(), 0) < self.need_e6:
+            mend = f"approve {exchange} as a spender of {what} once, on polymarket.com: trade there by hand"
+            return failed(
+                name, f"the {_spender(exchange.lower())}, which takes our orders, may not spend {what}: {shown}", mend
+            )
         return passed(name, shown)
 
     def foreign_orders(self) -> Check:
