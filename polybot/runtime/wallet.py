@@ -3,8 +3,8 @@
 import fcntl
 import json
 import os
+import pwd
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -34,7 +34,14 @@ def key_or_exit(paths: Paths, settings: Settings) -> str:
 
 
 def _folder() -> Path:
-    return Path(tempfile.gettempdir()) / f"polybot-wallets-{os.getuid()}"
+    """One for every process of this user, whatever its HOME and TMPDIR say, also for a service with a /tmp of its own. Only a
+    user without a home has it in /tmp.
+    """
+    try:
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        home = Path("/nonexistent")
+    return home / ".local/state/polybot/wallets" if home.is_dir() else Path(f"/tmp/polybot-wallets-{os.getuid()}")
 
 
 def is_held(address: str) -> bool:
@@ -85,8 +92,12 @@ def relayer_key_or_exit(settings: Settings) -> dict[str, str]:
 def hold_or_exit(address: str, folder: Path | None = None) -> int:
     """The wallet's lock, held until the process ends; 75 when another executor trades with it, 77 for an unsafe folder."""
     folder = folder or _folder()
-    folder.mkdir(mode=0o700, exist_ok=True)
-    seen = folder.stat()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = folder.stat()
+    except OSError as exc:
+        sys.stderr.write(f"{folder}, where the wallets' locks lie, cannot be made: {exc.strerror}\n")
+        sys.exit(77)
     if seen.st_uid != os.getuid() or seen.st_mode & 0o077:
         sys.stderr.write(f"{folder} can be entered by others: chmod 700 {folder}\n")
         sys.exit(77)

@@ -1,6 +1,8 @@
 """Doctor's checks of the machine: each passed and each failed, with its mend."""
 
 import os
+import pwd
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,6 +105,22 @@ def test_the_keys_file_is_read_only_when_it_is_ours_alone(paths: Paths, tmp_path
         assert "canary" not in repr(check)
     key.chmod(0o644)
     assert checkup.key_file(paths, settings)[0].mend == f"chmod 600 {key}"
+
+
+def test_the_wallets_locks_lie_in_one_place_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could hold one wallet twice by another TMPDIR, HOME or XDG_STATE_HOME; and not in /tmp, which a service may have
+    for itself.
+    """
+    place = wallet._folder()
+    for name in ("TMPDIR", "HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert wallet._folder() == place
+    assert place.is_relative_to(pwd.getpwuid(os.getuid()).pw_dir)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    assert wallet._folder() == Path(f"/tmp/polybot-wallets-{os.getuid()}"), "a user that no database knows"
 
 
 def test_a_wallet_that_is_traded_with_from_elsewhere_fails(
