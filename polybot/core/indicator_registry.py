@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from polybot.core import indicators
 from polybot.core.columns import Candles, Floats
 from polybot.core.strategies import Params, StrategyError, must
+from polybot.core.strategy_registry import Origin, must_be_free
 
 Computed = Floats | tuple[Floats, ...]
 
@@ -85,25 +86,25 @@ _OURS: tuple[Indicator, ...] = (
     _Ours("ewma", "exponential mean by half-life", indicators.ewma, _CLOSE, lambda half_life: 1, {"half_life": 20.0}),
 )
 _BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in _OURS}
-_added: dict[str, tuple[Indicator, str]] = {}
+_added: dict[str, tuple[Indicator, Origin]] = {}
 
 
-def add(indicator: Any, source: str) -> None:
-    """Let an indicator from outside be named. Raises StrategyError where it cannot be one."""
+def add(indicator: Any, source: str, part: str = "") -> None:
+    """Let an indicator from outside be named. Raises StrategyError where it cannot be one. part: as of a strategy."""
     for attribute, kind in (("name", str), ("description", str), ("default_params", Mapping)):
         must(hasattr(indicator, attribute), f"{source}: an indicator needs `{attribute}`, and this one has none")
         value = getattr(indicator, attribute)
         must(isinstance(value, kind), f"{source}: `{attribute}` = {value!r} is of the wrong kind")
     for method in ("warm_up", "compute"):
         must(callable(getattr(indicator, method, None)), f"{source}: an indicator needs `{method}`, it has none")
-    taken = "polybot itself" if indicator.name in _BY_NAME else _added.get(indicator.name, (None, ""))[1]
-    must(not taken or taken == source, f'{source}: the name "{indicator.name}" is taken by {taken}')
-    _added[indicator.name] = (indicator, source)
+    name, origin = indicator.name, (source, part)
+    must_be_free(name, origin, ("polybot itself", "") if name in _BY_NAME else _added.get(name, (None, origin))[1])
+    _added[name] = (indicator, origin)
 
 
 def known() -> dict[str, str]:
     """Every name → where it comes from."""
-    return dict.fromkeys(_BY_NAME, "built in") | {name: source for name, (_, source) in _added.items()}
+    return dict.fromkeys(_BY_NAME, "built in") | {name: source for name, (_, (source, _)) in _added.items()}
 
 
 def by_name(name: str) -> Indicator:

@@ -17,22 +17,34 @@ from polybot.core.strategies import (
 )
 
 NAMES = ("always_down", "always_up", "candle_direction", "coin", "fair_value", "rsi_ema", "rsi_macd", "streak_reversal")
-_added: dict[str, tuple[Strategy, str]] = {}  # name → (object, where it came from)
+Origin = tuple[str, str]  # the file or package, and what it is called in there
+_added: dict[str, tuple[Strategy, Origin]] = {}  # name → (object, where it came from)
 
 
-def add(strategy: Any, source: str, name: str = "") -> None:
-    """Let a strategy from outside be named, by its own name or this one. Raises StrategyError where it cannot be one."""
+def add(strategy: Any, source: str, name: str = "", part: str = "") -> None:
+    """Let a strategy from outside be named, by its own name or this one. Raises StrategyError where it cannot be one.
+
+    part     what it is called in its source: whoever comes again from there replaces itself
+    """
     check_shape(strategy, source)
     name = name or strategy.name
-    taken = "polybot itself" if name in NAMES else _added.get(name, (None, ""))[1]
-    if taken and taken != source:
-        raise StrategyError(f'{source}: the name "{name}" is taken by {taken}')
-    _added[name] = (strategy, source)
+    origin = (source, part)
+    must_be_free(name, origin, ("polybot itself", "") if name in NAMES else _added.get(name, (None, origin))[1])
+    _added[name] = (strategy, origin)
+
+
+def must_be_free(name: str, origin: Origin, holder: Origin) -> None:
+    """StrategyError, naming both, unless nobody but it itself has the name."""
+    source, part = origin
+    sentence = f'{source}: the name "{name}" is taken by {holder[0]}'
+    if holder[0] == source:
+        sentence = f'{source}: the name "{name}" is there twice: of `{holder[1]}` and of `{part}`'
+    must(holder == origin, sentence)
 
 
 def known() -> dict[str, str]:
     """Every name that can be asked for → where it comes from."""
-    return dict.fromkeys(NAMES, "built in") | {name: source for name, (_, source) in _added.items()}
+    return dict.fromkeys(NAMES, "built in") | {name: source for name, (_, (source, _)) in _added.items()}
 
 
 def by_name(name: str) -> Strategy:

@@ -2,14 +2,17 @@
 
 Three ways in, in this order; whoever comes second with a name is refused:
   path.py:Name                          in `bot.strategies` or `--strategy`: trades as Name
-  ~/.config/polybot/plugins/*.py        every object or class in the file that has the shape of one
+  ~/.config/polybot/plugins/*.py        every object or class in the file that has the shape of one; a class of
+                                        which the file makes objects itself is only their maker
   entry points                          groups `polybot.strategies` and `polybot.indicators` of installed packages
 
 Importing runs their code: it is done by `signal`, `replay` and the command line, and never where the key lives.
 """
 
+import hashlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -57,32 +60,39 @@ def _add_named(path: Path, name: str) -> None:
     module = _module(path)
     if not hasattr(module, name):
         raise StrategyError(f"{path}: there is no `{name}` in it")
-    strategy_registry.add(_made(getattr(module, name), str(path)), str(path), name)
+    _add(_made(getattr(module, name), str(path)), str(path), name, name)
 
 
 def _add_all(path: Path) -> None:
     """Every shape in the file; one that is refused does not stop those after it, but is told."""
     module = _module(path)
-    found = [value for name, value in vars(module).items() if not name.startswith("_") and _is_own(value, module)]
+    found = {name: value for name, value in vars(module).items() if not name.startswith("_") and _is_own(value, module)}
     if not found:
         raise StrategyError(f"{path}: no strategy and no indicator in it: it needs `evaluate`, `on_event` or `compute`")
     refused: list[str] = []
-    for value in found:
+    for name, value in _distinct(found).items():
         try:
-            _add(_made(value, str(path)), str(path))
+            _add(_made(value, str(path)), str(path), name)
         except StrategyError as exc:
             refused.append(str(exc))
     if refused:
         raise StrategyError("; ".join(refused))
 
 
+def _distinct(found: dict[str, Any]) -> dict[str, Any]:
+    """Without second names of one thing, and without the makers of others."""
+    makers = {id(type(value)) for value in found.values()}
+    once = {id(value): (name, value) for name, value in reversed(found.items()) if id(value) not in makers}
+    return dict(reversed(once.values()))
+
+
 def _add_entry(entry: importlib.metadata.EntryPoint) -> None:
     source = f"package {entry.dist.name if entry.dist else entry.module}"
     try:
         value = entry.load()
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         raise StrategyError(f"{source}: importing {entry.value} failed: {type(exc).__name__}: {exc}") from exc
-    _add(_made(value, source), source)
+    _add(_made(value, source), source, entry.attr)
 
 
 # --- their code
@@ -91,13 +101,16 @@ def _add_entry(entry: importlib.metadata.EntryPoint) -> None:
 def _module(path: Path) -> ModuleType:
     if not path.is_file():
         raise StrategyError(f"{path}: no such file")
-    spec = importlib.util.spec_from_file_location(f"polybot_plugin_{path.stem}", path)
+    which = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]  # two files may share a stem
+    spec = importlib.util.spec_from_file_location(f"polybot_plugin_{path.stem}_{which}", path)
     if spec is None or spec.loader is None:
         raise StrategyError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as `import` does: dataclasses and annotations look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
+        sys.modules.pop(spec.name, None)
         raise StrategyError(f"{path}: importing it failed: {type(exc).__name__}: {exc}") from exc
     return module
 
@@ -115,12 +128,18 @@ def _made(value: Any, source: str) -> Any:
         return value
     try:
         return value()
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         raise StrategyError(f"{source}: {value.__name__}() failed: {type(exc).__name__}: {exc}") from exc
 
 
-def _add(value: Any, source: str) -> None:
-    if hasattr(value, "compute"):
-        indicator_registry.add(value, source)
-    else:
-        strategy_registry.add(value, source)
+def _add(value: Any, source: str, part: str, name: str = "") -> None:
+    """part is what it is called where it comes from; name, where one is given, overrules its own."""
+    try:
+        if hasattr(value, "compute") and not name:
+            indicator_registry.add(value, source, part)
+        else:
+            strategy_registry.add(value, source, name, part)
+    except StrategyError:
+        raise
+    except (Exception, SystemExit) as exc:
+        raise StrategyError(f"{source}: looking at `{part}` failed: {type(exc).__name__}: {exc}") from exc

@@ -71,6 +71,12 @@ def test_an_indicator_is_found_too(folder: Path) -> None:
         ),
         (GOOD.format(n=6) + "    def __init__(self, needed): pass\n", "Contrary() failed: TypeError"),
         (GOOD.format(n=7).replace("contrary_7", "rsi_ema"), 'the name "rsi_ema" is taken by polybot itself'),
+        ("import sys\nsys.exit(3)\n", "importing it failed: SystemExit: 3"),
+        (GOOD.format(n=6) + "    def __init__(self): raise SystemExit(4)\n", "Contrary() failed: SystemExit: 4"),
+        (
+            GOOD.format(n=6).replace('name = "contrary_6"', "name = property(lambda self: 1 / 0)"),
+            "looking at `Contrary` failed: ZeroDivisionError",
+        ),
         (GOOD.format(n=8).replace("contrary_8", "my rule"), 'the name "my rule" must be letters, digits and _ only'),
     ],
 )
@@ -87,6 +93,50 @@ def test_the_second_of_a_name_is_refused_and_the_first_is_named(folder: Path) ->
     (folder / "b.py").write_text(GOOD.format(n=1))
     (problem,) = plugins.load()
     assert problem == f'{folder / "b.py"}: the name "contrary_1" is taken by {folder / "a.py"}'
+
+
+INDICATOR = """
+class {title}:
+    name = "spread"
+    description = "high - low"
+    default_params = {{}}
+    def warm_up(self): return 1
+    def compute(self, candles): return candles.high - candles.low
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (GOOD.format(n=1) + "\n\nclass Again(Contrary):\n    pass\n", "contrary_1"),
+        (INDICATOR.format(title="Contrary") + INDICATOR.format(title="Again"), "spread"),
+    ],
+)
+def test_one_name_twice_in_a_file_is_refused_and_the_first_stands(folder: Path, text: str, name: str) -> None:
+    (folder / "a.py").write_text(text)
+    said = f'{folder / "a.py"}: the name "{name}" is there twice: of `Contrary` and of `Again`'
+    assert plugins.load() == [said]
+    registry = strategy_registry if name != "spread" else indicator_registry
+    assert type(registry.by_name(name)).__name__ == "Contrary"
+    assert plugins.load() == [said]  # who comes again from the same place is no second
+
+
+def test_a_class_and_the_object_made_of_it_are_one(folder: Path) -> None:
+    (folder / "a.py").write_text(GOOD.format(n=1) + "\nSTRATEGY = Contrary()\nSTRATEGY.tuned = 5\nSAME = STRATEGY\n")
+    assert plugins.load() == []
+    assert vars(strategy_registry.by_name("contrary_1")) == {"tuned": 5}
+
+
+def test_a_dataclass_with_postponed_annotations_is_loaded_and_two_files_may_share_a_stem(
+    folder: Path, tmp_path: Path
+) -> None:
+    head = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass"
+    (folder / "mine.py").write_text(head + GOOD.format(n=1) + "    run: int = 3\n")
+    (tmp_path / "mine.py").write_text(head + GOOD.format(n=2) + "    run: int = 4\n")
+    assert plugins.load([f"{tmp_path / 'mine.py'}:Contrary"]) == []
+    for name, run in (("contrary_1", 3), ("Contrary", 4)):
+        strategy = strategy_registry.by_name(name)
+        assert strategy.run == run and sys.modules[type(strategy).__module__].Contrary is type(strategy)
 
 
 def test_a_missing_file_and_a_missing_name_are_told(tmp_path: Path) -> None:
