@@ -83,10 +83,15 @@ def bad_amounts(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def below_minimum(intent: OrderIntent, view: RiskView) -> str | None:
+    """A dollar; and of what rests, the market's least number of shares."""
     least = amounts.MIN_MARKETABLE_E6
-    if intent.stake_e6 >= least:
+    if intent.stake_e6 < least:
+        return f"stake {usd_text(intent.stake_e6)} USD is below the venue's minimum of {usd_text(least)} USD"
+    market = view.market.markets[intent.slug]
+    if not intent.post_only:
         return None
-    return f"stake {usd_text(intent.stake_e6)} USD is below the venue's minimum of {usd_text(least)} USD"
+    buy = amounts.resting_buy(intent.stake_e6, intent.limit_e6, market.fee, market.min_size_e6)
+    return buy.text if isinstance(buy, Reason) and buy.code == "BELOW_MINIMUM" else None
 
 
 def max_order(intent: OrderIntent, view: RiskView) -> str | None:

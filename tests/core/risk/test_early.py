@@ -28,3 +28,10 @@ def test_the_amounts_of_what_rests_are_shares_times_limit_exactly(kit: Any) -> N
     assert kit.a_resting().taker_e6 == 9_430_000 and kit.a_resting().maker_e6 == 4_997_900
     assert kit.early_code(-30.0, kit.a_resting(maker_e6=5_000_000)) == "BAD_AMOUNTS"
     assert kit.early_code(-30.0, kit.a_resting(taker_e6=9_440_000)) == "BAD_AMOUNTS"
+
+
+@pytest.mark.parametrize(("shares_e6", "code"), [(5_000_000, ""), (4_990_000, "BELOW_MINIMUM"), (5_010_000, "")])
+def test_what_rests_is_at_least_the_markets_least_number_of_shares(kit: Any, shares_e6: int, code: str) -> None:
+    usd_e6 = shares_e6 * 53 // 100
+    intent = kit.a_resting(stake_e6=usd_e6, maker_e6=usd_e6, taker_e6=shares_e6, worst_e6=usd_e6)
+    assert kit.early_code(-30.0, intent) == code
