@@ -48,7 +48,7 @@ from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.backtest.counter import Counter, Faults, new_order, post_result
 from polybot.backtest.simulator import Simulator
 from polybot.core.clock_offset import proven_by_second
-from polybot.core.exchange import Exchange, Held, Market
+from polybot.core.exchange import Exchange, Held, Market, Placed, Switches
 from polybot.core.windows import EARLY_S, WINDOW_S, slug_of
 from polybot.core.world.world import World, WorldMarket
 
@@ -65,8 +65,15 @@ _SOURCES = {"price_feed": ("binance",), "market_feed": ("rtds", "market")}
 class WorldOutside:
     """World, exchange, and one wallet with grant_e6. `listen` hears nothing it should not: the bot sees words only."""
 
-    def __init__(self, world: World, grant_e6: int, quote_s: int = 1, faults: Faults | None = None) -> None:
-        self.world, self.exchange, self.faults = world, Exchange(), faults
+    def __init__(
+        self,
+        world: World,
+        grant_e6: int,
+        quote_s: int = 1,
+        faults: Faults | None = None,
+        switches: Switches | None = None,
+    ) -> None:
+        self.world, self.exchange, self.faults = world, Exchange(switches), faults
         self.signer = OrderSigner(Wallet(KEY), "sim")
         self.counter = Counter(self.exchange, self.signer.maker)
         self._grant_e6, self._quote_s = grant_e6, quote_s
@@ -163,6 +170,7 @@ class WorldOutside:
                     end_s=market.end_s,
                     fee_rate_e6=market.fee_rate_e6,
                     fee_exponent=market.fee_exponent,
+                    taker_delay_ns=self.exchange.switches.taker_delay_ms * MS,
                 )
             )
 
@@ -366,13 +374,18 @@ class WorldOutside:
     def _arrive(self, actor: str, word: PostOrder, loses_answer: bool) -> None:
         result = self.exchange.submit(new_order(word.order_id, word.body), self._sim.now_ns)
         if isinstance(result, Held):
-            self._sim.at(result.until_ns, lambda: self._release(actor, word, loses_answer))
-            return
+            says_more = not self.exchange.switches.answers_delayed
+            self._sim.at(result.until_ns, lambda: self._release(actor, word, loses_answer, says_more))
+            if says_more:
+                return
+            result = Placed(word.order_id, "delayed", 0, 0, ())
         self._flush()
         self._tell(actor, post_result(word, None if loses_answer else result), 5 * S if loses_answer else WIRE_NS)
 
-    def _release(self, actor: str, word: PostOrder, loses_answer: bool) -> None:
+    def _release(self, actor: str, word: PostOrder, loses_answer: bool, answers: bool) -> None:
+        """answers: its POST still waits."""
         result = self.exchange.release(word.order_id, self._sim.now_ns)
         assert not isinstance(result, Held)
         self._flush()
-        self._tell(actor, post_result(word, None if loses_answer else result), 5 * S if loses_answer else WIRE_NS)
+        if answers:
+            self._tell(actor, post_result(word, None if loses_answer else result), 5 * S if loses_answer else WIRE_NS)

@@ -1,0 +1,106 @@
+"""Where nobody knows what the real venue does, the bot survives both: whole sessions with each switch away from its default."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messages.inner import ReadTrades
+from polybot.backtest.outside import WorldOutside
+from polybot.backtest.simulator import Simulator
+from polybot.core.allocator import AllocatorCore
+from polybot.core.exchange.switches import Switches
+from polybot.core.executor import ExecutorCore
+from polybot.core.executor.fold import restored
+from polybot.core.market_feed import MarketFeedCore
+from polybot.core.price_feed import PriceFeedCore
+from polybot.core.risk import RiskCore
+from polybot.core.signals import SignalCore
+from polybot.core.world.synthetic import SyntheticWorld
+
+GRANT_E6 = 1_000_000_000
+S = 1_000_000_000
+CORES: dict[str, Callable[[], Any]] = {
+    "price_feed": PriceFeedCore,
+    "market_feed": MarketFeedCore,
+    "signal": SignalCore,
+    "allocator": AllocatorCore,
+    "risk": RiskCore,
+    "executor": ExecutorCore,
+}
+WORLD = SyntheticWorld(42)
+FIRST_S = WORLD.first_start_s
+TAKES, RESTS = "coin", "streak_reversal"
+
+# only the wire shows them, and tests/venue reads them there by the adapters
+ON_THE_WIRE = (
+    "orders_survive_restart",
+    "sizes_in_base_units",
+    "price_of_the_taker",
+    "balance_cache",
+    "most_cancels",
+    "l2_skew_s",
+    "polybolt_e18",
+)
+OTHER_NUMBERS = {"tick_edge_e6": 450_000, "taker_delay_ms": 250, "most_cancels": 3000, "l2_skew_s": 5}
+PLAYED = [f.name for f in fields(Switches) if f.name not in ON_THE_WIRE]
+
+
+def away(name: str) -> Switches:
+    """Only this one is not as it is by default."""
+    default = getattr(Switches(), name)
+    other = not default if isinstance(default, bool) else OTHER_NUMBERS[name]
+    assert other != default
+    return Switches(**{name: other})
+
+
+def a_session(strategy: str, switches: Switches, windows: int) -> tuple[Simulator, WorldOutside]:
+    """Played to its end and a little further."""
+    config: dict[str, Any] = {"bot": {"strategies": [strategy]}, "strategy": {"streak_reversal": {"streak": 1}}}
+    session = {"id": "s", "first_window_s": FIRST_S, "windows": windows, "strategies": [strategy], "seed": 42}
+    outside = WorldOutside(WORLD, GRANT_E6, quote_s=2, switches=switches)
+    sim = Simulator(CORES, outside, (FIRST_S - 60) * S, json.dumps(config), json.dumps(session))
+    sim.begin()
+    sim.run_until((FIRST_S + windows * 300 + 120) * S)
+    return sim, outside
+
+
+def check(sim: Simulator, outside: WorldOutside) -> None:
+    """The executor's journal against the exchange, to the millionth."""
+    assert sim.halt is None, sim.halt
+    venue, wallet = outside.exchange, outside.counter.wallet
+    books = restored(tuple(sim.members["executor"].records))
+    assert venue.total_e6() == venue.granted_e6()
+    assert books.accounts["cash"] == venue.account_balance(wallet)
+    ours = {(f.trade_id, o.order_id, f.size_e6, f.status) for o in books.orders.values() for f in o.fills.values()}
+    read: Any = outside.counter.read(ReadTrades(tag="", after_s=0), sim.now_ns)
+    assert ours == {(line.trade_id, line.order_id, line.size_e6, line.status) for line in read.trades}
+    taken = [o for o in venue.state.orders.values() if o.owner == wallet]
+    assert books.orders and {o.order_id for o in taken} <= set(books.orders)
+    assert taken or venue.switches.minimum_size_in_usd, "in dollars our stakes are too small to rest"
+    assert set(Counter(o.condition_id for o in taken).values()) <= {1}, "one order a window"
+    assert len(books.by_intent) == len(books.orders)
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_books_are_the_exchanges_and_nothing_is_doubled(name: str) -> None:
+    is_about_resting = name in ("limit_buy_exceeds", "minimum_size_in_usd", "answers_live")
+    check(*(a_session(RESTS, away(name), 3) if is_about_resting else a_session(TAKES, away(name), 2)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("strategy", [TAKES, RESTS])
+@pytest.mark.parametrize("name", ["", *PLAYED])
+def test_so_over_many_windows(name: str, strategy: str) -> None:
+    check(*a_session(strategy, away(name) if name else Switches(), 24))
+
+
+def test_every_switch_is_played_here_or_read_on_the_wire() -> None:
+    venue = Path(__file__).parents[1] / "venue"
+    told = "".join((venue / f"test_{name}.py").read_text() for name in ("switches", "polybolt", "driver"))
+    assert all(f"{name}=" in told for name in ON_THE_WIRE if name != "polybolt_e18")
+    assert "e18" in told and set(ON_THE_WIRE) < {f.name for f in fields(Switches)}
