@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from polybot.core import indicators
 from polybot.core.columns import Candles, Floats
 from polybot.core.strategies import Params, StrategyError, must
-from polybot.core.strategy_registry import Origin, must_be_free
+from polybot.core.strategy_registry import Origin, must_be_free, must_take
 
 Computed = Floats | tuple[Floats, ...]
 
@@ -97,6 +97,8 @@ def add(indicator: Any, source: str, part: str = "") -> None:
         must(isinstance(value, kind), f"{source}: `{attribute}` = {value!r} is of the wrong kind")
     for method in ("warm_up", "compute"):
         must(callable(getattr(indicator, method, None)), f"{source}: an indicator needs `{method}`, it has none")
+    must_take(indicator, "warm_up", (), indicator.default_params, source)
+    must_take(indicator, "compute", ("candles",), indicator.default_params, source)
     name, origin = indicator.name, (source, part)
     must_be_free(name, origin, ("polybot itself", "") if name in _BY_NAME else _added.get(name, (None, origin))[1])
     _added[name] = (indicator, origin)

@@ -2,7 +2,8 @@
 
 import difflib
 import importlib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from polybot.core.strategies import (
@@ -76,9 +77,37 @@ def check_shape(strategy: Any, source: str) -> None:
     must(strategy.name.isidentifier(), f'{source}: the name "{strategy.name}" must be letters, digits and _ only')
     method = "on_event" if event else "evaluate"
     must(callable(getattr(strategy, method, None)), f"{source}: a strategy needs `{method}`, and this one has none")
+    given = ("message", "view", "now_ns") if event else ("candles",)
+    must_take(strategy, method, given, strategy.default_params, source)
+    if hasattr(strategy, "explain") and not event:
+        must_take(strategy, "explain", ("candles",), strategy.default_params, source)
+    if isinstance(strategy, Checks):
+        must_take(strategy, "check", ("params", "has_volumes"), {}, source)
+    for count in ("warm_up", "windows_back"):
+        value = getattr(strategy, count, 1)
+        must(
+            isinstance(value, int) and value >= 0, f"{source}: `{count}` = {value!r} must be a whole number, 0 or more"
+        )
     if not event:
         frames = ", ".join(f'"{frame}"' for frame in TIMEFRAMES)
         must(strategy.timeframe in TIMEFRAMES, f'{source}: timeframe "{strategy.timeframe}" is none of {frames}')
+
+
+def must_take(thing: Any, method: str, given: Sequence[str], params: Params, source: str) -> None:
+    """StrategyError, naming file, class and what is expected, unless the method can be called as the bot calls it.
+
+    given     what it gets in their order, by whatever names; then every default parameter by its own name
+    """
+    wanted = f"{method}({', '.join(['self', *given, *params])})"
+    try:
+        taken = inspect.signature(getattr(thing, method))
+    except (ValueError, TypeError):  # a built-in function without a signature: it is tried when it is asked
+        return
+    try:
+        taken.bind(*given, **params)
+    except TypeError as exc:
+        name = type(thing).__name__
+        raise StrategyError(f"{source}: {name} must have `{wanted}`, and has `{method}{taken}`: {exc}") from exc
 
 
 # --- parameters
@@ -94,8 +123,18 @@ def params_of(strategy: Any, given: Params, has_volumes: bool = True) -> Params:
             raise StrategyError(f'strategy {strategy.name} has no parameter "{key}"{hint}')
         params[key] = _fitting(strategy.name, key, value, params[key])
     if isinstance(strategy, Checks):
-        strategy.check(params, has_volumes)
+        _checked(strategy, params, has_volumes)
     return params
+
+
+def _checked(strategy: Checks, params: Params, has_volumes: bool) -> None:
+    """Other people's `check` may fail: that is a refusal too."""
+    try:
+        strategy.check(params, has_volumes)
+    except StrategyError:
+        raise
+    except (Exception, SystemExit) as exc:
+        raise StrategyError(f"{type(strategy).__name__}.check failed: {type(exc).__name__}: {exc}") from exc
 
 
 def _fitting(name: str, key: str, value: Value, default: Value) -> Value:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from polybot.core import indicator_registry, strategy_registry
+from polybot.core.strategies import StrategyError
 from polybot.runtime import plugins
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +120,53 @@ def test_one_name_twice_in_a_file_is_refused_and_the_first_stands(folder: Path, 
     registry = strategy_registry if name != "spread" else indicator_registry
     assert type(registry.by_name(name)).__name__ == "Contrary"
     assert plugins.load() == [said]  # who comes again from the same place is no second
+
+
+EVENTS = (
+    GOOD.format(n=6)
+    .replace('timeframe = ""', "from_s, until_s = 1, 2")
+    .replace("def evaluate(self, candles):", "def on_event(self, message, view):")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            GOOD.format(n=6).replace("(self, candles)", "(self)"),
+            "Contrary must have `evaluate(self, candles)`, and has `evaluate()`: too many positional arguments",
+        ),
+        (
+            GOOD.format(n=6).replace("default_params = {}", "default_params = {'run': 3}"),
+            "Contrary must have `evaluate(self, candles, run)`, and has `evaluate(candles)`: "
+            "got an unexpected keyword argument 'run'",
+        ),
+        (
+            GOOD.format(n=6).replace("(self, candles)", "(self, candles, run)"),
+            "Contrary must have `evaluate(self, candles)`, and has `evaluate(candles, run)`: "
+            "missing a required argument: 'run'",
+        ),
+        (GOOD.format(n=6) + "    def explain(self): pass\n", "Contrary must have `explain(self, candles)`"),
+        (GOOD.format(n=6) + "    def check(self, params): pass\n", "must have `check(self, params, has_volumes)`"),
+        (GOOD.format(n=6) + "    warm_up = 'long'\n", "`warm_up` = 'long' must be a whole number"),
+        (EVENTS, "Contrary must have `on_event(self, message, view, now_ns)`, and has `on_event(message, view)`"),
+        (INDICATOR.format(title="Spread").replace("(self, candles)", "(self)"), "must have `compute(self, candles)`"),
+        (INDICATOR.format(title="Spread").replace("warm_up(self)", "warm_up(self, n)"), "must have `warm_up(self)`"),
+    ],
+)
+def test_a_wrong_signature_is_one_sentence_with_file_class_and_what_is_expected(
+    folder: Path, text: str, said: str
+) -> None:
+    (folder / "a.py").write_text(text)
+    (problem,) = plugins.load()
+    assert problem.startswith(f"{folder / 'a.py'}: ") and said in problem
+
+
+def test_a_check_that_fails_is_a_refusal(folder: Path) -> None:
+    (folder / "a.py").write_text(GOOD.format(n=6) + "    def check(self, params, has_volumes): return 1 / 0\n")
+    assert plugins.load() == []
+    with pytest.raises(StrategyError, match=r"Contrary\.check failed: ZeroDivisionError"):
+        strategy_registry.params_of(strategy_registry.by_name("contrary_6"), {})
 
 
 def test_a_class_and_the_object_made_of_it_are_one(folder: Path) -> None:
