@@ -8,7 +8,8 @@
    both sides printed. So it is with shares of a token.
 4. A halt for a difference that the user lifts (`resume --override`) accepts it: the cash is booked as external.
 5. A position at the venue of a token we never ordered is foreign like an order (rule 2). The Data API is seconds behind the
-   chain and no part of the exchange: when it is silent a round is known without it.
+   chain and no part of the exchange: when it is silent a round is known without it, but not before it has answered once
+   since the start.
 6. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
 """
 
@@ -49,6 +50,7 @@ LOOK_BACK_S = 120  # world seconds before the newest thing we know: trades are s
 DIFFERENCE = "BALANCE_DIFFERENCE"
 ACTIVITY_BACK_S = 3600  # world seconds before the last time that all agreed: the Data API tells of things late
 LOOK = "look"
+POSITIONS = "positions"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Reconciler:
         self._accepts = False
         self._halted_for = ""
         self._explaining = Explaining()
+        self._knows_positions = False  # the Data API has answered in this life
         self._is_looking = False  # one look at a time: a venue that hangs must not be asked into a queue
 
     # --- a round
@@ -91,7 +94,7 @@ class Reconciler:
         tag = f"rec/{self._round}"
         tokens = self._tokens()
         asked = ["open", *books.open, "trades", *tokens, ""]
-        self._awaited = dict.fromkeys(asked)
+        self._awaited = dict.fromkeys(asked if self._knows_positions else [*asked, POSITIONS])
         yield WakeIn(name="reconcile", after_s=EVERY_S)
         yield ReadOpenOrders(tag=tag)
         for order_id in list(books.open):
@@ -216,6 +219,9 @@ class Reconciler:
             if token not in ours and size:
                 text = f"position of {decimal_text(size)} shares of token {token[:12]}…, bought by somebody else"
                 yield from self._writer.write_all(facts.foreign(books, f"position:{token}", text), now_ns)
+        self._knows_positions |= word.known
+        why = f"the Data API has not told which positions the wallet holds: {word.why}"
+        yield from self._answer(word.tag, POSITIONS, word.known, why, now_ns)
 
     # --- differences
 

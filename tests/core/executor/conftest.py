@@ -219,6 +219,7 @@ class FakeVenue:
         self.user_facts: list[UserFact] = []
         self.intents: dict[str, OrderIntent] = {}  # order id → what was signed
         self.activity: list[Activity] = []  # what came and went besides trades, as the Data API tells it
+        self.tells_positions = True  # False: the Data API alone is silent
         self.others: dict[str, int] = {}  # shares that somebody else bought with this wallet
         # "silent": never answered; "lost": heard, the answer is not; "refuse": HTTP 500; "never right": no id will do
         self.beats = "ack"
@@ -466,7 +467,9 @@ class FakeVenue:
                 return self.poll(word)
             case ReadHoldings():
                 shares = {t: n for t, n in (self.shares | self.others).items() if n}
-                return HoldingsRead(tag=word.tag, known=self.knows, shares=shares if self.knows else {}, why=why)
+                known = self.knows and self.tells_positions
+                why = "" if known else why or "no answer"
+                return HoldingsRead(tag=word.tag, known=known, shares=shares if known else {}, why=why)
             case ReadActivity():
                 rows = tuple(a for a in self.activity if a.at_s >= word.after_s) if self.knows else ()
                 return ActivityRead(tag=word.tag, known=self.knows, rows=rows, why=why)

@@ -270,3 +270,26 @@ def test_a_cut_venue_of_ninety_seconds_takes_readiness_back(kit: Any) -> None:
     house.venue.knows = True
     house.run(40)
     assert house.account.ready
+
+
+def test_positions_that_were_never_told_are_not_none(kit: Any) -> None:
+    """A foreign one must not stay unseen because the Data API is down while we start, or start again."""
+    house = kit.House()
+    house.venue.others["999"], house.venue.tells_positions = 5_000_000, False
+    for _ in range(2):
+        house.start()
+        house.run(20)
+        assert not house.account.ready
+        assert "the Data API has not told which positions the wallet holds: no answer" in house.account.why_not_ready
+        house.die()
+    house.start()
+    house.venue.tells_positions = True
+    house.run(5)
+    assert house.account.ready and len(house.positions.foreign) == 1
+
+
+def test_once_told_positions_may_be_silent(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.tells_positions = False
+    house.run(200)
+    assert house.account.ready
