@@ -2,12 +2,17 @@
 
 `Indicator` is the protocol for people who write their own: a name, a one-line description, default parameters,
 `warm_up(**params)` and `compute(candles, **params)`, whose element i looks at candles ≤ i only.
+
+Of indicators.py all are here but `microprice`: it needs the prices and sizes of both sides of a book, and candles have none.
+An `EventStrategy` sees the book and imports it.
 """
 
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import numpy as np
 
 from polybot.core import indicators
 from polybot.core.columns import Candles, Floats
@@ -54,6 +59,33 @@ class _Ours:
 
 
 _CLOSE = ("close",)
+
+
+def _volatility(close: Floats, half_life: float) -> Floats:
+    return _from_second(indicators.ewma_volatility(_returns(close), half_life), len(close))
+
+
+def _drift(close: Floats, mean_bps: float, sigma_bps: float, slack: float) -> Computed:
+    upper, lower = indicators.cusum(_returns(close) * 1e4, mean_bps, sigma_bps, slack)
+    return _from_second(upper, len(close)), _from_second(lower, len(close))
+
+
+def _lean(ratio: Floats) -> Floats:
+    """Of bid size / ask size, as candles have it."""
+    lean = indicators.book_imbalance(ratio, np.ones(len(ratio)))
+    return np.where(np.isnan(ratio), np.nan, lean)  # unknown is not balanced
+
+
+def _returns(close: Floats) -> Floats:
+    """One less than closes: their relative changes."""
+    return np.diff(close) / close[:-1]
+
+
+def _from_second(values: Floats, count: int) -> Floats:
+    """As long as the candles: the first of them has no change."""
+    return np.concatenate((np.full(1, np.nan), values))[:count]
+
+
 _OURS: tuple[Indicator, ...] = (
     _Ours("sma", "simple mean", indicators.sma, _CLOSE, lambda period: period, {"period": 20}),
     _Ours("ema", "exponential mean", indicators.ema, _CLOSE, lambda period: period, {"period": 20}),
@@ -84,6 +116,23 @@ _OURS: tuple[Indicator, ...] = (
     ),
     _Ours("roc", "rate of change, percent", indicators.roc, _CLOSE, lambda period: period + 1, {"period": 10}),
     _Ours("ewma", "exponential mean by half-life", indicators.ewma, _CLOSE, lambda half_life: 1, {"half_life": 20.0}),
+    _Ours(
+        "ewma_volatility",
+        "volatility of one candle's return, by half-life",
+        _volatility,
+        _CLOSE,
+        lambda half_life: 2,
+        {"half_life": 20.0},
+    ),
+    _Ours(
+        "cusum",
+        "upward and downward drift of returns, in sigmas",
+        _drift,
+        _CLOSE,
+        lambda mean_bps, sigma_bps, slack: 2,
+        {"mean_bps": 0.0, "sigma_bps": 5.0, "slack": 0.5},
+    ),
+    _Ours("book_imbalance", "the exchange's book, -1 to 1; NaN where unknown", _lean, ("imbalance",), lambda: 1),
 )
 _BY_NAME: dict[str, Indicator] = {indicator.name: indicator for indicator in _OURS}
 _added: dict[str, tuple[Indicator, Origin]] = {}

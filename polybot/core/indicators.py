@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def rsi(values: Floats, period: int = 14) -> Floats:
-    """Wilder's relative strength index, 0 … 100. Warm-up: `period` values; the seed is the mean of the first changes.
+    """Wilder's relative strength index, 0 … 100. Warm-up: period + 1 values; the seed is the mean of the first changes.
 
     50 as long as nothing has moved since the first value: TA-Lib says 0 there, and 100 after one tick.
     source  Wilder, New Concepts in Technical Trading Systems (1978)
@@ -33,7 +33,7 @@ def ema(values: Floats, period: int) -> Floats:
 
 
 def macd(values: Floats, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Floats, Floats, Floats]:
-    """(line, signal, histogram): EMA(fast) − EMA(slow), its EMA, their difference. Warm-up: slow + signal − 2 values.
+    """(line, signal, histogram): EMA(fast) − EMA(slow), its EMA, their difference. Warm-up: slow + signal − 1 values.
 
     Both means are seeded at the same value (TA-Lib); other libraries differ there and agree to 1e-11 after 100 values.
     """

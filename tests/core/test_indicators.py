@@ -4,11 +4,14 @@ import csv
 import gzip
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from polybot.core import indicator_registry, indicators
+from polybot.core.columns import Candles
 from polybot.core.indicators import (
     Floats,
     atr,
@@ -173,3 +176,46 @@ def test_no_indicator_looks_ahead() -> None:
         whole = of(values)
         for end in (40, 60, 89):
             assert of(values[:end])[-1] == pytest.approx(whole[end - 1], abs=1e-9), name
+
+
+# --- by name, on candles
+
+
+@pytest.mark.parametrize("name", sorted(indicator_registry.known()))
+def test_each_indicator_first_answers_at_its_warm_up_and_looks_at_nothing_later(name: str) -> None:
+    indicator, candles = indicator_registry.by_name(name), some_candles(90)
+    warm_up = indicator.warm_up(**indicator.default_params)
+    whole = indicator.compute(candles, **indicator.default_params)
+    part = indicator.compute(candles.upto(60, 60), **indicator.default_params)
+    assert all(len(column) == 0 for column in columns(indicator.compute(some_candles(0))))
+    for column, early in zip(columns(whole), columns(part), strict=True):
+        assert len(column) == 90 and np.flatnonzero(~np.isnan(column))[0] + 1 == warm_up
+        assert np.array_equal(column[:60], early, equal_nan=True)
+
+
+def test_each_indicator_on_candles_is_the_function_of_its_name() -> None:
+    candles = some_candles(90)
+    moves = np.diff(candles.close) / candles.close[:-1]
+    volatility = indicator_registry.by_name("ewma_volatility").compute(candles)
+    assert np.array_equal(volatility[1:], ewma_volatility(moves, 20.0))
+    upper, lower = indicator_registry.by_name("cusum").compute(candles, sigma_bps=8.0)
+    assert np.array_equal((upper[1:], lower[1:]), cusum(moves * 1e4, 0.0, 8.0))
+    heavy = replace(candles, imbalance=floats([3.0] * 89 + [math.nan]))
+    lean = indicator_registry.by_name("book_imbalance").compute(heavy)
+    assert lean[0] == 0.5 and math.isnan(lean[89])
+
+
+def test_all_that_fit_candles_are_named_and_only_microprice_does_not() -> None:
+    functions = {
+        name for name, value in vars(indicators).items() if getattr(value, "__module__", "") == indicators.__name__
+    }
+    assert functions - set(indicator_registry.known()) == {"microprice", "floats"}
+
+
+def some_candles(count: int) -> Candles:
+    close = floats(1000 + np.cumsum(np.random.default_rng(3).normal(0, 1, count)))
+    return Candles(60.0 * np.arange(count), close, close + 1, close - 1, close, close * 0, np.ones(count))
+
+
+def columns(computed: Floats | tuple[Floats, ...]) -> tuple[Floats, ...]:
+    return computed if isinstance(computed, tuple) else (computed,)
