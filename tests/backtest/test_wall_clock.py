@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from messages import ClockOffset
+from messages import ClockOffset, RiskVerdict
 from polybot.backtest.outside import WorldOutside
 from polybot.backtest.simulator import Simulator
 from polybot.core.allocator import AllocatorCore
@@ -79,9 +79,7 @@ def test_wrong_from_the_start(wrong_s: int) -> None:
     house.sim.set_wall_clock(wrong_s * S)
     house.sim.begin()
     house.run_until(330)
-    assert in_their_windows(house.orders())
-    if abs(wrong_s) > 1:
-        assert not house.orders(), "there is nothing true to decide by"
+    assert not house.orders(), "nothing true to decide by, or CLOCK_OFFSET"
     assert house.offset is not None and house.offset.offset_ms is not None
     assert house.offset.offset_ms == pytest.approx(wrong_s * 1000, abs=house.offset.error_ms + 1)
 
@@ -100,8 +98,26 @@ def test_set_wrong_of_a_sudden(wrong_s: int) -> None:
     assert house.offset.offset_ms == pytest.approx(wrong_s * 1000, abs=house.offset.error_ms + 1)
     started_anew = {name for name, member in house.sim.members.items() if member.boot > boots[name]}
     assert started_anew == (set(CORES) if abs(wrong_s) > 1 else set())
-    if abs(wrong_s) > 1:
-        assert [n for n, _ in house.orders()] == [1]
+    assert [n for n, _ in house.orders()] == [1]
+
+
+@pytest.mark.parametrize("off_s", [0.3, -0.3])
+def test_less_than_half_a_second_is_borne(off_s: float) -> None:
+    house = House()
+    house.sim.set_wall_clock(round(off_s * S))
+    house.sim.begin()
+    house.run_until(30)
+    assert [n for n, _ in house.orders()] == [1] and in_their_windows(house.orders())
+
+
+def test_half_a_second_and_more_is_refused_by_name() -> None:
+    house = House()
+    house.sim.set_wall_clock(-S)
+    house.sim.begin()
+    house.run_until(30)
+    (verdict,) = [e.body for e in house.sim.members["risk"].kept if isinstance(e.body, RiskVerdict)]
+    assert verdict.reason_code == "CLOCK_OFFSET"
+    assert "limit 500 ms" in verdict.reason
 
 
 @pytest.mark.parametrize(("wrong_s", "until_s", "traded"), [(300, 5, [1, 2]), pytest.param(-300, 200, [2], marks=LONG)])

@@ -175,8 +175,8 @@ class RiskCore:
             yield Judged(id=intent.id, verdict=first)
         elif not self._has_snapshot and self._in_flight.is_asking:
             self._hold(intent)
-        elif order_id := self._order_of(intent.id):
-            yield from self._answer(intent, None, f"already with the executor as order {order_id}", now_ns)
+        elif handed_on := self._handed_on_before(intent.id):
+            yield from self._answer(intent, None, handed_on, now_ns)
         else:
             reason = judge(intent, self._view(now_ns))
             if reason is not None and self._is_young and reason.code in NOT_YET:
@@ -223,9 +223,13 @@ class RiskCore:
         yield Judged(id=intent.id, verdict=verdict)
         yield self._level(now_ns)
 
-    def _order_of(self, intent_id: str) -> str:
-        orders = self._positions.orders if self._positions else ()
-        return next((o.order_id for o in orders if o.intent_id == intent_id), "")
+    def _handed_on_before(self, intent_id: str) -> str:
+        """The sentence for an intent that an earlier process of ours handed on, and whose verdict nobody heard; "" = none."""
+        for order in self._positions.orders if self._positions else ():
+            if order.intent_id == intent_id:
+                return f"already with the executor as order {order.order_id}"
+        is_sent = self._account is not None and any(order.intent_id == intent_id for order in self._account.sent)
+        return "already with the executor, and over by now" if is_sent else ""
 
     def _view(self, now_ns: int) -> RiskView:
         return RiskView(

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from messages import SentOrder
+from messages import ApprovedOrder, RiskVerdict, SentOrder
 from messages.units import NS
 from polybot.core.risk import pace
 
@@ -29,6 +29,17 @@ def test_an_order_that_found_nothing_was_the_entry_too(kit: Any) -> None:
     second = kit.an_intent(id=f"main/coin/{kit.slug_of(T0)}/2")
     mine = kit.an_account(sent=(sent(kit, 1, 5.0, T0, "coin"),))
     assert kit.code_with(10.0, mine, intent=second) == "ONE_ENTRY"
+
+
+def test_the_verdict_on_what_an_earlier_process_handed_on_is_yes_though_the_order_is_over(kit: Any) -> None:
+    """It died between handing on and saying so; the repeat must not be told that its own order stands in its way."""
+    mine = kit.an_account(sent=(sent(kit, 1, 5.0, T0, "coin"),))
+    bench = kit.Bench().ready()
+    bench.hear(10.0, mine)
+    first = kit.an_intent(id=f"main/coin/{kit.slug_of(T0)}/1")
+    (verdict,) = [w for w in bench.hear(10.1, first) if isinstance(w, RiskVerdict)]
+    assert verdict.approved and verdict.reason == "already with the executor, and over by now"
+    assert not bench.all(ApprovedOrder), "and it is not handed on again"
 
 
 def test_at_most_one_entry_order_not_yet_final_over_all_windows(kit: Any) -> None:
