@@ -2,9 +2,10 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
+import numpy as np
 import pytest
 
 from messages import (
@@ -28,8 +29,10 @@ from messages import (
 )
 from messages.inner import Leave, Restored, Started, Tick, WakeAt
 from messages.units import MS, NS
+from polybot.core import strategy_registry
 from polybot.core.settings import Settings
 from polybot.core.signals import SignalCore
+from polybot.core.strategies import Decision
 
 T0 = 1_795_132_800
 SLUG = f"btc-updown-5m-{T0}"
@@ -513,6 +516,41 @@ def test_several_strategies_decide_each_for_itself() -> None:
         (f"always_up/{SLUG}", "UP"),
         (f"always_down/{SLUG}", "DOWN"),
     ]
+
+
+class _Foreign:
+    """Somebody's strategy: evaluates UP, and explains what it was made with."""
+
+    description, timeframe = "foreign", ""
+    default_params: ClassVar[dict[str, float]] = {}
+    param_grid: ClassVar[dict[str, list[float]]] = {}
+
+    def __init__(self, name: str, told: object) -> None:
+        self.name, self.told = name, told
+
+    def evaluate(self, candles: Any) -> list[int]:
+        return [1] * len(candles)
+
+    def explain(self, candles: Any) -> object:
+        return self.told
+
+
+def test_a_broken_plug_in_loses_its_window_and_what_another_says_in_numpys_numbers_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(strategy_registry, "_added", {})
+    numbers = Decision("UP", "numbers", probability=np.float64(0.55), indicators={"x": np.float64(1.5)})
+    strategy_registry.add(_Foreign("broken", None), "a.py")
+    strategy_registry.add(_Foreign("numbers", numbers), "b.py")
+    bot = msgspec.structs.replace(Settings().bot, strategies=("broken", "numbers"))
+    bench = Bench(settings=Settings(bot=bot)).start()
+    bench.ready(10.0)
+    assert [(p.strategy, p.reason_code) for p in bench.predictions()] == [
+        ("broken", "STRATEGY_FAILED"),
+        ("numbers", ""),
+    ]
+    (signal,) = bench.signals()
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(signal), type=Signal) == signal
 
 
 def test_without_a_session_nothing_is_decided() -> None:
