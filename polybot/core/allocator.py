@@ -4,7 +4,7 @@
 2. The limit comes from the ask the strategy decided on, the stake from the Account: the wish is a function of these two.
    risk looks at the book as it is by then; if that has run away, the FAK finds nothing and that is final.
 3. The wish's id is account/strategy/market/1. No reply: the same wish again, until the signal's good-until.
-4. While the account or the market is not known the Signal waits; at good-until it is refused with what was missing.
+4. While the account, what is held or the market is not known the Signal waits; at good-until it is refused with what was missing.
 5. A bet that is to rest (streak_reversal) becomes a post-only GTC at the highest price that does not take, at most its own
    limit; cancelled when its window opens.
 6. One wish at a time: while an order of ours is not final, the next Signal waits for it, until its own good-until. So two
@@ -60,7 +60,7 @@ class AllocatorCore:
         self._asked: dict[str, OrderIntent] = {}
         self._waiting: dict[str, Signal] = {}
         self._pending: dict[str, _Pending] = {}
-        self._positions_seq = 0
+        self._positions: Positions | None = None
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
@@ -80,8 +80,10 @@ class AllocatorCore:
                 yield from self._retry(now_ns)
             case Positions() if word.account == self._settings.bot.account:
                 self._orders = {order.intent_id: order for order in word.orders}
-                self._positions_seq = word.journal_seq
+                first, self._positions = self._positions is None, word
                 yield from self._settled(now_ns)
+                if first:
+                    yield from self._retry(now_ns)
             case OrderUpdate(final=True) if word.intent_id in self._pending:
                 self._pending[word.intent_id].final_seq = word.journal_seq
                 yield from self._settled(now_ns)
@@ -120,12 +122,13 @@ class AllocatorCore:
             yield from self._allocate(signal, now_ns)
 
     def _allocate(self, signal: Signal, now_ns: int) -> Iterator[Word]:
-        account, market = self._account, self._markets.get(signal.prediction.slug)
+        account, positions = self._account, self._positions
+        market = self._markets.get(signal.prediction.slug)
         missing = self._missing(signal) or self._busy(now_ns)
         late = self._late(signal, now_ns)
         if late is not None:
             yield self._refused(signal, missing or late)
-        elif missing is not None or account is None or market is None:
+        elif missing is not None or account is None or positions is None or market is None:
             self._waiting[signal.key] = signal
             if market is None:
                 yield from self._listings.ask(now_ns, signal.prediction.slug)
@@ -133,13 +136,15 @@ class AllocatorCore:
         elif (order := self._orders.get(self._intent_id(signal))) is not None:
             yield self._keep(_of_order(signal, order))
         else:
-            yield from self._size(signal, account, market)
+            yield from self._size(signal, sizing.Purse(account, positions), market)
 
     def _missing(self, signal: Signal) -> Reason | None:
         if self._account is None:
             return Reason("ACCOUNT_UNKNOWN", "the executor has not been heard")
         if not self._account.ready:
             return Reason("ACCOUNT_UNKNOWN", self._account.why_not_ready or "the account is not reconciled yet")
+        if self._positions is None:
+            return Reason("ACCOUNT_UNKNOWN", "what is held and ordered has not been heard")
         if signal.prediction.slug not in self._markets:
             return Reason("NO_MARKET", f"the venue has not listed {signal.prediction.slug}")
         return None
@@ -153,7 +158,7 @@ class AllocatorCore:
 
     def _settled(self, now_ns: int) -> Iterator[Word]:
         """Account and positions hold all that a final order came to: the next may be sized."""
-        seen = min(self._positions_seq, self._account.journal_seq if self._account else 0)
+        seen = min(level.journal_seq if level else 0 for level in (self._positions, self._account))
         left = {i: p for i, p in self._pending.items() if p.final_seq is None or p.final_seq > seen}
         if len(left) < len(self._pending):
             self._pending = left
@@ -168,7 +173,7 @@ class AllocatorCore:
             return Reason("OUTSIDE_WINDOW", "no entry before the start or in the last seconds of a window")
         return None
 
-    def _size(self, signal: Signal, account: Account, market: MarketListed) -> Iterator[Word]:
+    def _size(self, signal: Signal, purse: sizing.Purse, market: MarketListed) -> Iterator[Word]:
         limit = self._limit(signal)
         if isinstance(limit, Reason):
             yield self._refused(signal, limit)
@@ -176,8 +181,8 @@ class AllocatorCore:
         if market.fee is None:
             yield self._refused(signal, amounts.no_schedule())
             return
-        offer = sizing.Offer(limit, market.fee, signal.prediction.probability)
-        size = sizing.size(account, signal.prediction.strategy, self._settings, offer)
+        offer = sizing.Offer(market.slug, limit, market.fee, signal.prediction.probability)
+        size = sizing.size(purse, signal.prediction.strategy, self._settings, offer)
         if isinstance(size, Reason):
             yield self._refused(signal, size)
             return
@@ -192,7 +197,7 @@ class AllocatorCore:
             return
         intent = OrderIntent(
             id=self._intent_id(signal),
-            account=account.account,
+            account=signal.prediction.account,
             strategy=signal.prediction.strategy,
             slug=market.slug,
             condition_id=market.condition_id,

@@ -138,7 +138,7 @@ class Settings(Part, frozen=True, kw_only=True):
         return msgspec.convert({key: own[key] for key in OWN_RISK if key in own}, OwnRisk)
 
     def share_of(self, strategy: str) -> float:
-        """The part of the free cash that is this strategy's, 0 … 1; all of it unless its table says less."""
+        """The part of everything, free or out, that is this strategy's, 0 … 1; all of it unless its table says less."""
         return float(self.strategy.get(strategy, {}).get("share", 1.0))
 
     def params_of(self, strategy: str) -> dict[str, float | int | str | bool]:

@@ -17,8 +17,11 @@ kelly, a quarter of (p − c) / (1 − c) of the bankroll, c = limit + its fee; 
     parameters.) The other rules round down to cents.
  2. Its base, and said so, when the previous traded window has no outcome yet, when its move is unknown, or when
     |end − strike| < 0.5 bp: such an outcome may still turn, and a streak must not stand on it.
- 3. Then the caps: `max_stake_usd` (in live also `live_max_stake_usd`); then `max_cash_fraction` of the strategy's free cash,
-    floored to cents. A strategy's free cash is its `share` of all of it; kelly's bankroll is the same.
+ 3. Then the caps, each floored to cents: `max_stake_usd` (in live also `live_max_stake_usd`); then what with its fee still
+    fits under `max_market_usd` beside all that is held and ordered in that market; then `max_cash_fraction` of the
+    strategy's free cash; kelly's bankroll is the same. risk holds the same limits against the order that comes of it.
+    A strategy's free cash = share × (free + reserved + positions at cost) − what it has out itself (its positions at cost
+    and its orders at worst), at least 0 and at most what is free at all: what it has out is never taken from another's share.
  4. kelly needs a probability; labels are none (NO_PROBABILITY). Where p is not above c the stake is 0.
  5. A stake below the venue's minimum is refused by whoever makes the order (BELOW_MINIMUM), never rounded up.
 """
@@ -26,7 +29,7 @@ kelly, a quarter of (p − c) / (1 − c) of the bankroll, c = limit + its fee; 
 from dataclasses import dataclass
 from fractions import Fraction
 
-from messages import Account, FeeSchedule, Streak
+from messages import Account, FeeSchedule, Positions, Streak
 from messages.units import E6, decimal_text, usd_text
 from polybot.core.amounts import MIN_MARKETABLE_E6
 from polybot.core.reasons import Reason
@@ -48,9 +51,36 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Offer:
-    """What would be bought: the worst price, the fee that comes on top, and how likely it pays (None: nobody says)."""
+class Purse:
+    """What there is and what is out, as the executor last told it. Positions count at cost until they are paid out."""
 
+    account: Account
+    positions: Positions
+
+    def free_e6(self, strategy: str, share: float) -> int:
+        """Rule 3: the strategy's free cash."""
+        own = sum(p.cost_e6 for p in self.positions.positions if p.strategy == strategy)
+        own += sum(o.reserved_e6 for o in self.positions.orders if o.strategy == strategy)
+        left = share_e6(self.account, self.positions, share) - own
+        return max(0, min(self.account.free_e6, left))
+
+    def in_market_e6(self, slug: str) -> int:
+        """Of all strategies, at worst."""
+        held = sum(p.cost_e6 for p in self.positions.positions if p.slug == slug)
+        return held + sum(o.reserved_e6 for o in self.positions.orders if o.slug == slug)
+
+
+def share_e6(account: Account, positions: Positions, share: float) -> int:
+    """The part of everything there is, free or out: rule 3."""
+    capital = account.free_e6 + account.reserved_e6 + sum(p.cost_e6 for p in positions.positions)
+    return int(capital * Fraction(repr(share)))
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What would be bought: the worst price, the fee that comes on top, how likely it pays (None: nobody says), and where."""
+
+    slug: str
     limit_e6: int
     fee: FeeSchedule
     probability: float | None
@@ -62,10 +92,10 @@ class Offer:
         return limit + Fraction(self.fee.rate_e6, E6) * (limit * (1 - limit)) ** self.fee.exponent
 
 
-def size(account: Account, strategy: str, settings: Settings, offer: Offer) -> Size | Reason:
-    """The stake of a strategy's next window, by the account as the executor last told it."""
-    knobs, share = settings.sizing_of(strategy), settings.share_of(strategy)
-    free_e6 = int(account.free_e6 * Fraction(repr(share)))
+def size(purse: Purse, strategy: str, settings: Settings, offer: Offer) -> Size | Reason:
+    """The stake of a strategy's next window."""
+    account, knobs, share = purse.account, settings.sizing_of(strategy), settings.share_of(strategy)
+    free_e6 = purse.free_e6(strategy, share)
     wins, why_base = steps(account.streaks.get(strategy))
     match knobs.rule:
         case "win_streak":
@@ -85,14 +115,24 @@ def size(account: Account, strategy: str, settings: Settings, offer: Offer) -> S
         cap = min(cap, usd_e6(settings.live.live_max_stake_usd))
     if stake > cap:
         stake, text = cap // CENT_E6 * CENT_E6, f"{text}, capped at {usd_text(cap)} USD"
+    held, most = purse.in_market_e6(offer.slug), usd_e6(settings.risk.max_market_usd)
+    room = room_e6(most - held, offer.fee.rate_e6)
+    if stake > room:
+        left = f"max_market_usd = {usd_text(most)} USD, {usd_text(held)} of it taken in {offer.slug}"
+        stake, text = room, f"{text}, at most {usd_text(room)} USD before fee by {left}"
     part = cash_part_e6(free_e6, knobs.max_cash_fraction)
     if stake > part:
-        of_share = f" (its {share:g} of all)" if share < 1 else ""
+        of_share = f" (its {share:g} of all, less what it has out)" if share < 1 else ""
         stake, text = (
             part,
             f"{text}, at most {knobs.max_cash_fraction:g} of {usd_text(free_e6)} USD free cash{of_share}",
         )
     return Size(stake, wins, text)
+
+
+def room_e6(left_e6: int, rate_e6: int) -> int:
+    """The largest stake in whole cents whose worst case, fee included, is at most left."""
+    return _cents(Fraction(left_e6 * E6, E6 + rate_e6))
 
 
 def first_stake(settings: Settings, strategy: str) -> tuple[str, int]:

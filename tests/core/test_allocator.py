@@ -107,10 +107,13 @@ def a_streak(wins: int) -> Streak:
     return Streak(wins=wins, losses=0, known=True, last_slug="s", last_move_bp=5.0, trades=wins, won=wins, lost=0)
 
 
+NOTHING_OUT = Positions(account="main", positions=(), orders=(), foreign=(), journal_seq=0)
+
+
 class Bench:
     """An allocator and what it said of allocations and wishes."""
 
-    def __init__(self, *first: Word) -> None:
+    def __init__(self, *first: Word, levels: tuple[Word, ...] = (NOTHING_OUT,)) -> None:
         self.core = AllocatorCore()
         started = Started(
             actor="allocator",
@@ -124,6 +127,7 @@ class Bench:
         self.at_start = list(self.core.handle(started, (T0 - 60) * NS))
         self.allocations: list[Allocation] = []
         self.intents: list[OrderIntent] = []
+        self.hear(-60.0, *levels)
         self.hear(0.0, *first)
 
     def hear(self, at_s: float, *words: Word) -> list[Word]:
@@ -203,6 +207,23 @@ def test_a_signal_waits_for_the_account_and_the_market() -> None:
     assert bench.allocations == []
     bench.hear(10.5, an_account())
     assert [a.reason_code for a in bench.allocations] == [""] and len(bench.intents) == 1
+
+
+def test_a_signal_waits_until_what_is_held_is_known() -> None:
+    bench = Bench(an_account(), a_market(), levels=())
+    bench.hear(10.0, a_signal())
+    assert bench.intents == [] and bench.allocations == []
+    bench.hear(10.5, NOTHING_OUT)
+    assert [i.stake_e6 for i in bench.intents] == [5_000_000]
+
+
+def test_without_what_is_held_it_is_refused_in_the_end() -> None:
+    bench = Bench(an_account(), a_market(), levels=())
+    bench.hear(10.0, a_signal())
+    bench.hear(13.1, Tick(name="late", mono_s=0.0))
+    assert [(a.reason_code, a.reason) for a in bench.allocations] == [
+        ("ACCOUNT_UNKNOWN", "what is held and ordered has not been heard")
+    ]
 
 
 def test_a_signal_that_waited_in_vain_is_refused_with_what_was_missing() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from messages import Account, FeeSchedule, Streak
+from messages import Account, FeeSchedule, OrderUpdate, Position, Positions, Streak
 from polybot.core.reasons import Reason
 from polybot.core.settings import Bot, Settings, Sizing
-from polybot.core.sizing import Offer, Size, cash_part_e6, size, steps, streak_stake_e6
+from polybot.core.sizing import Offer, Purse, Size, cash_part_e6, size, steps, streak_stake_e6
 
+SLUG = "btc-updown-5m-1795132800"
 TABLE = (5_000_000, 7_500_000, 11_250_000, 16_880_000)
 
 
@@ -55,11 +56,17 @@ def an_account(streak: Streak | None, free_e6: int = 100_000_000) -> Account:
 
 
 def an_offer(limit_e6: int = 500_000, probability: float | None = None) -> Offer:
-    return Offer(limit_e6, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True), probability)
+    return Offer(SLUG, limit_e6, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True), probability)
 
 
-def sized_by(account: Account, strategy: str, settings: Settings, **offered: Any) -> Size:
-    found = size(account, strategy, settings, an_offer(**offered))
+def out(*positions: Position, orders: tuple[OrderUpdate, ...] = ()) -> Positions:
+    return Positions(account="main", positions=positions, orders=orders, foreign=(), journal_seq=1)
+
+
+def sized_by(
+    account: Account, strategy: str, settings: Settings, held: Positions | None = None, **offered: Any
+) -> Size:
+    found = size(Purse(account, held or out()), strategy, settings, an_offer(**offered))
     assert isinstance(found, Size), found
     return found
 
@@ -162,7 +169,7 @@ def test_kelly_bets_nothing_when_the_fee_eats_the_edge_and_says_so() -> None:
 
 
 def test_kelly_without_a_probability_is_refused() -> None:
-    refused = size(an_account(None), "coin", Settings(sizing=Sizing(rule="kelly")), an_offer())
+    refused = size(Purse(an_account(None), out()), "coin", Settings(sizing=Sizing(rule="kelly")), an_offer())
     assert isinstance(refused, Reason) and refused.code == "NO_PROBABILITY"
     assert "coin publishes none" in refused.text
 
@@ -191,3 +198,80 @@ def test_a_share_of_the_cash_bounds_the_stake_as_all_of_it_would(share: float, s
 def test_kellys_bankroll_is_the_strategys_share() -> None:
     sized = sized_by(an_account(None), "coin", own(sizing="kelly", share=0.5), probability=0.6)
     assert sized.stake_e6 == 2_130_000
+
+
+# --- what is out already
+
+
+def a_position(strategy: str, cost_e6: int, slug: str = "btc-updown-5m-1795132500") -> Position:
+    return Position(
+        account="main",
+        strategy=strategy,
+        slug=slug,
+        token_id="111",
+        outcome="UP",
+        size_e6=2 * cost_e6,
+        cost_e6=cost_e6,
+        provisional_e6=0,
+        end_s=1_795_133_100,
+        state="open",
+    )
+
+
+def an_order(strategy: str, reserved_e6: int, slug: str = "btc-updown-5m-1795132500") -> OrderUpdate:
+    return OrderUpdate(
+        account="main",
+        order_id="0x1",
+        intent_id=f"main/{strategy}/{slug}/1",
+        strategy=strategy,
+        slug=slug,
+        token_id="111",
+        outcome="UP",
+        side="BUY",
+        state="LIVE",
+        final=False,
+        filled_e6=0,
+        cost_e6=0,
+        fee_e6=0,
+        reserved_e6=reserved_e6,
+        limit_e6=500_000,
+        stake_e6=reserved_e6,
+        reason_code="",
+        reason="",
+        posts=1,
+        updated_ns=0,
+        journal_seq=1,
+    )
+
+
+@pytest.mark.parametrize("who", ["coin", "other"])
+def test_what_a_strategy_has_out_is_of_its_own_share_and_of_no_others(who: str) -> None:
+    """100 USD, half of it coin's: 30 held and 14 ordered leave it 6, of which a stake may take half; the other has its 50."""
+    account = msgspec.structs.replace(an_account(None, 56_000_000), reserved_e6=14_000_000)
+    held = out(a_position("coin", 30_000_000), orders=(an_order("coin", 14_000_000),))
+    settings = Settings(strategy={"coin": {"share": 0.5}, "other": {"share": 0.5}})
+    assert sized_by(account, who, settings, held).stake_e6 == (3_000_000 if who == "coin" else 5_000_000)
+    assert Purse(account, held).free_e6(who, 0.5) == (6_000_000 if who == "coin" else 50_000_000)
+
+
+def test_more_out_than_its_share_leaves_nothing_and_never_more_than_is_free() -> None:
+    purse = Purse(an_account(None, 40_000_000), out(a_position("coin", 60_000_000)))
+    assert purse.free_e6("coin", 0.5) == 0
+    assert purse.free_e6("other", 0.5) == 40_000_000
+
+
+@pytest.mark.parametrize(
+    ("held_e6", "stake"),
+    [(44_650_000, 5_000_000), (44_650_001, 4_990_000), (48_930_000, 1_000_000), (48_930_001, 990_000), (50_000_001, 0)],
+)
+@pytest.mark.parametrize("where", ["held", "ordered"])
+def test_a_stake_with_its_fee_fits_into_what_the_market_may_still_hold(where: str, held_e6: int, stake: int) -> None:
+    """max_market_usd = 50, a rate of 7 %: 5.00 cost 5.35 at worst, 1.00 cost 1.07. Over all strategies."""
+    there = (
+        out(a_position("other", held_e6, SLUG)) if where == "held" else out(orders=(an_order("other", held_e6, SLUG),))
+    )
+    sized = sized_by(an_account(None), "coin", Settings(), there)
+    assert sized.stake_e6 == stake
+    assert ("by max_market_usd = 50.00 USD" in sized.text) == (stake < 5_000_000)
+    elsewhere = out(a_position("other", held_e6))
+    assert sized_by(an_account(None), "coin", Settings(), elsewhere).stake_e6 == 5_000_000

@@ -4,6 +4,7 @@ from messages import OrderIntent
 from messages.units import decimal_text
 from polybot.core.risk.view import RiskView, is_early, known, stakes
 from polybot.core.settings import usd_e6
+from polybot.core.sizing import share_e6
 
 MAX_LATE = 3
 MAX_UNRESOLVED = 3  # ended windows whose outcome or redemption is still open (rules §2)
@@ -66,6 +67,21 @@ def max_exposure(intent: OrderIntent, view: RiskView) -> str | None:
             return text
     held = sum(s.worst_e6 for s in everything)
     return _above(intent, held, "all markets would hold", "max_exposure_usd", view.settings.risk.max_exposure_usd)
+
+
+def share(intent: OrderIntent, view: RiskView) -> str | None:
+    """A strategy with a `share` keeps within it, whatever others leave unused: sizing.py, rule 3."""
+    part = view.settings.share_of(intent.strategy)
+    if part >= 1:
+        return None
+    whole = share_e6(*known(view), part)
+    out = sum(s.worst_e6 for s in stakes(view) if s.strategy == intent.strategy)
+    if out + intent.worst_e6 <= whole:
+        return None
+    return (
+        f"worst case {decimal_text(intent.worst_e6)} USD exceeds {decimal_text(max(0, whole - out))} USD: "
+        f"strategy.{intent.strategy}.share = {part:g} of all is {decimal_text(whole)}, {decimal_text(out)} of it is out"
+    )
 
 
 def _above(intent: OrderIntent, held_e6: int, what: str, knob: str, limit_usd: float) -> str | None:

@@ -54,6 +54,7 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("MAX_EXPOSURE", exposure.max_exposure),
     ("MAX_POSITIONS", exposure.max_positions),
     ("FUNDS", prices.funds),
+    ("SHARE", exposure.share),
     ("RANGE", weather.price_range),
     ("VOLATILITY", weather.volatility),
 )

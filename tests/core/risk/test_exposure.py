@@ -180,3 +180,27 @@ def test_windows_of_a_strategy_do_not_overlap(kit: Any) -> None:
         assert kit.code_with(10.0, held) == code
     running = kit.positions(positions=(kit.a_position(T0 - 300),))
     assert kit.early_code(-30.0, kit.a_resting(), running) == ""
+
+
+@pytest.mark.parametrize(("cost", "code"), [(44_650_000, ""), (44_650_001, "SHARE")])
+@pytest.mark.parametrize("where", ["held", "ordered"])
+def test_a_strategy_keeps_within_its_share_of_everything(kit: Any, where: str, cost: int, code: str) -> None:
+    """100 USD, free or out; this order may cost 5.35, and half of all is coin's."""
+    knobs = msgspec.structs.replace(wide(), strategy={"coin": {"share": 0.5}, "other": {"share": 0.5}})
+    if where == "held":
+        account = kit.an_account(free_e6=100_000_000 - cost)
+        heard = kit.positions(positions=(kit.a_position(T0 - 300, cost_e6=cost),))
+    else:
+        account = kit.an_account(free_e6=100_000_000 - cost, reserved_e6=cost)
+        order = kit.an_order(kit.an_intent(start_s=T0 - 300), reserved_e6=cost, final=True)
+        heard = kit.positions(orders=(order,))
+    assert kit.code_with(10.0, account, heard, knobs=knobs) == code
+    assert kit.code_with(10.0, account, heard, knobs=wide()) == "", "without a share all is its own"
+    other = kit.an_intent(strategy="other")
+    assert kit.code_with(10.0, account, heard, intent=other, knobs=knobs) == "", "its own half is untouched"
+    if code:
+        bench = kit.Bench(knobs).grown().ready()
+        bench.hear(10.0, account, heard)
+        assert bench.judge().reason == (
+            f"worst case 5.35 USD exceeds 5.349999 USD: strategy.coin.share = 0.5 of all is 50, {cost / 1e6} of it is out"
+        )
