@@ -4,7 +4,7 @@ from messages import LimitUse
 from messages.units import decimal_text, usd_text
 from polybot.core.days import day_of
 from polybot.core.risk import exposure, losses, pace
-from polybot.core.risk.permission import ACCOUNT_SILENCE_S, MAX_OFFSET_MS, worst_offset_ms
+from polybot.core.risk.permission import ACCOUNT_SILENCE_S, MAX_OFFSET_MS, worst_clock
 from polybot.core.risk.prices import COLLAR_E6, depth_e6
 from polybot.core.risk.view import RiskView, known, stakes
 from polybot.core.settings import usd_e6
@@ -56,8 +56,8 @@ def _of_live(view: RiskView) -> list[LimitUse]:
     account, limit = known(view)[0], usd_e6(view.settings.live.live_max_loss_usd)
     if view.settings.bot.profile != "live":
         return []
-    worst = worst_offset_ms(view)
-    text, size = ("unknown", None) if worst is None else (f"{worst:+.0f} ms", abs(worst))
+    worst = worst_clock(view)
+    text, size = ("unknown", None) if worst is None else (worst.text, worst.far_ms)
     return [
         _part("CLOCK_OFFSET", size, MAX_OFFSET_MS, text, " ms"),
         _usd("LIVE_LOSS", max(0, account.purse_e6 - account.equity_e6), limit),

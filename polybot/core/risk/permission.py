@@ -1,5 +1,7 @@
 """May anything be traded at all?"""
 
+from dataclasses import dataclass
+
 from messages import OrderIntent
 from polybot.core.risk.view import RiskView, known
 
@@ -32,22 +34,42 @@ def account_unknown(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def clock_offset(intent: OrderIntent, view: RiskView) -> str | None:
-    """Live only: the demo's and paper's venue lives by our own clock. The worst of the known ones; none known is unknown."""
+    """Live only: the demo's and paper's venue lives by our own clock. The worst of the known ones, each at the far end of
+    its doubt; none known is unknown.
+    """
     if view.settings.bot.profile != "live":
         return None
-    worst = worst_offset_ms(view)
+    worst = worst_clock(view)
     if worst is None:
         whys = "; ".join(f"{clock.source}: {clock.why}" for clock in view.clocks) or "nobody has measured it"
         return f"how far our clock is off is unknown ({whys})"
-    if abs(worst) > MAX_OFFSET_MS:
-        return f"our clock is {worst:+.0f} ms off, limit {MAX_OFFSET_MS} ms"
+    if worst.far_ms > MAX_OFFSET_MS:
+        return f"our clock is {worst.text} off by {worst.source}, limit {MAX_OFFSET_MS} ms with the doubt"
     return None
 
 
-def worst_offset_ms(view: RiskView) -> float | None:
-    """Ours less theirs, of the clock that we are furthest from."""
-    known_ms = [clock.offset_ms for clock in view.clocks if clock.offset_ms is not None]
-    return max(known_ms, key=abs) if known_ms else None
+@dataclass(frozen=True)
+class Off:
+    """Ours less theirs, and how far it may lie from that; milliseconds."""
+
+    source: str
+    offset_ms: float
+    error_ms: float
+
+    @property
+    def far_ms(self) -> float:
+        """How far off it may be."""
+        return abs(self.offset_ms) + self.error_ms
+
+    @property
+    def text(self) -> str:
+        return f"{self.offset_ms:+.0f} ± {self.error_ms:.0f} ms"
+
+
+def worst_clock(view: RiskView) -> Off | None:
+    """Of those that are known, the one we may be furthest from."""
+    found = [Off(c.source, c.offset_ms, c.error_ms) for c in view.clocks if c.offset_ms is not None]
+    return max(found, key=lambda off: off.far_ms) if found else None
 
 
 def venue_state(intent: OrderIntent, view: RiskView) -> str | None:

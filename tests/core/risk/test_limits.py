@@ -270,8 +270,8 @@ def test_the_rules_stand_in_one_table_each_with_its_own_words() -> None:
 # --- our clock
 
 
-def a_clock(source: str, offset_ms: float | None, why: str = "") -> ClockOffset:
-    return ClockOffset(source=source, offset_ms=offset_ms, error_ms=5.0, round_trip_ms=3.0, measured_ns=1, why=why)  # type: ignore[arg-type]
+def a_clock(source: str, offset_ms: float | None, why: str = "", error_ms: float = 5.0) -> ClockOffset:
+    return ClockOffset(source=source, offset_ms=offset_ms, error_ms=error_ms, round_trip_ms=3.0, measured_ns=1, why=why)  # type: ignore[arg-type]
 
 
 LIVE = Settings(bot=Bot(profile="live"))
@@ -280,10 +280,10 @@ LIVE = Settings(bot=Bot(profile="live"))
 @pytest.mark.parametrize(
     ("offsets", "code"),
     [
-        ((500.0,), ""),
-        ((500.001,), "CLOCK_OFFSET"),
-        ((-500.0, 20.0), ""),
-        ((20.0, -500.001), "CLOCK_OFFSET"),
+        ((495.0,), ""),
+        ((495.001,), "CLOCK_OFFSET"),
+        ((-495.0, 20.0), ""),
+        ((20.0, -495.001), "CLOCK_OFFSET"),
         ((None, 20.0), ""),
         ((None, None), "CLOCK_OFFSET"),
         ((), "CLOCK_OFFSET"),
@@ -295,9 +295,19 @@ def test_live_needs_a_clock_that_is_known_to_be_right(kit: Any, offsets: tuple[f
     assert kit.code_with(10.0, *heard) == "", "the demo's venue lives by our own clock"
 
 
+@pytest.mark.parametrize(
+    ("offset", "code"), [(250.0, ""), (-250.0, ""), (250.001, "CLOCK_OFFSET"), (499.0, "CLOCK_OFFSET")]
+)
+def test_the_doubt_counts_with_the_offset_and_against_the_better_known_clock(
+    kit: Any, offset: float, code: str
+) -> None:
+    heard = (a_clock("venue", offset, error_ms=250.0), a_clock("sntp", 400.0))
+    assert kit.code_with(10.0, *heard, knobs=LIVE) == code
+
+
 def test_a_clock_that_is_off_or_unknown_is_named_with_its_bound(kit: Any) -> None:
     bench = kit.Bench(LIVE).ready()
     bench.hear(10.0, a_clock("venue", 700.0))
-    assert bench.judge().reason == "our clock is +700 ms off, limit 500 ms"
+    assert bench.judge().reason == "our clock is +700 ± 5 ms off by venue, limit 500 ms with the doubt"
     bench.hear(10.0, a_clock("venue", None, "no answer"))
     assert bench.judge(kit.an_intent(strategy="b")).reason == "how far our clock is off is unknown (venue: no answer)"
