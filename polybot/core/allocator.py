@@ -4,7 +4,7 @@
 2. The limit comes from the ask the strategy decided on, the stake from the Account: the wish is a function of these two.
    risk looks at the book as it is by then; if that has run away, the FAK finds nothing and that is final.
 3. The wish's id is account/strategy/market/1. No reply: the same wish again, until the signal's good-until.
-4. While the account, what is held or the market is not known the Signal waits; at good-until it is refused with what was missing.
+4. While the account, what is held or the market is not known the Signal waits; at good-until it is refused with what it lacked.
 5. A bet that is to rest (streak_reversal) becomes a post-only GTC at the highest price that does not take, at most its own
    limit; cancelled when its window opens.
 6. One wish at a time: while an order of ours is not final, the next Signal waits for it, until its own good-until. So two

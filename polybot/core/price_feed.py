@@ -88,6 +88,7 @@ class PriceFeedCore:
 
     def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
         self._speed = word.speed
+        self._prints = Prints(word.speed)
         self._health = FeedHealth(FEED, STREAM, "trade", STALE_PRICE_S, word.speed, word.mono_s, SILENT_S)
         self._series = PriceSeries(SYMBOL, STREAM, word.speed, now_ns)
         self._chain = Chain(STALE_PRICE_S, word.speed, now_ns)

@@ -1,7 +1,8 @@
 """Which prints of the exchange are believed.
 
 1. Refused, and counted by name: NOT_A_NUMBER, ZERO_PRICE, NEGATIVE_PRICE, BAD_SIZE (negative), FUTURE_STAMP (more than
-   AHEAD_S ahead of our clock), BACKWARDS_STAMP, REPEATED (the same trade again).
+   TRADE_AHEAD_S ahead of our clock, more at high speed), BACKWARDS_STAMP, REPEATED (the same trade again). A stamp that is
+   ahead and believed makes honest ones look backwards for as long: that must end before the price is stale.
 2. A print more than LEAP away from the last believed one is held: not said, not refused, and it keeps nothing fresh. All
    that are held are believed once SUCCESSIVE of them in a row agree (each within AGREE of the one before), or another
    source's price lies within ELSEWHERE_AGREES of the newest: a real crash must not blind the bot for ever.
@@ -14,8 +15,10 @@ import math
 
 from messages import PriceTick
 from messages.units import NS
+from polybot.core.windows import staleness_s
 
-AHEAD_S = 5
+AHEAD_S = 5  # of other sources: their stamps hold nothing back
+TRADE_AHEAD_S = 1
 LEAP = 0.1
 SUCCESSIVE = 3
 AGREE = 0.02
@@ -24,9 +27,10 @@ UNREADABLE = "UNREADABLE"  # a frame that is no print at all; counted beside the
 
 
 class Prints:
-    """`hear` each print in the order of its arrival; what it returns is believed, oldest first."""
+    """`hear` each print in the order of its arrival; what it returns is believed, oldest first. speed: of market time."""
 
-    def __init__(self) -> None:
+    def __init__(self, speed: float = 1.0) -> None:
+        self._ahead_ns = round(staleness_s(TRADE_AHEAD_S, speed) * NS)
         self.last: PriceTick | None = None
         self.held: tuple[PriceTick, ...] = ()
         self.refused: dict[str, int] = {}
@@ -80,7 +84,7 @@ class Prints:
             return "NEGATIVE_PRICE"
         if tick.size < 0:
             return "BAD_SIZE"
-        if tick.traded_ns > now_ns + AHEAD_S * NS:
+        if tick.traded_ns > now_ns + self._ahead_ns:
             return "FUTURE_STAMP"
         newest = self.held[-1] if self.held else self.last
         if newest is None or tick.traded_ns > newest.traded_ns:

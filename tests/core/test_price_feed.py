@@ -153,8 +153,8 @@ def test_a_leap_is_held_and_found_wrong_by_the_next_print(price: float) -> None:
     assert (status.dropped, status.refused) == (1, {"LEAP": 1})
 
 
-@pytest.mark.parametrize(("ahead_ns", "accepted"), [(5 * NS - 1, True), (5 * NS, True), (5 * NS + 1, False)])
-def test_a_stamp_more_than_five_seconds_ahead_is_refused(ahead_ns: int, accepted: bool) -> None:
+@pytest.mark.parametrize(("ahead_ns", "accepted"), [(NS - 1, True), (NS, True), (NS + 1, False)])
+def test_a_stamp_more_than_a_second_ahead_is_refused(ahead_ns: int, accepted: bool) -> None:
     feed = opened()
     assert is_accepted(feed, a_trade(0, traded_ns=T0 * NS + ahead_ns), T0) is accepted
 

@@ -8,7 +8,8 @@ import pytest
 
 from messages import PriceTick
 from messages.units import NS
-from polybot.core.prints import AHEAD_S, Prints
+from polybot.core.prints import TRADE_AHEAD_S, Prints
+from polybot.core.windows import STALE_PRICE_S
 
 T0 = 1_795_132_800
 _ids = itertools.count(1)
@@ -49,10 +50,21 @@ def test_what_is_no_price_is_refused_by_name(changes: dict[str, Any], name: str)
 
 
 @pytest.mark.parametrize(("ahead_ns", "refused"), [(-1, {}), (0, {}), (1, {"FUTURE_STAMP": 1})])
-def test_a_stamp_may_lie_five_seconds_ahead_of_the_clock(ahead_ns: int, refused: dict[str, int]) -> None:
-    prints, now_ns = Prints(), T0 * NS
-    prints.hear(a_print(traded_ns=now_ns + AHEAD_S * NS + ahead_ns), now_ns)
+@pytest.mark.parametrize(("speed", "may_s"), [(1.0, 1), (60.0, 9)])
+def test_a_stamp_may_lie_a_second_ahead_of_the_clock(
+    speed: float, may_s: int, ahead_ns: int, refused: dict[str, int]
+) -> None:
+    prints, now_ns = Prints(speed), T0 * NS
+    prints.hear(a_print(traded_ns=now_ns + may_s * NS + ahead_ns), now_ns)
     assert prints.refused == refused
+
+
+def test_one_stamp_ahead_never_blinds_until_the_price_is_stale() -> None:
+    prints, now_ns = Prints(), T0 * NS
+    for ahead_ns in range(0, 5 * NS + 1, NS // 2):
+        prints.hear(a_print(traded_ns=now_ns + ahead_ns), now_ns)
+    later_ns = now_ns + TRADE_AHEAD_S * NS + 1
+    assert TRADE_AHEAD_S < STALE_PRICE_S and prints.hear(a_print(traded_ns=later_ns), later_ns) != ()
 
 
 def test_stamps_go_forwards_and_a_trade_comes_once() -> None:
