@@ -73,6 +73,7 @@ class _Feed:
         self._ticks: list[OnTick] = []
         self._reconnects: list[OnReconnect] = []
         self._open: dict[str, bool] = {}
+        self._was_open: set[str] = set()
         self._is_started = self._has_failed = False
 
     def on_tick(self, callback: OnTick) -> None:
@@ -95,11 +96,17 @@ class _Feed:
     def _state(self, name: str, word: SourceState) -> None:
         if word.state == "bad":
             return
-        was_known = name in self._open
         self._open[name] = word.state == "open"
-        if was_known and word.state == "open":
-            for callback in self._reconnects:
-                callback(name)
+        if word.state != "open":
+            return
+        is_again = name in self._was_open
+        self._was_open.add(name)
+        for callback in self._reconnects if is_again else ():
+            callback(name)
+
+    def _forget(self, name: str) -> None:
+        self._open.pop(name, None)
+        self._was_open.discard(name)
 
     def _hear(self, name: str, word: Word) -> None:
         raise NotImplementedError
@@ -157,6 +164,7 @@ class _OneEach(_Feed):
             if symbol in self._sources:
                 return
             source = self._sources[symbol] = self._source(symbol)
+            self._open[symbol] = False
             if self._is_started:
                 source.start()
 
@@ -164,11 +172,11 @@ class _OneEach(_Feed):
         """No longer."""
         with self._lock:
             source = self._sources.pop(symbol, None)
-            self._open.pop(symbol, None)
+            self._forget(symbol)
         if source is not None and self._is_started:
             source.stop()
             with self._lock:
-                self._open.pop(symbol, None)  # its last word was that it is closed
+                self._forget(symbol)  # its last word was that it is closed
 
 
 class BinanceFeed(_OneEach):

@@ -22,7 +22,10 @@ BARS_WANTED = (MARK_S * MARKS + RETURNS * 30) // 30 + 10
 
 @dataclass(frozen=True)
 class Volatility:
-    """σ now and its baseline per 30 s; None where unknown. off: why the rule cannot speak, "" when it can."""
+    """σ now and its baseline per 30 s; None where unknown. off: why there is no ratio, "" when there is one.
+
+    Without a baseline the rule is off (rules §6); with one, not to know σ now is a refusal.
+    """
 
     now: float | None
     baseline: float | None
@@ -86,15 +89,15 @@ def volatility(bars: Bars, now_ns: int) -> Volatility:
     """By the newest sample heard at or before now."""
     newest_ns = min(bars.mark(now_ns), bars.newest_ns)
     now = _sigma(bars, newest_ns)
-    if now is None:
-        return Volatility(None, None, f"fewer than {LEAST_RETURNS} of the last {RETURNS} returns are known")
     last_mark_ns = (newest_ns - 1) // (MARK_S * NS) * MARK_S * NS
     marks = [_sigma(bars, last_mark_ns - i * MARK_S * NS) for i in range(MARKS)]
     known = sorted(sigma for sigma in marks if sigma is not None)
     if len(known) < LEAST_MARKS:
         return Volatility(now, None, f"{len(known)} of {LEAST_MARKS} marks known")
     half = len(known) // 2
-    return Volatility(now, known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2, "")
+    baseline = known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
+    missing = f"fewer than {LEAST_RETURNS} of the last {RETURNS} returns are known" if now is None else ""
+    return Volatility(now, baseline, missing)
 
 
 def _sigma(bars: Bars, mark_ns: int) -> float | None:

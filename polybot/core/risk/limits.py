@@ -105,7 +105,11 @@ def _of_market(view: RiskView) -> list[LimitUse]:
 def _of_weather(view: RiskView) -> list[LimitUse]:
     risk, ratio = view.settings.risk, view.volatility.ratio
     span = "-" if view.range_pct is None else f"{view.range_pct:.3f} %"
-    rough = f"off: {view.volatility.off}" if ratio is None else f"{ratio:.2f}"
+    rough = (
+        f"{'off' if view.volatility.baseline is None else 'unknown'}: {view.volatility.off}"
+        if ratio is None
+        else f"{ratio:.2f}"
+    )
     return [
         _part("RANGE", view.range_pct, risk.max_range_pct, span, " %"),
         _part("VOLATILITY", ratio, risk.max_volatility_ratio, rough, ""),

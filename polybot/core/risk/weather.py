@@ -12,7 +12,10 @@ def price_range(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def volatility(intent: OrderIntent, view: RiskView) -> str | None:
-    ratio, limit = view.volatility.ratio, view.settings.risk.max_volatility_ratio
+    seen, limit = view.volatility, view.settings.risk.max_volatility_ratio
+    if seen.now is None and seen.baseline is not None:
+        return f"volatility is unknown: {seen.off}; max_volatility_ratio = {limit:g}"
+    ratio = seen.ratio
     if ratio is None or ratio <= limit:
         return None
     return f"volatility is {ratio:.2f} times its baseline of the last hour, max_volatility_ratio = {limit:g}"

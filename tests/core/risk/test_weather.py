@@ -56,6 +56,18 @@ def test_volatility_above_twice_its_baseline(kit: Any, last_bp: float, code: str
     assert bench.ready().judge().reason_code == code
 
 
+@pytest.mark.parametrize(("missing", "code"), [(1, ""), (2, "VOLATILITY")])
+def test_with_a_baseline_an_unknown_volatility_is_a_refusal(kit: Any, missing: int, code: str) -> None:
+    hour = a_shaken_hour(5.0)
+    known = hour[: -1 - missing] + hour[-1:]
+    bench = kit.Bench()
+    asked = bench.all(History)[-1]
+    bench.hear(0.5, Candles(id=asked.id, symbol="BTCUSDT", interval_s=30, candles=known, complete=True))
+    verdict = bench.ready().judge()
+    assert verdict.reason_code == code
+    assert not code or "volatility is unknown: fewer than 8 of the last 10 returns are known" in verdict.reason
+
+
 def test_without_an_hour_of_bars_the_volatility_rule_is_off_and_the_level_says_so(kit: Any) -> None:
     bench = kit.Bench().ready()
     assert bench.judge().approved
