@@ -82,6 +82,9 @@ class Program:
         subprocess.run(command, env=env, check=True, capture_output=True, timeout=30)
 
 
+LAST_S = 60
+
+
 @dataclass
 class Trader:
     """A wallet at a venue."""
@@ -164,10 +167,10 @@ class Two:
     mirror: Program
 
     def market(self) -> Pair:
-        """The running window's, as the mirror has it by now."""
+        """The running window's, as the mirror has it by now; in its last minute, when a side's asks vanish, the next one's."""
 
         def found() -> Pair | None:
-            slug = f"btc-updown-5m-{int(time.time()) // 300 * 300}"
+            slug = f"btc-updown-5m-{(int(time.time()) + LAST_S) // 300 * 300}"
             read = Gamma(self.mirror.urls["gamma"]).market(slug)
             if not isinstance(read, Known):
                 return None
