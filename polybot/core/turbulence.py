@@ -92,11 +92,11 @@ def volatility(bars: Bars, now_ns: int) -> Volatility:
     last_mark_ns = (newest_ns - 1) // (MARK_S * NS) * MARK_S * NS
     marks = [_sigma(bars, last_mark_ns - i * MARK_S * NS) for i in range(MARKS)]
     known = sorted(sigma for sigma in marks if sigma is not None)
+    missing = f"fewer than {LEAST_RETURNS} of the last {RETURNS} returns are known" if now is None else ""
     if len(known) < LEAST_MARKS:
-        return Volatility(now, None, f"{len(known)} of {LEAST_MARKS} marks known")
+        return Volatility(now, None, missing or f"{len(known)} of {LEAST_MARKS} marks known")
     half = len(known) // 2
     baseline = known[half] if len(known) % 2 else (known[half - 1] + known[half]) / 2
-    missing = f"fewer than {LEAST_RETURNS} of the last {RETURNS} returns are known" if now is None else ""
     return Volatility(now, baseline, missing)
 
 
