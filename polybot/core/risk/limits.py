@@ -4,7 +4,7 @@ from messages import LimitUse
 from messages.units import decimal_text, usd_text
 from polybot.core.days import day_of
 from polybot.core.risk import exposure, losses, pace
-from polybot.core.risk.permission import ACCOUNT_SILENCE_S, MAX_OFFSET_MS, worst_clock
+from polybot.core.risk.permission import ACCOUNT_SILENCE_S, max_offset_ms, worst_clock
 from polybot.core.risk.prices import COLLAR_E6, depth_e6
 from polybot.core.risk.view import RiskView, known, stakes
 from polybot.core.settings import usd_e6
@@ -59,7 +59,7 @@ def _of_live(view: RiskView) -> list[LimitUse]:
     worst = worst_clock(view)
     text, size = ("unknown", None) if worst is None else (worst.text, worst.far_ms)
     return [
-        _part("CLOCK_OFFSET", size, MAX_OFFSET_MS, text, " ms"),
+        _part("CLOCK_OFFSET", size, max_offset_ms(view), text, " ms"),
         _usd("LIVE_LOSS", max(0, account.purse_e6 - account.equity_e6), limit),
     ]
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from messages import OrderIntent
 from polybot.core.risk.view import RiskView, known
+from polybot.core.windows import staleness_s
 
 ACCOUNT_SILENCE_S = 5.0  # machine time; the level is said each second
-MAX_OFFSET_MS = 500  # reliability R18
+MAX_OFFSET_MS = 500  # reliability R18; at speed 1, which real money always has
 
 
 def halted(intent: OrderIntent, view: RiskView) -> str | None:
@@ -43,9 +44,15 @@ def clock_offset(intent: OrderIntent, view: RiskView) -> str | None:
     if worst is None:
         whys = "; ".join(f"{clock.source}: {clock.why}" for clock in view.clocks) or "nobody has measured it"
         return f"how far our clock is off is unknown ({whys})"
-    if worst.far_ms > MAX_OFFSET_MS:
-        return f"our clock is {worst.text} off by {worst.source}, limit {MAX_OFFSET_MS} ms with the doubt"
+    limit_ms = max_offset_ms(view)
+    if worst.far_ms > limit_ms:
+        return f"our clock is {worst.text} off by {worst.source}, limit {limit_ms:g} ms with the doubt"
     return None
+
+
+def max_offset_ms(view: RiskView) -> float:
+    """Of world time: a rehearsal that runs faster reads its venue's clock as much more coarsely, as with staleness."""
+    return staleness_s(MAX_OFFSET_MS / 1000, view.session.speed) * 1000
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,13 @@ class Bench:
     """A risk core at speed 1 in a session of many windows, and what it said. Moments are seconds after T0."""
 
     def __init__(
-        self, knobs: Settings | None = None, halted: str = "", boot: int = 7, paused: str = "", windows: int = 50
+        self,
+        knobs: Settings | None = None,
+        halted: str = "",
+        boot: int = 7,
+        paused: str = "",
+        windows: int = 50,
+        speed: float = 1.0,
     ) -> None:
         self.core = RiskCore()
         self.said: list[Word] = []
@@ -248,8 +254,8 @@ class Bench:
                 config=msgspec.json.encode(knobs or Settings()).decode(),
                 versions={},
                 mono_s=0.0,
-                speed=1.0,
-                session=json.dumps({"id": "s", "first_window_s": T0, "windows": windows}),
+                speed=speed,
+                session=json.dumps({"id": "s", "first_window_s": T0, "windows": windows, "speed": speed}),
                 halted=halted,
                 paused=paused,
             ),

@@ -311,3 +311,11 @@ def test_a_clock_that_is_off_or_unknown_is_named_with_its_bound(kit: Any) -> Non
     assert bench.judge().reason == "our clock is +700 ± 5 ms off by venue, limit 500 ms with the doubt"
     bench.hear(10.0, a_clock("venue", None, "no answer"))
     assert bench.judge(kit.an_intent(strategy="b")).reason == "how far our clock is off is unknown (venue: no answer)"
+
+
+def test_a_rehearsal_that_runs_faster_reads_its_venues_clock_as_much_more_coarsely(kit: Any) -> None:
+    bench = kit.Bench(LIVE, speed=45.0).ready()
+    bench.hear(10.0, a_clock("venue", 0.0, error_ms=6750.0))
+    assert bench.judge().reason_code != "CLOCK_OFFSET"
+    bench.hear(10.0, a_clock("venue", 1.0, error_ms=6750.0))
+    assert bench.judge(kit.an_intent(strategy="b")).reason.endswith("limit 6750 ms with the doubt")
