@@ -1,7 +1,7 @@
 """allocator: how much."""
 
-from polybot.core.allocator import AllocatorCore
-from polybot.runtime.actor import run
+from polybot.core.allocator.core import AllocatorCore
+from polybot.runtime.loop.loop import run
 
 
 def main() -> None:

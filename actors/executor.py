@@ -28,7 +28,8 @@ from messages.inner import (
     WarmUp,
 )
 from messages.units import NS
-from polybot.adapters.endpoint import Endpoint
+from polybot.adapters.net.endpoint import Endpoint
+from polybot.adapters.net.reads import Known
 from polybot.adapters.polymarket.chain import Chain
 from polybot.adapters.polymarket.channels import PolyBoltSource, UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
@@ -37,17 +38,21 @@ from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import Credentials, OrderSigner, Wallet
-from polybot.adapters.reads import Known
 from polybot.core.executor import ExecutorCore
-from polybot.core.executor.probing import STOPPERS
-from polybot.core.oracle import ORACLE_SYMBOL
-from polybot.core.settings import Live
-from polybot.runtime import confirmed, endpoints, halt, heartbeat, log, lone, wallet
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Effect, Inbox
-from polybot.runtime.journal import Journal, JournalDamaged
-from polybot.runtime.paths import Paths
+from polybot.core.executor.orders.tracker import STOPPERS
+from polybot.core.market_feed.oracle import ORACLE_SYMBOL
+from polybot.runtime.base import log
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.config import endpoints
+from polybot.runtime.loop import offline as lone
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Effect, Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.safety import halt, wallet
+from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.runtime.store import heartbeat_id as heartbeat
+from polybot.runtime.store.journal import Journal, JournalDamaged
+from polybot.settings import Live
 
 LOGIN_S = 20.0
 LOGIN_PAUSE_S = 0.05

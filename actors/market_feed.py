@@ -3,21 +3,22 @@
 from messages import MarketListed, MarketResolved, WindowObserved, Word
 from messages.inner import FetchMarket, ReadClock, Reconnect, Subscribe
 from messages.units import NS
-from polybot.adapters.clocks import Clocks
-from polybot.adapters.endpoint import Endpoint
+from polybot.adapters.clocks.reader import Clocks
+from polybot.adapters.clocks.sntp import Sntp
+from polybot.adapters.net.endpoint import Endpoint
 from polybot.adapters.polymarket.channels import MarketChannelSource
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
-from polybot.adapters.sntp import Sntp
-from polybot.adapters.sources import RtdsSource
-from polybot.core.market_feed import MarketFeedCore, remembers_s
-from polybot.core.oracle import ORACLE_SYMBOL
-from polybot.runtime import endpoints, log
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Effect, Inbox
-from polybot.runtime.recall import recalled
+from polybot.adapters.polymarket.rtds_stream import RtdsSource
+from polybot.core.market_feed.core import MarketFeedCore, remembers_s
+from polybot.core.market_feed.oracle import ORACLE_SYMBOL
+from polybot.runtime.base import log
+from polybot.runtime.config import endpoints
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Effect, Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.store.recall import recalled
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:

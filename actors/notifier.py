@@ -2,12 +2,12 @@
 
 from messages.inner import Notify
 from messages.units import NS
-from polybot.core.notices import NotifierCore
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Effect, Inbox
-from polybot.runtime.notify import Notifier
-from polybot.runtime.recall import recalled
+from polybot.core.notifier.core import NotifierCore
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Effect, Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.store.recall import recalled
+from polybot.runtime.supervision.notify_cmd import Notifier
 
 REMEMBERS_S = 7 * 24 * 3600  # world time: a halt that stands is told once, not at every start
 

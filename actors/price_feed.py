@@ -2,16 +2,16 @@
 
 from messages import Word
 from messages.inner import FetchCandles, FetchDay, FetchPrice, PriceFetched, Reconnect, SourceChanged
-from polybot.adapters.binance import WEIGHT_LIMIT, BinanceRest
-from polybot.adapters.coinbase import Coinbase
-from polybot.adapters.coingecko import CoinGecko
-from polybot.adapters.endpoint import Endpoint
-from polybot.adapters.sources import BinanceSource
-from polybot.core.price_feed import SYMBOL, PriceFeedCore
-from polybot.runtime import log
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Effect, Inbox
+from polybot.adapters.net.endpoint import Endpoint
+from polybot.adapters.prices.binance import WEIGHT_LIMIT, BinanceRest
+from polybot.adapters.prices.binance_stream import BinanceSource
+from polybot.adapters.prices.coinbase import Coinbase
+from polybot.adapters.prices.coingecko import CoinGecko
+from polybot.core.price_feed.core import SYMBOL, PriceFeedCore
+from polybot.runtime.base import log
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Effect, Inbox
+from polybot.runtime.loop.loop import Wiring, run
 
 POLL_S = 2.0  # machine; an answer that takes longer is no news
 

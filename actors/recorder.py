@@ -3,13 +3,13 @@
 import sys
 
 from messages.inner import Store
-from polybot.core.recorder import RecorderCore
-from polybot.runtime import log
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Inbox
-from polybot.runtime.ledger_db import LedgerDb, LedgerError
-from polybot.runtime.trail import Trail
+from polybot.core.recorder.core import RecorderCore
+from polybot.runtime.base import log
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.store.index_db import LedgerDb, LedgerError
+from polybot.runtime.store.window_log import Trail
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:

@@ -1,9 +1,9 @@
 """risk: whether at all; the trading state."""
 
 from polybot.core.risk import RiskCore
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Inbox
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Inbox
+from polybot.runtime.loop.loop import Wiring, run
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:

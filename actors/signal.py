@@ -4,12 +4,13 @@ standard library's `signal`.
 
 from messages import Prediction
 from messages.units import NS
-from polybot.core.signals import SignalCore
-from polybot.runtime import log, plugins
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Inbox
-from polybot.runtime.recall import recalled
+from polybot.core.signal.core import SignalCore
+from polybot.runtime.base import log
+from polybot.runtime.config import plugins
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.store.recall import recalled
 
 REMEMBERS_S = 600  # world time; a decision is good for seconds
 

@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from polybot.runtime import log, process
-from polybot.runtime.clock import WorldClock
-from polybot.runtime.context import Context
+from polybot.runtime.base import log, process
+from polybot.runtime.base.clock import WorldClock
+from polybot.runtime.loop.context import Context
 
 
 def main() -> None:
@@ -22,8 +22,8 @@ def main() -> None:
 
 def _mirror(context: Context) -> None:
     """Paper: the real books, our orders."""
-    from polybot.runtime import endpoints
-    from polybot.runtime.config import ConfigError
+    from polybot.runtime.config import endpoints
+    from polybot.runtime.config.config import ConfigError
     from polybot.venue.faults.script import Script
     from polybot.venue.mirror.program import GRANT_USD, MirrorVenue
 
@@ -45,8 +45,8 @@ def _world(context: Context) -> None:
     if not isinstance(context.clock, WorldClock):
         log.event("venue_refused", reason="there is no session yet whose world could be served")
         sys.exit(78)
-    from polybot.core.windows import session_from
-    from polybot.core.world.scenarios import UnknownScenario
+    from polybot.core.market.windows import session_from
+    from polybot.sim.world.scenarios import UnknownScenario
     from polybot.venue.faults.script import ScriptError
     from polybot.venue.program import GRANT_USD, Venue, script_of, world_of
     from polybot.venue.tape_files import TapeError

@@ -3,12 +3,12 @@
 import os
 
 from messages.inner import KillActor, StopProgram, WakeSupervisor, WatchPid
-from polybot.core.watch import WatchCore
-from polybot.runtime import supervise
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Effect, Inbox
-from polybot.runtime.watching import Eyes, Hands, post_sentinel
+from polybot.core.watchdog.core import WatchCore
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Effect, Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision.listener import Eyes, Hands, post_sentinel
 
 
 def main() -> None:

@@ -30,10 +30,10 @@ from typing import Any
 
 from bench.tick_to_order import KEY, MARKET, a_frame, first_frame
 from messages.inner import OrderFields, SignOrder
-from polybot.adapters.http import HttpConnection
-from polybot.adapters.polymarket.frames import MarketFrames
+from polybot.adapters.net.http import HttpConnection
+from polybot.adapters.polymarket.market_frames import MarketFrames
 from polybot.adapters.polymarket.signing import Credentials, OrderSigner, RequestSigner, Wallet, metadata_of, salt_of
-from polybot.core.amounts import BuyAmounts, fak_buy, limit_e6
+from polybot.core.sizing.amounts import BuyAmounts, fak_buy, limit_e6
 
 ROOT = Path(__file__).parents[1]
 OWNER = "5b1f0e0a-2c53-7b1e-9d0c-0a4d5e3a91f7"

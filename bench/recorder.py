@@ -13,11 +13,11 @@ import msgspec
 
 from messages import Envelope, Prediction, PriceTick, decode_envelope, encode
 from messages.inner import Started, Store
-from polybot.core.recorder import RecorderCore
-from polybot.core.settings import Settings
-from polybot.runtime.bus import Stamper
-from polybot.runtime.flight import FlightRecorder
-from polybot.runtime.ledger_db import LedgerDb
+from polybot.core.recorder.core import RecorderCore
+from polybot.runtime.loop.bus import Stamper
+from polybot.runtime.store.flight import FlightRecorder
+from polybot.runtime.store.index_db import LedgerDb
+from polybot.settings import Settings
 
 FIRST = 1_795_132_800
 

@@ -37,12 +37,12 @@ from messages import (
     encode,
 )
 from messages.inner import OrderFields, OrderSigned, Persist, PostOrder, SignOrder
-from polybot.adapters.polymarket.frames import MarketFrames
+from polybot.adapters.polymarket.market_frames import MarketFrames
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet, metadata_of, salt_of
-from polybot.runtime.actor import Wiring, run
-from polybot.runtime.context import Context
-from polybot.runtime.inbox import Effect, Inbox
-from polybot.runtime.journal import Journal
+from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.inbox import Effect, Inbox
+from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.store.journal import Journal
 
 KEY = "11" * 32
 ACTORS = ("signal", "allocator", "risk", "executor", "market_feed")

@@ -18,12 +18,14 @@ from typing import Literal, Protocol
 from messages import Book, MarketListed, OraclePrice, PriceTick, TradePrint, Word
 from messages.inner import FetchMarket, MarketFetched, SourceState
 from messages.units import E6
+from polybot.adapters.net.source import Source
 from polybot.adapters.polymarket.channels import MarketChannelSource
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
-from polybot.adapters.sources import BinanceSource, RtdsSource, Source
-from polybot.core.prints import Prints
+from polybot.adapters.polymarket.rtds_stream import RtdsSource
+from polybot.adapters.prices.binance_stream import BinanceSource
+from polybot.core.price_feed.outliers import Prints
 
 TWAP = "crypto_prices_twap_sixty"
 

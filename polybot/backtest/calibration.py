@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from messages import SettleRule
-from polybot.core.fair import HALF_LIFE_S, LOOKBACK_S, RETURN_S, Floats, settlement, up_probability
-from polybot.core.indicators import ewma_volatility
+from polybot.core.strategies.fair_price import HALF_LIFE_S, LOOKBACK_S, RETURN_S, Floats, settlement, up_probability
+from polybot.core.strategies.indicators import ewma_volatility
 
 LEADS_S = (30, 60, 120, 240)
 MODELS = ("by rule", "plain", "one-second")

@@ -45,10 +45,10 @@ from messages.inner import (
     WriteHalt,
     WritePause,
 )
-from polybot.core.core import Core
-from polybot.runtime.bus import Stamper, cause_of
-from polybot.runtime.clock import LEAP_NS
-from polybot.runtime.topology import CLASS_OF, DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
+from polybot.core.protocol import Core
+from polybot.runtime.base.clock import LEAP_NS
+from polybot.runtime.loop.bus import Stamper, cause_of
+from polybot.topology import CLASS_OF, DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
 
 WATCH_HALT = ("risk", "executor")
 HALT_LOOK_NS = 100_000_000

@@ -2,7 +2,7 @@
 
 import typer
 
-from polybot.cli import (
+from polybot.cli.commands import (
     books,
     config,
     control,

@@ -4,10 +4,13 @@ import difflib
 import importlib
 import sys
 
-from polybot.runtime import config, confirmed, endpoints, log, session
-from polybot.runtime.config import ConfigError
-from polybot.runtime.paths import Paths, UnsafeMode
-from polybot.runtime.topology import BY_NAME, needed
+from polybot.runtime.base import log
+from polybot.runtime.base.paths import Paths, UnsafeMode
+from polybot.runtime.config import config, endpoints
+from polybot.runtime.config.config import ConfigError
+from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.runtime.supervision import session
+from polybot.topology import BY_NAME, needed
 
 
 def main(argv: list[str]) -> None:

@@ -16,35 +16,36 @@ import traceback
 from typing import Any
 
 from messages import Heartbeat, schema_hash
-from polybot.core.settings import usd_e6
-from polybot.core.windows import Session, session_from
-from polybot.core.world.scenarios import scenario_named
-from polybot.core.world.world import World
-from polybot.runtime import endpoints, log
-from polybot.runtime.bus import Publisher, Stamper, Subscriber
-from polybot.runtime.clock import WorldClock, mono_s
-from polybot.runtime.context import Context
-from polybot.venue import ports
-from polybot.venue.apps import apps
-from polybot.venue.binance import Bars
-from polybot.venue.binance_hub import BinanceHub
-from polybot.venue.binance_rest import BinanceRest
-from polybot.venue.catalogue import WorldCatalogue
-from polybot.venue.desk import Desk
-from polybot.venue.driver import Driver
+from polybot.core.market.windows import Session, session_from
+from polybot.runtime.base import log
+from polybot.runtime.base.clock import WorldClock, mono_s
+from polybot.runtime.config import endpoints
+from polybot.runtime.loop.bus import Publisher, Stamper, Subscriber
+from polybot.runtime.loop.context import Context
+from polybot.settings import usd_e6
+from polybot.sim.world.scenarios import scenario_named
+from polybot.sim.world.world import World
+from polybot.venue.accounts.api_keys import Keys
+from polybot.venue.accounts.catalogue import WorldCatalogue
+from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.order_service import Desk
+from polybot.venue.accounts.store import Store
+from polybot.venue.channels.binance import BinanceHub
+from polybot.venue.channels.oracle_wires import PriceWires
+from polybot.venue.channels.polybolt import PolyBolt
+from polybot.venue.channels.rtds import Rtds
 from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script, read_script
-from polybot.venue.heard import HEARS, SPEAKERS, Heard
-from polybot.venue.house import House
-from polybot.venue.instants import Instants
-from polybot.venue.keys import Keys
-from polybot.venue.pacer import Pacer, write_waits
-from polybot.venue.polybolt import PolyBolt
-from polybot.venue.price_wires import PriceWires
-from polybot.venue.rtds import Rtds
-from polybot.venue.store import Store
-from polybot.venue.web import Web
+from polybot.venue.net import ports
+from polybot.venue.net.server import Web
+from polybot.venue.pacing.bus_observer import HEARS, SPEAKERS, Heard
+from polybot.venue.pacing.driver import Driver
+from polybot.venue.pacing.instants import Instants
+from polybot.venue.pacing.pacer import Pacer, write_waits
+from polybot.venue.rest.binance import BinanceRest
+from polybot.venue.routes import apps
+from polybot.venue.wire.binance_frames import Bars
 
 TURN_S = 0.004
 SLOW_TURN_S = 0.04
@@ -262,6 +263,6 @@ def world_of(session: Session) -> World:
         from polybot.venue.tape_files import open_tape
 
         return open_tape(session.tape, session.seed)
-    from polybot.core.world.synthetic import SyntheticWorld
+    from polybot.sim.world.synthetic import SyntheticWorld
 
     return SyntheticWorld(session.seed, session.first_window_s, scenario=scenario_named(session.scenario))

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import msgspec
 
-from polybot.core.settings import Settings
-from polybot.core.settings import World as Knobs
-from polybot.core.windows import WINDOW_S, Session, session_from
-from polybot.core.world.world import World
-from polybot.runtime import locks
-from polybot.runtime import session as sessions
-from polybot.runtime.clock import WorldClock
-from polybot.runtime.context import WARM_UP_S, Context
-from polybot.runtime.paths import Paths, replace_synced
+from polybot.core.market.windows import WINDOW_S, Session, session_from
+from polybot.runtime.base.clock import WorldClock
+from polybot.runtime.base.paths import Paths, replace_synced
+from polybot.runtime.loop.context import WARM_UP_S, Context
+from polybot.runtime.safety import halt, locks
+from polybot.runtime.supervision import session as sessions
+from polybot.settings import Settings
+from polybot.settings import World as Knobs
+from polybot.sim.world.world import World
 from polybot.venue.faults.script import Script
 from polybot.venue.program import GRANT_USD, Venue, script_of, world_of
 
@@ -47,7 +47,7 @@ async def serve(paths: Paths, wishes: Wishes) -> None:
 
 def prepare(paths: Paths, wishes: Wishes) -> tuple[Context, World, Script]:
     """Everything a venue stands on, in a state folder of its own; the lock is taken (75 when held)."""
-    paths.prepare()
+    halt.prepare(paths)
     lock = locks.take_or_exit(paths, "venue")
     known = _known(paths.session)
     session = _session(wishes, known, time.time())

@@ -12,8 +12,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from polybot.core.world.tape import TapeMarket, TapePrint, TapeWorld
-from polybot.core.world.world import Rule, Winner, WorldMarket
+from polybot.sim.world.tape import TapeMarket, TapePrint, TapeWorld
+from polybot.sim.world.world import Rule, Winner, WorldMarket
 
 MS = 1_000_000
 PRICE_COLUMNS = ["feed_ts_ms", "value", "full_accuracy_value", "server_ts_ms", "recv_ms"]

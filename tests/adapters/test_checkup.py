@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from polybot.adapters.polymarket import checkup, eip712
+from polybot.adapters.net.reads import Known, Unknown
+from polybot.adapters.polymarket import checks as checkup
+from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.data_api import DataApi
 from polybot.adapters.polymarket.signing import Credentials, Wallet
-from polybot.adapters.reads import Known, Unknown
 
 Answer = Callable[[bytes], tuple[int, str]]
 

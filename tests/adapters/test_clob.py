@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from messages.inner import CancelOrders, PostOrder, ReadBalance, ReadMarket, ReadOpenOrders, ReadOrder, ReadTrades
+from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet
-from polybot.adapters.reads import Empty, Known, Unknown
 
 WALLET = Wallet("0x" + "11" * 32)
 CREDENTIALS = Credentials("5b1f0e0a", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "7d0f")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from polybot.adapters.breaker import FAILURES, Breaker
-from polybot.adapters.endpoint import Alone, Endpoint, Reader
-from polybot.adapters.http import Lost, NotSent
-from polybot.adapters.retry import READS, Backoff, Retries, refusal, retry_after_s
+from polybot.adapters.net.breaker import FAILURES, Breaker
+from polybot.adapters.net.endpoint import Alone, Endpoint, Reader
+from polybot.adapters.net.http import Lost, NotSent
+from polybot.adapters.net.retry import READS, Backoff, Retries, refusal, retry_after_s
 
 QUICK = Retries(tries=3, first_s=0.01)
 

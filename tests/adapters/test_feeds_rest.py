@@ -9,14 +9,14 @@ import pytest
 
 from messages import FeeSchedule, MarketListed, MarketResolved
 from messages.inner import FetchCandles, FetchMarket, MarketFetched
-from polybot.adapters.binance import BadFrame as BadKlines
-from polybot.adapters.binance import BinanceRest, word_of
+from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
-from polybot.adapters.polymarket.listing import listed_of, winner_of
+from polybot.adapters.polymarket.market_parser import listed_of, winner_of
 from polybot.adapters.polymarket.rtds import BadFrame, prints_of
-from polybot.adapters.reads import Empty, Known, Unknown
+from polybot.adapters.prices.binance import BadFrame as BadKlines
+from polybot.adapters.prices.binance import BinanceRest, word_of
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 NS = 10**9

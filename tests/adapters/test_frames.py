@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages import MarketListed, MarketResolved, TickSizeChanged, TradePrint
-from polybot.adapters.polymarket.account_facts import Ourselves
-from polybot.adapters.polymarket.frames import MarketFrames, book_hash
+from polybot.adapters.polymarket.account_parser import Ourselves
+from polybot.adapters.polymarket.market_frames import MarketFrames, book_hash
 from polybot.adapters.polymarket.user_frames import facts_of
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from polybot.adapters.http import HttpConnection, Lost, NotSent, Shut
+from polybot.adapters.net.http import HttpConnection, Lost, NotSent, Shut
 
 
 def test_requests_share_one_connection(http: Any, answer: Any) -> None:

@@ -8,8 +8,8 @@ import pytest
 from actors import executor
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.signing import Credentials, Wallet
-from polybot.runtime import halt
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import halt
 
 WALLET = Wallet("0x" + "11" * 32)
 KEYS = {"apiKey": "k", "secret": "AAEC", "passphrase": "p"}
@@ -20,7 +20,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     monkeypatch.setattr(executor, "REFUSED_S", 0.2)
     monkeypatch.setattr(executor, "LOGIN_S", 0.6)
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from messages import OraclePrice, OracleRelayed
 from messages.inner import SourceState
+from polybot.adapters.net.websocket import Backoff
 from polybot.adapters.polymarket.channels import PolyBoltSource
 from polybot.adapters.polymarket.polybolt import BadFrame, Frames, Refused
 from polybot.adapters.polymarket.signing import Credentials
-from polybot.adapters.websocket import Backoff
 
 SECOND = 1_795_132_800
 NOW_NS = SECOND * 10**9

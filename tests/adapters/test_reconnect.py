@@ -17,10 +17,10 @@ from websockets.sync.server import ServerConnection
 
 from messages import FeedStatus, PriceTick
 from messages.inner import Reconnect, SourceState, Started, Tick, WakeAt, WakeIn
-from polybot.adapters.retry import Backoff
-from polybot.adapters.sources import BinanceSource
-from polybot.adapters.websocket import WebSocketSource
-from polybot.core.price_feed import PriceFeedCore
+from polybot.adapters.net.retry import Backoff
+from polybot.adapters.net.websocket import WebSocketSource
+from polybot.adapters.prices.binance_stream import BinanceSource
+from polybot.core.price_feed.core import PriceFeedCore
 
 QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)
 

@@ -16,15 +16,15 @@ import msgspec
 import pytest
 
 from messages import MarketListed
-from polybot.adapters import binance
-from polybot.adapters.http import Response
+from polybot.adapters.net.http import Response
 from polybot.adapters.polymarket import rtds, user_frames
-from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
 from polybot.adapters.polymarket.clob import balance_of, cancelled_of
-from polybot.adapters.polymarket.frames import MarketFrames
-from polybot.adapters.polymarket.listing import clob_winner_of, listed_of, winner_of
+from polybot.adapters.polymarket.market_frames import MarketFrames
+from polybot.adapters.polymarket.market_parser import clob_winner_of, listed_of, winner_of
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.post_answer import read_post_answer
+from polybot.adapters.prices import binance
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SESSIONS, FIXTURES = SHARED / "polymarket-raw-ws-sessions", SHARED / "api-fixtures"

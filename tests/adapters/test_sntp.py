@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.inner import ReadClock
-from polybot.adapters.clocks import Clocks
+from polybot.adapters.clocks.reader import Clocks
+from polybot.adapters.clocks.sntp import Refused, Sntp, SntpError, Unreadable, from_ntp, question, read_answer, to_ntp
 from polybot.adapters.polymarket.clob_public import ClobPublic
-from polybot.adapters.sntp import Refused, Sntp, SntpError, Unreadable, from_ntp, question, read_answer, to_ntp
 
 NS = 1_000_000_000
 NOW = 1_795_132_800 * NS

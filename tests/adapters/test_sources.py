@@ -12,11 +12,12 @@ from websockets.sync.server import ServerConnection
 
 from messages import Book, Candle, DayStats, Depth, MarketListed, MarketResolved, OraclePrice, PriceTick, TradePrint
 from messages.inner import DayHeard, SourceState, UserFact
+from polybot.adapters.net.retry import Backoff
+from polybot.adapters.net.websocket import KeepAlive, WebSocketSource
 from polybot.adapters.polymarket.channels import MarketChannelSource, UserChannelSource
+from polybot.adapters.polymarket.rtds_stream import RtdsSource
 from polybot.adapters.polymarket.signing import Credentials
-from polybot.adapters.retry import Backoff
-from polybot.adapters.sources import BinanceSource, RtdsSource
-from polybot.adapters.websocket import KeepAlive, WebSocketSource
+from polybot.adapters.prices.binance_stream import BinanceSource
 
 QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)
 NOW_NS = 1795132800 * 10**9

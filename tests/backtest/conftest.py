@@ -44,15 +44,15 @@ from messages.inner import (
     WriteHalt,
 )
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
-from polybot.backtest.counter import Counter, new_order, post_result
+from polybot.backtest.order_entry import Counter, new_order, post_result
 from polybot.backtest.simulator import Killed, Simulator
-from polybot.core.entries import from_bytes
-from polybot.core.exchange import Exchange, Held, Market, Order, Placed, Rejected
-from polybot.core.exchange.types import Fate as Chain
 from polybot.core.executor import ExecutorCore
-from polybot.core.executor.fold import restored
-from polybot.core.executor.orders import state_of
-from polybot.core.executor.state import Books, books_to_bytes
+from polybot.core.executor.books.entries import from_bytes
+from polybot.core.executor.books.fold import restored
+from polybot.core.executor.books.order_state import state_of
+from polybot.core.executor.books.state import Books, books_to_bytes
+from polybot.sim.venue import Exchange, Held, Market, Order, Placed, Rejected
+from polybot.sim.venue.types import Fate as Chain
 
 S, MS = 1_000_000_000, 1_000_000
 START_S = 1_795_132_800

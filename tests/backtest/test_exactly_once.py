@@ -9,7 +9,7 @@ import pytest
 
 from messages import Fill, Word
 from messages.inner import MoveGate, Persist, PostOrder
-from polybot.core.entries import FillBooked, FillReversed, IntentSigned, OrderTold, from_bytes
+from polybot.core.executor.books.entries import FillBooked, FillReversed, IntentSigned, OrderTold, from_bytes
 
 # --- R2
 

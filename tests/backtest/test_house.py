@@ -8,16 +8,16 @@ import pytest
 
 from messages import Account, Envelope, Fill, OrderUpdate, Prediction
 from messages.inner import PostOrder
-from polybot.backtest.counter import Fate
-from polybot.backtest.outside import WorldOutside
+from polybot.backtest.environment import WorldOutside
+from polybot.backtest.order_entry import Fate
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator import AllocatorCore
+from polybot.core.allocator.core import AllocatorCore
 from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed import MarketFeedCore
-from polybot.core.price_feed import PriceFeedCore
+from polybot.core.market_feed.core import MarketFeedCore
+from polybot.core.price_feed.core import PriceFeedCore
 from polybot.core.risk import RiskCore
-from polybot.core.signals import SignalCore
-from polybot.core.world.synthetic import SyntheticWorld
+from polybot.core.signal.core import SignalCore
+from polybot.sim.world.synthetic import SyntheticWorld
 
 GRANT_E6 = 1_000_000_000
 PURSE_E6 = 100_000_000

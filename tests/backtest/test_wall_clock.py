@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from messages import ClockOffset, RiskVerdict
-from polybot.backtest.outside import WorldOutside
+from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator import AllocatorCore
+from polybot.core.allocator.core import AllocatorCore
 from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed import MarketFeedCore
-from polybot.core.price_feed import PriceFeedCore
+from polybot.core.market_feed.core import MarketFeedCore
+from polybot.core.price_feed.core import PriceFeedCore
 from polybot.core.risk import RiskCore
-from polybot.core.signals import SignalCore
-from polybot.core.world.synthetic import SyntheticWorld
+from polybot.core.signal.core import SignalCore
+from polybot.sim.world.synthetic import SyntheticWorld
 
 S = 1_000_000_000
 CORES: dict[str, Callable[[], Any]] = {

@@ -7,13 +7,15 @@ import msgspec
 import pytest
 
 from messages.inner import Store
-from polybot.cli import before_live
-from polybot.core.rows import WindowRow
-from polybot.core.settings import Bot, Live, Settings
-from polybot.runtime import confirmed, session
-from polybot.runtime.ledger_db import LedgerDb
-from polybot.runtime.paths import Paths
-from polybot.runtime.session import Session
+from polybot.cli.session import live_notice as before_live
+from polybot.core.recorder.window_row import WindowRow
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import halt
+from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.runtime.store.index_db import LedgerDb
+from polybot.runtime.supervision import session
+from polybot.runtime.supervision.session import Session
+from polybot.settings import Bot, Live, Settings
 
 WALLET = "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"
 SETTINGS = Settings(bot=Bot(profile="live"), live=Live(live_max_loss_usd=12.5))
@@ -86,7 +88,7 @@ def a_record(folder: Path, profile: str, won: int, lost: int, strategy: str = "r
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "live")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

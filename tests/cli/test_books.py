@@ -32,12 +32,13 @@ from messages import (
     topic_of,
 )
 from messages.inner import Started, Store, Tick
-from polybot.cli import books, equity, export, report, why
-from polybot.cli.figures import wilson
-from polybot.core.recorder import RecorderCore
-from polybot.core.settings import Settings
-from polybot.runtime.ledger_db import LedgerDb
-from polybot.runtime.topology import TABLE
+from polybot.cli.commands import books, export, report, why
+from polybot.cli.render import equity_svg as equity
+from polybot.cli.render.statistics import wilson
+from polybot.core.recorder.core import RecorderCore
+from polybot.runtime.store.index_db import LedgerDb
+from polybot.settings import Settings
+from polybot.topology import TABLE
 
 S = 1_000_000_000
 FIRST = 1_795_132_800

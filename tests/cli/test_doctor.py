@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime.paths import ROOT
+from polybot.runtime.base.paths import ROOT
 
 KEY = f"0x{7:064x}"
 ADDRESS = "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"
@@ -159,13 +159,13 @@ def test_a_broken_config_is_one_failed_check(world: World) -> None:
 def test_orders_and_shares_that_the_books_do_not_know_are_foreign(world: World) -> None:
     """A user's own order, resting; and another that was filled."""
     from messages.inner import OrderFields, PostOrder, SignOrder
+    from polybot.adapters.net.reads import Known
     from polybot.adapters.polymarket.clob import Clob
     from polybot.adapters.polymarket.gamma import Gamma
-    from polybot.adapters.polymarket.listing import listed_of
+    from polybot.adapters.polymarket.market_parser import listed_of
     from polybot.adapters.polymarket.signing import OrderSigner, Wallet
-    from polybot.adapters.reads import Known
-    from polybot.core.windows import slug_of
-    from polybot.runtime.clock import FollowedClock
+    from polybot.core.market.windows import slug_of
+    from polybot.runtime.base.clock import FollowedClock
 
     clock = FollowedClock.follow(Path(world.urls["clock"]))
     wallet = Wallet(f"0x{8:064x}")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from polybot.cli.common import NOT_RUNNING
-from polybot.cli.venue import app
+from polybot.cli.commands.venue import app
+from polybot.cli.support.common import NOT_RUNNING
 
 TOKEN = "t"
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime import halt, locks, supervise
-from polybot.runtime.bus import ask
-from polybot.runtime.paths import ROOT, Paths
-from polybot.runtime.topology import BY_NAME
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.loop.bus import ask
+from polybot.runtime.safety import halt, locks
+from polybot.runtime.supervision import supervisord as supervise
+from polybot.topology import BY_NAME
 
 # risk and executor as far as halting goes: they answer, and remember what the folder tells them to say.
 STUB = """
@@ -52,7 +53,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.paths = folder, Paths(folder / "state")
-        self.paths.prepare()
+        halt.prepare(self.paths)
         (folder / "bin").mkdir()
         (folder / "stub.py").write_text(STUB)
         script = folder / "bin" / "polybot"
@@ -130,7 +131,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 
@@ -138,7 +139,7 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def test_the_switch_is_moved_before_anything_heavy_is_imported() -> None:
-    code = "import sys, polybot.cli, polybot.cli.halt; print(sorted(set(sys.modules) & set(sys.argv[1:])))"
+    code = "import sys, polybot.cli, polybot.cli.commands.halt; print(sorted(set(sys.modules) & set(sys.argv[1:])))"
     heavy = ("typer", "click", "rich", "msgspec", "zmq", "messages", "subprocess", "dataclasses", "inspect", "tempfile")
     done = subprocess.run([sys.executable, "-c", code, *heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from polybot.cli.status import in_the_way
+from polybot.cli.commands.status import in_the_way
 
 WELL: dict[str, Any] = {
     "venue_state": "running",

@@ -12,11 +12,11 @@ import zmq
 from typer.testing import CliRunner
 
 from messages import Envelope, LimitUse, RiskState, encode, topic_of
-from polybot.cli import limits
-from polybot.cli.figures import refusals
-from polybot.runtime import locks
-from polybot.runtime.bus import Publisher
-from polybot.runtime.paths import Paths
+from polybot.cli.commands import limits
+from polybot.cli.render.statistics import refusals
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.loop.bus import Publisher
+from polybot.runtime.safety import locks
 
 LEVEL = RiskState(
     state="REDUCING",

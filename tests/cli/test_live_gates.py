@@ -16,11 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from polybot.cli import gates
-from polybot.core.settings import Bot, Settings
-from polybot.runtime import config, confirmed, endpoints, session, supervise
-from polybot.runtime.paths import ROOT, Paths
-from polybot.runtime.preflight import Refused
+from polybot.cli.session import live_conditions as gates
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.config import config, endpoints
+from polybot.runtime.safety import halt
+from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.runtime.supervision import session
+from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision.preflight import Refused
+from polybot.settings import Bot, Settings
 
 KEY = f"0x{7:064x}"
 DIGITS = "1a6fbb"  # of 0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb
@@ -75,7 +79,7 @@ def street() -> Iterator[Street]:
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from polybot.cli import logs
+from polybot.cli.commands import logs
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from rich.console import Console
 
 from messages import Book, Envelope, Prediction, PriceTick, WindowObserved
 from messages.inner import Store
-from polybot.cli import progress
-from polybot.core import ledger_rows
-from polybot.core.rows import Carry, Facts, Seen, WindowRow, fold
-from polybot.core.settings import Settings
-from polybot.runtime.ledger_db import LedgerDb
-from polybot.runtime.paths import Paths
-from polybot.runtime.session import Session
+from polybot.cli.session import progress
+from polybot.core.recorder import tables as ledger_rows
+from polybot.core.recorder.window_row import Carry, Facts, Seen, WindowRow, fold
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.store.index_db import LedgerDb
+from polybot.runtime.supervision.session import Session
+from polybot.settings import Settings
 
 S = 1_000_000_000
 FIRST = 1_795_132_800

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from polybot.core.settings import Bot, Settings
-from polybot.runtime import endpoints, halt, locks, preflight, reachable, session
-from polybot.runtime.context import Context
-from polybot.runtime.paths import ROOT, Paths
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.config import endpoints
+from polybot.runtime.loop.context import Context
+from polybot.runtime.safety import halt, locks
+from polybot.runtime.supervision import preflight, session
+from polybot.runtime.supervision import reachability as reachable
+from polybot.settings import Bot, Settings
 
 
 def ctl(state: Path, *argv: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -27,7 +30,7 @@ def ctl(state: Path, *argv: str, **environment: str) -> "subprocess.CompletedPro
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

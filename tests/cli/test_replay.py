@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 from messages import Candle, Candles, Envelope, PriceTick, Word, encode
 from messages.inner import Persist, PersistFailed, Started, Tick, WakeIn
-from polybot.cli import replay
-from polybot.core.recorder import RecorderCore
-from polybot.core.settings import Settings
-from polybot.runtime.bus import Stamper, cause_of
-from polybot.runtime.flight import FlightRecorder, read, segments_of
+from polybot.cli.commands import replay
+from polybot.core.recorder.core import RecorderCore
+from polybot.runtime.loop.bus import Stamper, cause_of
+from polybot.runtime.store.flight import FlightRecorder, read, segments_of
+from polybot.settings import Settings
 
 STARTED = Started(actor="x", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={}, mono_s=0.0, speed=1.0,
                   session="")  # fmt: skip
@@ -128,7 +128,7 @@ def test_a_kept_core_stands_in_for_a_beginning_that_was_dropped(tmp_path: Path) 
 
 
 def _boot_and_snapshot(loop: Loop) -> bytes:
-    from polybot.runtime.flight import BOOT, SNAPSHOT, _line
+    from polybot.runtime.store.flight import BOOT, SNAPSHOT, _line
 
     return _line(BOOT, 0, b"1") + _line(SNAPSHOT, 5, pickle.dumps((loop.core, loop.stamper)))
 

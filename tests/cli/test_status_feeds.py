@@ -3,7 +3,7 @@
 from typing import Any
 
 from messages import DayStats, EndpointHealth, FeedStatus, Heartbeat
-from polybot.cli.status_feeds import endpoints, feed, lines
+from polybot.cli.render.feed_status import endpoints, feed, lines
 
 DAY = DayStats(
     open=63_000.0, high=65_000.0, low=62_500.5, last=64_000.0, volume=12_345.67, change_pct=1.587, as_of_ns=1

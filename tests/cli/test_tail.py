@@ -11,8 +11,8 @@ import zmq
 from typer.testing import CliRunner
 
 from messages import Envelope, Heartbeat, PriceTick, encode, topic_of
-from polybot.cli import tail
-from polybot.runtime.bus import Publisher
+from polybot.cli.commands import tail
+from polybot.runtime.loop.bus import Publisher
 
 
 def a_tick(n: int) -> PriceTick:

@@ -4,7 +4,7 @@ import json
 
 from typer.testing import CliRunner
 
-from polybot.cli.venue import app
+from polybot.cli.commands.venue import app
 
 
 def test_check_world_prints_figures_and_the_four_tests() -> None:

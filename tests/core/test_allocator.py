@@ -23,8 +23,8 @@ from messages import (
 )
 from messages.inner import NoReply, Started, Tick
 from messages.units import NS
-from polybot.core.allocator import AllocatorCore
-from polybot.core.settings import Settings
+from polybot.core.allocator.core import AllocatorCore
+from polybot.settings import Settings
 
 T0 = 1_795_132_800
 SLUG = f"btc-updown-5m-{T0}"

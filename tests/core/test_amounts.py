@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from messages import FeeSchedule
 from messages.units import E6
-from polybot.core.amounts import BuyAmounts, fak_buy, limit_e6, worst_e6
 from polybot.core.reasons import Reason
+from polybot.core.sizing.amounts import BuyAmounts, fak_buy, limit_e6, worst_e6
 
 FEE = FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True)
 CAP = 650_000

@@ -9,12 +9,12 @@ import pytest
 from messages import Candle, Candles, Envelope, History, MarketListed, Resend, Resent, Word, encode
 from messages.inner import NoReply, Tick, WakeIn
 from messages.units import NS
-from polybot.core.bar_feed import BarFeed
-from polybot.core.bars import Bars
-from polybot.core.listings import Listings, is_news, words_of
-from polybot.core.market_view import MarketView
-from polybot.core.settings import Settings
-from polybot.core.turbulence import LEAST_MARKS, Range, volatility
+from polybot.core.market.backfill import Listings, is_news, words_of
+from polybot.core.market.candle_buffer import Bars
+from polybot.core.market.candle_history import BarFeed
+from polybot.core.market.view import MarketView
+from polybot.core.risk.volatility import LEAST_MARKS, Range, volatility
+from polybot.settings import Settings
 
 T0 = 1_795_132_800
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polybot.core.book import BookBuilder
+from polybot.core.market.order_book import BookBuilder
 
 C = 10_000  # one cent in millionths
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from messages import ClockOffset, Word
 from messages.inner import ClockRead, ReadClock, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
-from polybot.core.clock_offset import (
+from polybot.core.market_feed.clock_offset import (
     EVERY_S,
     KEPT_S,
     READS,
@@ -20,7 +20,7 @@ from polybot.core.clock_offset import (
     proven_by_second,
     proven_by_stamps,
 )
-from polybot.core.market_feed import MarketFeedCore
+from polybot.core.market_feed.core import MarketFeedCore
 
 MS = 1_000_000
 T0 = 1_795_132_800 * NS

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from polybot.core.exchange import (
+from polybot.sim.venue import (
     BookChanged,
     Exchange,
     Held,
@@ -18,8 +18,8 @@ from polybot.core.exchange import (
     TickChanged,
     TradeChanged,
 )
-from polybot.core.exchange.book import grain_e6
-from polybot.core.exchange.fees import fee_e6
+from polybot.sim.venue.book import grain_e6
+from polybot.sim.venue.fees import fee_e6
 
 E6 = 1_000_000
 S = 1_000_000_000

@@ -8,17 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polybot.core.exchange import (
-    Exchange,
-    Held,
-    Market,
-    NewOrder,
-    OrderChanged,
-    Placed,
-    Rejected,
-    Switches,
-    TradeChanged,
-)
+from polybot.sim.venue import Exchange, Held, Market, NewOrder, OrderChanged, Placed, Rejected, Switches, TradeChanged
 
 E6 = 1_000_000
 S = 1_000_000_000

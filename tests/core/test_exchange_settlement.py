@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from polybot.core.exchange import Exchange, Market, NewOrder, Placed, Rejected, Switches, TradeChanged
+from polybot.sim.venue import Exchange, Market, NewOrder, Placed, Rejected, Switches, TradeChanged
 
 E6 = 1_000_000
 S = 1_000_000_000

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polybot.core.fair import fee_per_share, settlement, sigma_per_root_s, up_probability
+from polybot.core.strategies.fair_price import fee_per_share, settlement, sigma_per_root_s, up_probability
 
 ROOT = Path(__file__).resolve().parents[2]
 TAPE = ROOT.parent / "shared" / "data" / "chainlink-btcusd-1hz-and-5m-markets"

@@ -6,12 +6,12 @@ import pytest
 
 from messages import Book, Candle, FeeSchedule, MarketListed, OraclePrice, WindowObserved
 from messages.units import NS
-from polybot.core.columns import candles_from
-from polybot.core.market_view import MarketView
-from polybot.core.settings import Settings
-from polybot.core.strategies import Decision, EventView
-from polybot.core.strategies.fair_value import STRATEGY
-from polybot.core.windows import Window
+from polybot.core.market.view import MarketView
+from polybot.core.market.windows import Window
+from polybot.core.strategies.builtin.fair_value import STRATEGY
+from polybot.core.strategies.candles import candles_from
+from polybot.core.strategies.protocol import Decision, EventView
+from polybot.settings import Settings
 
 T0 = 1_795_132_800
 SLUG = Window(T0).slug

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from polybot.core import indicator_registry, indicators
-from polybot.core.columns import Candles
-from polybot.core.indicators import (
+from polybot.core.strategies import indicator_registry, indicators
+from polybot.core.strategies.candles import Candles
+from polybot.core.strategies.indicators import (
     Floats,
     atr,
     bollinger,

@@ -36,8 +36,8 @@ from messages.inner import (
     WakeIn,
 )
 from messages.units import NS
-from polybot.core.market_feed import MarketFeedCore
-from polybot.core.windows import slug_of
+from polybot.core.market.windows import slug_of
+from polybot.core.market_feed.core import MarketFeedCore
 
 T0 = 1_795_132_800
 E18 = 10**18

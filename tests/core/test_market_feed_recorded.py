@@ -13,8 +13,8 @@ import pytest
 from messages import OraclePrice, WindowObserved, Word
 from messages.inner import Started, Tick
 from messages.units import MS, NS
-from polybot.adapters.polymarket.listing import listed_of
-from polybot.core.market_feed import MarketFeedCore
+from polybot.adapters.polymarket.market_parser import listed_of
+from polybot.core.market_feed.core import MarketFeedCore
 
 TAPE = Path(__file__).parents[3] / "shared/data/chainlink-btcusd-1hz-and-5m-markets"
 needs_tape = pytest.mark.skipif(not TAPE.exists(), reason="the recorded day is not on this machine")

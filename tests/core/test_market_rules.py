@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from polybot.core.market_rules import rule_of
+from polybot.core.market.settlement_rules import rule_of
 
 RECORDED = (
     Path(__file__).parents[3] / "shared/data/chainlink-btcusd-1hz-and-5m-markets/BTC-5m-markets-2026-07-24.jsonl.gz"

@@ -6,9 +6,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polybot.core.exchange import Held, Market, NewOrder, Placed, Rejected, TickChanged, TradeChanged
-from polybot.core.exchange.mirror import MirrorExchange
-from polybot.core.exchange.types import BookSide, Side
+from polybot.sim.venue import Held, Market, NewOrder, Placed, Rejected, TickChanged, TradeChanged
+from polybot.sim.venue.mirror import MirrorExchange
+from polybot.sim.venue.types import BookSide, Side
 
 E6 = 1_000_000
 S = 1_000_000_000

@@ -2,7 +2,7 @@
 
 from messages import Account, FeedStatus, Settlement, Word, encode
 from messages.inner import HaltSeen, Notify, Restored, Started, Tick
-from polybot.core.notices import LOST_S, QUIET_NS, NotifierCore
+from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
 
 T0 = 1_795_132_800 * 10**9
 

@@ -22,9 +22,9 @@ from messages.inner import (
     Tick,
 )
 from messages.units import NS
-from polybot.core.market_view import MarketView
-from polybot.core.price_feed import PriceFeedCore
-from polybot.core.settings import Settings
+from polybot.core.market.view import MarketView
+from polybot.core.price_feed.core import PriceFeedCore
+from polybot.settings import Settings
 
 T0 = 1_795_132_800
 _ids = itertools.count(1)

@@ -11,7 +11,7 @@ import pytest
 from messages import Candle, Candles, Depth, FeedStatus, History, PriceTick, Word
 from messages.inner import CandlesFetched, FetchCandles, Reconnect, SourceState, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
-from polybot.core.price_feed import SYMBOL, PriceFeedCore
+from polybot.core.price_feed.core import SYMBOL, PriceFeedCore
 
 T0 = 1_795_132_800
 MARK = T0 + 30

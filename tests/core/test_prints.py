@@ -8,8 +8,8 @@ import pytest
 
 from messages import PriceTick
 from messages.units import NS
-from polybot.core.prints import TRADE_AHEAD_S, Prints
-from polybot.core.windows import STALE_PRICE_S
+from polybot.core.market.windows import STALE_PRICE_S
+from polybot.core.price_feed.outliers import TRADE_AHEAD_S, Prints
 
 T0 = 1_795_132_800
 _ids = itertools.count(1)

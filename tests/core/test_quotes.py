@@ -3,8 +3,8 @@
 import pytest
 
 from messages import Book
-from polybot.core.quotes import book_reason
-from polybot.core.settings import Trade
+from polybot.core.market.book_rules import book_reason
+from polybot.settings import Trade
 
 
 def a_book(up_bid: int | None, up_ask: int | None, down_bid: int | None, down_ask: int | None) -> Book:

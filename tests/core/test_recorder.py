@@ -35,9 +35,9 @@ from messages import (
     topic_of,
 )
 from messages.inner import NoReply, Restored, Started, Store, Tick, WakeAt, WakeIn
-from polybot.core.recorder import SOURCES, RecorderCore
-from polybot.core.settings import Settings
-from polybot.runtime.topology import CLASS_OF, TABLE
+from polybot.core.recorder.core import SOURCES, RecorderCore
+from polybot.settings import Settings
+from polybot.topology import CLASS_OF, TABLE
 
 S = 1_000_000_000
 FIRST = 1_795_132_800

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from polybot.core.world.scenarios import (
+from polybot.sim.world.scenarios import (
     NAMES,
     ORDINARY,
     SCENARIOS,
@@ -14,8 +14,8 @@ from polybot.core.world.scenarios import (
     UnknownScenario,
     scenario_named,
 )
-from polybot.core.world.synthetic import SyntheticWorld
-from polybot.core.world.world import S
+from polybot.sim.world.synthetic import SyntheticWorld
+from polybot.sim.world.world import S
 
 
 def at(*seconds: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":

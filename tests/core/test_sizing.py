@@ -7,8 +7,8 @@ import pytest
 
 from messages import Account, FeeSchedule, OrderUpdate, Position, Positions, Streak
 from polybot.core.reasons import Reason
-from polybot.core.settings import Bot, Settings, Sizing
-from polybot.core.sizing import Offer, Purse, Size, cash_part_e6, size, steps, streak_stake_e6
+from polybot.core.sizing.stake import Offer, Purse, Size, cash_part_e6, size, steps, streak_stake_e6
+from polybot.settings import Bot, Settings, Sizing
 
 SLUG = "btc-updown-5m-1795132800"
 TABLE = (5_000_000, 7_500_000, 11_250_000, 16_880_000)

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 
 from messages.inner import Tick
 from polybot.core import strategies
-from polybot.core.bound import Bound
-from polybot.core.columns import candles_of
-from polybot.core.deciding import decide, split
-from polybot.core.market_view import MarketView
-from polybot.core.settings import Settings
-from polybot.core.strategies import Bet, Candles, Decision, EventView, StrategyError
-from polybot.core.strategies.rsi_ema import decide_from_samples
-from polybot.core.strategy_registry import NAMES, by_name, params_of
-from polybot.core.windows import Session
+from polybot.core.market.view import MarketView
+from polybot.core.market.windows import Session
+from polybot.core.signal.slot import Bound
+from polybot.core.strategies import BUILT_IN
+from polybot.core.strategies.builtin.rsi_ema import decide_from_samples
+from polybot.core.strategies.candles import Candles, candles_of
+from polybot.core.strategies.decision import decide, split
+from polybot.core.strategies.protocol import Bet, Decision, EventView, StrategyError
+from polybot.core.strategies.registry import by_name, params_of
+from polybot.settings import Settings
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTES = DATA / "btc-1m" / "BTC-PERP-1m-2021-12-31_2022-02-01.csv.gz"
@@ -63,7 +64,7 @@ def wave(phase: float) -> list[float]:
 
 
 def test_every_strategy_loads_by_its_name_and_tells_about_itself() -> None:
-    for name in NAMES:
+    for name in BUILT_IN:
         strategy = by_name(name)
         assert strategy.name == name and strategy.description
         params_of(strategy, {})
@@ -71,7 +72,7 @@ def test_every_strategy_loads_by_its_name_and_tells_about_itself() -> None:
 
 def test_the_registry_names_exactly_the_files_of_the_folder() -> None:
     folder = Path(strategies.__file__).parent
-    assert sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")) == list(NAMES)
+    assert sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")) == list(BUILT_IN)
 
 
 def test_an_unknown_strategy_is_answered_with_the_nearest_name() -> None:
@@ -283,7 +284,7 @@ def test_fading_bets_against_it_and_a_candle_without_trades_says_so() -> None:
 WALKS = st.lists(st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0, None]), min_size=1, max_size=160)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if not strategies.is_event_strategy(by_name(n))])
+@pytest.mark.parametrize("name", [n for n in BUILT_IN if not strategies.is_event_strategy(by_name(n))])
 @given(steps=WALKS)
 @settings(max_examples=25, deadline=None)
 def test_the_last_element_on_a_growing_window_is_the_vectorised_one(name: str, steps: list[float | None]) -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from messages import Book, FeeSchedule, MarketListed, MarketResolved, WindowObserved
 from messages.units import NS
-from polybot.core.columns import candles_from
-from polybot.core.market_view import MarketView
-from polybot.core.settings import Settings
-from polybot.core.strategies import Decision, EventView, StrategyError
-from polybot.core.strategies.streak_reversal import STRATEGY
-from polybot.core.strategy_registry import params_of
-from polybot.core.windows import Window, slug_of
+from polybot.core.market.view import MarketView
+from polybot.core.market.windows import Window, slug_of
+from polybot.core.strategies.builtin.streak_reversal import STRATEGY
+from polybot.core.strategies.candles import candles_from
+from polybot.core.strategies.protocol import Decision, EventView, StrategyError
+from polybot.core.strategies.registry import params_of
+from polybot.settings import Settings
 
 OUTCOMES = (
     Path(__file__).parents[3]

@@ -15,7 +15,7 @@ from messages.inner import (
     WatchPid,
     WriteHalt,
 )
-from polybot.core.watch import MOST_EXITS, SILENT_S, START_S, WatchCore
+from polybot.core.watchdog.core import MOST_EXITS, SILENT_S, START_S, WatchCore
 
 
 class Watch:

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.units import NS
-from polybot.core.settings import Trade
-from polybot.core.windows import (
+from polybot.core.market.windows import (
     Session,
     Window,
     good_until_ns,
@@ -18,6 +17,7 @@ from polybot.core.windows import (
     window_at,
     window_of,
 )
+from polybot.settings import Trade
 
 START = 1_795_132_800
 END = START + 300

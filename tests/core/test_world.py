@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from polybot.core.world.luck import quantile
-from polybot.core.world.odds import fair, up_probability
-from polybot.core.world.relay import LONGEST_S
-from polybot.core.world.synthetic import EPOCH_S, RESOLVED_AFTER_S, SyntheticWorld
-from polybot.core.world.volatility import expected_variance, weighted_seconds
-from polybot.core.world.world import E18, Ladder, OraclePrint, S, World, WorldMarket, by_rule
+from polybot.sim.world.oracle_delay import LONGEST_S
+from polybot.sim.world.probability import fair, up_probability
+from polybot.sim.world.rng import quantile
+from polybot.sim.world.synthetic import EPOCH_S, RESOLVED_AFTER_S, SyntheticWorld
+from polybot.sim.world.volatility import expected_variance, weighted_seconds
+from polybot.sim.world.world import E18, Ladder, OraclePrint, S, World, WorldMarket, by_rule
 
 TICK = 10_000
 FINE = 1_000

@@ -2,8 +2,8 @@
 
 import pytest
 
-from polybot.core.world import honesty
-from polybot.core.world.honesty import Tally, check_world
+from polybot.sim.world import fairness_tests as honesty
+from polybot.sim.world.fairness_tests import Tally, check_world
 
 
 def test_a_few_windows_are_checked_the_same_way_twice() -> None:

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from polybot.core.world.tape import TapeMarket, TapePrint, TapeWorld
-from polybot.core.world.world import E18, Rule, S, Winner, WorldMarket
+from polybot.sim.world.tape import TapeMarket, TapePrint, TapeWorld
+from polybot.sim.world.world import E18, Rule, S, Winner, WorldMarket
 
 START = 1_784_851_200
 GAP = range(START + 3_000, START + 3_060)

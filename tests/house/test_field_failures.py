@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from polybot.core.windows import window_of
+from polybot.core.market.windows import window_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EXECUTOR, ADAPTERS, CORE = "core/executor", "adapters", "core"

@@ -5,14 +5,14 @@ import re
 from typer.main import get_command
 
 from polybot.cli.app import app
-from polybot.runtime.paths import ROOT
-from polybot.runtime.picture import BEGIN, END, markdown
+from polybot.runtime.base.paths import ROOT
+from polybot.runtime.supervision.diagram import BEGIN, END, markdown
 
 
 def test_the_picture_equals_the_table() -> None:
     text = (ROOT / "README.md").read_text()
     shown = text[text.index(BEGIN) : text.index(END) + len(END)]
-    assert shown == markdown(), "draw it anew: python -m polybot.runtime.picture"
+    assert shown == markdown(), "draw it anew: python -m polybot.runtime.supervision.diagram"
 
 
 def test_every_command_it_names_exists() -> None:

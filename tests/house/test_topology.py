@@ -3,7 +3,7 @@
 from messages import ApprovedOrder, Event, Request
 from messages.codec import union_members
 from messages.envelope import EventWord, RequestWord
-from polybot.runtime.topology import (
+from polybot.topology import (
     ALWAYS_SAID,
     ALWAYS_SERVED,
     BY_NAME,

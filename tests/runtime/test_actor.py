@@ -12,10 +12,10 @@ import pytest
 
 from messages import Done, Envelope, FeedStatus, Heartbeat, Query, Resend, Resent, Snapshot, decode_envelope
 from messages.inner import NoReply
-from polybot.runtime import flight
-from polybot.runtime.bus import Stamper, Subscriber, ask, cause_of
-from polybot.runtime.journal import Journal
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.loop.bus import Stamper, Subscriber, ask, cause_of
+from polybot.runtime.store import flight
+from polybot.runtime.store.journal import Journal
 
 # An executor that counts the Snapshot requests it has ever answered, on disk before it says so.
 CORE = """
@@ -54,7 +54,8 @@ run("executor", Counting(), lambda context, inbox: Wiring(journal=True))
 LEAPING = """
 import os, time
 from pathlib import Path
-from polybot.runtime import clock, context
+from polybot.runtime.base import clock
+from polybot.runtime.loop import context
 
 def wall_ns():
     leap_s = float(os.environ["LEAP_S"]) if Path(os.environ["LEAP_FILE"]).exists() else 0.0

@@ -9,15 +9,16 @@ from types import SimpleNamespace
 import pytest
 
 from polybot.core.checks import Check, exit_code, failed, passed, unknown
-from polybot.core.settings import Bot, Keep, Live, Settings
-from polybot.runtime import checkup, halt, locks, wallet
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import halt, locks, wallet
+from polybot.runtime.supervision import machine_checks as checkup
+from polybot.settings import Bot, Keep, Live, Settings
 
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

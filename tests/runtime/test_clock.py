@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from polybot.runtime.clock import WallClock, WorldClock
+from polybot.runtime.base.clock import WallClock, WorldClock
 
 ORIGIN = 1_795_132_740_000_000_000
 S = 1_000_000_000
@@ -44,7 +44,7 @@ def test_two_processes_read_the_same_time(tmp_path: Path) -> None:
     clock.set_horizon(ORIGIN + 100 * S)
     before = clock.now_ns()
     code = (
-        "import sys; from pathlib import Path; from polybot.runtime.clock import WorldClock;"
+        "import sys; from pathlib import Path; from polybot.runtime.base.clock import WorldClock;"
         f"print(WorldClock.open(Path(sys.argv[1]), 's1', {ORIGIN}, 10.0).now_ns())"
     )
     other = int(subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, capture_output=True).stdout)
@@ -53,7 +53,7 @@ def test_two_processes_read_the_same_time(tmp_path: Path) -> None:
 
 def test_after_everyone_left_time_goes_on_at_the_old_horizon(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from polybot.runtime.clock import WorldClock;"
+        "import sys; from pathlib import Path; from polybot.runtime.base.clock import WorldClock;"
         f"c=WorldClock.open(Path(sys.argv[1]), 's1', {ORIGIN}, 10.0); c.set_horizon({ORIGIN + 7 * S})"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
@@ -62,7 +62,7 @@ def test_after_everyone_left_time_goes_on_at_the_old_horizon(tmp_path: Path) -> 
 
 def test_a_new_session_begins_at_its_own_origin(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from polybot.runtime.clock import WorldClock;"
+        "import sys; from pathlib import Path; from polybot.runtime.base.clock import WorldClock;"
         f"c=WorldClock.open(Path(sys.argv[1]), 's1', {ORIGIN}, 10.0); c.set_horizon({ORIGIN + 7 * S})"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

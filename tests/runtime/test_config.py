@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from polybot.cli.config import sentences
-from polybot.core.settings import Settings
-from polybot.runtime import config
-from polybot.runtime.config import ConfigError, load
-from polybot.runtime.paths import ROOT
+from polybot.cli.commands.config import sentences
+from polybot.runtime.base.paths import ROOT
+from polybot.runtime.config import config
+from polybot.runtime.config.config import ConfigError, load
+from polybot.settings import Settings
 
 
 def with_file(tmp_path: Path, text: str, **environment: str) -> dict[str, str]:

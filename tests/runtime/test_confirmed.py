@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime import confirmed
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import halt
+from polybot.runtime.safety import live_confirmation as confirmed
 
 ADDRESS = "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"
 
@@ -13,7 +14,7 @@ ADDRESS = "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

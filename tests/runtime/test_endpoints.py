@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from polybot.core.settings import Settings
-from polybot.runtime import endpoints
-from polybot.runtime.config import ConfigError
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.config import endpoints
+from polybot.runtime.config.config import ConfigError
+from polybot.runtime.safety import halt
+from polybot.settings import Settings
 
 
 def settings(profile: str) -> Settings:
@@ -23,7 +24,7 @@ def settings(profile: str) -> Settings:
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

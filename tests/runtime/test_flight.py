@@ -4,10 +4,10 @@ from pathlib import Path
 
 from messages import PriceTick, Resend, decode_envelope
 from messages.feeds import Candle
-from polybot.runtime import flight
-from polybot.runtime.bus import Stamper
-from polybot.runtime.flight import BOOT, IN, OUT, SNAPSHOT, FlightRecorder, read, segments_of
-from polybot.runtime.resend import Resender
+from polybot.runtime.loop.bus import Stamper
+from polybot.runtime.loop.resend import Resender
+from polybot.runtime.store import flight
+from polybot.runtime.store.flight import BOOT, IN, OUT, SNAPSHOT, FlightRecorder, read, segments_of
 
 
 def a_candle(start_s: int) -> Candle:

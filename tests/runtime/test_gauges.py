@@ -1,6 +1,6 @@
 """Durations as two quantiles."""
 
-from polybot.runtime.gauges import KEPT, Gauge
+from polybot.runtime.loop.latency import KEPT, Gauge
 
 
 def test_nothing_measured_is_minus_one_and_not_zero() -> None:

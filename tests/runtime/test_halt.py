@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime import halt
-from polybot.runtime.halt import Gate, HaltNotWritten, NotLifted, Standing, Turnstile
-from polybot.runtime.paths import ROOT, Paths
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.safety import halt
+from polybot.runtime.safety.halt import Gate, HaltNotWritten, NotLifted, Standing, Turnstile
 
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 
@@ -113,10 +113,10 @@ def test_it_is_written_on_a_full_disk(tmp_path: Path) -> None:
     script = f"""
 import os
 from pathlib import Path
-from polybot.runtime import halt
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import halt
 paths = Paths(Path({str(tmp_path)!r}) / "small" / "state")
-paths.prepare()
+halt.prepare(paths)
 try:
     with open(paths.state / "filler", "wb", buffering=0) as file:
         while True:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from polybot.runtime.journal import ENTRY, SNAPSHOT, Journal, JournalDamaged, JournalFailed
+from polybot.runtime.store.journal import ENTRY, SNAPSHOT, Journal, JournalDamaged, JournalFailed
 
 
 def written(folder: Path, count: int = 5) -> list[bytes]:

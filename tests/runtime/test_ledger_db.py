@@ -10,10 +10,10 @@ import pytest
 
 from messages import Envelope, Fill, Prediction, Settlement, Word
 from messages.inner import Restored, Started, Store
-from polybot.core import ledger_rows
-from polybot.core.recorder import RecorderCore
-from polybot.core.settings import Settings
-from polybot.runtime.ledger_db import BATCH_ROWS, TABLES, VERSION, LedgerDb, LedgerError, LedgerTooNew
+from polybot.core.recorder import tables as ledger_rows
+from polybot.core.recorder.core import RecorderCore
+from polybot.runtime.store.index_db import BATCH_ROWS, TABLES, VERSION, LedgerDb, LedgerError, LedgerTooNew
+from polybot.settings import Settings
 
 FIRST = 1_795_132_800
 SLUG = f"btc-updown-5m-{FIRST}"

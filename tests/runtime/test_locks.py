@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime import locks
-from polybot.runtime.paths import ROOT, Paths
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.safety import halt, locks
 
 HOLD = """
 import sys, time
-from polybot.runtime import locks
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import locks
 lock = locks.take_or_exit(Paths.of(sys.argv[1]), "risk")
 print(lock.next_boot(), flush=True)
 time.sleep(60)
@@ -24,7 +24,7 @@ time.sleep(60)
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from messages.inner import Notify
-from polybot.runtime import halt, notify
-from polybot.runtime.notify import Notifier
-from polybot.runtime.paths import ROOT, Paths
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.safety import halt
+from polybot.runtime.supervision import notify_cmd as notify
+from polybot.runtime.supervision.notify_cmd import Notifier
 
 
 def a_notice() -> Notify:
@@ -39,7 +40,7 @@ def wait_for(found: Callable[[], Any], what: str, patience_s: float = 20.0) -> A
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
+    halt.prepare(paths)
     return paths
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime.paths import ROOT, Paths, UnsafeMode, check_secret
-from polybot.runtime.topology import TABLE
+from polybot.runtime.base.paths import ROOT, Paths, UnsafeMode, check_secret
+from polybot.runtime.safety import halt
+from polybot.topology import TABLE
 
 
 def mode_of(path: Path) -> int:
@@ -24,8 +25,8 @@ def test_the_default_lies_beside_the_code_and_the_environment_moves_it(monkeypat
 
 def test_prepare_makes_private_folders_and_the_spare(tmp_path: Path) -> None:
     paths = Paths(tmp_path / "state")
-    paths.prepare()
-    paths.prepare()
+    halt.prepare(paths)
+    halt.prepare(paths)
     assert [mode_of(p) for p in (paths.state, paths.run, paths.logs)] == [0o700] * 3
     assert mode_of(paths.halt_spare) == 0o600
     assert not paths.halt.exists()
@@ -34,14 +35,14 @@ def test_prepare_makes_private_folders_and_the_spare(tmp_path: Path) -> None:
 def test_an_empty_folder_is_taken_over_and_a_full_open_one_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir(mode=0o755)
-    Paths(empty).prepare()
+    halt.prepare(Paths(empty))
     assert mode_of(empty) == 0o700
     full = tmp_path / "full"
     full.mkdir()
     (full / "something").touch()
     full.chmod(0o750)
     with pytest.raises(UnsafeMode, match=f"chmod 700 {full}"):
-        Paths(full).prepare()
+        halt.prepare(Paths(full))
 
 
 def test_sockets_lie_in_run_as_long_as_the_longest_path_fits() -> None:
@@ -55,7 +56,7 @@ def test_sockets_lie_in_run_as_long_as_the_longest_path_fits() -> None:
 
 def test_far_sockets_have_a_private_folder_that_the_state_names(tmp_path: Path) -> None:
     paths = Paths(tmp_path / ("x" * 100) / "state")
-    paths.prepare()
+    halt.prepare(paths)
     try:
         assert mode_of(paths.sockets) == 0o700
         assert (paths.run / "sockets").read_text().strip() == str(paths.sockets)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime import pause
-from polybot.runtime.paths import Paths
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import pause
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from polybot.core import indicator_registry, strategy_registry
-from polybot.core.strategies import StrategyError
-from polybot.runtime import plugins
+from polybot.core.strategies import indicator_registry
+from polybot.core.strategies import registry as strategy_registry
+from polybot.core.strategies.protocol import StrategyError
+from polybot.runtime.config import plugins
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "writing-a-strategy.md"

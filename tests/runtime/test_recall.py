@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from messages import FeedStatus, MarketResolved, decode_word, encode
-from polybot.runtime.bus import Stamper
-from polybot.runtime.flight import FlightRecorder
-from polybot.runtime.recall import recalled
+from polybot.runtime.loop.bus import Stamper
+from polybot.runtime.store.flight import FlightRecorder
+from polybot.runtime.store.recall import recalled
 
 
 def a_resolution(slug: str) -> MarketResolved:

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from supervisor.options import ServerOptions
 
-from polybot.core.settings import Bot, Settings
-from polybot.runtime import supervise
-from polybot.runtime.paths import ROOT, Paths
-from polybot.runtime.topology import BY_NAME, TABLE, needed
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.safety import halt
+from polybot.runtime.supervision import supervisord as supervise
+from polybot.settings import Bot, Settings
+from polybot.topology import BY_NAME, TABLE, needed
 
 
 def parsed(path: Path) -> configparser.RawConfigParser:
@@ -20,7 +21,7 @@ def parsed(path: Path) -> configparser.RawConfigParser:
 
 def test_the_checked_in_file_equals_the_table() -> None:
     assert (ROOT / "supervisor.conf").read_text() == supervise.render_default(), (
-        "render it anew: python -m polybot.runtime.supervise > supervisor.conf"
+        "render it anew: python -m polybot.runtime.supervision.supervisord > supervisor.conf"
     )
 
 
@@ -43,7 +44,7 @@ def test_supervisord_stops_the_edge_then_the_executor_then_the_venue_then_the_wa
 ) -> None:
     settings = Settings(bot=Bot(profile=profile))
     paths = Paths(tmp_path / "a blank" / "state")
-    paths.prepare()
+    halt.prepare(paths)
     options = ServerOptions()
     options.realize(["-c", str(supervise.render_for(paths, settings))])
     groups = sorted(options.process_group_configs)

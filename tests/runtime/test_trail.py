@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from polybot.runtime.trail import Trail
+from polybot.runtime.store.window_log import Trail
 
 
 def test_lines_are_appended_over_restarts(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from messages import ActorDied, Envelope, Health, Heartbeat
-from polybot.runtime import halt, locks, process, supervise
-from polybot.runtime.bus import Subscriber
-from polybot.runtime.paths import ROOT, Paths
-from polybot.runtime.topology import BY_NAME
+from polybot.runtime.base import process
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.loop.bus import Subscriber
+from polybot.runtime.safety import halt, locks
+from polybot.runtime.supervision import supervisord as supervise
+from polybot.topology import BY_NAME
 
 ACTORS = ("risk", "executor", "watchdog")
 STUB = """
@@ -43,7 +45,7 @@ class House:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.paths = Paths(folder / "state")
-        self.paths.prepare()
+        halt.prepare(self.paths)
         (folder / "bin").mkdir()
         (folder / "stub.py").write_text(STUB)
         script = folder / "bin" / "polybot"
@@ -173,7 +175,7 @@ def test_a_second_copy_leaves_with_75_and_names_the_first(house: House) -> None:
 
 def test_the_watchdog_kills_only_the_holder_of_the_lock(house: House) -> None:
     from messages.inner import KillActor
-    from polybot.runtime.watching import Hands
+    from polybot.runtime.supervision.listener import Hands
 
     house.beat_of("risk")
     innocent = subprocess.Popen(["sleep", "60"])

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime import locks, process
-from polybot.runtime.paths import Paths
+from polybot.runtime.base import process
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.safety import locks
 
 GRANT_E6 = 1_000_000_000
 ROOT = Path(__file__).resolve().parents[2]

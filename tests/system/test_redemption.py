@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from polybot.core.entries import PaidOut, RedeemBegun, from_bytes
-from polybot.runtime.journal import SNAPSHOT, Journal
+from polybot.core.executor.books.entries import PaidOut, RedeemBegun, from_bytes
+from polybot.runtime.store.journal import SNAPSHOT, Journal
 
 FAULTS = """
 [[fault]]

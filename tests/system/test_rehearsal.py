@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime import confirmed
-from polybot.runtime.paths import ROOT, Paths
-from polybot.runtime.topology import actors_of
+from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.topology import actors_of
 
 KEY = f"0x{0xA11CE:064x}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime.topology import actors_of
+from polybot.topology import actors_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

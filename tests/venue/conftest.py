@@ -24,23 +24,23 @@ from polybot.adapters.polymarket.signing import (
     metadata_of,
     salt_of,
 )
-from polybot.core.exchange.switches import Switches
-from polybot.venue import ports
-from polybot.venue.apps import apps
-from polybot.venue.binance import Bars
-from polybot.venue.binance_hub import BinanceHub
-from polybot.venue.binance_rest import BinanceRest
-from polybot.venue.desk import Desk
+from polybot.sim.venue.switches import Switches
+from polybot.venue.accounts.api_keys import Keys
+from polybot.venue.accounts.exchange_service import House, market_from
+from polybot.venue.accounts.order_service import Desk
+from polybot.venue.accounts.store import Store
+from polybot.venue.channels.binance import BinanceHub
+from polybot.venue.channels.polybolt import PolyBolt
+from polybot.venue.channels.rtds import Rtds
 from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script
-from polybot.venue.gamma import Listing
-from polybot.venue.house import House, market_from
-from polybot.venue.keys import Keys
-from polybot.venue.polybolt import PolyBolt
-from polybot.venue.rtds import Rtds
-from polybot.venue.store import Store
-from polybot.venue.web import Web
+from polybot.venue.net import ports
+from polybot.venue.net.server import Web
+from polybot.venue.rest.binance import BinanceRest
+from polybot.venue.routes import apps
+from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.wire.gamma_objects import Listing
 
 START_S = 1_795_132_800
 KEY = "11" * 32

@@ -20,12 +20,12 @@ from messages.inner import (
     SourceState,
     UserFact,
 )
+from polybot.adapters.net.reads import Known
 from polybot.adapters.polymarket.channels import MarketChannelSource, UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import AccountEffects, MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
-from polybot.adapters.reads import Known
 
 START_S = 1_795_132_800
 SLUG = f"btc-updown-5m-{START_S}"

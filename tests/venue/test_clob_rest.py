@@ -78,7 +78,7 @@ def test_a_wallet_signature_by_another_key_opens_nothing(bench: Any) -> None:
 
 
 def test_the_published_hmac_vectors_are_reproduced() -> None:
-    from polybot.venue.keys import l2_signature
+    from polybot.venue.accounts.api_keys import l2_signature
 
     secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     assert l2_signature(secret, "1795132800", "GET", "/data/orders", b"") == (
@@ -91,7 +91,7 @@ def test_the_published_hmac_vectors_are_reproduced() -> None:
 
 
 def test_the_published_order_vector_is_read_hashed_and_accepted_as_signed() -> None:
-    from polybot.venue.wallets import check_parties, read_envelope
+    from polybot.venue.accounts.signatures import check_parties, read_envelope
 
     address = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
     signature = (
@@ -242,7 +242,7 @@ def test_cancelling_what_is_not_there_is_a_polite_no(trader: Any) -> None:
 
 
 def test_lists_come_in_pages_until_the_last_cursor() -> None:
-    from polybot.venue.paging import page
+    from polybot.venue.net.paging import page
 
     rows = [{"n": n} for n in range(250)]
     seen: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from polybot.adapters.data_feed import BinanceFeed, DataFeed, FeedTick, OracleFeed, PolymarketFeed
-from polybot.venue import binance
+from polybot.venue.wire import binance_frames as binance
 
 START_S = 1_795_132_800
 NS = 10**9

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from polybot.core.exchange import NewOrder, Placed
-from polybot.core.world.world import (
+from polybot.sim.venue import NewOrder, Placed
+from polybot.sim.world.world import (
     DepthBook,
     ExchangeTrade,
     Kline,
@@ -19,18 +19,18 @@ from polybot.core.world.world import (
     WorldMarket,
     by_rule,
 )
-from polybot.venue.binance import Bars
-from polybot.venue.binance_hub import BinanceHub
-from polybot.venue.catalogue import WorldCatalogue
-from polybot.venue.driver import Driver, widened
+from polybot.venue.accounts.api_keys import Credentials, Keys
+from polybot.venue.accounts.catalogue import WorldCatalogue
+from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.store import Store
+from polybot.venue.channels.binance import BinanceHub
+from polybot.venue.channels.oracle_wires import PriceWires
+from polybot.venue.channels.polybolt import PolyBolt
+from polybot.venue.channels.rtds import Rtds
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import read_script
-from polybot.venue.house import House
-from polybot.venue.keys import Credentials, Keys
-from polybot.venue.polybolt import PolyBolt
-from polybot.venue.price_wires import PriceWires
-from polybot.venue.rtds import Rtds
-from polybot.venue.store import Store
+from polybot.venue.pacing.driver import Driver, widened
+from polybot.venue.wire.binance_frames import Bars
 
 START_S = 1_795_132_800
 NS = 1_000_000_000

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from polybot.runtime.paths import ROOT
+from polybot.runtime.base.paths import ROOT
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import KINDS, ScriptError, read_script
 

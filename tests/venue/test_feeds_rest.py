@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from polybot.adapters.polymarket.listing import listed_of
-from polybot.core.world.synthetic import synthetic_market
-from polybot.venue import gamma
-from polybot.venue.binance import Bars
-from polybot.venue.catalogue import listing_of
-from polybot.venue.clob_public import compact
-from polybot.venue.house import market_from
+from polybot.adapters.polymarket.market_parser import listed_of
+from polybot.sim.world.synthetic import synthetic_market
+from polybot.venue.accounts.catalogue import listing_of
+from polybot.venue.accounts.exchange_service import market_from
+from polybot.venue.rest.clob_public import compact
+from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire.binance_frames import Bars
 
 START_S = 1_795_132_800
 SLUG = f"btc-updown-5m-{START_S}"

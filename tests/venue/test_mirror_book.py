@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime.paths import ROOT
-from polybot.venue import frames
-from polybot.venue.frames import Pair, Sides
+from polybot.runtime.base.paths import ROOT
 from polybot.venue.mirror.book import FRESH_S, QUIET_S, RealBook
 from polybot.venue.mirror.frames import Broken, Changes, Print, Reader, Resolved, Snapshot, Tick, snapshot_of
+from polybot.venue.wire import clob_frames as frames
+from polybot.venue.wire.clob_frames import Pair, Sides
 
 E6 = 1_000_000
 NOW_NS = 1_795_132_800 * 10**9

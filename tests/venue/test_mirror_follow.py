@@ -9,19 +9,20 @@ from typing import Any
 
 import pytest
 
-from polybot.core.exchange import NewOrder, Placed
-from polybot.core.exchange.mirror import MirrorExchange
-from polybot.venue import frames, gamma
-from polybot.venue.desk import Desk, Unknown
-from polybot.venue.frames import Pair, Sides
-from polybot.venue.gamma import Listing
-from polybot.venue.house import House
-from polybot.venue.keys import Credentials, Keys
+from polybot.sim.venue import NewOrder, Placed
+from polybot.sim.venue.mirror import MirrorExchange
+from polybot.venue.accounts.api_keys import Credentials, Keys
+from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.order_service import Desk, Unknown
+from polybot.venue.accounts.signatures import BadOrder, WireOrder
+from polybot.venue.accounts.store import Store
 from polybot.venue.mirror.catalogue import MirrorCatalogue
-from polybot.venue.mirror.facts import Facts, facts_of
 from polybot.venue.mirror.follow import Follower
-from polybot.venue.store import Store
-from polybot.venue.wallets import BadOrder, WireOrder
+from polybot.venue.mirror.market_parser import Facts, facts_of
+from polybot.venue.wire import clob_frames as frames
+from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire.clob_frames import Pair, Sides
+from polybot.venue.wire.gamma_objects import Listing
 
 E6 = 1_000_000
 SECOND = 1_000_000_000

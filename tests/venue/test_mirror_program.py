@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 
 from messages.inner import OrderFields, PostOrder, PostResult, SignOrder
-from polybot.adapters.http import HttpConnection
+from polybot.adapters.net.http import HttpConnection
+from polybot.adapters.net.reads import Known
+from polybot.adapters.net.websocket import WebSocketSource
 from polybot.adapters.polymarket.clob import Clob
-from polybot.adapters.polymarket.frames import first_frame
 from polybot.adapters.polymarket.gamma import Gamma
+from polybot.adapters.polymarket.market_frames import first_frame
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet, metadata_of, salt_of
-from polybot.adapters.reads import Known
-from polybot.adapters.websocket import WebSocketSource
-from polybot.venue.frames import Pair
 from polybot.venue.mirror.book import RealBook
 from polybot.venue.mirror.frames import Changes, Reader, Snapshot
+from polybot.venue.wire.clob_frames import Pair
 
 E6 = 1_000_000
 

@@ -15,8 +15,8 @@ from messages import (
     Settlement,
     WindowObserved,
 )
-from polybot.venue.heard import SPEAKERS, Heard
-from polybot.venue.pacer import CAPS_S, LOOKAHEAD_S, Pacer, write_waits
+from polybot.venue.pacing.bus_observer import SPEAKERS, Heard
+from polybot.venue.pacing.pacer import CAPS_S, LOOKAHEAD_S, Pacer, write_waits
 
 SLUG = "btc-updown-5m-1795132800"
 NS = 1_000_000_000

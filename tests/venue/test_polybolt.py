@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from polybot.core.world.world import OraclePrint
-from polybot.venue.polybolt import decimal_of
-from polybot.venue.price_wires import SIXTY, PriceWires
+from polybot.sim.world.world import OraclePrint
+from polybot.venue.channels.oracle_wires import SIXTY, PriceWires
+from polybot.venue.channels.polybolt import decimal_of
 
 TWAP = {"channel": "price.crypto.twap", "filter": {"symbol": "btcusd", "window_seconds": 60}}
 SPOT = {"channel": "price.crypto", "filter": {"symbol": "btcusd"}}

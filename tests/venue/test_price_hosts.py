@@ -9,10 +9,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from messages.inner import FetchDay
-from polybot.adapters.binance import BinanceRest
-from polybot.adapters.coinbase import Coinbase
-from polybot.adapters.coingecko import CoinGecko
-from polybot.adapters.endpoint import Endpoint
+from polybot.adapters.net.endpoint import Endpoint
+from polybot.adapters.prices.binance import BinanceRest
+from polybot.adapters.prices.coinbase import Coinbase
+from polybot.adapters.prices.coingecko import CoinGecko
 from polybot.venue.faults.script import read_fault
 
 START_S = 1_795_132_800

@@ -51,9 +51,9 @@ class Program:
 @pytest.fixture
 def program(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Program]:
     """A session of 18 windows at 60×, or at the speed the test is parametrized with."""
-    from polybot.core.settings import Settings, World
-    from polybot.runtime import session
-    from polybot.runtime.paths import Paths
+    from polybot.runtime.base.paths import Paths
+    from polybot.runtime.supervision import session
+    from polybot.settings import Settings, World
 
     state = tmp_path / "state"
     session.ensure(Paths.of(state), Settings(world=World(speed=getattr(request, "param", 60.0))))

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from messages.inner import HeartbeatSent, SendHeartbeat
+from polybot.adapters.net.reads import Known
 from polybot.adapters.polymarket.clob import Clob
-from polybot.adapters.reads import Known
-from polybot.runtime import heartbeat
-from polybot.runtime.paths import Paths
-from polybot.venue.pulses import LAPSE_S, Pulses
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.store import heartbeat_id as heartbeat
+from polybot.venue.accounts.dead_man import LAPSE_S, Pulses
 
 
 def test_a_chain_of_ids_and_a_stale_one_extends_nothing() -> None:

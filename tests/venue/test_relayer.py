@@ -9,8 +9,8 @@ from polybot.adapters.polymarket.calldata import ROUTER, redeem_call
 from polybot.adapters.polymarket.chain import MISSING, Chain
 from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import Credentials
-from polybot.core.exchange import NewOrder
-from polybot.core.exchange.switches import Switches
+from polybot.sim.venue import NewOrder
+from polybot.sim.venue.switches import Switches
 from polybot.venue.faults.script import read_fault
 
 CID = "0x" + "74" * 32

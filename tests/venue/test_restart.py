@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from polybot.venue.store import Store
+from polybot.venue.accounts.store import Store
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from polybot.venue import frames
-from polybot.venue.binance import trade_data
+from polybot.venue.wire import clob_frames as frames
+from polybot.venue.wire.binance_frames import trade_data
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SESSIONS, RUST, PY = (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from polybot.venue.relayer import conditions_in
+from polybot.venue.rest.relayer import conditions_in
 
 CONDITION = "74" * 32
 

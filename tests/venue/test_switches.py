@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from messages.inner import PostOrder
+from polybot.adapters.net.reads import Known
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.signing import Wallet
-from polybot.adapters.reads import Known
-from polybot.core.exchange.switches import Switches, sentences
+from polybot.sim.venue.switches import Switches, sentences
 from polybot.venue.faults.script import read_fault
 
 KEY = "11" * 32

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from polybot.core.world.world import S, by_rule
+from polybot.sim.world.world import S, by_rule
 from polybot.venue.tape_files import PRICE_COLUMNS, TapeError, open_tape, rule_of
 
 REAL = Path(__file__).parents[3] / "shared/data/chainlink-btcusd-1hz-and-5m-markets"

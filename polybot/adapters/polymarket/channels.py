@@ -8,12 +8,13 @@ from typing import Literal
 
 from messages import MarketListed, OracleRelayed
 from messages.inner import UserFact
-from polybot.adapters.polymarket import frames, polybolt, user_frames
-from polybot.adapters.polymarket.account_facts import Ourselves
+from polybot.adapters.net.retry import Backoff
+from polybot.adapters.net.source import Source
+from polybot.adapters.net.websocket import Inbox, KeepAlive, WebSocketSource
+from polybot.adapters.polymarket import market_frames as frames
+from polybot.adapters.polymarket import polybolt, user_frames
+from polybot.adapters.polymarket.account_parser import Ourselves
 from polybot.adapters.polymarket.signing import Credentials
-from polybot.adapters.retry import Backoff
-from polybot.adapters.sources import Source
-from polybot.adapters.websocket import Inbox, KeepAlive, WebSocketSource
 
 CLOB_PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
 POLYBOLT_PING = KeepAlive(polybolt.PING, every_s=30.0, dead_s=90.0)

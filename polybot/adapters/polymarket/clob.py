@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 import msgspec
 
 from messages.inner import HeartbeatSent, PostOrder, PostResult, VenueOrder, VenueTrade
-from polybot.adapters.http import Gate, HttpConnection, HttpError, Lost, NotSent, Shut
+from polybot.adapters.net.http import Gate, HttpConnection, HttpError, Lost, NotSent, Shut
+from polybot.adapters.net.reads import Empty, Known, Read, Unknown
 from polybot.adapters.polymarket import eip712
-from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
 from polybot.adapters.polymarket.clob_public import ClobPublic, described
 from polybot.adapters.polymarket.numbers import GARBAGE, amount_of
 from polybot.adapters.polymarket.post_answer import object_of, read_post_answer
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet, auth_headers
-from polybot.adapters.reads import Empty, Known, Read, Unknown
 
 FIRST_PAGE, LAST_PAGE = "MA==", "LTE="
 MAX_PAGES = 200

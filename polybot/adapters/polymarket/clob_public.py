@@ -2,10 +2,10 @@
 
 import msgspec
 
-from polybot.adapters.endpoint import Endpoint, Reader
-from polybot.adapters.http import HttpConnection, HttpError, Response
+from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.http import HttpConnection, HttpError, Response
+from polybot.adapters.net.reads import Empty, Known, Read, Unknown
 from polybot.adapters.polymarket.post_answer import object_of, reason_of, words_of
-from polybot.adapters.reads import Empty, Known, Read, Unknown
 
 
 class ClobPublic:

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 from messages.inner import Activity, ActivityRead, HoldingsRead, ReadActivity, ReadHoldings
 from messages.units import E6
-from polybot.adapters.endpoint import Endpoint, Reader
-from polybot.adapters.http import HttpError
+from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.http import HttpError
+from polybot.adapters.net.reads import Known, Unknown
 from polybot.adapters.polymarket.clob_public import answered
 from polybot.adapters.polymarket.numbers import GARBAGE, seconds_of
-from polybot.adapters.reads import Known, Unknown
 
 PAGE = 500
 MAX_PAGES = 20

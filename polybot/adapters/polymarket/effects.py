@@ -21,12 +21,12 @@ from messages.inner import (
     ReadTrades,
     TradesRead,
 )
+from polybot.adapters.net.reads import Empty, Known, Read, Unknown
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.gamma import Gamma
-from polybot.adapters.polymarket.listing import Winner, clob_winner_of, closed_ns, listed_of, winner_of
+from polybot.adapters.polymarket.market_parser import Winner, clob_winner_of, closed_ns, listed_of, winner_of
 from polybot.adapters.polymarket.numbers import GARBAGE
-from polybot.adapters.reads import Empty, Known, Read, Unknown
 
 
 class MarketEffects:

@@ -5,11 +5,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from polybot.adapters.endpoint import Endpoint, Reader
-from polybot.adapters.http import HttpError
+from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.http import HttpError
+from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.post_answer import words_of
-from polybot.adapters.reads import Empty, Known, Unknown
 
 
 class Gamma:

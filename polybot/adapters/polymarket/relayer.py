@@ -12,7 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from messages.inner import PollRedeem, RedeemRead, SubmitRedeem
-from polybot.adapters.http import HttpConnection, HttpError, Lost, Response
+from polybot.adapters.net.http import HttpConnection, HttpError, Lost, Response
+from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.calldata import Call, proxy_call, redeem_call
 from polybot.adapters.polymarket.clob_public import answered, described
@@ -20,7 +21,6 @@ from polybot.adapters.polymarket.eip712 import address_word, keccak256, word
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.post_answer import object_of
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet
-from polybot.adapters.reads import Empty, Known, Unknown
 
 KIND = {0: "EOA", 1: "PROXY", 2: "SAFE", 3: "WALLET"}
 DEADLINE_S = 600  # of a deposit wallet's batch

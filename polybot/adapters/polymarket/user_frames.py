@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from messages.inner import UserFact
-from polybot.adapters.polymarket.account_facts import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.signing import Credentials
 

@@ -52,27 +52,28 @@ from messages.inner import (
     WarmUp,
 )
 from messages.units import NS
-from polybot.core.entries import OrderTold
-from polybot.core.executor import facts, levels
-from polybot.core.executor.admission import Switch
-from polybot.core.executor.catching_up import CatchingUp
-from polybot.core.executor.dead_man import DeadMan
-from polybot.core.executor.events import events_from
-from polybot.core.executor.fold import restored
-from polybot.core.executor.halting import Halting
-from polybot.core.executor.leaving import Leaving
-from polybot.core.executor.orders import IMMEDIATE, is_final
-from polybot.core.executor.probing import Probing
-from polybot.core.executor.reconcile import Reconciler
-from polybot.core.executor.redeeming import TAG as REDEEM
-from polybot.core.executor.redeeming import Redeemer
-from polybot.core.executor.relaying import WAKE, Relaying
-from polybot.core.executor.serving import Serving
-from polybot.core.executor.switching import Switching
-from polybot.core.executor.telling import Teller
-from polybot.core.executor.windows import Outcomes
-from polybot.core.executor.writing import Writer
-from polybot.core.settings import settings_from, usd_e6
+from polybot.core.executor.account_publisher import Teller
+from polybot.core.executor.books.entries import OrderTold
+from polybot.core.executor.books.events import events_from
+from polybot.core.executor.books.fold import restored
+from polybot.core.executor.books.order_state import IMMEDIATE, is_final
+from polybot.core.executor.books.writer import Writer
+from polybot.core.executor.kill_switch import Switching
+from polybot.core.executor.oracle_relay import WAKE, Relaying
+from polybot.core.executor.orders import account_levels as levels
+from polybot.core.executor.orders import venue_facts as facts
+from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.dead_man import DeadMan
+from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.reconciling.backfill import CatchingUp
+from polybot.core.executor.reconciling.outcomes import Outcomes
+from polybot.core.executor.reconciling.reconciler import Reconciler
+from polybot.core.executor.reconciling.redemption import TAG as REDEEM
+from polybot.core.executor.reconciling.redemption import Redeemer
+from polybot.core.executor.service import Serving
+from polybot.core.executor.stopping.cancel_all import Halting
+from polybot.core.executor.stopping.shutdown import Leaving
+from polybot.settings import settings_from, usd_e6
 
 LEVEL_S = 1.0
 WARM_S = 5.0  # the order lane's connection is looked at so often

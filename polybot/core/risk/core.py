@@ -44,21 +44,21 @@ from messages import (
     Word,
 )
 from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn
-from polybot.core.bar_feed import BarFeed
-from polybot.core.listings import Listings, is_news, words_of
-from polybot.core.market_view import MarketView
-from polybot.core.price_sources import TRADED_ON
+from polybot.core.market.backfill import Listings, is_news, words_of
+from polybot.core.market.candle_history import BarFeed
+from polybot.core.market.traded import TRADED_ON
+from polybot.core.market.view import MarketView
+from polybot.core.market.windows import Session, session_from, window_at
 from polybot.core.reasons import Reason
 from polybot.core.risk.in_flight import InFlight
 from polybot.core.risk.limits import limits_of
+from polybot.core.risk.refusal_counts import Tally
 from polybot.core.risk.silence import Silence
-from polybot.core.risk.state import Trading
 from polybot.core.risk.table import judge
-from polybot.core.risk.tally import Tally
+from polybot.core.risk.trading_state import Trading
 from polybot.core.risk.view import RiskView
-from polybot.core.settings import Settings, settings_from
-from polybot.core.turbulence import BARS_WANTED, Range, VolatilityGauge
-from polybot.core.windows import Session, session_from, window_at
+from polybot.core.risk.volatility import BARS_WANTED, Range, VolatilityGauge
+from polybot.settings import Settings, settings_from
 
 LEVEL_S = 1.0
 WATCHDOG_SILENCE_S = 10.0

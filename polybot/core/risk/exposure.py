@@ -3,8 +3,8 @@
 from messages import OrderIntent
 from messages.units import decimal_text
 from polybot.core.risk.view import RiskView, is_early, known, stakes
-from polybot.core.settings import usd_e6
-from polybot.core.sizing import share_e6
+from polybot.core.sizing.stake import share_e6
+from polybot.settings import usd_e6
 
 MAX_LATE = 3
 MAX_UNRESOLVED = 3  # ended windows whose outcome or redemption is still open (rules §2)

@@ -1,9 +1,9 @@
 """Is what we know fresh?"""
 
 from messages import OrderIntent
+from polybot.core.market.windows import Window
 from polybot.core.reasons import Reason
 from polybot.core.risk.view import RiskView, is_early
-from polybot.core.windows import Window
 
 
 def no_strike(intent: OrderIntent, view: RiskView) -> str | None:

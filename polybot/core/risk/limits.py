@@ -2,13 +2,14 @@
 
 from messages import LimitUse
 from messages.units import decimal_text, usd_text
-from polybot.core.days import day_of
-from polybot.core.risk import exposure, losses, pace
+from polybot.core.market.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, staleness_s, window_at
+from polybot.core.risk import exposure, losses
+from polybot.core.risk import frequency as pace
 from polybot.core.risk.permission import ACCOUNT_SILENCE_S, max_offset_ms, worst_clock
-from polybot.core.risk.prices import COLLAR_E6, depth_e6
+from polybot.core.risk.price_rules import COLLAR_E6, depth_e6
 from polybot.core.risk.view import RiskView, known, stakes
-from polybot.core.settings import usd_e6
-from polybot.core.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, staleness_s, window_at
+from polybot.core.utc import day_of
+from polybot.settings import usd_e6
 
 
 def limits_of(view: RiskView, speed: float) -> tuple[LimitUse, ...]:

@@ -6,11 +6,11 @@ a gain makes room. All of it is told by the executor's journal: restarts forget 
 
 from messages import Account, OrderIntent
 from messages.units import NS, decimal_text, usd_text
-from polybot.core.days import clock_text, day_of
 from polybot.core.reasons import Reason
 from polybot.core.risk.view import RiskView, known
-from polybot.core.settings import Settings, usd_e6
-from polybot.core.sizing import first_worst_e6
+from polybot.core.sizing.stake import first_worst_e6
+from polybot.core.utc import clock_text, day_of
+from polybot.settings import Settings, usd_e6
 
 PAUSE_S = 3600  # market time, from the end of the newest lost window
 _PCT = 100_000_000

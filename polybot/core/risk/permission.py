@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from messages import OrderIntent
+from polybot.core.market.windows import staleness_s
 from polybot.core.risk.view import RiskView, known
-from polybot.core.windows import staleness_s
 
 ACCOUNT_SILENCE_S = 5.0  # machine time; the level is said each second
 MAX_OFFSET_MS = 500  # reliability R18; at speed 1, which real money always has

@@ -5,9 +5,13 @@ approved. Orders handed on and not yet seen in a snapshot ("in flight") count at
 """
 
 from messages import OrderIntent
-from polybot.core import quotes
+from polybot.core.market import book_rules as quotes
 from polybot.core.reasons import Reason
-from polybot.core.risk import exposure, freshness, losses, pace, permission, prices, weather, wish
+from polybot.core.risk import exposure, freshness, losses, permission
+from polybot.core.risk import frequency as pace
+from polybot.core.risk import market_conditions as weather
+from polybot.core.risk import price_rules as prices
+from polybot.core.risk import validity as wish
 from polybot.core.risk.view import RiskView, Rule
 
 RULES: tuple[tuple[str, Rule], ...] = (

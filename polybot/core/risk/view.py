@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from messages import Account, ClockOffset, OrderIntent, Outcome, Positions
-from polybot.core.market_view import MarketView
+from polybot.core.market.view import MarketView
+from polybot.core.market.windows import Session, Window, window_of
 from polybot.core.reasons import Reason
-from polybot.core.settings import Settings
-from polybot.core.turbulence import Volatility
-from polybot.core.windows import Session, Window, window_of
+from polybot.core.risk.volatility import Volatility
+from polybot.settings import Settings
 
 
 @dataclass(frozen=True)

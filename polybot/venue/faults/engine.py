@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from polybot.core.windows import WINDOW_S
-from polybot.runtime import log
+from polybot.core.market.windows import WINDOW_S
+from polybot.runtime.base import log
 from polybot.venue.faults.script import DESCRIPTIONS, KINDS, Fault, Script
 
 NS = 1_000_000_000

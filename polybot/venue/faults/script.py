@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from polybot.core.exchange.switches import Switches
+from polybot.sim.venue.switches import Switches
 
 Clock = Literal["world", "machine"]
 Channel = Literal["market", "user", "rtds", "polybolt", "binance", ""]

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from polybot.core.exchange.mirror import Change
-from polybot.core.exchange.types import BookSide, Levels
+from polybot.sim.venue.mirror import Change
+from polybot.sim.venue.types import BookSide, Levels
 from polybot.venue.mirror.frames import Changes, Snapshot
 
 FRESH_S = 2.0

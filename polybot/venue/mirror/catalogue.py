@@ -1,7 +1,7 @@
 """The real venue's markets as far as they were read, and which are asked for."""
 
-from polybot.core.windows import window_of
-from polybot.venue.gamma import Listing
+from polybot.core.market.windows import window_of
+from polybot.venue.wire.gamma_objects import Listing
 
 MOST_WISHED = 50
 

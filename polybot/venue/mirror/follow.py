@@ -6,16 +6,16 @@ Everything is called on the venue's event loop. `mono_s` is machine time, `now_n
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from polybot.core.exchange.mirror import MirrorExchange
-from polybot.core.exchange.types import Winner
-from polybot.core.windows import WINDOW_S
-from polybot.runtime import log
-from polybot.venue.frames import Pair
-from polybot.venue.house import House
+from polybot.core.market.windows import WINDOW_S
+from polybot.runtime.base import log
+from polybot.sim.venue.mirror import MirrorExchange
+from polybot.sim.venue.types import Winner
+from polybot.venue.accounts.exchange_service import House
 from polybot.venue.mirror.book import RealBook
 from polybot.venue.mirror.catalogue import MirrorCatalogue
-from polybot.venue.mirror.facts import Facts
 from polybot.venue.mirror.frames import Broken, Changes, News, Print, Reader, Resolved, Snapshot, Tick, snapshot_of
+from polybot.venue.mirror.market_parser import Facts
+from polybot.venue.wire.clob_frames import Pair
 
 AHEAD = 2  # windows after the running one that are followed
 SILENT_S = 5.0  # a book that is lost for so long while its channel is open: the channel is opened anew

@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 
 from messages.units import E6
-from polybot.adapters.polymarket.frames import book_hash
+from polybot.adapters.polymarket.market_frames import book_hash
 from polybot.adapters.polymarket.numbers import GARBAGE, e6_of, price_of
-from polybot.core.exchange.mirror import Change
-from polybot.core.exchange.types import BookSide, Levels, Side, Winner
-from polybot.venue.frames import Pair
+from polybot.sim.venue.mirror import Change
+from polybot.sim.venue.types import BookSide, Levels, Side, Winner
+from polybot.venue.wire.clob_frames import Pair
 
 Tops = tuple[int | None, int | None]
 """(best bid, best ask) of the merged book; None where a side is empty."""

@@ -10,26 +10,27 @@ from collections.abc import Mapping
 import msgspec
 
 from messages import Heartbeat, schema_hash
-from polybot.core.exchange.mirror import MirrorExchange
-from polybot.core.settings import usd_e6
-from polybot.core.windows import session_from
-from polybot.runtime import endpoints, log
-from polybot.runtime.bus import Publisher, Stamper, new_context
-from polybot.runtime.clock import mono_s
-from polybot.runtime.context import Context
-from polybot.venue import ports
-from polybot.venue.apps import exchange_apps
-from polybot.venue.desk import Desk
+from polybot.core.market.windows import session_from
+from polybot.runtime.base import log
+from polybot.runtime.base.clock import mono_s
+from polybot.runtime.config import endpoints
+from polybot.runtime.loop.bus import Publisher, Stamper, new_context
+from polybot.runtime.loop.context import Context
+from polybot.settings import usd_e6
+from polybot.sim.venue.mirror import MirrorExchange
+from polybot.venue.accounts.api_keys import Keys
+from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.order_service import Desk
+from polybot.venue.accounts.store import Store
 from polybot.venue.faults.control import Control
 from polybot.venue.faults.engine import Faults
 from polybot.venue.faults.script import Script
-from polybot.venue.house import House
-from polybot.venue.keys import Keys
 from polybot.venue.mirror.catalogue import MirrorCatalogue
+from polybot.venue.mirror.connections import Channel, Rest
 from polybot.venue.mirror.follow import Follower
-from polybot.venue.mirror.wires import Channel, Rest
-from polybot.venue.store import Store
-from polybot.venue.web import Web
+from polybot.venue.net import ports
+from polybot.venue.net.server import Web
+from polybot.venue.routes import exchange_apps
 
 TURN_S = 0.04
 HEARTBEAT_S = 0.5

@@ -67,9 +67,9 @@ from messages.inner import (
     WriteHalt,
 )
 from polybot.core.executor import ExecutorCore
-from polybot.core.executor.fold import restored
-from polybot.core.executor.orders import filled_e6, state_of
-from polybot.core.executor.state import Books, books_to_bytes
+from polybot.core.executor.books.fold import restored
+from polybot.core.executor.books.order_state import filled_e6, state_of
+from polybot.core.executor.books.state import Books, books_to_bytes
 
 S = 1_000_000_000
 START_S = 1_795_132_800

@@ -9,8 +9,8 @@ import pytest
 
 from messages import Word
 from messages.inner import CancelResult, OrderRead, PostOrder, TradesRead, UserFact, VenueOrder, VenueTrade
-from polybot.core.executor.orders import is_final, state_of
-from polybot.core.executor.state import books_to_bytes
+from polybot.core.executor.books.order_state import is_final, state_of
+from polybot.core.executor.books.state import books_to_bytes
 
 PERMUTATIONS = 2_500  # of each of four histories
 SHARES = (4_000_000, 5_615_300)

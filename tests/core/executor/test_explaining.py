@@ -6,8 +6,8 @@ import pytest
 
 from messages import Accepted
 from messages.inner import Activity
-from polybot.core.entries import ExternalBooked, PaidOut, from_bytes
-from polybot.core.executor.explaining import Explaining
+from polybot.core.executor.books.entries import ExternalBooked, PaidOut, from_bytes
+from polybot.core.executor.reconciling.external_cash import Explaining
 
 
 def a_row(kit: Any, amount_e6: int, n: int = 1, kind: str = "DEPOSIT", condition_id: str = "") -> Activity:

@@ -6,7 +6,7 @@ import pytest
 
 from messages import OrderUpdate, Settlement
 from messages.inner import PostOrder, ReadBalance, ReadMarket
-from polybot.core.executor.orders import is_final
+from polybot.core.executor.books.order_state import is_final
 
 
 def ours(kit: Any, house: Any) -> Any:

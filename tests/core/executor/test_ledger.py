@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polybot.core.days import day_text
-from polybot.core.entries import SnapshotEntry, UnknownVersion, Written, from_bytes, to_bytes
-from polybot.core.executor import ledger
-from polybot.core.executor.fold import restored, snapshot
-from polybot.core.executor.state import Books, books_to_bytes
+from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books.entries import SnapshotEntry, UnknownVersion, Written, from_bytes, to_bytes
+from polybot.core.executor.books.fold import restored, snapshot
+from polybot.core.executor.books.state import Books, books_to_bytes
+from polybot.core.utc import day_text
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_fee_is_the_exact_fraction_rounded_once(size: int, price: int, rate:
 
 
 def test_our_fee_and_the_judges_are_reckoned_apart_and_agree() -> None:
-    from polybot.core.exchange.fees import fee_e6
+    from polybot.sim.venue.fees import fee_e6
 
     luck = random.Random(3)
     for _ in range(2_000):

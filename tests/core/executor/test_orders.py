@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from messages.inner import PostOrder, PostResult, VenueOrder, VenueTrade
-from polybot.core.entries import VERSION, AnyEntry, IntentSigned, OrderTold, Written
-from polybot.core.executor import facts
-from polybot.core.executor.fold import apply
-from polybot.core.executor.orders import (
+from polybot.core.executor.books.entries import VERSION, AnyEntry, IntentSigned, OrderTold, Written
+from polybot.core.executor.books.fold import apply
+from polybot.core.executor.books.order_state import (
     STATES,
     fees_e6,
     fields_of,
@@ -25,7 +24,8 @@ from polybot.core.executor.orders import (
     spent_e6,
     state_of,
 )
-from polybot.core.executor.state import Books
+from polybot.core.executor.books.state import Books
+from polybot.core.executor.orders import venue_facts as facts
 
 ID = "0xaa"
 Fact = Callable[[Books], Any]

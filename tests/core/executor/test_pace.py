@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from polybot.core.days import day_of
-from polybot.core.executor.fold import restored, snapshot
-from polybot.core.executor.state import books_to_bytes
+from polybot.core.executor.books.fold import restored, snapshot
+from polybot.core.executor.books.state import books_to_bytes
+from polybot.core.utc import day_of
 
 WORST_E6 = 5_350_000
 

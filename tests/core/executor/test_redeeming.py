@@ -6,7 +6,7 @@ import pytest
 
 from messages import Redeem
 from messages.inner import Persist, PollRedeem, ReadBalance, SubmitRedeem
-from polybot.core.entries import RedeemBegun, from_bytes
+from polybot.core.executor.books.entries import RedeemBegun, from_bytes
 
 WON_E6 = 9_615_300  # shares of the kit's intent, which pay one each
 

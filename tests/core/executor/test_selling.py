@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from messages import Accepted, FeeSchedule, OrderIntent, OrderUpdate, Refused
 from messages.inner import SignOrder
-from polybot.core.amounts import BuyAmounts, fak_buy
-from polybot.core.executor import ledger
-from polybot.core.executor.wellformed import fault
+from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.orders.validation import fault
+from polybot.core.sizing.amounts import BuyAmounts, fak_buy
 
 LATE = 250
 

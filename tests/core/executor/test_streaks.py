@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from messages import Settlement
-from polybot.core.executor.streaks import Traded, fold
+from polybot.core.executor.books.streaks import Traded, fold
 
 
 def a_window(n: int, outcome: str, cost_e6: int = 5_000_000, held: str = "UP") -> Traded:

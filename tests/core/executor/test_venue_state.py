@@ -6,8 +6,8 @@ import pytest
 
 from messages import Accepted, OrderUpdate, Refused
 from messages.inner import CancelOrders, PostOrder, ReadOpenOrders
-from polybot.core.executor.budget import RESERVE, Budget
-from polybot.core.executor.venue_state import FOR_GOOD_S, REFUSED_S
+from polybot.core.executor.orders.rate_budget import RESERVE, Budget
+from polybot.core.executor.orders.venue_status import FOR_GOOD_S, REFUSED_S
 
 # (the code of the answer, its outcome, the state it means, does it halt)
 STATES = [

@@ -29,9 +29,9 @@ from messages import (
 )
 from messages.inner import Started, Tick
 from messages.units import NS
-from polybot.core.amounts import BuyAmounts, fak_buy, resting_buy
 from polybot.core.risk import RiskCore
-from polybot.core.settings import Settings
+from polybot.core.sizing.amounts import BuyAmounts, fak_buy, resting_buy
+from polybot.settings import Settings
 
 T0 = 1_795_132_800
 FEE = FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True)

@@ -15,8 +15,9 @@ from messages import (
     Word,
 )
 from messages.inner import NoReply, Tick
-from polybot.core.risk import exposure, losses, prices
-from polybot.core.settings import Risk, Settings
+from polybot.core.risk import exposure, losses
+from polybot.core.risk import price_rules as prices
+from polybot.settings import Risk, Settings
 
 T0 = 1_795_132_800
 NS = 10**9

@@ -13,10 +13,10 @@ from messages import (
 )
 from messages.inner import WriteHalt
 from messages.units import MS, NS
-from polybot.core.risk import prices
+from polybot.core.risk import price_rules as prices
 from polybot.core.risk.losses import drawdown_floor_e6
 from polybot.core.risk.table import RULES
-from polybot.core.settings import Bot, Risk, Settings
+from polybot.settings import Bot, Risk, Settings
 
 T0 = 1_795_132_800
 LOTS = 900_000_000

@@ -8,9 +8,9 @@ import pytest
 from messages import DayResult, Resume, Streak
 from messages.inner import Tick, WriteHalt
 from messages.units import NS
-from polybot.core.days import day_of
 from polybot.core.risk import losses
-from polybot.core.settings import Bot, Live, Risk, Settings
+from polybot.core.utc import day_of
+from polybot.settings import Bot, Live, Risk, Settings
 
 T0 = 1_795_132_800  # midnight
 TODAY, TOMORROW = day_of(T0), day_of(T0 + 86_400)

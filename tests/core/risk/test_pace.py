@@ -7,7 +7,7 @@ import pytest
 
 from messages import ApprovedOrder, RiskVerdict, SentOrder
 from messages.units import NS
-from polybot.core.risk import pace
+from polybot.core.risk import frequency as pace
 
 T0 = 1_795_132_800
 

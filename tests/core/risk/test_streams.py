@@ -23,8 +23,8 @@ from messages import (
     SnapshotTaken,
 )
 from messages.inner import NoReply
-from polybot.core.days import day_of
-from polybot.core.settings import Risk, Settings
+from polybot.core.utc import day_of
+from polybot.settings import Risk, Settings
 
 T0 = 1_795_132_800
 S = 10**9

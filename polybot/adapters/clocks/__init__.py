@@ -1,0 +1,1 @@
+"""What other clocks say: the venue's second, and time servers."""

@@ -1,0 +1,1 @@
+"""HTTP and websockets with deadlines, retries, a breaker and quotas."""

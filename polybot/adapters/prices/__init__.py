@@ -1,0 +1,1 @@
+"""Prices from elsewhere: Binance, Coinbase, CoinGecko."""

@@ -1,0 +1,279 @@
+"""`windows orders fills positions account statement`: what the books say."""
+
+import sys
+import time
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from messages import Account, Done, Positions, Query, Redemption, Snapshot, SnapshotTaken
+from polybot.cli.render import tables as view
+from polybot.cli.render.labels import books_label, labelled
+from polybot.cli.render.statement import Statement, statement_of
+from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.config.config import ConfigError
+from polybot.runtime.loop.bus import ask
+from polybot.runtime.safety import locks
+from polybot.runtime.store.index_read import Ledger, Row
+from polybot.runtime.supervision import session
+from polybot.runtime.supervision.session import Session
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+# --- windows
+
+
+def windows(as_json: AsJson = False) -> None:
+    """One row per window of the session and strategy: traded or skipped, and why."""
+    paths = Paths.of()
+    ledger = view.ledger_or_leave(paths)
+    rows = of_session(paths, ledger.windows())
+    label = books_label(session_or_leave(paths), ledger)
+    if as_json:
+        say_json({"windows": labelled(rows, label)})
+        return
+    if label:
+        sys.stderr.write(f"{label}\n")
+    columns = (
+        "n",
+        "window",
+        "strategy",
+        "side",
+        "strike",
+        "end",
+        "stake",
+        "paid",
+        "fee",
+        "outcome",
+        "P&L",
+        "equity",
+        "why",
+    )
+    view.table(columns, (window_cells(row) for row in rows), "no window has passed yet")
+
+
+def of_session(paths: Paths, rows: list[Row]) -> list[Row]:
+    """The rows of the session that stands; all of them when none does."""
+    found = session_or_leave(paths)
+    if found is None:
+        return rows
+    return [r for r in rows if found.first_window_s <= r["start_s"] < found.end_s]
+
+
+def session_or_leave(paths: Paths) -> Session | None:
+    """The session that stands; 78 with one that cannot be read."""
+    try:
+        return session.read(paths)
+    except ConfigError as exc:
+        leave(78, str(exc))
+
+
+def window_cells(row: Row) -> tuple[str, ...]:
+    """One line of the table."""
+    outcome = row["outcome"] or "-"
+    why = row["reason"] if not row["reason_code"] else f"{row['reason_code']}: {row['reason']}"
+    return (
+        str(row["n"]),
+        view.minute(row["start_s"]),
+        row["strategy"],
+        row["prediction"] or "-",
+        view.price(row["strike"]),
+        view.price(row["settle"]),
+        view.usd(row["stake_e6"]) if row["stake_e6"] else "-",
+        view.exact(row["price_e6"]),
+        view.usd(row["fee_e6"]) if row["fee_e6"] else "-",
+        f"{outcome}?" if row["provisional"] and row["outcome"] else outcome,
+        view.usd(row["pnl_e6"], plus=True) if row["state"] == "traded" else "-",
+        view.usd(row["equity_after_e6"]),
+        why,
+    )
+
+
+# --- orders, fills
+
+
+def orders(as_json: AsJson = False) -> None:
+    """Every order the executor ever journalled, in its newest state."""
+    rows = view.ledger_or_leave(Paths.of()).orders()
+    if as_json:
+        say_json({"orders": rows})
+        return
+    columns = (
+        "time",
+        "order",
+        "strategy",
+        "slug",
+        "side",
+        "state",
+        "stake",
+        "limit",
+        "filled",
+        "cost",
+        "fee",
+        "posts",
+        "why",
+    )
+    cells = (
+        (
+            view.hms(r["updated_ns"]),
+            view.short(r["order_id"]),
+            r["strategy"],
+            r["slug"],
+            f"{r['side']} {r['outcome']}",
+            r["state"] if r["final"] else f"{r['state']}…",
+            view.usd(r["stake_e6"]),
+            view.exact(r["limit_e6"]),
+            view.exact(r["filled_e6"]),
+            view.usd(r["cost_e6"]),
+            view.usd(r["fee_e6"]),
+            str(r["posts"]),
+            f"{r['reason_code']} {r['reason']}".strip() or "-",
+        )
+        for r in rows
+    )
+    view.table(columns, cells, "no orders")
+
+
+def fills(as_json: AsJson = False) -> None:
+    """Every trade of ours at the venue."""
+    rows = view.ledger_or_leave(Paths.of()).fills()
+    if as_json:
+        say_json({"fills": rows})
+        return
+    columns = ("time", "trade", "order", "strategy", "slug", "side", "shares", "price", "cost", "fee", "status")
+    cells = (
+        (
+            view.hms(r["traded_ns"]),
+            view.short(r["trade_id"]),
+            view.short(r["order_id"]),
+            r["strategy"],
+            r["slug"],
+            f"{r['side']} {r['outcome']}",
+            view.exact(r["size_e6"]),
+            view.exact(r["price_e6"]),
+            view.exact(r["cost_e6"]),
+            view.exact(r["fee_e6"]),
+            r["status"],
+        )
+        for r in rows
+    )
+    view.table(columns, cells, "no fills")
+
+
+# --- positions, account
+
+
+def money_now(paths: Paths) -> tuple[Account, Positions, str]:
+    """The executor's own word when it lives, else the last the ledger heard; and which of the two."""
+    if locks.holder(paths, "executor"):
+        reply = ask(paths.sockets, "executor", Snapshot(id=f"ctl/snapshot/{time.time_ns()}"), 1.0)
+        if isinstance(reply, SnapshotTaken):
+            return reply.account, reply.positions, "executor"
+    ledger = view.ledger_or_leave(paths)
+    account, positions = ledger.level("Account"), ledger.level("Positions")
+    if not account or not positions:
+        leave(NOT_RUNNING, "the executor does not answer, and the ledger never heard it")
+    return (
+        msgspec.convert(account[-1]["body"], Account),
+        msgspec.convert(positions[-1]["body"], Positions),
+        f"ledger at {view.hms(account[-1]['at_ns'])}",
+    )
+
+
+def positions(as_json: AsJson = False) -> None:
+    """Shares held, and orders not final."""
+    _, held, source = money_now(Paths.of())
+    if as_json:
+        say_json({"source": source, **_plain(held)})
+        return
+    columns = ("strategy", "slug", "outcome", "shares", "cost", "state")
+    cells = (
+        (p.strategy, p.slug, p.outcome, view.exact(p.size_e6), view.usd(p.cost_e6), p.state) for p in held.positions
+    )
+    view.table(columns, cells, "no positions")
+    for order in held.orders:
+        sys.stdout.write(
+            f"open order {view.short(order.order_id)} {order.side} {order.outcome} {order.slug} {order.state}\n"
+        )
+    for owed in held.redemptions:
+        sys.stdout.write(f"{owing(owed)}\n")
+    for foreign in held.foreign:
+        sys.stdout.write(f"not ours: {foreign}\n")
+    sys.stdout.write(f"as told by: {source}\n")
+
+
+def owing(row: Redemption) -> str:
+    """What a resolved window still owes the wallet, in one line."""
+    tries = f", attempt {row.attempts}" if row.attempts else ""
+    why = f": {row.why}" if row.why else ""
+    return f"not redeemed yet: {row.slug} owes {view.usd(row.amount_e6)} USD, {row.state}{tries}{why}"
+
+
+def account(as_json: AsJson = False) -> None:
+    """The purse, equity, and what stands in the way of trading."""
+    now, _, source = money_now(Paths.of())
+    if as_json:
+        say_json({"source": source, "account": _plain(now)})
+        return
+    ready = "ready" if now.ready else f"not ready: {now.why_not_ready}"
+    lines = [
+        ("account", f"{now.account}, {ready}"),
+        ("equity", f"{view.usd(now.equity_e6)} USD (purse {view.usd(now.purse_e6)})"),
+        ("realised", f"{view.usd(now.realised_e6, plus=True)} after {view.usd(now.fees_e6)} fees"),
+        ("free / reserved", f"{view.usd(now.free_e6)} / {view.usd(now.reserved_e6)}"),
+        ("positions / claims", f"{view.usd(now.positions_e6)} / {view.usd(now.claims_e6)}"),
+        ("wallet", view.usd(now.wallet_e6)),
+        ("peak / worst drawdown", f"{view.usd(now.peak_equity_e6)} / {view.usd(now.max_drawdown_e6)}"),
+        ("orders", f"{now.open_orders} open, {len(now.unknown_orders)} unknown, {now.unresolved} windows unresolved"),
+    ]
+    for name, streak in now.streaks.items():
+        lines.append((name, f"{streak.trades} trades, {streak.won} won, {streak.lost} lost, streak {streak.wins}"))
+    if now.halted:
+        lines.append(("halted", now.halt_reason))
+    lines.append(("as told by", f"{source}, journal {now.journal_seq}"))
+    for name, text in lines:
+        sys.stdout.write(f"{name:<22} {text}\n")
+
+
+# --- statement
+
+
+def current_statement(paths: Paths) -> Statement:
+    """The account as now, against every event of the journal up to the same sequence."""
+    now, _, source = money_now(paths)
+    if source == "executor":
+        wish = Query(id=f"ctl/statement/{time.time_ns()}", upto_journal_seq=now.journal_seq)
+        reply = ask(paths.sockets, "recorder", wish, 3.0)
+        if not (isinstance(reply, Done) and reply.ok):
+            why = reply.reason if isinstance(reply, Done) else "the recorder does not answer"
+            sys.stderr.write(f"the ledger may lack the newest events: {why}\n")
+    ledger: Ledger = view.ledger_or_leave(paths)
+    return statement_of(now, ledger.money(now.journal_seq), source)
+
+
+def statement(as_json: AsJson = False) -> None:
+    """Double entry: every cent that moved, and that start + payouts − cost − fees is the cash there is. 1 if it is not."""
+    made = current_statement(Paths.of())
+    if as_json:
+        say_json(made.facts())
+    else:
+        columns = ("time", "what", "debit", "credit", "amount", "cash")
+        view.table(columns, made.cells(), "no money has moved yet")
+        sys.stdout.write(made.sum_text())
+    if made.difference_e6:
+        raise typer.Exit(FAILED)
+
+
+def _plain(word: object) -> dict[str, Any]:
+    facts: dict[str, Any] = msgspec.to_builtins(word)
+    facts.pop("type", None)
+    return facts
+
+
+def register(app: typer.Typer) -> None:
+    """Compose."""
+    for verb in (windows, orders, fills, positions, account, statement):
+        app.command()(verb)

@@ -1,0 +1,100 @@
+"""`config explain` and `config check`."""
+
+import difflib
+import re
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from polybot.cli.support.common import Preset, leave, say_json, use_preset
+from polybot.runtime.base.paths import ROOT
+from polybot.runtime.config import config
+
+config_app = typer.Typer(help="The knobs: what they are, where they were set, whether they fit.", no_args_is_help=True)
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+
+
+def sentences() -> dict[str, str]:
+    """What each knob does, in the words that stand above it in the config.toml we ship."""
+    found: dict[str, str] = {}
+    table = ""
+    words: list[str] = []
+    for line in (ROOT / "config.toml").read_text().splitlines():
+        if header := re.match(r"\[(\w+)\]", line):
+            table, words = header[1], []
+        elif named := re.match(r"(?:# )?(\w+) = ", line):
+            found[f"{table}.{named[1]}"], words = " ".join(words), []
+        elif line.startswith("# "):
+            words.append(line[2:])
+        elif not line:
+            words = []
+    return found
+
+
+def _rows() -> list[dict[str, Any]]:
+    try:
+        loaded = config.load()
+    except config.ConfigError as exc:
+        leave(78, str(exc))
+    said, rows = sentences(), []
+    for knob, default in config.known_knobs().items():
+        table, name = knob.split(".")
+        origin, place = loaded.origins.get(knob, ("default", ""))
+        value = getattr(getattr(loaded.settings, table), name)
+        row = {"knob": knob, "value": value, "default": default, "origin": origin, "place": place}
+        rows.append(row | {"does": said.get(knob, ""), "environment": config.variable_of(knob)})
+    for strategy, parameters in loaded.settings.strategy.items():
+        for name, value in parameters.items():
+            knob = f"strategy.{strategy}.{name}"
+            origin, place = loaded.origins.get(knob, ("default", ""))
+            row = {"knob": knob, "value": value, "default": None, "origin": origin, "place": place}
+            rows.append(row | {"does": f"parameter of {strategy}", "environment": config.variable_of(knob)})
+    return rows
+
+
+@config_app.command()
+def explain(
+    knob: Annotated[str, typer.Argument(help="Only this knob, or this table.")] = "",
+    preset: Preset = None,
+    as_json: Json = False,
+) -> None:
+    """Every knob: its value, where it was set, and what it does."""
+    use_preset(preset)
+    rows = _rows()
+    chosen = [r for r in rows if not knob or r["knob"] == knob or r["knob"].startswith(f"{knob}.")]
+    if not chosen:
+        near = difflib.get_close_matches(knob, [r["knob"] for r in rows], 1)
+        leave(2, f'unknown knob "{knob}"' + (f": did you mean {near[0]}?" if near else ""))
+    if as_json:
+        say_json({"config": chosen})
+        return
+    shown = Table(box=None, pad_edge=False)
+    for column in ("knob", "value", "set by", "does"):
+        shown.add_column(column, overflow="fold")
+    for row in chosen:
+        shown.add_row(row["knob"], str(row["value"]), row["place"] or row["origin"], row["does"])
+    Console().print(shown)
+
+
+@config_app.command()
+def check(preset: Preset = None, as_json: Json = False) -> None:
+    """Would this configuration start? 78 and a sentence when not."""
+    use_preset(preset)
+    try:
+        loaded = config.load()
+    except config.ConfigError as exc:
+        if as_json:
+            say_json({"ok": False, "error": str(exc)})
+        leave(78, str(exc))
+    if as_json:
+        say_json({"ok": True, "file": str(loaded.file), "profile": loaded.settings.bot.profile})
+    else:
+        sys.stdout.write(f"{loaded.file}: good, profile {loaded.settings.bot.profile}\n")
+
+
+def register(app: typer.Typer) -> None:
+    """Compose."""
+    app.add_typer(config_app, name="config")

@@ -1,0 +1,81 @@
+"""`limits`: each limit of risk as used/limit, and how often each rule has refused, by strategy, since risk's start."""
+
+import sys
+import time
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from messages import LimitUse, RiskState
+from polybot.cli.render import tables as view
+from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.loop.bus import Subscriber
+from polybot.runtime.safety import locks
+
+LISTEN_S = 3.0  # the level is said each second
+
+
+def heard(paths: Paths) -> RiskState:
+    """risk's level; 4 when it does not run, 1 when it is silent."""
+    if not paths.state.is_dir() or locks.holder(paths, "risk") is None:
+        leave(NOT_RUNNING, f"risk does not run in {paths.state}")
+    ears = Subscriber(paths.sockets, ["risk"], (RiskState,))
+    deadline = time.monotonic() + LISTEN_S
+    level = None
+    while level is None and (left_s := deadline - time.monotonic()) > 0:
+        envelope = ears.recv(int(left_s * 1000))
+        level = envelope.body if envelope is not None and isinstance(envelope.body, RiskState) else None
+    ears.close()
+    if level is None:
+        leave(FAILED, f"risk runs, and has not said its level for {LISTEN_S:g} s")
+    return level
+
+
+def facts_of(level: RiskState) -> dict[str, Any]:
+    """As JSON. share: used as a part of the limit, null where there is no such number."""
+    return {
+        "trading_state": level.state,
+        "reason_code": level.reason_code,
+        "reason": level.reason,
+        "limits": [msgspec.to_builtins(use) | {"share": _share(use)} for use in level.limits],
+        "refused": level.refused,
+        "refused_by": level.refused_by,
+        "approved": level.approved,
+    }
+
+
+def _share(use: LimitUse) -> float | None:
+    return use.share if use.share >= 0 else None
+
+
+def refusals_text(refused_by: dict[str, dict[str, int]]) -> list[str]:
+    """A line a strategy: its rules, the most frequent first."""
+    return [
+        f"{strategy} refused: "
+        + ", ".join(f"{n} {code}" for code, n in sorted(codes.items(), key=lambda c: (-c[1], c[0])))
+        for strategy, codes in sorted(refused_by.items())
+    ]
+
+
+def limits(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+    """Each limit of risk as used/limit. Exit code 4 when risk does not run."""
+    level = heard(Paths.of())
+    if as_json:
+        say_json(facts_of(level))
+        return
+    because = f": {level.reason_code}: {level.reason}" if level.reason_code else ""
+    sys.stdout.write(f"{level.state}{because}\n")
+    rows = [
+        (use.rule, use.strategy or "all", f"{use.used} / {use.limit}", "-" if use.share < 0 else f"{use.share:.0%}")
+        for use in level.limits
+    ]
+    view.table(("rule", "strategy", "used / limit", "part"), rows, "risk has told no limit")
+    for line in refusals_text(level.refused_by):
+        sys.stdout.write(f"{line}\n")
+
+
+def register(app: typer.Typer) -> None:
+    """Compose."""
+    app.command()(limits)

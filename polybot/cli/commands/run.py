@@ -1,0 +1,267 @@
+"""`run`, `up`, `down` as verbs."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from polybot.cli.commands.books import owing
+from polybot.cli.session import lifecycle
+from polybot.cli.session import live_conditions as gates
+from polybot.cli.session import live_notice as before_live
+from polybot.cli.session.completion import Ending
+from polybot.cli.session.fault_scripts import put_script, script_text_or_leave
+from polybot.cli.support.common import (
+    FAILED,
+    HALTED,
+    NOT_RUNNING,
+    Preset,
+    flags_of,
+    leave,
+    settings_or_leave,
+    use_preset,
+)
+from polybot.runtime.base.paths import Paths
+from polybot.runtime.config.config import ConfigError
+from polybot.runtime.safety import halt
+from polybot.runtime.supervision import preflight, session
+from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision.preflight import Refused
+from polybot.settings import Settings
+from polybot.topology import needed
+
+INTERRUPTED = 130
+
+Profile = Annotated[str | None, typer.Option(help="demo, paper or live.")]
+Windows = Annotated[int | None, typer.Option(min=1, help="How many five-minute windows.")]
+Speed = Annotated[float | None, typer.Option(help="How many times faster than real; demo only.")]
+Seed = Annotated[int | None, typer.Option(help="Which synthetic world; demo only.")]
+Tape = Annotated[str | None, typer.Option(help="Folder of a recorded day; demo only.")]
+Scenario = Annotated[
+    str | None, typer.Option(help="A special day instead: see polybot-ctl venue scenarios; demo only.")
+]
+Strategy = Annotated[
+    list[str] | None, typer.Option(help="Strategy to trade: a name, or path.py:Name; may be given several times.")
+]
+Capital = Annotated[float | None, typer.Option(help="The purse, in dollars.")]
+Confirm = Annotated[
+    str | None,
+    typer.Option(
+        "--confirm-live", help="Live only: the last six hex digits of the address of the wallet that may lose."
+    ),
+]
+
+Faults = Annotated[str | None, typer.Option(help="Fault script (TOML) for the local venue; see presets/faults.")]
+
+
+def run(
+    profile: Profile = None,
+    windows: Windows = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    tape: Tape = None,
+    scenario: Scenario = None,
+    strategy: Strategy = None,
+    capital: Capital = None,
+    preset: Preset = None,
+    confirm_live: Confirm = None,
+    faults: Faults = None,
+) -> None:
+    """A session from start to report, in the foreground. Ctrl-C is one clean stop."""
+    use_preset(preset)
+    flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
+    settings, paths = settings_or_leave(flags), Paths.of()
+    script = script_text_or_leave(faults, settings.bot.profile)
+    with lifecycle.interrupts() as interrupted:
+        try:
+            preflight.check(paths, settings)
+            wallet = gates.through(settings, flags, confirm_live)
+            found = lifecycle.fresh_session(paths, settings, windows_given=windows is not None)
+            before_live.tell(paths, settings, found, wallet)
+            put_script(paths, script)
+            started = lifecycle.start(paths, settings, found, flags, attached=True)
+        except (Refused, ConfigError) as exc:
+            leave(exc.code if isinstance(exc, Refused) else 78, str(exc))
+        code = FAILED
+        try:
+            code = _session(started, interrupted)
+        except Refused as exc:
+            code = exc.code
+            sys.stderr.write(f"{exc}\n")
+        finally:
+            killed = lifecycle.stop(paths, started.popen)
+            if killed:
+                sys.stderr.write(f"had to be killed: {', '.join(killed)}\n")
+    raise typer.Exit(code)
+
+
+def _session(started: lifecycle.Started, interrupted: list[str]) -> int:
+    """From the first heartbeat to the report; the exit code."""
+    from polybot.cli.commands import report
+    from polybot.cli.session import progress
+
+    paths, found = started.paths, started.session
+    lifecycle.wait_ready(started, interrupted)
+    ending = Ending(paths.sockets, found)
+    why = ""
+
+    def is_over() -> bool:
+        nonlocal why
+        ending.listen(0)
+        why = _why_not(started, ending, interrupted)
+        return bool(why) or ending.is_over()
+
+    try:
+        progress.watch(paths, started.settings, is_over)
+        if not interrupted and started.popen.poll() is None:
+            ending.wait_written()
+        if not why and found.profile == "demo":
+            session.end(paths, found)
+        reported = _report(report.show, paths)
+        for row in ending.owed:
+            sys.stderr.write(f"{owing(row)}\n")
+    finally:
+        ending.close()
+    if why:
+        sys.stderr.write(f"{why}\n")
+        return INTERRUPTED if interrupted else HALTED if halt.look(paths) else FAILED
+    return HALTED if ending.was_halted or halt.look(paths) else reported
+
+
+def _report(show: Callable[[Paths], None], paths: Paths) -> int:
+    """The report; a session that was cut short may have nothing to report on, which is told and is no second failure."""
+    try:
+        show(paths)
+    except typer.Exit:
+        return FAILED
+    return 0
+
+
+def _why_not(started: lifecycle.Started, ending: Ending, interrupted: list[str]) -> str:
+    if interrupted:
+        return f"stopped by {interrupted[0]}"
+    if started.popen.poll() is not None:
+        return "the bot was stopped from elsewhere"
+    if ending.is_stuck():
+        return "the world stands still: the session did not come to its end"
+    return ""
+
+
+def up(
+    profile: Profile = None,
+    windows: Windows = None,
+    speed: Speed = None,
+    seed: Seed = None,
+    tape: Tape = None,
+    scenario: Scenario = None,
+    strategy: Strategy = None,
+    capital: Capital = None,
+    preset: Preset = None,
+    confirm_live: Confirm = None,
+) -> None:
+    """The same, detached: go on with the session that stands, or begin one."""
+    use_preset(preset)
+    flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
+    settings, paths = settings_or_leave(flags), Paths.of()
+    began, began_ns = time.monotonic(), time.time_ns()
+    try:
+        preflight.check(paths, settings)
+        wallet = gates.through(settings, flags, confirm_live)
+        found = lifecycle.continued_session(paths, settings, windows_given=windows is not None)
+        before_live.tell(paths, settings, found, wallet)
+        started = lifecycle.start(paths, settings, found, flags, attached=False)
+    except (Refused, ConfigError) as exc:
+        leave(exc.code if isinstance(exc, Refused) else 78, str(exc))
+    try:
+        lifecycle.wait_ready(started, [])
+    except (Refused, KeyboardInterrupt) as exc:
+        lifecycle.stop(paths, started.popen)
+        leave(exc.code if isinstance(exc, Refused) else INTERRUPTED, str(exc))
+    if found.ended:
+        sys.stderr.write(f"session {found.id} is over and only shown: polybot-ctl run begins another one\n")
+    elif found.started_ns < began_ns:
+        _tell_what_waits(found, settings, flags)
+    names = len(needed(settings))
+    sys.stdout.write(f"{names} programs up in {time.monotonic() - began:.1f} s, session {found.id}, {paths.state}\n")
+    standing = halt.look(paths)
+    if standing is not None:
+        by = standing.by or "an unreadable file"
+        sys.stderr.write(f"halted by {by}: {standing.reason}; nothing is traded until: polybot-ctl resume\n")
+
+
+def _tell_what_waits(found: session.Session, settings: Settings, flags: dict[str, str]) -> None:
+    """A session keeps its windows and its world; a flag that says otherwise is for the next one."""
+    stands = {
+        "world.windows": found.windows,
+        "world.seed": found.seed,
+        "world.tape": found.tape,
+        "world.scenario": found.scenario,
+    }
+    wanted = {
+        "world.windows": settings.world.windows,
+        "world.seed": settings.world.seed,
+        "world.tape": settings.world.tape,
+        "world.scenario": settings.world.scenario,
+    }
+    for knob in stands:
+        if knob in flags and wanted[knob] != stands[knob]:
+            name = knob.rpartition(".")[2]
+            sys.stderr.write(
+                f"session {found.id} goes on with {name} {stands[knob] or 'none'}: --{name} {wanted[knob]} is for the "
+                "next session, which begins once this one is over\n"
+            )
+
+
+def down() -> None:
+    """Stop everything: the actors, then the executor with its last cancels, then the venue."""
+    paths = Paths.of()
+    runs = lifecycle.running(paths)
+    try:
+        supervise.Supervisor.of(paths).pid()
+    except supervise.Unreachable:
+        if not runs:
+            lifecycle.sweep(paths) if paths.run.is_dir() else None
+            leave(NOT_RUNNING, f"nothing runs in {paths.state}")
+    began = time.monotonic()
+    killed = lifecycle.stop(paths)
+    sys.stdout.write(f"all down in {time.monotonic() - began:.1f} s\n")
+    if killed:
+        leave(FAILED, f"had to be killed: {', '.join(killed)}")
+
+
+def _flags(
+    profile: str | None,
+    windows: int | None,
+    speed: float | None,
+    seed: int | None,
+    tape: str | None,
+    scenario: str | None,
+    strategy: list[str] | None,
+    capital: float | None,
+) -> dict[str, str]:
+    return flags_of(
+        bot__profile=profile,
+        world__windows=windows,
+        world__speed=speed,
+        world__seed=seed,
+        world__tape=os.path.abspath(os.path.expanduser(tape)) if tape else None,
+        world__scenario=scenario,
+        bot__strategies=[_absolute(spec) for spec in strategy or []],
+        bot__capital_usd=capital,
+    )
+
+
+def _absolute(spec: str) -> str:
+    """path.py:Name as every program will find it."""
+    path, colon, name = spec.rpartition(":")
+    return f"{os.path.abspath(os.path.expanduser(path))}:{name}" if colon else spec
+
+
+def register(app: typer.Typer) -> None:
+    """Compose."""
+    app.command()(run)
+    app.command()(up)
+    app.command()(down)

@@ -1,0 +1,1 @@
+"""How facts become text for people: tables, labels, the statement, the equity curve."""

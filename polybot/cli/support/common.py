@@ -1,0 +1,54 @@
+"""What every verb shares: exit codes, flags that become knobs, sentences on stderr."""
+
+import json
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from polybot.runtime.config import config
+from polybot.settings import Settings
+
+FAILED, DEGRADED, NOT_RUNNING, HALTED = 1, 3, 4, 5
+
+
+def leave(code: int, sentence: str = "") -> NoReturn:
+    """Say why on stderr and end with the code."""
+    if sentence:
+        sys.stderr.write(f"{sentence}\n")
+    raise typer.Exit(code)
+
+
+Preset = Annotated[
+    str | None,
+    typer.Option(help="Values of presets/NAME.toml, below those of config.toml: small is a purse of 75 USD."),
+]
+
+
+def use_preset(name: str | None) -> None:
+    """For this command and every program it starts."""
+    if name is not None:
+        os.environ["POLYBOT_PRESET"] = name
+
+
+def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:
+    """The knobs; 78 with a sentence when they are wrong."""
+    try:
+        return config.load(flags).settings
+    except config.ConfigError as exc:
+        leave(78, str(exc))
+
+
+def flags_of(**given: object) -> dict[str, str]:
+    """Options that were given, as knobs: table__key=value."""
+    return {name.replace("__", ".", 1): _text(value) for name, value in given.items() if value not in (None, [], ())}
+
+
+def _text(value: object) -> str:
+    return ",".join(str(v) for v in value) if isinstance(value, list | tuple) else str(value)
+
+
+def say_json(facts: dict[str, Any]) -> None:
+    """One object on stdout, with its version."""
+    sys.stdout.write(json.dumps({"v": 1, **facts}) + "\n")

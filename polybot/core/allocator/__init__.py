@@ -1,0 +1,1 @@
+"""`allocator`: how much a prediction is worth."""

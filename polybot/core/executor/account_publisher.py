@@ -1,0 +1,90 @@
+"""Says Account and Positions: what of them is not in the journal, and when they have changed."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from messages import Account, Position, Positions, SnapshotTaken, Streak, Word
+from polybot.core.executor.books.settlement import streak_of
+from polybot.core.executor.books.writer import Writer
+from polybot.core.executor.orders import account_levels as levels
+from polybot.core.executor.orders.account_levels import View
+from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.dead_man import DeadMan
+from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.reconciling.reconciler import Reconciler
+from polybot.core.executor.reconciling.redemption import redemptions
+
+
+class Teller:
+    """The levels as of now."""
+
+    def __init__(
+        self, writer: Writer, switch: Switch, probing: Probing, reconciler: Reconciler, dead_man: DeadMan
+    ) -> None:
+        self._writer, self._switch, self._probing, self._reconciler = writer, switch, probing, reconciler
+        self._dead_man = dead_man
+        self._said: object = None
+        self._streaks: tuple[int, dict[str, Streak]] = (-1, {})
+
+    def say(self, now_ns: int) -> Iterator[Word]:
+        """Both."""
+        view = self._view(now_ns)
+        self._said = self._seen()
+        yield self._account(view)
+        yield self._positions(view)
+
+    def say_if_changed(self, now_ns: int) -> Iterator[Word]:
+        """Both, if they differ from what was said last."""
+        if self._said != self._seen():
+            yield from self.say(now_ns)
+
+    def snapshot(self, request_id: str, now_ns: int) -> SnapshotTaken:
+        """Both as a reply."""
+        view = self._view(now_ns)
+        return SnapshotTaken(id=request_id, account=self._account(view), positions=self._positions(view))
+
+    def held(self, now_ns: int) -> tuple[Position, ...]:
+        """What is held."""
+        return levels.positions(self._writer.books, self._view(now_ns)).positions
+
+    def _view(self, now_ns: int) -> View:
+        switch, reconciler = self._switch, self._reconciler
+        return View(
+            now_ns=now_ns,
+            account=reconciler.account,
+            is_ready=switch.is_ready,
+            why_not_ready="" if switch.is_ready else reconciler.why,
+            wallet_e6=reconciler.wallet_e6,
+            is_halted=switch.is_halted,
+            halt_reason=switch.halt_text,
+            reconciled_ns=reconciler.reconciled_ns,
+            venue_state=self._probing.venue.state,
+            venue_why=self._probing.venue.why,
+            pulse_state=self._dead_man.state,
+            pulse_why=switch.pulse,
+        )
+
+    def _seen(self) -> object:
+        """What the levels are made of, cheap to compare."""
+        switch, reconciler = self._switch, self._reconciler
+        return (
+            self._writer.books.seq,
+            switch.is_ready,
+            switch.halt_id,
+            reconciler.wallet_e6,
+            reconciler.why,
+            self._probing.venue.state,
+            self._dead_man.state,
+            switch.pulse,
+        )
+
+    def _positions(self, view: View) -> Positions:
+        books = self._writer.books
+        return msgspec.structs.replace(levels.positions(books, view), redemptions=redemptions(books))
+
+    def _account(self, view: View) -> Account:
+        books = self._writer.books
+        if self._streaks[0] != books.seq:
+            self._streaks = (books.seq, {strategy: streak_of(books, strategy) for strategy in sorted(books.traded)})
+        return levels.account(books, view, self._reconciler.purse_e6, self._streaks[1])

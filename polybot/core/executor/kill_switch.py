@@ -1,0 +1,70 @@
+"""What turns trading off and on from outside the stream of orders: the halt file, a disk that refuses, SIGTERM."""
+
+from collections.abc import Iterator
+
+from messages import Word
+from messages.inner import HaltSeen, Leave, PersistFailed, WriteHalt
+from polybot.core.executor.books.entries import HaltNoted
+from polybot.core.executor.books.writer import Writer
+from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.reconciling.reconciler import Reconciler
+from polybot.core.executor.service import Serving
+from polybot.core.executor.stopping.cancel_all import Halting
+from polybot.core.executor.stopping.shutdown import Leaving
+
+BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
+
+
+class Switching:
+    """started_halted: what the halt file said when the loop started."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        switch: Switch,
+        halting: Halting,
+        leaving: Leaving,
+        reconciler: Reconciler,
+        serving: Serving,
+    ) -> None:
+        self._writer, self._switch, self._halting, self._leaving = writer, switch, halting, leaving
+        self._reconciler, self._serving = reconciler, serving
+        self.started_halted = ""
+
+    def hear(self, word: HaltSeen | PersistFailed | Leave, now_ns: int) -> Iterator[Word]:
+        """Act at once."""
+        match word:
+            case HaltSeen():
+                yield from self._halt(word, now_ns)
+            case PersistFailed():
+                self._writer.broken = word.why
+                self._serving.forget()
+                why = f"the journal takes nothing more: {word.why}"
+                yield WriteHalt(by="executor", reason_code="JOURNAL", reason=why)
+                self._halting.leave = Leave(code=BROKEN, why=why)
+                yield from self._halting.begin("", now_ns)
+            case Leave():
+                yield from self._leaving.begin(now_ns)
+
+    def at_start(self, now_ns: int) -> Iterator[Word]:
+        """The file may have been written, or lifted, while nobody was here to see it."""
+        books, halt_id = self._writer.books, self.started_halted
+        if not (halt_id or books.halt_id):
+            return
+        known = halt_id == books.halt_id
+        code, text = (books.halt_code, books.halt_text) if known else ("", "it stood when the executor started")
+        seen = HaltSeen(halt_id=halt_id, by="", reason_code=code if halt_id else "", reason=text if halt_id else "")
+        yield from self._halt(seen, now_ns)
+
+    def _halt(self, word: HaltSeen, now_ns: int) -> Iterator[Word]:
+        books = self._writer.books
+        was, code = books.halt_id, books.halt_code
+        self._switch.halt_id = word.halt_id
+        self._switch.halt_text = f"{word.reason_code}: {word.reason}" if word.reason_code else word.reason
+        if word.halt_id != was:
+            entry = HaltNoted(halt_id=word.halt_id, reason_code=word.reason_code, reason=word.reason)
+            yield from self._writer.write(entry, now_ns)
+        if word.halt_id:
+            yield from self._halting.begin("", now_ns)
+        elif was:
+            yield from self._reconciler.lifted(code, now_ns)

@@ -1,0 +1,119 @@
+"""May an approved order go out? Asked before it is signed; the gate asks once more, with its lock held, before bytes leave."""
+
+from dataclasses import dataclass
+
+from messages import ApprovedOrder, OrderIntent, RiskState
+from messages.units import NS, decimal_text
+from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import order_state as orders
+from polybot.core.executor.books.state import Books, Order
+from polybot.core.executor.orders import validation as wellformed
+from polybot.core.reasons import Reason
+from polybot.settings import Trade
+
+
+@dataclass
+class Switch:
+    """Whether orders may leave at all. cancelling: everything is being cancelled; leaving: the process is on its way out;
+    pulse: why the dead-man heartbeat lets nothing out. mono_s: machine time as of the last tick.
+    """
+
+    halt_id: str = ""
+    halt_text: str = ""
+    risk: RiskState | None = None
+    is_ready: bool = False
+    cancelling: bool = False
+    leaving: bool = False
+    pulse: str = ""
+    mono_s: float = 0.0
+
+    @property
+    def is_halted(self) -> bool:
+        return self.halt_id != ""
+
+    def shut(self, reduce_only: bool) -> Reason | None:
+        """Why nothing may leave now; None = ACTIVE, or REDUCING for an exit."""
+        if self.is_halted:
+            return Reason("HALTED", f"halt {self.halt_id} stands: {self.halt_text}")
+        if self.cancelling:
+            return Reason("HALTED", "everything is being cancelled")
+        if self.leaving:
+            return Reason("HALTED", "the executor is leaving")
+        if self.pulse:
+            return Reason("HEARTBEAT", self.pulse)
+        if self.risk is None:
+            return Reason("HALTED", "risk has not been heard since the executor started")
+        if self.risk.state == "HALTED":
+            return Reason("HALTED", f"risk has halted: {self.risk.reason_code}: {self.risk.reason}")
+        if self.risk.state == "REDUCING" and not reduce_only:
+            return Reason("REDUCING", f"only exits: {self.risk.reason}")
+        return None
+
+
+def fenced(word: ApprovedOrder, books: Books, switch: Switch, account: str) -> Reason | None:
+    """Not ours to judge, and nothing to remember: an older life of risk, or a letter for someone else."""
+    newest = max(books.risk_boot, switch.risk.boot if switch.risk else 0)
+    if word.risk_boot < newest:
+        return Reason("STALE_RISK", f"risk's boot {word.risk_boot} is older than {newest}, which has spoken")
+    if word.intent.account != account or word.id != word.intent.id:
+        return Reason("BAD_REQUEST", f"intent {word.intent.id} of account {word.intent.account} asked as {word.id}")
+    return None
+
+
+def refusal(
+    word: ApprovedOrder, books: Books, switch: Switch, trade: Trade, wallet_e6: int, now_ns: int
+) -> Reason | None:
+    """The first reason against it; None = it may be signed."""
+    intent = word.intent
+    closed = switch.shut(word.reduce_only)
+    if closed is not None:
+        return closed
+    late_ns = now_ns - min(word.good_until_ns, intent.good_until_ns)
+    if late_ns > 0:
+        return Reason("TOO_LATE", f"{late_ns / NS:.3f} s past good-until")
+    left_s = intent.end_s - now_ns / NS
+    last_s = 0.0 if word.reduce_only else trade.no_entry_last_s
+    if left_s < last_s or left_s <= 0:
+        return Reason("OUTSIDE_WINDOW", f"{left_s:.1f} s before the window's end; entries until {last_s:g} s before it")
+    if books.foreign:
+        first = next(iter(books.foreign))
+        return Reason("UNKNOWN_ORDER", f"{len(books.foreign)} orders or trades at the venue are not ours: {first}")
+    for order in blocking(books, intent.slug):
+        return Reason("UNKNOWN_ORDER", f"{intent.slug} is blocked: the fate of order {order.order_id} is unknown")
+    wrong = wellformed.fault(intent, now_ns)
+    return wrong or _cannot_pay(intent, books, wallet_e6)
+
+
+def _cannot_pay(intent: OrderIntent, books: Books, wallet_e6: int) -> Reason | None:
+    if intent.side == "SELL":
+        shares = ledger.sellable_e6(books, intent.token_id)
+        if intent.maker_e6 <= shares:
+            return None
+        text = f"{decimal_text(intent.maker_e6)} shares exceed the {decimal_text(shares)} that are settled and free to sell"
+        return Reason("SHARES", text)
+    free = ledger.free_e6(books, wallet_e6)
+    if intent.worst_e6 > free:
+        return Reason(
+            "FUNDS", f"worst case {decimal_text(intent.worst_e6)} USD exceeds free cash {decimal_text(free)} USD"
+        )
+    return None
+
+
+def blocking(books: Books, slug: str = "") -> list[Order]:
+    """Orders whose fate is unknown, in one market or all."""
+    found = orders.unknown_of(books.orders[order_id] for order_id in books.open)
+    return [order for order in found if slug in ("", order.intent.slug)]
+
+
+def not_again(order: Order, switch: Switch, now_ns: int) -> str:
+    """Why the same bytes may not be sent (again); "" = they may. Said of unknown orders that the venue has not heard."""
+    closed = switch.shut(order.intent.reduce_only)
+    if closed is not None:
+        return closed.text
+    if order.cancelled:
+        return "a cancel was issued for it"
+    if now_ns > order.good_until_ns or now_ns >= order.intent.end_s * NS:
+        return "its time has passed"
+    if order.seen or order.refused or order.lapsed or order.fills or not order.body:
+        return "the venue has answered it"
+    return ""

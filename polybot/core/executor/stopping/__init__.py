@@ -1,0 +1,1 @@
+"""Cancel everything and prove it; leave in order."""

@@ -1,0 +1,199 @@
+"""Cancel everything, and prove it: the kill switch's second step, and what the executor does when its disk refuses.
+
+1. No order leaves from here on (Switch). Every order that is not final is marked cancelled, all is cancelled at the venue
+   at once, and each order that may be unknown there by its id.
+2. POSTs under way are waited for: they have a timeout of their own.
+3. Then the venue's open orders are read until it is known that there are none, twice, further apart than the taker delay;
+   and each unknown order is read once more. Anything open is cancelled again.
+4. The proof says what is known. After DEADLINE_S it says what is not: open −1 = the venue did not say so twice.
+5. While it runs, further wishes share it. Halted and not proven: it begins anew, until it is.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from messages import CancelProof, Position, Word
+from messages.inner import CancelOrders, CancelResult, Leave, OpenOrdersRead, OrderRead, ReadOpenOrders, WakeIn
+from polybot.core.executor.books.entries import OrderTold
+from polybot.core.executor.books.state import Books
+from polybot.core.executor.books.writer import Writer
+from polybot.core.executor.orders import venue_facts as facts
+from polybot.core.executor.orders.admission import Switch, blocking
+from polybot.core.executor.orders.tracker import Probing
+
+TAKER_DELAY_S = 0.15  # world time; at speeds above 1 it is less of machine time
+APART_S = 0.2
+DEADLINE_S = 4.5  # who asked waits 5 s
+AGAIN_S = 1.0
+RETRY_S = 0.1
+LEAST_S = (
+    0.01  # the float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever
+)
+
+
+@dataclass
+class Round:
+    """One attempt. began_s and zero_s are machine time, None = not yet; zeros: known readings of no open order in a row."""
+
+    number: int
+    since_seq: int
+    waiters: list[str] = field(default_factory=list)
+    began_s: float | None = None
+    zero_s: float | None = None
+    zeros: int = 0
+    is_cancelled: bool = False
+    reading: bool = False
+    cancelled: dict[str, None] = field(default_factory=dict)
+    read: dict[str, None] = field(default_factory=dict)
+
+
+class Halting:
+    """held: how positions are told, given by the core."""
+
+    def __init__(self, writer: Writer, switch: Switch, probing: Probing) -> None:
+        self._writer, self._switch, self._probing = writer, switch, probing
+        self._round: Round | None = None
+        self._count = 0
+        self.leave: Leave | None = None  # what to say once it is proven
+
+    @property
+    def is_running(self) -> bool:
+        return self._round is not None
+
+    def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
+        """Start, or join what runs."""
+        if self._round is None:
+            self._count += 1
+            books = self._writer.books
+            since = books.halt_seq if self._switch.is_halted and books.halt_id else books.seq
+            self._round = Round(self._count, since)
+            self._switch.cancelling = True
+            yield from self._cancel(self._round, now_ns)
+            yield WakeIn(name="proof", after_s=0.0)
+        if waiter and waiter not in self._round.waiters:
+            self._round.waiters.append(waiter)
+
+    def _cancel(self, run: Round, now_ns: int) -> Iterator[Word]:
+        """Rule 1. The mark is on disk before the cancel goes out, so that no later life sends such an order again."""
+        run.is_cancelled = False
+        books = self._writer.books
+        for order_id in list(books.open):
+            entry = OrderTold(order_id=order_id, cancelled=True)
+            yield from self._writer.write_all(facts.told(books.orders[order_id], entry), now_ns)
+        yield CancelOrders(tag=f"all/{run.number}", order_ids=())
+        ids = tuple(order_id for order_id in books.open if order_id not in run.cancelled)
+        if ids:
+            yield CancelOrders(tag=f"ids/{run.number}", order_ids=ids)
+
+    # --- answers
+
+    def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
+        """Of the cancel of everything."""
+        run = self._round
+        if run is None or word.tag not in (f"all/{run.number}", f"ids/{run.number}"):
+            return
+        run.cancelled.update(dict.fromkeys(word.canceled))
+        if word.tag.startswith("all/"):
+            run.is_cancelled = word.known
+            if word.known:
+                yield WakeIn(name="proof", after_s=0.0)
+            else:
+                yield WakeIn(name="proof/cancel", after_s=RETRY_S)
+
+    def open_read(self, word: OpenOrdersRead) -> Iterator[Word]:
+        """Rule 3."""
+        run = self._round
+        if run is None or word.tag != f"proof/{run.number}":
+            return
+        run.reading = False
+        if not word.known:
+            yield WakeIn(name="proof", after_s=RETRY_S)
+        elif word.orders:
+            run.zeros, run.zero_s = 0, None
+            yield WakeIn(name="proof/cancel", after_s=RETRY_S)
+        else:
+            run.zeros += 1
+            yield WakeIn(name="proof", after_s=0.0)
+
+    def order_read(self, word: OrderRead) -> Iterator[Word]:
+        """An unknown order was asked after."""
+        if self._round is not None and word.known and word.order_id not in self._probing.in_flight:
+            self._round.read[word.order_id] = None
+            yield WakeIn(name="proof", after_s=0.0)
+
+    def post_answered(self) -> Iterator[Word]:
+        """Rule 2."""
+        if self._round is not None:
+            yield WakeIn(name="proof", after_s=0.0)
+
+    # --- steps
+
+    def tick(self, name: str, mono_s: float, held: tuple[Position, ...], now_ns: int) -> Iterator[Word]:
+        """proof: what is to be done next. proof/cancel: cancel once more. proof/again: a new attempt."""
+        if name == "proof/again":
+            if self._switch.is_halted or self.leave is not None:
+                yield from self.begin("", now_ns)
+            return
+        run = self._round
+        if run is None:
+            return
+        run.began_s = mono_s if run.began_s is None else run.began_s
+        if mono_s - run.began_s >= DEADLINE_S:
+            yield from self._finish(run, mono_s, held)
+        elif name == "proof/cancel":
+            yield from self._cancel(run, now_ns)
+        else:
+            yield from self._step(run, mono_s, held)
+
+    def _step(self, run: Round, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
+        yield WakeIn(name="proof", after_s=RETRY_S)
+        if not run.is_cancelled or self._probing.in_flight or run.reading:
+            return
+        unread = [o.order_id for o in blocking(self._writer.books) if o.order_id not in run.read]
+        if run.zeros >= 2 and not unread:
+            yield from self._finish(run, mono_s, held)
+        elif run.zeros == 0:
+            for order_id in unread:
+                yield from self._probing.ask(order_id)
+            yield from self._look(run)
+        elif run.zeros == 1:
+            run.zero_s = mono_s if run.zero_s is None else run.zero_s
+            if mono_s - run.zero_s >= APART_S:
+                yield from self._look(run)
+            else:
+                yield WakeIn(name="proof", after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
+
+    @staticmethod
+    def _look(run: Round) -> Iterator[Word]:
+        run.reading = True
+        yield ReadOpenOrders(tag=f"proof/{run.number}")
+
+    def _finish(self, run: Round, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
+        """Say it to all who asked, each once."""
+        books = self._writer.books
+        unknown = tuple(order.order_id for order in blocking(books) if order.order_id not in self._probing.in_flight)
+        pending = tuple(self._probing.in_flight)
+        began_s = mono_s if run.began_s is None else run.began_s
+        for waiter in run.waiters:
+            yield CancelProof(
+                id=waiter,
+                cancelled=tuple(run.cancelled),
+                open=0 if run.zeros >= 2 else -1,
+                unknown=unknown,
+                pending_posts=pending,
+                fills_after=_fills_after(books, run.since_seq),
+                held=held,
+                took_ms=round((mono_s - began_s) * 1000, 3),
+            )
+        self._round, self._switch.cancelling = None, False
+        is_proven = run.zeros >= 2 and not pending
+        if self.leave is not None and is_proven:
+            yield self.leave
+        elif not is_proven:
+            yield WakeIn(name="proof/again", after_s=AGAIN_S)
+
+
+def _fills_after(books: Books, since_seq: int) -> tuple[str, ...]:
+    """Trades first heard of after an entry, those that failed left out."""
+    fills = (fill for order in books.orders.values() for fill in order.fills.values())
+    return tuple(fill.trade_id for fill in fills if fill.booked_seq > since_seq and fill.status != "FAILED")

@@ -1,0 +1,53 @@
+"""SIGTERM: cancel what rests, hear the POSTs under way out, go; and go anyway when that takes too long."""
+
+from collections.abc import Iterator
+
+from messages import Word
+from messages.inner import CancelOrders, CancelResult, Leave, WakeIn
+from polybot.core.executor.books.entries import OrderTold
+from polybot.core.executor.books.order_state import IMMEDIATE
+from polybot.core.executor.books.writer import Writer
+from polybot.core.executor.orders import venue_facts as facts
+from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.tracker import Probing
+
+LEAVE_S = 1.5  # the loop goes after 1.8 s whatever we say; the venue's dead-man switch is behind both
+TAG = "leave"
+
+
+class Leaving:
+    """Whoever hears of an answer calls `go_if_done`."""
+
+    def __init__(self, writer: Writer, switch: Switch, probing: Probing) -> None:
+        self._writer, self._switch, self._probing = writer, switch, probing
+        self._rests = False  # the cancel of what rests is not answered yet
+
+    def begin(self, now_ns: int) -> Iterator[Word]:
+        """SIGTERM has come. The mark is on disk before the cancel goes out: no later life sends such an order again."""
+        self._switch.leaving = True
+        books = self._writer.books
+        resting = [i for i in books.open if books.orders[i].intent.order_type not in IMMEDIATE]
+        self._rests = bool(resting)
+        for order_id in resting:
+            entry = OrderTold(order_id=order_id, cancelled=True)
+            yield from self._writer.write_all(facts.told(books.orders[order_id], entry), now_ns)
+        if resting:
+            yield CancelOrders(tag=TAG, order_ids=tuple(resting))
+        yield WakeIn(name=TAG, after_s=LEAVE_S)
+        yield from self.go_if_done()
+
+    def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
+        """Not known: once more, while there is time."""
+        if word.tag != TAG or not self._rests:
+            return
+        if word.known:
+            self._rests = False
+        else:
+            books = self._writer.books
+            again = tuple(i for i in books.open if books.orders[i].intent.order_type not in IMMEDIATE)
+            yield CancelOrders(tag=TAG, order_ids=again)
+
+    def go_if_done(self) -> Iterator[Word]:
+        """Nothing rests, nothing is under way."""
+        if self._switch.leaving and not self._probing.in_flight and not self._rests:
+            yield Leave(code=0, why="SIGTERM")

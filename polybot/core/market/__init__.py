@@ -1,0 +1,1 @@
+"""What several actors know alike: windows, settlement rules, books, views, candles."""

@@ -1,0 +1,83 @@
+"""What a book must look like to be hit (rules.md §3). Each rule a function: book → sentence, or None where it holds.
+
+Asked twice: by `signal`, so that the row says why, and by `risk`, on the book as it is then.
+A missing bid counts as 0: the spread is then the ask itself (the losing side's bids vanish near the end).
+"""
+
+from collections.abc import Callable
+
+from messages import Book, Outcome
+from messages.units import decimal_text
+from polybot.core.reasons import Reason
+from polybot.settings import Trade, usd_e6
+
+MAX_SUM_E6 = 1_060_000
+MIN_SUM_E6 = 990_000
+
+
+def ask_e6(book: Book, outcome: Outcome) -> int | None:
+    """Best price to buy an outcome at."""
+    asks = book.up_asks if outcome == "UP" else book.down_asks
+    return asks[0][0] if asks else None
+
+
+def bid_e6(book: Book, outcome: Outcome) -> int | None:
+    """Best price to sell an outcome at."""
+    bids = book.up_bids if outcome == "UP" else book.down_bids
+    return bids[0][0] if bids else None
+
+
+def no_ask(book: Book, outcome: Outcome, trade: Trade) -> str | None:
+    """NO_ASK"""
+    return None if ask_e6(book, outcome) is not None else f"nobody offers {outcome}"
+
+
+def above_cap(book: Book, outcome: Outcome, trade: Trade) -> str | None:
+    """PRICE_ABOVE_CAP"""
+    ask = ask_e6(book, outcome)
+    if ask is None or ask <= usd_e6(trade.max_price):
+        return None
+    return f"{outcome} costs {decimal_text(ask)}, above max_price = {trade.max_price:g}"
+
+
+def below_floor(book: Book, outcome: Outcome, trade: Trade) -> str | None:
+    """PRICE_BELOW_FLOOR"""
+    ask = ask_e6(book, outcome)
+    if ask is None or ask >= usd_e6(trade.min_price):
+        return None
+    return f"{outcome} costs {decimal_text(ask)}, below min_price = {trade.min_price:g}"
+
+
+def wide(book: Book, outcome: Outcome, trade: Trade) -> str | None:
+    """BOOK_WIDE"""
+    ask, bid = ask_e6(book, outcome), bid_e6(book, outcome) or 0
+    if ask is None or ask - bid <= usd_e6(trade.max_spread):
+        return None
+    return f"{outcome} spread {decimal_text(ask - bid)} exceeds max_spread = {trade.max_spread:g}"
+
+
+def crossed(book: Book, outcome: Outcome, trade: Trade) -> str | None:
+    """BOOK_CROSSED: the two asks do not belong to one market's merged book at one moment."""
+    up, down = ask_e6(book, "UP"), ask_e6(book, "DOWN")
+    if up is None or down is None or MIN_SUM_E6 <= up + down <= MAX_SUM_E6:
+        return None
+    low, high = decimal_text(MIN_SUM_E6), decimal_text(MAX_SUM_E6)
+    return f"asks sum to {decimal_text(up + down)}, outside {low} to {high}"
+
+
+BOOK_RULES: tuple[tuple[str, Callable[[Book, Outcome, Trade], str | None]], ...] = (
+    ("NO_ASK", no_ask),
+    ("PRICE_ABOVE_CAP", above_cap),
+    ("PRICE_BELOW_FLOOR", below_floor),
+    ("BOOK_WIDE", wide),
+    ("BOOK_CROSSED", crossed),
+)
+
+
+def book_reason(book: Book, outcome: Outcome, trade: Trade) -> Reason | None:
+    """The first rule that does not hold."""
+    for code, rule in BOOK_RULES:
+        text = rule(book, outcome, trade)
+        if text is not None:
+            return Reason(code, text)
+    return None

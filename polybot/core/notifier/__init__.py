@@ -1,0 +1,1 @@
+"""`notifier`: what a person must be told."""

@@ -1,0 +1,1 @@
+"""`recorder`: everything heard, as rows of the index."""

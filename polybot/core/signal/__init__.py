@@ -1,0 +1,1 @@
+"""`signal`: one prediction a window and strategy."""

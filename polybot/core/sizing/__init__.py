@@ -1,0 +1,1 @@
+"""Stakes and order amounts, in whole millionths."""

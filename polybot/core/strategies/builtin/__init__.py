@@ -1,0 +1,1 @@
+"""The strategies of the house, a file each."""

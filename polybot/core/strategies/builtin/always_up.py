@@ -1,0 +1,28 @@
+"""always_up: a baseline, so that every report has something to beat."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from polybot.core.strategies.candles import Candles, candles_of
+from polybot.core.strategies.protocol import Decision, Params, Sides, Timeframe, Value
+
+
+class AlwaysUp:
+    """UP, every window."""
+
+    name = "always_up"
+    description = "baseline: UP in every window"
+    timeframe: Timeframe = ""
+    default_params: ClassVar[Params] = {}
+    param_grid: ClassVar[Mapping[str, Sequence[Value]]] = {}
+
+    def evaluate(self, candles: Any) -> Sides:
+        return np.full(len(candles_of(candles)), 1, dtype=np.int8)
+
+    def explain(self, candles: Candles) -> Decision:
+        return Decision("UP", "baseline", "low")
+
+
+STRATEGY = AlwaysUp()

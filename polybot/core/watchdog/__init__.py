@@ -1,0 +1,1 @@
+"""`watchdog`: hearts, hangs and crash loops."""

@@ -1,0 +1,1 @@
+"""From config.toml, environment and flags to frozen settings; addresses of the world; where plug-ins lie and how they load."""

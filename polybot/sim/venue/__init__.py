@@ -1,0 +1,58 @@
+"""The judge: a pure Polymarket exchange. No clock, no I/O, and none of the bot's own money code.
+
+Shared by the local venue, the simulator and the backtest. Prices, sizes and dollars are integers in millionths (`_e6`);
+times are world nanoseconds given by the caller. What happened is read with `Exchange.take_events()`, what must survive
+with `Exchange.take_changed_rows()`.
+"""
+
+from polybot.sim.venue.engine import Exchange
+from polybot.sim.venue.switches import Switches
+from polybot.sim.venue.types import (
+    COLLATERAL,
+    Account,
+    BalanceChanged,
+    BookChanged,
+    Canceled,
+    ExchangeEvent,
+    Held,
+    MakerFill,
+    Market,
+    MarketEnded,
+    NewOrder,
+    Order,
+    OrderChanged,
+    Placed,
+    Rejected,
+    Result,
+    Row,
+    TickChanged,
+    Trade,
+    TradeChanged,
+    Winner,
+)
+
+__all__ = [
+    "COLLATERAL",
+    "Account",
+    "BalanceChanged",
+    "BookChanged",
+    "Canceled",
+    "Exchange",
+    "ExchangeEvent",
+    "Held",
+    "MakerFill",
+    "Market",
+    "MarketEnded",
+    "NewOrder",
+    "Order",
+    "OrderChanged",
+    "Placed",
+    "Rejected",
+    "Result",
+    "Row",
+    "Switches",
+    "TickChanged",
+    "Trade",
+    "TradeChanged",
+    "Winner",
+]

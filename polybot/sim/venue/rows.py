@@ -1,0 +1,42 @@
+"""The exchange's state as plain rows, one per market, account, order and trade, so that the venue can keep it on disk."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from polybot.sim.venue.types import Account, MakerFill, Market, Order, Row, Trade
+
+
+def row_of(thing: Market | Account | Order | Trade) -> Row:
+    """The thing as it is now."""
+    match thing:
+        case Market():
+            table, key = "market", thing.condition_id
+        case Account():
+            table, key = "account", thing.address
+        case Order():
+            table, key = "order", thing.order_id
+        case Trade():
+            table, key = "trade", thing.trade_id
+    return table, key, json.dumps(asdict(thing), separators=(",", ":")).encode()
+
+
+def thing_of(row: Row) -> Market | Account | Order | Trade:
+    """The inverse of `row_of`; raises ValueError on an unknown table or fields that do not fit."""
+    table, key, data = row
+    fields: dict[str, Any] = json.loads(data)
+    try:
+        match table:
+            case "market":
+                fields["held"] = {wallet: tuple(shares) for wallet, shares in fields.get("held", {}).items()}
+                return Market(**fields)
+            case "account":
+                return Account(**fields)
+            case "order":
+                return Order(**fields)
+            case "trade":
+                fields["makers"] = tuple(MakerFill(**m) for m in fields["makers"])
+                return Trade(**fields)
+    except TypeError as exc:
+        raise ValueError(f"row {table}/{key} does not fit this version: {exc}") from exc
+    raise ValueError(f"row {table}/{key}: no such table")

@@ -1,0 +1,1 @@
+"""The websocket channels of the local venue, and what is told on them."""

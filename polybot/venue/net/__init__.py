@@ -1,0 +1,1 @@
+"""Sockets of the local venue: server, ports, paging and the shape of answers."""

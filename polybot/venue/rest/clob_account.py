@@ -1,0 +1,149 @@
+"""The rest of what an account may ask the CLOB (facts §4.2): notifications, scoring, rebates, builder trades."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from messages.units import decimal_text
+from polybot.sim.venue import Order
+from polybot.venue.accounts.api_keys import Credentials
+from polybot.venue.accounts.order_service import Desk
+from polybot.venue.net.paging import page
+from polybot.venue.net.responses import Refusal, as_json, parsed, wanted
+from polybot.venue.wire import clob_objects as views
+from polybot.venue.wire import gamma_objects as gamma
+
+CANCELLATION, FILL = 1, 2
+
+
+class ClobAccount:
+    """key_of_request is ClobPrivate's: who asks, or 401."""
+
+    def __init__(self, desk: Desk, key_of_request: Any) -> None:
+        self.desk, self.house, self._key = desk, desk.house, key_of_request
+        self._dropped: set[str] = set()
+
+    def routes(self) -> list[Route]:
+        """Path → handler."""
+        return [
+            Route("/notifications", self.notifications),
+            Route("/notifications", self.drop, methods=["DELETE"]),
+            Route("/order-scoring", self.scoring),
+            Route("/orders-scoring", self.scorings, methods=["POST"]),
+            Route("/rebates/current", self.rebates),
+            Route("/builder/trades", self.builder_trades),
+            Route("/data/pre-migration-orders", self.builder_trades),
+            Route("/auth/readonly-api-keys", self.readonly_keys),
+            Route("/auth/readonly-api-key", self.no_more_keys, methods=["POST", "DELETE"]),
+            Route("/auth/builder-api-key", self.builder_keys),
+            Route("/auth/builder-api-key", self.no_more_keys, methods=["POST", "DELETE"]),
+            Route("/rewards/user", self.builder_trades),
+            Route("/rewards/user/total", self.rebates),
+            Route("/rewards/user/percentages", self.percentages),
+            Route("/rewards/user/markets", self.builder_trades),
+            Route("/rewards/markets/current", self.no_rewards),
+            Route("/rewards/markets/multi", self.no_rewards),
+            Route("/rewards/markets/{condition_id}", self.no_rewards),
+        ]
+
+    async def notifications(self, request: Request) -> Response:
+        """Of orders that ended: filled or cancelled, newest first, until dropped."""
+        me = await self._key(request)
+        mine = self.house.wallets_of(me)
+        ended = [o for o in self.house.exchange.state.orders.values() if o.owner in mine and not o.is_open]
+        rows = [self._notification(o, me) for o in sorted(ended, key=lambda o: o.created_ns)[::-1]]
+        return as_json([row for row in rows if row is not None and str(row["id"]) not in self._dropped])
+
+    def _notification(self, order: Order, me: Credentials) -> dict[str, Any] | None:
+        kind = CANCELLATION if order.status.startswith("CANCELED") else FILL if order.filled_e6 else 0
+        market = self.house.exchange.market(order.condition_id)
+        if not kind or market is None:
+            return None
+        payload = {
+            "asset_id": order.token,
+            "condition_id": order.condition_id,
+            "market": order.condition_id,
+            "eventSlug": market.slug,
+            "market_slug": market.slug,
+            "question": gamma.title(market.start_s, market.end_s),
+            "icon": "",
+            "image": "",
+            "order_id": order.order_id,
+            "side": order.side,
+            "type": order.kind,
+            "price": decimal_text(order.price_e6),
+            "original_size": decimal_text(order.size_e6),
+            "matched_size": decimal_text(order.filled_e6),
+            "remaining_size": decimal_text(max(0, order.size_e6 - order.filled_e6)),
+            "outcome": views.outcome_of(market, order.token),
+            "outcome_index": 0 if order.token == market.up_token else 1,
+            "owner": me.api_key,
+            "transaction_hash": views.transaction_hash(order.trade_ids[-1]) if order.trade_ids else "",
+            "trade_id": order.trade_ids[-1] if order.trade_ids else "",
+        }
+        return {
+            "id": int(order.order_id[2:14], 16),
+            "type": kind,
+            "owner": me.api_key,
+            "timestamp": order.created_ns // 1_000_000_000,
+            "payload": payload,
+        }
+
+    async def drop(self, request: Request) -> Response:
+        """By id, comma separated."""
+        await self._key(request)
+        self._dropped.update(wanted(request, "ids", "ids are required").split(","))
+        return as_json("OK")
+
+    async def scoring(self, request: Request) -> Response:
+        """A resting order scores."""
+        me = await self._key(request)
+        return as_json({"scoring": self._scores(me, wanted(request, "order_id", "order_id is required"))})
+
+    async def scorings(self, request: Request) -> Response:
+        """Order id → the same."""
+        me = await self._key(request)
+        ids = parsed(await request.body())
+        if not isinstance(ids, list):
+            raise Refusal(400, "Invalid payload")
+        return as_json({str(i): self._scores(me, str(i)) for i in ids})
+
+    def _scores(self, me: Credentials, order_id: str) -> bool:
+        order = self.desk.order(me, order_id)
+        return order is not None and order.is_open
+
+    async def rebates(self, request: Request) -> Response:
+        """None are paid here."""
+        await self._key(request)
+        return as_json([])
+
+    async def builder_trades(self, request: Request) -> Response:
+        """None."""
+        await self._key(request)
+        return as_json(page([], request.query_params.get("next_cursor")))
+
+    async def readonly_keys(self, request: Request) -> Response:
+        """None are made here."""
+        await self._key(request)
+        return as_json({"readonlyApiKeys": []})
+
+    async def no_more_keys(self, request: Request) -> Response:
+        """Neither read-only nor builder keys are made here."""
+        await self._key(request)
+        raise Refusal(400, "Could not create api key")
+
+    async def builder_keys(self, request: Request) -> Response:
+        """None."""
+        await self._key(request)
+        return as_json([])
+
+    async def percentages(self, request: Request) -> Response:
+        """Of rewards: none are paid here."""
+        await self._key(request)
+        return as_json({})
+
+    async def no_rewards(self, request: Request) -> Response:
+        """Public, and empty."""
+        return as_json(page([], request.query_params.get("next_cursor")))

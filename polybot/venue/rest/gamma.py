@@ -1,0 +1,47 @@
+"""Gamma by REST: one market, one event."""
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from polybot.venue.accounts.exchange_service import House
+from polybot.venue.net.responses import as_json
+from polybot.venue.wire import gamma_objects as gamma
+
+
+class GammaRest:
+    """A market or event by its slug; the lists are gamma_lists.py's."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+
+    def routes(self) -> list[Route]:
+        """Path → handler."""
+        return [
+            Route("/markets/slug/{slug}", self.market),
+            Route("/events/slug/{slug}", self.event),
+        ]
+
+    def _found(self, slug: str) -> tuple[gamma.Listing, gamma.Now] | None:
+        listing = self.house.catalogue.listing(slug)
+        if listing is None:
+            return None
+        market = self.house.market_of_listing(listing)
+        return listing, self.house.gamma_now(market)
+
+    async def market(self, request: Request) -> Response:
+        """One object, open or closed."""
+        return self._one(request, gamma.market_object)
+
+    async def event(self, request: Request) -> Response:
+        """The event with its one market."""
+        return self._one(request, gamma.event_object)
+
+    def _one(self, request: Request, shape: Callable[[gamma.Listing, gamma.Now], dict[str, Any]]) -> Response:
+        found = self._found(request.path_params["slug"])
+        if found is None:
+            return as_json({"type": "not found error", "error": "slug not found"}, 404)
+        return as_json(shape(*found))

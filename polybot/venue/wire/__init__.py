@@ -1,0 +1,1 @@
+"""Objects and frames exactly as the real ones are written. Pure."""
