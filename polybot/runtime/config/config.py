@@ -26,7 +26,7 @@ from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import addresses
 from polybot.runtime.config import plugin_paths as plugin_places
 from polybot.settings import SIZINGS, Settings, usd_e6
-from polybot.sim.world.scenarios import BUILT_IN as SCENARIO_NAMES
+from polybot.sim.world.scenarios import NAMES as SCENARIO_NAMES
 
 # ConfigError  the operator must edit something; we do not start (78)
 
