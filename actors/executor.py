@@ -30,7 +30,7 @@ from messages.inner import (
 from messages.units import NS
 from polybot.adapters.net.endpoint import Endpoint
 from polybot.adapters.net.reads import Known
-from polybot.adapters.polymarket.chain import Chain
+from polybot.adapters.polymarket.chain import ChainRedeemer
 from polybot.adapters.polymarket.channels import PolyBoltSource, UserChannelSource
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.data_api import DataApi
@@ -44,13 +44,12 @@ from polybot.core.market_feed.oracle import ORACLE_SYMBOL
 from polybot.runtime.base import log
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import endpoints
-from polybot.runtime.loop import offline as lone
+from polybot.runtime.loop import offline
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
 from polybot.runtime.loop.loop import Wiring, run
-from polybot.runtime.safety import halt, wallet
-from polybot.runtime.safety import live_confirmation as confirmed
-from polybot.runtime.store import heartbeat_id as heartbeat
+from polybot.runtime.safety import halt, live_confirmation, wallet
+from polybot.runtime.store import heartbeat_id
 from polybot.runtime.store.journal import Journal, JournalDamaged
 from polybot.settings import Live
 
@@ -85,8 +84,8 @@ class Beating:
     clob: Clob
 
     def __call__(self, word: SendHeartbeat) -> HeartbeatSent:
-        answer = self.clob.heartbeat(heartbeat.with_kept(self.paths, word))
-        heartbeat.keep(self.paths, answer)
+        answer = self.clob.heartbeat(heartbeat_id.with_kept(self.paths, word))
+        heartbeat_id.keep(self.paths, answer)
         return answer
 
 
@@ -100,7 +99,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     held, live = Wallet(key_hex), settings.live if settings.bot.profile == "live" else Live()
     funder = _funder_or_exit(live, held)
     if settings.bot.profile == "live" and not context.cancels_only:
-        confirmed.require_wallet(context.paths, funder)
+        live_confirmation.require_wallet(context.paths, funder)
     wallet.hold_or_exit(funder)
     urls, now_ns = context.endpoints, context.clock.now_ns
     clob = Clob(
@@ -121,7 +120,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
 
     data = DataApi(data_api, funder, READ_S)
     if live.signature_type == 0 and settings.bot.profile == "live" and not endpoints.stand_in():
-        redeeming: Chain | Relayer = Chain(key_hex, held.address, credentials)
+        redeeming: ChainRedeemer | Relayer = ChainRedeemer(key_hex, held.address, credentials)
     else:
         redeeming = _relayer(context, urls["relayer"], held, live.signature_type, funder)
     return Wiring(
@@ -212,9 +211,9 @@ def cancel_only() -> int:
         return 78
     wiring = wire(context, inbox)
     standing = halt.look(context.paths)
-    first: list[Word] = [context.started(standing.id if standing else ""), lone.restored(journal)]
+    first: list[Word] = [context.started(standing.id if standing else ""), offline.restored(journal)]
     wish = CancelAll(id="cancel-only", reason="supervision is dead")
-    proof = lone.Lone(context, ExecutorCore(), inbox, wiring, journal).until([*first, wish], CancelProof, PROVE_S)
+    proof = offline.Lone(context, ExecutorCore(), inbox, wiring, journal).until([*first, wish], CancelProof, PROVE_S)
     if proof is None:
         sys.stderr.write(f"nothing could be proven in {PROVE_S} s\n")
         return 1

@@ -8,15 +8,15 @@ from polybot.runtime.base import log
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Inbox
 from polybot.runtime.loop.loop import Wiring, run
-from polybot.runtime.store.index_db import LedgerDb, LedgerError
+from polybot.runtime.store.index_db import IndexDb, IndexUnusable
 from polybot.runtime.store.window_log import Trail
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
     """The store, performed by the loop; what it held is heard right after Started."""
     try:
-        ledger = LedgerDb(context.paths.ledger)
-    except LedgerError as exc:
+        ledger = IndexDb(context.paths.ledger)
+    except IndexUnusable as exc:
         log.event("ledger_refused", error=str(exc))
         sys.exit(78)
     if ledger.moved_aside:

@@ -7,7 +7,7 @@ from polybot.core.watchdog.core import WatchCore
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
 from polybot.runtime.loop.loop import Wiring, run
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import supervisord
 from polybot.runtime.supervision.listener import Eyes, Hands, post_sentinel
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     os.dup2(2, 1)
 
     def wire(context: Context, inbox: Inbox) -> Wiring:
-        supervisor = supervise.Supervisor(supervise.note_supervisor(context.paths))
+        supervisor = supervisord.Supervisor(supervisord.note_supervisor(context.paths))
         eyes, hands = Eyes(inbox, supervisor, 0, answers_fd), Hands(context.paths, supervisor)
         return Wiring(
             effects={

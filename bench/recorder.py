@@ -16,7 +16,7 @@ from messages.inner import Started, Store
 from polybot.core.recorder.core import RecorderCore
 from polybot.runtime.loop.bus import Stamper
 from polybot.runtime.store.flight import FlightRecorder
-from polybot.runtime.store.index_db import LedgerDb
+from polybot.runtime.store.index_db import IndexDb
 from polybot.settings import Settings
 
 FIRST = 1_795_132_800
@@ -40,7 +40,7 @@ def a_tick(n: int) -> PriceTick:
 def measure(make: Any, source: str, topic: str, count: int) -> tuple[float, int]:
     """(events a second, rows on disk)."""
     with tempfile.TemporaryDirectory() as folder:
-        core, ledger = RecorderCore(), LedgerDb(Path(folder) / "ledger.sqlite")
+        core, ledger = RecorderCore(), IndexDb(Path(folder) / "ledger.sqlite")
         flight, stamper = FlightRecorder(Path(folder) / "flight", 1, 1 << 30), Stamper("recorder", 1)
         config = msgspec.json.encode(Settings()).decode()
         started = Started(actor="recorder", boot=1, config=config, versions={}, mono_s=0.0, speed=60.0, session="")

@@ -15,11 +15,11 @@ NotNegative = Annotated[float, Meta(ge=0)]
 Price = Annotated[float, Meta(gt=0, lt=1)]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KnobTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of config.toml."""
 
 
-class Bot(Part, frozen=True, kw_only=True):
+class Bot(KnobTable, frozen=True, kw_only=True):
     """Who trades, and with how much."""
 
     profile: str = "demo"
@@ -35,7 +35,7 @@ class Bot(Part, frozen=True, kw_only=True):
         return tuple(spec.rpartition(":")[2] for spec in self.strategies)
 
 
-class Trade(Part, frozen=True, kw_only=True):
+class Trade(KnobTable, frozen=True, kw_only=True):
     """When and at which price a window is entered (rules §2, §3)."""
 
     decide_after_s: NotNegative = 10.0
@@ -46,7 +46,7 @@ class Trade(Part, frozen=True, kw_only=True):
     max_spread: Positive = 0.05
 
 
-class Sizing(Part, frozen=True, kw_only=True):
+class Sizing(KnobTable, frozen=True, kw_only=True):
     """How much a window is worth (rules §4, §5)."""
 
     rule: str = "win_streak"
@@ -58,7 +58,7 @@ class Sizing(Part, frozen=True, kw_only=True):
     max_cash_fraction: Annotated[float, Meta(gt=0, le=1)] = 0.5
 
 
-class Risk(Part, frozen=True, kw_only=True):
+class Risk(KnobTable, frozen=True, kw_only=True):
     """When not to trade at all (rules §1, §6)."""
 
     max_drawdown_pct: Annotated[float, Meta(gt=0, le=100)] = 30.0
@@ -73,7 +73,7 @@ class Risk(Part, frozen=True, kw_only=True):
     min_depth_usd: NotNegative = 50.0
 
 
-class OwnRisk(Part, frozen=True, kw_only=True):
+class OwnRisk(KnobTable, frozen=True, kw_only=True):
     """A strategy's own limits beside the bot's, in its table; None = only the bot's holds."""
 
     daily_loss_usd: Positive | None = None
@@ -81,7 +81,7 @@ class OwnRisk(Part, frozen=True, kw_only=True):
     max_exposure_usd: Positive | None = None
 
 
-class World(Part, frozen=True, kw_only=True):
+class World(KnobTable, frozen=True, kw_only=True):
     """The local venue of the demo and paper profiles."""
 
     seed: int = 42
@@ -91,13 +91,13 @@ class World(Part, frozen=True, kw_only=True):
     windows: Annotated[int, Meta(ge=1)] = 18
 
 
-class Keep(Part, frozen=True, kw_only=True):
+class Keep(KnobTable, frozen=True, kw_only=True):
     """How much disk is kept."""
 
     flight_mb: Annotated[int, Meta(ge=1)] = 256
 
 
-class Live(Part, frozen=True, kw_only=True):
+class Live(KnobTable, frozen=True, kw_only=True):
     """Only read in the live profile; the key stands in a file, never here."""
 
     key_file: str = "~/.config/polybot/key"
@@ -107,7 +107,7 @@ class Live(Part, frozen=True, kw_only=True):
     live_max_loss_usd: Positive = 20.0
 
 
-class Settings(Part, frozen=True, kw_only=True):
+class Settings(KnobTable, frozen=True, kw_only=True):
     """All of config.toml. `strategy` holds each strategy's own parameters: [strategy.rsi_ema] and so on."""
 
     bot: Bot = Bot()

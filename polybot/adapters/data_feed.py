@@ -18,14 +18,14 @@ from typing import Literal, Protocol
 from messages import Book, MarketListed, OraclePrice, PriceTick, TradePrint, Word
 from messages.inner import FetchMarket, MarketFetched, SourceState
 from messages.units import E6
-from polybot.adapters.net.source import Source
+from polybot.adapters.net.source import SocketSource
 from polybot.adapters.polymarket.channels import MarketChannelSource
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.rtds_stream import RtdsSource
 from polybot.adapters.prices.binance_stream import BinanceSource
-from polybot.core.price_feed.outliers import Prints
+from polybot.core.price_feed.outliers import TradeFilter
 
 TWAP = "crypto_prices_twap_sixty"
 
@@ -66,7 +66,7 @@ class DataFeed(Protocol):
     def is_connected(self) -> bool: ...
 
 
-class _Feed:
+class _ThreadedFeed:
     """What the feeds share: the callbacks, and who is open."""
 
     def __init__(self, now_ns: Callable[[], int]) -> None:
@@ -117,7 +117,7 @@ class _Feed:
 class _Ears:
     """The inbox of one source."""
 
-    def __init__(self, feed: _Feed, name: str) -> None:
+    def __init__(self, feed: _ThreadedFeed, name: str) -> None:
         self._feed, self._name = feed, name
 
     def put(self, word: Word, conflate: str | None = None) -> None:
@@ -136,15 +136,15 @@ class _Ears:
                 raise
 
 
-class _OneEach(_Feed):
+class _OneEach(_ThreadedFeed):
     """A source, hence a socket, for each symbol."""
 
     def __init__(self, url: str, now_ns: Callable[[], int]) -> None:
         super().__init__(now_ns)
         self._url = url
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, SocketSource] = {}
 
-    def _source(self, symbol: str) -> Source:
+    def _source(self, symbol: str) -> SocketSource:
         raise NotImplementedError
 
     def start(self) -> None:
@@ -186,10 +186,10 @@ class BinanceFeed(_OneEach):
 
     def __init__(self, url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         super().__init__(url, now_ns)
-        self._prints: dict[str, Prints] = {}
+        self._prints: dict[str, TradeFilter] = {}
 
-    def _source(self, symbol: str) -> Source:
-        self._prints[symbol] = Prints()
+    def _source(self, symbol: str) -> SocketSource:
+        self._prints[symbol] = TradeFilter()
         return BinanceSource(self._url, symbol, _Ears(self, symbol), self._now_ns)
 
     def _hear(self, name: str, word: Word) -> None:
@@ -204,7 +204,7 @@ class OracleFeed(_OneEach):
     def __init__(self, url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         super().__init__(url, now_ns)
 
-    def _source(self, symbol: str) -> Source:
+    def _source(self, symbol: str) -> SocketSource:
         return RtdsSource(self._url, symbol, _Ears(self, symbol), self._now_ns, topics=(TWAP,))
 
     def _hear(self, name: str, word: Word) -> None:
@@ -212,7 +212,7 @@ class OracleFeed(_OneEach):
             self._said(FeedTick("print", name, word.price, 0.0, "", word.source, word.observed_ns))
 
 
-class PolymarketFeed(_Feed):
+class PolymarketFeed(_ThreadedFeed):
     """Trades of both sides, and each move of the Up side's mid. Symbols are slugs: "btc-updown-5m-1795132800"."""
 
     def __init__(self, ws_market: str, gamma: str, clob: str, now_ns: Callable[[], int] = time.time_ns) -> None:

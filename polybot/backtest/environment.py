@@ -45,11 +45,11 @@ from messages.inner import (
     WarmUp,
 )
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
-from polybot.backtest.order_entry import Counter, Faults, new_order, post_result
+from polybot.backtest.order_entry import Counter, OrderFates, new_order, post_result
 from polybot.backtest.simulator import Simulator
 from polybot.core.market.windows import EARLY_S, WINDOW_S, slug_of
 from polybot.core.market_feed.clock_offset import proven_by_second
-from polybot.sim.venue import Exchange, Held, Market, Placed, Switches
+from polybot.sim.venue import Held, Market, Placed, Switches, VenueEngine
 from polybot.sim.world.world import World, WorldMarket
 
 S = 1_000_000_000
@@ -70,10 +70,10 @@ class WorldOutside:
         world: World,
         grant_e6: int,
         quote_s: int = 1,
-        faults: Faults | None = None,
+        faults: OrderFates | None = None,
         switches: Switches | None = None,
     ) -> None:
-        self.world, self.exchange, self.faults = world, Exchange(switches), faults
+        self.world, self.exchange, self.faults = world, VenueEngine(switches), faults
         self.signer = OrderSigner(Wallet(KEY), "sim")
         self.counter = Counter(self.exchange, self.signer.maker)
         self._grant_e6, self._quote_s = grant_e6, quote_s

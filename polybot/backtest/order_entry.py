@@ -1,5 +1,5 @@
 """The venue's counter in one process: `core/exchange` behind the executor's effect words. What the wire would change (lost
-answers, silence) is a `Faults` object's to decide; here an answer is what the exchange says.
+answers, silence) is a `OrderFates` object's to decide; here an answer is what the exchange says.
 """
 
 from collections.abc import Iterator
@@ -38,21 +38,21 @@ from polybot.adapters.polymarket.post_answer import read_post_answer
 from polybot.sim.venue import (
     COLLATERAL,
     Canceled,
-    Exchange,
+    EngineOrder,
+    EngineTrade,
     ExchangeEvent,
     NewOrder,
-    Order,
     OrderChanged,
     Placed,
     Rejected,
-    Trade,
     TradeChanged,
+    VenueEngine,
 )
 
 Fate = Literal["answer", "lose_answer", "lose_request"]
 
 
-class Faults(Protocol):
+class OrderFates(Protocol):
     """What happens to a POST on its way: answered; taken and the answer lost; never heard and nothing said."""
 
     def fate(self, word: PostOrder) -> Fate:
@@ -119,7 +119,7 @@ def post_result(word: PostOrder, result: Placed | Rejected | None) -> PostResult
 class Counter:
     """One wallet's view of the exchange."""
 
-    def __init__(self, exchange: Exchange, wallet: str) -> None:
+    def __init__(self, exchange: VenueEngine, wallet: str) -> None:
         self.exchange, self.wallet = exchange, wallet.lower()
 
     def read(self, word: Word, now_ns: int) -> Word | None:
@@ -209,7 +209,7 @@ _STATES: dict[str, Literal["LIVE", "MATCHED", "DELAYED", "CANCELED"]] = {
 }
 
 
-def _order(order: Order) -> VenueOrder:
+def _order(order: EngineOrder) -> VenueOrder:
     return VenueOrder(
         order_id=order.order_id,
         condition_id=order.condition_id,
@@ -225,7 +225,7 @@ def _order(order: Order) -> VenueOrder:
     )
 
 
-def _lines(trade: Trade, wallet: str) -> Iterator[VenueTrade]:
+def _lines(trade: EngineTrade, wallet: str) -> Iterator[VenueTrade]:
     """One line an order of ours in this trade."""
     parts: list[tuple[str, str, Side, int, int, bool]] = []
     if trade.taker == wallet:

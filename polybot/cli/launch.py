@@ -8,7 +8,7 @@ from polybot.runtime.base import log
 from polybot.runtime.base.paths import Paths, UnsafeMode
 from polybot.runtime.config import config, endpoints
 from polybot.runtime.config.config import ConfigError
-from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.runtime.safety import live_confirmation
 from polybot.runtime.supervision import session
 from polybot.topology import BY_NAME, needed
 
@@ -46,7 +46,7 @@ def _require_confirmed(paths: Paths) -> None:
     except ConfigError as exc:
         sys.stderr.write(f"{exc}\n")
         sys.exit(78)
-    confirmed.require(paths, begun.id if begun else "", stands_in)
+    live_confirmation.require(paths, begun.id if begun else "", stands_in)
 
 
 if __name__ == "__main__":

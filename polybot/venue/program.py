@@ -16,7 +16,7 @@ import traceback
 from typing import Any
 
 from messages import Heartbeat, schema_hash
-from polybot.core.market.windows import Session, session_from
+from polybot.core.market.windows import SessionPlan, session_from
 from polybot.runtime.base import log
 from polybot.runtime.base.clock import WorldClock, mono_s
 from polybot.runtime.config import endpoints
@@ -28,24 +28,24 @@ from polybot.sim.world.world import World
 from polybot.venue.accounts.api_keys import Keys
 from polybot.venue.accounts.catalogue import WorldCatalogue
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.accounts.order_service import Desk
-from polybot.venue.accounts.store import Store
+from polybot.venue.accounts.order_service import OrderDesk
+from polybot.venue.accounts.store import VenueStore
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.oracle_wires import PriceWires
 from polybot.venue.channels.polybolt import PolyBolt
 from polybot.venue.channels.rtds import Rtds
 from polybot.venue.faults.control import Control
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import Script, read_script
 from polybot.venue.net import ports
 from polybot.venue.net.server import Web
-from polybot.venue.pacing.bus_observer import HEARS, SPEAKERS, Heard
+from polybot.venue.pacing.bus_observer import HEARS, SPEAKERS, BusObserver
 from polybot.venue.pacing.driver import Driver
 from polybot.venue.pacing.instants import Instants
 from polybot.venue.pacing.pacer import Pacer, write_waits
-from polybot.venue.rest.binance import BinanceRest
+from polybot.venue.rest.binance import BinanceRoutes
 from polybot.venue.routes import apps
-from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.wire.binance_frames import WireBars
 
 TURN_S = 0.004
 SLOW_TURN_S = 0.04
@@ -64,18 +64,18 @@ class Venue:
         """grant_usd: what a wallet never seen before finds. port 0: any that are free."""
         assert isinstance(context.clock, WorldClock), "only the demo has a world clock to move"
         self.context, self.clock = context, context.clock
-        self.session: Session = session_from(context.session)
+        self.session: SessionPlan = session_from(context.session)
         settings, folder = context.settings, context.paths.venue
-        self.store = Store(folder / "venue.sqlite", self.session.id)
+        self.store = VenueStore(folder / "venue.sqlite", self.session.id)
         keys = Keys(self.store.meta("secret") or b"", self._skew_s(script.switches.l2_skew_s))
         catalogue = WorldCatalogue(world, self.clock.now_ns)
         grant = usd_e6(grant_usd)
-        self.faults = Faults(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
+        self.faults = FaultEngine(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
         self.house = House(self.store, keys, catalogue, self.clock.now_ns, grant, script.switches)
         self.house.exchange.set_fate(self.faults.fate)
         self.house.flaws = self.faults.flaws_of
-        self.bars, self.rtds, self.streams, self.heard = Bars(), Rtds(), BinanceHub(), Heard()
+        self.bars, self.rtds, self.streams, self.heard = WireBars(), Rtds(), BinanceHub(), BusObserver()
         self.polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, mono_s, e18=script.switches.polybolt_e18)
         self.pacer = Pacer(self.clock, mono_s)
         self.waits_file = context.paths.run / "waits.json"
@@ -95,8 +95,8 @@ class Venue:
         )
         self.driver.on_open = self.instants.plan
         self.sockets = ports.bind(port, folder / "ports.json")
-        self.desk = desk = Desk(self.house, self._delay)
-        prices = BinanceRest(self.bars, self._depth, self.clock.now_ns)
+        self.desk = desk = OrderDesk(self.house, self._delay)
+        prices = BinanceRoutes(self.bars, self._depth, self.clock.now_ns)
         services = apps(desk, prices, self.rtds, self.polybolt, self.streams, self.faults) | {
             "control": self.control.app()
         }
@@ -257,7 +257,7 @@ def script_of(context: Context) -> Script:
     return read_script(path.read_text()) if path.exists() else Script()
 
 
-def world_of(session: Session) -> World:
+def world_of(session: SessionPlan) -> World:
     """The session's world: its tape, or the seed's, bent by its scenario. Raises TapeError, UnknownScenario."""
     if session.tape:
         from polybot.venue.tape_files import open_tape

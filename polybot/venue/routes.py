@@ -10,28 +10,28 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from polybot.venue.accounts.order_service import Desk
+from polybot.venue.accounts.order_service import OrderDesk
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.polybolt import PolyBolt
 from polybot.venue.channels.rtds import Rtds
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.frame_faults import FaultyGate
 from polybot.venue.faults.http_faults import FaultyHttp
-from polybot.venue.net.responses import Refusal, refused
+from polybot.venue.net.responses import HttpRefusal, refused
 from polybot.venue.net.socket_hub import Connection
-from polybot.venue.rest import geoblock as site
-from polybot.venue.rest.binance import BinanceRest
+from polybot.venue.rest import geoblock
+from polybot.venue.rest.binance import BinanceRoutes
 from polybot.venue.rest.clob_account import ClobAccount
 from polybot.venue.rest.clob_batches import ClobBatches
 from polybot.venue.rest.clob_private import ClobPrivate
-from polybot.venue.rest.clob_public import ClobPublic
+from polybot.venue.rest.clob_public import ClobPublicRoutes
 from polybot.venue.rest.coinbase_coingecko import CoinbaseRest, CoinGeckoRest
 from polybot.venue.rest.data_markets import DataMarkets
 from polybot.venue.rest.data_wallets import DataRest
 from polybot.venue.rest.gamma import GammaRest
 from polybot.venue.rest.gamma_lists import GammaLists
-from polybot.venue.rest.relayer import Relayer
-from polybot.venue.wire import binance_frames as binance
+from polybot.venue.rest.relayer import RelayerRoutes
+from polybot.venue.wire import binance_frames
 
 FROM_ANYWHERE: dict[str, Any] = {"allow_origins": ["*"], "allow_methods": ["*"], "allow_headers": ["*"]}
 """Browsers may call the real hosts too."""
@@ -41,12 +41,14 @@ def rest(routes: list[Route]) -> Starlette:
     """REST with the venue's way of saying no."""
     every: list[BaseRoute] = [*routes]
     return Starlette(
-        routes=every, exception_handlers={Refusal: refused}, middleware=[Middleware(CORSMiddleware, **FROM_ANYWHERE)]
+        routes=every,
+        exception_handlers={HttpRefusal: refused},
+        middleware=[Middleware(CORSMiddleware, **FROM_ANYWHERE)],
     )
 
 
 def apps(
-    desk: Desk, prices: BinanceRest, rtds: Rtds, polybolt: PolyBolt, streams: BinanceHub, faults: Faults
+    desk: OrderDesk, prices: BinanceRoutes, rtds: Rtds, polybolt: PolyBolt, streams: BinanceHub, faults: FaultEngine
 ) -> dict[str, ASGIApp]:
     """Service → application, one a port; each behind the faults of its name."""
     now_ns = desk.house.now_ns
@@ -61,9 +63,9 @@ def apps(
     return exchange_apps(desk, faults) | _faulty(feeds, faults)
 
 
-def exchange_apps(desk: Desk, faults: Faults) -> dict[str, ASGIApp]:
+def exchange_apps(desk: OrderDesk, faults: FaultEngine) -> dict[str, ASGIApp]:
     """Where one trades, without any prices from elsewhere: all there is of a venue in a mirror."""
-    house, relayer = desk.house, Relayer(desk.house)
+    house, relayer = desk.house, RelayerRoutes(desk.house)
     house.on_step.append(relayer.due)
     bare: dict[str, ASGIApp] = {
         "clob": rest(_clob(desk)),
@@ -71,18 +73,18 @@ def exchange_apps(desk: Desk, faults: Faults) -> dict[str, ASGIApp]:
         "data": rest(DataRest(house).routes() + DataMarkets(house).routes()),
         "ws": _sockets({"/ws/market": _market(desk, faults), "/ws/user": _user(desk, faults)}),
         "relayer": rest(relayer.routes()),
-        "site": rest(site.routes()),
+        "site": rest(geoblock.routes()),
     }
     return _faulty(bare, faults)
 
 
-def _faulty(bare: dict[str, ASGIApp], faults: Faults) -> dict[str, ASGIApp]:
+def _faulty(bare: dict[str, ASGIApp], faults: FaultEngine) -> dict[str, ASGIApp]:
     return {service: FaultyHttp(app, faults, service) for service, app in bare.items()}
 
 
-def _clob(desk: Desk) -> list[Route]:
+def _clob(desk: OrderDesk) -> list[Route]:
     private = ClobPrivate(desk)
-    batches, public = ClobBatches(desk.house), ClobPublic(desk.house)
+    batches, public = ClobBatches(desk.house), ClobPublicRoutes(desk.house)
     return batches.routes() + public.routes() + private.routes() + ClobAccount(desk, private.key).routes()
 
 
@@ -93,7 +95,7 @@ def _sockets(endpoints: dict[str, Endpoint]) -> Starlette:
     return Starlette(routes=[WebSocketRoute(path, endpoint) for path, endpoint in endpoints.items()])
 
 
-def _market(desk: Desk, faults: Faults) -> Endpoint:
+def _market(desk: OrderDesk, faults: FaultEngine) -> Endpoint:
     channel = desk.house.market_channel
 
     async def endpoint(socket: WebSocket) -> None:
@@ -106,7 +108,7 @@ def _market(desk: Desk, faults: Faults) -> Endpoint:
     return endpoint
 
 
-def _user(desk: Desk, faults: Faults) -> Endpoint:
+def _user(desk: OrderDesk, faults: FaultEngine) -> Endpoint:
     channel = desk.house.user_channel
 
     async def endpoint(socket: WebSocket) -> None:
@@ -119,7 +121,7 @@ def _user(desk: Desk, faults: Faults) -> Endpoint:
     return endpoint
 
 
-def _timed(channel: str, wire: Rtds | PolyBolt, now_ns: Callable[[], int], faults: Faults) -> Endpoint:
+def _timed(channel: str, wire: Rtds | PolyBolt, now_ns: Callable[[], int], faults: FaultEngine) -> Endpoint:
     """A wire whose frames carry the time at which they were answered."""
 
     async def endpoint(socket: WebSocket) -> None:
@@ -132,10 +134,10 @@ def _timed(channel: str, wire: Rtds | PolyBolt, now_ns: Callable[[], int], fault
     return endpoint
 
 
-def _combined(streams: BinanceHub, faults: Faults) -> Endpoint:
+def _combined(streams: BinanceHub, faults: FaultEngine) -> Endpoint:
     async def endpoint(socket: WebSocket) -> None:
         connection = Connection(socket, FaultyGate(faults, "binance"))
-        streams.join(connection, binance.streams_of(socket.query_params.get("streams", "")))
+        streams.join(connection, binance_frames.streams_of(socket.query_params.get("streams", "")))
         try:
             await connection.serve(streams.on_text)
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from polybot.core.market.windows import WINDOW_S, Session, session_from
+from polybot.core.market.windows import WINDOW_S, SessionPlan, session_from
 from polybot.runtime.base.clock import WorldClock
 from polybot.runtime.base.paths import Paths, replace_synced
 from polybot.runtime.loop.context import WARM_UP_S, Context
@@ -60,12 +60,12 @@ def prepare(paths: Paths, wishes: Wishes) -> tuple[Context, World, Script]:
     return context, world, script_of(context)
 
 
-def keeps_wall_time(session: Session) -> bool:
+def keeps_wall_time(session: SessionPlan) -> bool:
     """May what clients sign be held against world time?"""
     return session.speed == 1.0 and not session.tape
 
 
-def _clock(paths: Paths, session: Session) -> WorldClock:
+def _clock(paths: Paths, session: SessionPlan) -> WorldClock:
     if session.tape:
         origin_s = float(session.first_window_s - WARM_UP_S)
     else:
@@ -76,7 +76,7 @@ def _clock(paths: Paths, session: Session) -> WorldClock:
     return clock
 
 
-def _session(wishes: Wishes, known: Session | None, now_s: float) -> Session:
+def _session(wishes: Wishes, known: SessionPlan | None, now_s: float) -> SessionPlan:
     """The world that was here before when it is the one asked for, so that wallets keep what they have; else a new one.
 
     windows is 0: nobody trades them but clients, and the world waits for no one.
@@ -88,7 +88,7 @@ def _session(wishes: Wishes, known: Session | None, now_s: float) -> Session:
         return known
     first_s = sessions.tape_span(Path(tape))[0] if tape else int(now_s) // WINDOW_S * WINDOW_S
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_s))
-    return Session(
+    return SessionPlan(
         id=f"venue-{stamp}-{os.urandom(2).hex()}",
         first_window_s=first_s,
         seed=wishes.seed,
@@ -98,7 +98,7 @@ def _session(wishes: Wishes, known: Session | None, now_s: float) -> Session:
     )
 
 
-def _known(path: Path) -> Session | None:
+def _known(path: Path) -> SessionPlan | None:
     try:
         return session_from(path.read_text())
     except (FileNotFoundError, msgspec.MsgspecError, json.JSONDecodeError):

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from polybot.adapters.net.reads import Known, Unknown
-from polybot.adapters.polymarket import checks as checkup
-from polybot.adapters.polymarket import eip712
+from polybot.adapters.polymarket import checks, eip712
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.data_api import DataApi
 from polybot.adapters.polymarket.signing import Credentials, Wallet
@@ -62,13 +61,13 @@ def server() -> Iterator[Server]:
 )
 def test_geoblock_is_believed_only_when_it_answers_clearly(server: Server, status: int, text: str, found: str) -> None:
     server.answer = lambda _: (status, text)
-    check = checkup.geoblock(server.url)
+    check = checks.geoblock(server.url)
     assert check.status == found
     assert bool(check.mend) == (found != "passed")
 
 
 def test_nobody_there_is_unknown() -> None:
-    assert checkup.geoblock("http://127.0.0.1:1/api").status == "unknown"
+    assert checks.geoblock("http://127.0.0.1:1/api").status == "unknown"
 
 
 class Clock:
@@ -104,30 +103,30 @@ def test_a_clock_is_bounded_from_whole_seconds(
     monkeypatch: pytest.MonkeyPatch, ahead_s: float, rtt_s: float, found: str
 ) -> None:
     clock = Clock(ahead_s, rtt_s)
-    monkeypatch.setattr(checkup.time, "sleep", clock.sleep)
-    assert checkup.clock_offset(clock.read, clock.now_ns, 1.0).status == found
+    monkeypatch.setattr(checks.time, "sleep", clock.sleep)
+    assert checks.clock_offset(clock.read, clock.now_ns, 1.0).status == found
 
 
 def test_a_venue_too_slow_to_tell_leaves_the_clock_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(0.3, rtt_s=3.0)
-    monkeypatch.setattr(checkup.time, "sleep", clock.sleep)
-    assert checkup.clock_offset(clock.read, clock.now_ns, 1.0).status == "unknown"
-    assert checkup.clock_offset(lambda: Unknown("timed out"), clock.now_ns, 1.0).seen == "timed out"
+    monkeypatch.setattr(checks.time, "sleep", clock.sleep)
+    assert checks.clock_offset(clock.read, clock.now_ns, 1.0).status == "unknown"
+    assert checks.clock_offset(lambda: Unknown("timed out"), clock.now_ns, 1.0).seen == "timed out"
 
 
 ADDRESS = "0x" + "ab" * 20
 
 
 def test_gas_is_asked_of_the_chain(server: Server) -> None:
-    nobody = checkup.gas(ADDRESS, "http://127.0.0.1:1")
+    nobody = checks.gas(ADDRESS, "http://127.0.0.1:1")
     assert (nobody.status, nobody.stops_live) == ("unknown", False)
-    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checkup.LEAST_POL_E18)}"}}')
-    assert checkup.gas(ADDRESS, server.url).status == "passed"
-    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checkup.LEAST_POL_E18 - 1)}"}}')
-    empty = checkup.gas(ADDRESS, server.url)
+    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checks.LEAST_POL_E18)}"}}')
+    assert checks.gas(ADDRESS, server.url).status == "passed"
+    server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"{hex(checks.LEAST_POL_E18 - 1)}"}}')
+    empty = checks.gas(ADDRESS, server.url)
     assert (empty.status, empty.stops_live) == ("failed", True)
     server.answer = lambda _: (200, '{"jsonrpc":"2.0","id":1,"error":{"code":-32000}}')
-    assert checkup.gas(ADDRESS, server.url).status == "unknown"
+    assert checks.gas(ADDRESS, server.url).status == "unknown"
 
 
 def test_the_redeeming_contract_is_asked_for_by_owner_and_operator(server: Server) -> None:
@@ -138,13 +137,13 @@ def test_the_redeeming_contract_is_asked_for_by_owner_and_operator(server: Serve
         return 200, f'{{"jsonrpc":"2.0","id":1,"result":"0x{1:064x}"}}'
 
     server.answer = answer
-    assert checkup.redeemer(ADDRESS, server.url).status == "passed"
-    call = b"0xe985e9c5" + b"0" * 24 + ADDRESS[2:].encode() + b"0" * 24 + checkup.ADAPTER[2:].lower().encode()
-    assert call in asked[0] and checkup.CONDITIONAL_TOKENS.encode() in asked[0]
+    assert checks.redeemer(ADDRESS, server.url).status == "passed"
+    call = b"0xe985e9c5" + b"0" * 24 + ADDRESS[2:].encode() + b"0" * 24 + checks.ADAPTER[2:].lower().encode()
+    assert call in asked[0] and checks.CONDITIONAL_TOKENS.encode() in asked[0]
     server.answer = lambda _: (200, f'{{"jsonrpc":"2.0","id":1,"result":"0x{0:064x}"}}')
-    refused = checkup.redeemer(ADDRESS, server.url)
+    refused = checks.redeemer(ADDRESS, server.url)
     assert (refused.status, refused.stops_live) == ("failed", True)
-    nobody = checkup.redeemer(ADDRESS, "http://127.0.0.1:1")
+    nobody = checks.redeemer(ADDRESS, "http://127.0.0.1:1")
     assert (nobody.status, nobody.stops_live) == ("unknown", False)
 
 
@@ -168,7 +167,7 @@ def test_the_exchange_that_takes_the_running_markets_orders_must_be_approved(
     allowances = ", ".join(f'"{address}": "{2**256 - 1}"' for address in approved)
     server.answer = lambda _: (200, f'{{"balance": "50000000", "allowances": {{{allowances}}}}}')
     clob = Clob(server.url, Wallet("0x" + "11" * 32), lambda: 1_795_132_800, credentials=Credentials("k", "AAEC", "p"))
-    account = checkup.Account(clob, DataApi(server.url, "0x1", 1.0), 0, 5_000_000, token, checkup.Ours())
+    account = checks.WalletChecks(clob, DataApi(server.url, "0x1", 1.0), 0, 5_000_000, token, checks.Ours())
     for name, what, asked in (("allowance pUSD", "pUSD", ""), ("allowance shares", "shares", token)):
         check = account.allowance(name, what, asked)
         if what == "shares" and not token:

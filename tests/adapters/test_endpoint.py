@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from polybot.adapters.net.breaker import FAILURES, Breaker
-from polybot.adapters.net.endpoint import Alone, Endpoint, Reader
+from polybot.adapters.net.endpoint import Alone, Endpoint, EndpointReader
 from polybot.adapters.net.http import Lost, NotSent
 from polybot.adapters.net.retry import READS, Backoff, Retries, refusal, retry_after_s
 
@@ -160,20 +160,20 @@ def test_a_refusal_opens_it_at_once_for_as_long_as_was_asked() -> None:
 def test_a_bad_answer_is_asked_again_and_a_good_one_ends_it(http: Any, answer: Any) -> None:
     http.say = [answer(503, ""), answer(500, ""), answer(200, "ok"), answer(200, "never")]
     host = a_host(http.url)
-    assert Reader(host, 1.0).read("/x").body == b"ok"
+    assert EndpointReader(host, 1.0).read("/x").body == b"ok"
     assert (len(http.asked), host.health().failures) == (3, 0)
 
 
 def test_three_bad_answers_are_an_answer(http: Any, answer: Any) -> None:
     http.say = [answer(500, "")]
-    assert Reader(a_host(http.url), 1.0).read("/x").status == 500
+    assert EndpointReader(a_host(http.url), 1.0).read("/x").status == 500
     assert len(http.asked) == 3
 
 
 def test_a_clear_no_is_not_asked_again(http: Any, answer: Any) -> None:
     http.say = [answer(404, "")]
     host = a_host(http.url)
-    assert Reader(host, 1.0).read("/x").status == 404
+    assert EndpointReader(host, 1.0).read("/x").status == 404
     assert (len(http.asked), host.health().state, host.health().failures) == (1, "closed", 0)
 
 
@@ -181,7 +181,7 @@ def test_a_refusal_is_not_asked_again_and_leaves_the_host_alone(http: Any, answe
     http.say = [answer(429, "", retry_after="30"), answer(200, "ok")]
     told, clock = Told(), Clock()
     host = a_host(http.url, told, clock)
-    reads, other_lane = Reader(host, 1.0), Reader(host, 1.0)
+    reads, other_lane = EndpointReader(host, 1.0), EndpointReader(host, 1.0)
     assert reads.read("/x").status == 429
     with pytest.raises(Alone, match="too many requests, retry after 30 s"):
         other_lane.read("/x")
@@ -198,7 +198,7 @@ def test_nobody_there_is_not_sent_three_times_then_left_alone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     host = a_host(f"http://127.0.0.1:{port}")
-    reads = Reader(host, 1.0)
+    reads = EndpointReader(host, 1.0)
     with pytest.raises(NotSent):
         reads.read("/x")
     assert host.health().failures == 3
@@ -210,13 +210,13 @@ def test_nobody_there_is_not_sent_three_times_then_left_alone() -> None:
 def test_an_answer_that_never_comes_whole_is_lost_after_three_tries(http: Any) -> None:
     http.say = ["drop"]
     with pytest.raises(Lost):
-        Reader(a_host(http.url), 0.3).read("/x")
+        EndpointReader(a_host(http.url), 0.3).read("/x")
     assert len(http.asked) == 6, "each try once more on a new connection, as a kept one may have been closed under us"
 
 
 def test_a_bare_address_is_asked_once(http: Any, answer: Any) -> None:
     http.say = [answer(500, "")]
-    assert Reader(http.url, 1.0).read("/x").status == 500
+    assert EndpointReader(http.url, 1.0).read("/x").status == 500
     assert len(http.asked) == 1
 
 
@@ -225,7 +225,7 @@ def test_the_quotas_end_is_warned_of_once_each_time_it_comes_near(http: Any, ans
     http.say = [answer(200, "", **{"X_MBX_USED_WEIGHT_1M": w}) for w in weights]
     told = Told()
     host = a_host(http.url, told, limit=6000)
-    reads = Reader(host, 1.0)
+    reads = EndpointReader(host, 1.0)
     seen = []
     for _ in weights:
         reads.read("/x")

@@ -10,7 +10,7 @@ from messages import OraclePrice, OracleRelayed
 from messages.inner import SourceState
 from polybot.adapters.net.websocket import Backoff
 from polybot.adapters.polymarket.channels import PolyBoltSource
-from polybot.adapters.polymarket.polybolt import BadFrame, Frames, Refused
+from polybot.adapters.polymarket.polybolt import BadFrame, Frames, PolyBoltRefused
 from polybot.adapters.polymarket.signing import Credentials
 
 SECOND = 1_795_132_800
@@ -87,7 +87,7 @@ def test_garbage_is_refused(text: str) -> None:
 
 
 def test_a_refusal_names_the_servers_code() -> None:
-    with pytest.raises(Refused, match="auth_required"):
+    with pytest.raises(PolyBoltRefused, match="auth_required"):
         read('{"op":"error","code":"auth_required","channel":"price.crypto.twap","rid":"s"}')
 
 

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from messages import MarketListed
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.http import Response
 from polybot.adapters.polymarket import rtds, user_frames
 from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
@@ -61,7 +62,7 @@ def _market_event(frames: MarketFrames, event: dict[str, Any]) -> str:
 def by_binance(text: str) -> str:
     try:
         word = binance.word_of(text, SYMBOL, NOW_NS)
-    except binance.BadFrame as exc:
+    except BadFrame as exc:
         return f"refused: {str(exc).partition(' ')[0]}"
     if word is not None:
         return f"read {type(word).__name__}"
@@ -78,7 +79,7 @@ def by_binance(text: str) -> str:
 def by_rtds(text: str) -> str:
     try:
         prints = rtds.prints_of(text, "btc/usd", NOW_NS, "crypto_prices_chainlink")
-    except rtds.BadFrame as exc:
+    except BadFrame as exc:
         return f"refused: {exc}"
     shown = msgspec.json.decode(text)
     if prints:

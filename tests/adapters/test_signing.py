@@ -127,7 +127,7 @@ def test_private_requests_carry_the_known_hmac(method: str, path: str, body: byt
 
 def test_order_a_has_the_known_struct_hash_id_and_signature() -> None:
     word = eip712.address_word(ADDRESS)
-    order = eip712.Order(271828182845, word, word, int(TOKEN), 2600000, 5000000, 0, 0, 1795132800123)
+    order = eip712.OrderStruct(271828182845, word, word, int(TOKEN), 2600000, 5000000, 0, 0, 1795132800123)
     assert hexed(eip712.struct_hash(order)) == "0x9d123d3cd348027a1095de92f635c8bc5dec33a83a45d11a49534c63f54797de"
     signed = signer().sign(a_wish())
     assert signed.order_id == ORDER_A
@@ -311,8 +311,8 @@ def test_official_auth_and_hmac_vectors_agree(vectors: dict[str, Any]) -> None:
         assert signature == vector["signature"]
 
 
-def order_of(order: dict[str, Any]) -> eip712.Order:
-    return eip712.Order(
+def order_of(order: dict[str, Any]) -> eip712.OrderStruct:
+    return eip712.OrderStruct(
         int(order["salt"]),
         eip712.address_word(order["maker"]),
         eip712.address_word(order["signer"]),

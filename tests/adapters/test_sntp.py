@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from messages.inner import ReadClock
 from polybot.adapters.clocks.reader import Clocks
-from polybot.adapters.clocks.sntp import Refused, Sntp, SntpError, Unreadable, from_ntp, question, read_answer, to_ntp
+from polybot.adapters.clocks.sntp import (
+    Sntp,
+    SntpError,
+    SntpRefused,
+    Unreadable,
+    from_ntp,
+    question,
+    read_answer,
+    to_ntp,
+)
 from polybot.adapters.polymarket.clob_public import ClobPublic
 
 NS = 1_000_000_000
@@ -97,7 +106,7 @@ def test_half_a_second_is_half_of_the_fraction() -> None:
     ],
 )
 def test_a_server_that_does_not_know_or_does_not_want_is_refused(changes: dict[str, int], why: str) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(SntpRefused) as refused:
         read_answer(an_answer(question(7), NOW, **changes), 7, NOW)  # type: ignore[arg-type]
     assert why in str(refused.value)
 
@@ -134,7 +143,7 @@ def test_servers_are_asked_in_turn_and_each_failure_is_named(servers: Callable[.
     kiss = servers(lambda asked: an_answer(asked, NOW, stratum=0, refid=b"RATE"))
     good = servers(lambda asked: an_answer(asked, time.time_ns()))
     sntp = Sntp((kiss.address, good.address), time.time_ns)
-    with pytest.raises(Refused, match=f"{kiss.address}: .*RATE"):
+    with pytest.raises(SntpRefused, match=f"{kiss.address}: .*RATE"):
         sntp.ask()
     sntp.ask()
     assert (kiss.heard, good.heard) == (1, 1)

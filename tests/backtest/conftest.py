@@ -51,7 +51,7 @@ from polybot.core.executor.books.entries import from_bytes
 from polybot.core.executor.books.fold import restored
 from polybot.core.executor.books.order_state import state_of
 from polybot.core.executor.books.state import Books, books_to_bytes
-from polybot.sim.venue import Exchange, Held, Market, Order, Placed, Rejected
+from polybot.sim.venue import EngineOrder, Held, Market, Placed, Rejected, VenueEngine
 from polybot.sim.venue.types import Fate as Chain
 
 S, MS = 1_000_000_000, 1_000_000
@@ -131,7 +131,7 @@ class Venue:
     LATE_S = 3.0
 
     def __init__(self, luck: random.Random, markets: int = 1) -> None:
-        self.luck, self.exchange = luck, Exchange()
+        self.luck, self.exchange = luck, VenueEngine()
         self.signer = OrderSigner(Wallet("22" * 32), "sim")
         self.counter = Counter(self.exchange, self.signer.maker)
         self.wallet = self.counter.wallet
@@ -286,7 +286,7 @@ class Venue:
     # --- what the judge counts
 
     @property
-    def orders(self) -> dict[str, Order]:
+    def orders(self) -> dict[str, EngineOrder]:
         return {o.order_id: o for o in self.exchange.state.orders.values() if o.owner == self.wallet}
 
     @property

@@ -7,12 +7,11 @@ import msgspec
 import pytest
 
 from messages.inner import Store
-from polybot.cli.session import live_notice as before_live
+from polybot.cli.session import live_notice
 from polybot.core.recorder.window_row import WindowRow
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.safety import halt
-from polybot.runtime.safety import live_confirmation as confirmed
-from polybot.runtime.store.index_db import LedgerDb
+from polybot.runtime.safety import halt, live_confirmation
+from polybot.runtime.store.index_db import IndexDb
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Bot, Live, Settings
@@ -78,7 +77,7 @@ def a_record(folder: Path, profile: str, won: int, lost: int, strategy: str = "r
     folder.mkdir(parents=True)
     facts = msgspec.to_builtins(a_session(profile))
     paths.session.write_text(json.dumps(facts))
-    ledger = LedgerDb(paths.ledger)
+    ledger = IndexDb(paths.ledger)
     for n in range(won + lost):
         ledger.store(Store(table="windows", row=msgspec.json.encode(a_row(n, n < won, strategy))))
     ledger.commit()
@@ -93,7 +92,7 @@ def paths(tmp_path: Path) -> Paths:
 
 
 def told(paths: Paths, stand_in: str = "") -> str:
-    return "\n".join(before_live.lines(paths, SETTINGS, a_session("live", stand_in), WALLET))
+    return "\n".join(live_notice.lines(paths, SETTINGS, a_session("live", stand_in), WALLET))
 
 
 def test_it_says_whose_money_what_it_costs_and_where_it_stops(paths: Paths) -> None:
@@ -128,10 +127,10 @@ def test_the_paper_record_sums_sessions_and_archives_with_its_interval(paths: Pa
 def test_what_was_told_is_confirmed_for_this_session_and_the_demo_needs_none(
     paths: Paths, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before_live.tell(paths, Settings(), a_session("demo"), "")
-    assert (confirmed.read(paths), capsys.readouterr().err) == (None, "")
-    before_live.tell(paths, SETTINGS, a_session("live"), WALLET)
-    made = confirmed.read(paths)
+    live_notice.tell(paths, Settings(), a_session("demo"), "")
+    assert (live_confirmation.read(paths), capsys.readouterr().err) == (None, "")
+    live_notice.tell(paths, SETTINGS, a_session("live"), WALLET)
+    made = live_confirmation.read(paths)
     assert made is not None and (made.session, made.address) == ("live-1", WALLET)
     assert "fee drag" in capsys.readouterr().err
 

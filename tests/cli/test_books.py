@@ -33,10 +33,10 @@ from messages import (
 )
 from messages.inner import Started, Store, Tick
 from polybot.cli.commands import books, export, report, why
-from polybot.cli.render import equity_svg as equity
+from polybot.cli.render import equity_svg
 from polybot.cli.render.statistics import wilson
 from polybot.core.recorder.core import RecorderCore
-from polybot.runtime.store.index_db import LedgerDb
+from polybot.runtime.store.index_db import IndexDb
 from polybot.settings import Settings
 from polybot.topology import TABLE
 
@@ -57,7 +57,7 @@ class Session:
     """Says a whole session to a recorder, whose rows go into a real ledger. Wins windows 1 and 3, loses 2, skips the rest."""
 
     def __init__(self, state: Path) -> None:
-        self.core, self.ledger = RecorderCore(), LedgerDb(state / "ledger.sqlite")
+        self.core, self.ledger = RecorderCore(), IndexDb(state / "ledger.sqlite")
         self.now_ns, self._seq, self.jseq = FIRST * S, dict[str, int](), 0
         self.cash_e6 = 0
         started = Started(actor="recorder", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={},
@@ -374,7 +374,7 @@ def test_wilson_is_the_textbook_interval() -> None:
 
 
 def test_drawdowns_are_below_the_highest_so_far() -> None:
-    assert equity.drawdowns_e6([100, 90, 110, 105, 80]) == [0, 10, 0, 5, 30]
+    assert equity_svg.drawdowns_e6([100, 90, 110, 105, 80]) == [0, 10, 0, 5, 30]
 
 
 def test_export_writes_the_text_files(state: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import halt, locks
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import supervisord
 from polybot.topology import BY_NAME
 
 # risk and executor as far as halting goes: they answer, and remember what the folder tells them to say.
@@ -60,7 +60,7 @@ class House:
         script.write_text(BIN.format(root=ROOT, folder=folder, python=sys.executable))
         script.chmod(0o700)
         rows = (BY_NAME["risk"], BY_NAME["executor"])
-        conf = supervise.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows)
+        conf = supervisord.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows)
         (folder / "supervisor.conf").write_text(conf)
         self.supervisord = subprocess.Popen(
             [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(folder / "supervisor.conf")],
@@ -217,7 +217,7 @@ def test_an_executor_that_does_not_move_is_fenced_and_its_successor_proves(house
 
 
 def test_a_dead_risk_does_not_stop_it(house: House) -> None:
-    supervise.Supervisor.of(house.paths).stop("edge:risk")
+    supervisord.Supervisor.of(house.paths).stop("edge:risk")
     wait_for(lambda: locks.holder(house.paths, "risk") is None)
     code, proof = halted(house.paths)
     assert code == 0
@@ -260,6 +260,6 @@ def test_resume_where_nothing_stands_and_nothing_runs_is_4(paths: Paths) -> None
 def test_pause_asks_risk_and_says_when_it_is_not_there(house: House) -> None:
     done = ctl(house.paths, "pause")
     assert (done.returncode, done.stdout.strip()) == (0, "trading state REDUCING")
-    supervise.Supervisor.of(house.paths).stop("edge:risk")
+    supervisord.Supervisor.of(house.paths).stop("edge:risk")
     wait_for(lambda: locks.holder(house.paths, "risk") is None)
     assert ctl(house.paths, "pause").returncode == 4

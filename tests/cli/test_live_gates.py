@@ -16,14 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from polybot.cli.session import live_conditions as gates
+from polybot.cli.session import live_conditions
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.config import config, endpoints
-from polybot.runtime.safety import halt
-from polybot.runtime.safety import live_confirmation as confirmed
-from polybot.runtime.supervision import session
-from polybot.runtime.supervision import supervisord as supervise
-from polybot.runtime.supervision.preflight import Refused
+from polybot.runtime.safety import halt, live_confirmation
+from polybot.runtime.supervision import session, supervisord
+from polybot.runtime.supervision.preflight import StartRefused
 from polybot.settings import Bot, Settings
 
 KEY = f"0x{7:064x}"
@@ -125,8 +123,8 @@ def test_every_combination_is_refused_and_nobody_calls_the_order_path(
         monkeypatch.setenv(name, value)
     flags = {"bot.profile": "live"}
     settings = config.load(flags).settings
-    with pytest.raises(Refused) as refused:
-        gates.through(settings, flags, confirm)
+    with pytest.raises(StartRefused) as refused:
+        live_conditions.through(settings, flags, confirm)
     assert refused.value.code == 77
     assert street.calls["order path"] == street.calls["elsewhere"] == 0
     assert KEY[2:] not in str(refused.value)
@@ -144,7 +142,7 @@ def test_every_combination_is_refused_and_nobody_calls_the_order_path(
 
 
 def test_the_demo_has_no_gates() -> None:
-    assert gates.through(Settings(), {}, None) == ""
+    assert live_conditions.through(Settings(), {}, None) == ""
 
 
 @pytest.mark.parametrize("verb", ["run", "up"])
@@ -152,7 +150,7 @@ def test_neither_verb_starts_anything_on_the_way(paths: Paths, street: Street, v
     done = a_process(verb, "--confirm-live", DIGITS, **an_environment(paths, street))
     assert done.returncode == 77, done.stderr
     assert not paths.session.exists() and not paths.supervisor_conf.exists()
-    assert confirmed.read(paths) is None
+    assert live_confirmation.read(paths) is None
     assert street.calls["order path"] == street.calls["elsewhere"] == 0
 
 
@@ -170,7 +168,7 @@ def test_an_executor_by_hand_is_refused(paths: Paths, street: Street, module: st
 
 def test_an_executor_with_another_wallet_than_confirmed_is_refused(paths: Paths, street: Street) -> None:
     begin_a_session(paths, street)
-    confirmed.write(paths, "live-1", "0x" + "11" * 20, str(street.urls()["clob"]))
+    live_confirmation.write(paths, "live-1", "0x" + "11" * 20, str(street.urls()["clob"]))
     done = a_process(module="actors.executor", **an_environment(paths, street))
     assert (done.returncode, "live was confirmed for the wallet 0x1111" in done.stderr) == (77, True), done.stderr
     assert street.calls["order path"] == 0
@@ -184,7 +182,7 @@ def test_a_session_goes_on_only_with_the_venue_it_was_begun_with(
     begin_a_session(paths, street if was_rehearsal else None)
     environment = an_environment(paths, street)
     for stood_in in ("", str(street.urls()["clob"])):
-        confirmed.write(paths, "live-1", "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb", stood_in)
+        live_confirmation.write(paths, "live-1", "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb", stood_in)
         if was_rehearsal:
             environment.pop("POLYBOT_ENDPOINTS", None)
         by_up = a_process("up", "--confirm-live", DIGITS, **environment)
@@ -200,7 +198,7 @@ def test_supervisord_by_itself_starts_nobody(paths: Paths, street: Street) -> No
     begin_a_session(paths, street)
     env = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT_")} | an_environment(paths, street)
     settings = Settings(bot=Bot(profile="live"))
-    conf = supervise.render_for(paths, settings)
+    conf = supervisord.render_for(paths, settings)
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(conf)],
         env=env,
@@ -227,8 +225,8 @@ def test_supervisord_by_itself_starts_nobody(paths: Paths, street: Street) -> No
 def states(paths: Paths) -> dict[str, tuple[str, int]]:
     """Program → (state, exit code); {} while supervisord does not answer."""
     try:
-        infos = supervise.Supervisor.of(paths, 2.0).processes()
-    except supervise.Unreachable:
+        infos = supervisord.Supervisor.of(paths, 2.0).processes()
+    except supervisord.Unreachable:
         return {}
     return {str(i["name"]): (str(i["statename"]), int(i["exitstatus"])) for i in infos}
 

@@ -52,7 +52,7 @@ def test_no_logs_is_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_following_survives_rotation_and_half_lines(folder: Path) -> None:
     path = folder / "risk.log"
-    file = logs.Followed(path)
+    file = logs.FollowedLog(path)
     assert list(file.fresh())[-1].startswith("halted")
     with path.open("a") as out:
         out.write("half a ")

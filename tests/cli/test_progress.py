@@ -12,10 +12,10 @@ from rich.console import Console
 from messages import Book, Envelope, Prediction, PriceTick, WindowObserved
 from messages.inner import Store
 from polybot.cli.session import progress
-from polybot.core.recorder import tables as ledger_rows
-from polybot.core.recorder.window_row import Carry, Facts, Seen, WindowRow, fold
+from polybot.core.recorder import tables
+from polybot.core.recorder.window_row import Carry, SharedFacts, WindowFacts, WindowRow, fold
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_db import LedgerDb
+from polybot.runtime.store.index_db import IndexDb
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings
 
@@ -30,7 +30,7 @@ def slug(n: int) -> str:
 
 
 def a_row(n: int, outcome: str | None = "UP", code: str = "NO_STRIKE") -> WindowRow:
-    facts = Facts(n, slug(n), FIRST + (n - 1) * 300, "main", "coin", Seen(), absent=(code, "no print"))
+    facts = WindowFacts(n, slug(n), FIRST + (n - 1) * 300, "main", "coin", SharedFacts(), absent=(code, "no print"))
     row, _ = fold(facts, Carry(100_000_000, {}))
     return msgspec.structs.replace(row, outcome=outcome)
 
@@ -47,13 +47,13 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_each_window_is_one_plain_line_once_it_is_finished(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger = LedgerDb(state / "ledger.sqlite")
+    ledger = IndexDb(state / "ledger.sqlite")
     turn = iter([[a_row(1)], [a_row(2, outcome=None)], [a_row(2), a_row(3, outcome=None)]])
 
     def is_over() -> bool:
         rows = next(turn, None)
         for row in rows or ():
-            ledger.store(ledger_rows.window(row))
+            ledger.store(tables.window(row))
         ledger.store(Store(table="commit", row=b"{}"))
         return rows is None
 

@@ -15,8 +15,7 @@ from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.config import endpoints
 from polybot.runtime.loop.context import Context
 from polybot.runtime.safety import halt, locks
-from polybot.runtime.supervision import preflight, session
-from polybot.runtime.supervision import reachability as reachable
+from polybot.runtime.supervision import preflight, reachability, session
 from polybot.settings import Bot, Settings
 
 
@@ -119,7 +118,7 @@ def test_who_answers_but_is_no_venue_is_named_too() -> None:
     server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     thread = threading.Thread(target=server.handle_request, daemon=True)
     thread.start()
-    problems = reachable.problems({"clob": f"http://127.0.0.1:{server.server_port}"})
+    problems = reachability.problems({"clob": f"http://127.0.0.1:{server.server_port}"})
     thread.join(5)
     server.server_close()
     assert problems == [
@@ -185,7 +184,7 @@ def test_a_paper_session_goes_on_only_with_the_venue_it_was_begun_with(
     begun = session.ensure(paths, settings)
     assert paths.lock("session").stat().st_mode & 0o777 == 0o600
     monkeypatch.setenv("POLYBOT_ENDPOINTS", "" if was_rehearsal else str(ready))
-    with pytest.raises(preflight.Refused) as refused:
+    with pytest.raises(preflight.StartRefused) as refused:
         preflight.check(paths, settings)
     mend = "point POLYBOT_ENDPOINTS at" if was_rehearsal else "unset POLYBOT_ENDPOINTS"
     assert (refused.value.code, f"session {begun.id} was begun with" in str(refused.value)) == (78, True)

@@ -10,7 +10,7 @@ from messages import Candle, Candles, Envelope, History, MarketListed, Resend, R
 from messages.inner import NoReply, Tick, WakeIn
 from messages.units import NS
 from polybot.core.market.backfill import Listings, is_news, words_of
-from polybot.core.market.candle_buffer import Bars
+from polybot.core.market.candle_buffer import CandleBuffer
 from polybot.core.market.candle_history import BarFeed
 from polybot.core.market.view import MarketView
 from polybot.core.risk.volatility import LEAST_MARKS, Range, volatility
@@ -48,7 +48,7 @@ def only(words: Iterable[Word]) -> Any:
 
 
 def test_a_mark_without_a_candle_is_missing_only_once_a_complete_answer_covers_it() -> None:
-    bars = Bars(30, 10)
+    bars = CandleBuffer(30, 10)
     assert bars.known_until_ns == 0
     bars.answered(candles(T0, 3), (T0 + 95) * NS, 5 * NS)
     assert bars.known_until_ns == (T0 + 90) * NS, "asked five seconds after the mark T0 + 90: nobody traded then"
@@ -56,13 +56,13 @@ def test_a_mark_without_a_candle_is_missing_only_once_a_complete_answer_covers_i
 
 
 def test_a_mark_too_young_when_asked_stays_unheard() -> None:
-    bars = Bars(30, 10)
+    bars = CandleBuffer(30, 10)
     bars.answered(candles(T0, 3), (T0 + 94) * NS, 5 * NS)
     assert bars.known_until_ns == (T0 + 60) * NS
 
 
 def test_candles_in_sequence_move_the_bound_and_a_skipped_one_stops_it() -> None:
-    bars = Bars(30, 10)
+    bars = CandleBuffer(30, 10)
     bars.answered(candles(T0, 1), (T0 + 1) * NS, 5 * NS)
     bars.put(a_candle(T0 + 30))
     assert bars.known_until_ns == (T0 + 30) * NS and not bars.is_behind
@@ -73,7 +73,7 @@ def test_candles_in_sequence_move_the_bound_and_a_skipped_one_stops_it() -> None
 
 
 def test_a_restart_rebuilds_the_same_closes_from_history_alone() -> None:
-    lived, restarted = Bars(30, 80), Bars(30, 80)
+    lived, restarted = CandleBuffer(30, 80), CandleBuffer(30, 80)
     said = candles(T0, 70)
     lived.answered(said[:5], T0 * NS, 0)
     for candle in said[5:]:
@@ -197,17 +197,17 @@ def test_the_range_is_high_less_low_over_low_of_the_last_five_minutes(high: floa
     seen.trade(50.0, (T0 + 94) * NS)  # too old
     seen.trade(100.0, (T0 + 101) * NS)
     seen.trade(high, (T0 + 399) * NS)
-    pct = seen.pct(Bars(30, 10), now)
+    pct = seen.pct(CandleBuffer(30, 10), now)
     assert pct == pytest.approx(high - 100)
 
 
 def test_candles_whole_within_count_and_those_nobody_traded_in_do_not() -> None:
-    bars, now = Bars(30, 40), (T0 + 310) * NS
+    bars, now = CandleBuffer(30, 40), (T0 + 310) * NS
     bars.put(a_candle(T0 + 30, low=10.0))  # begins 310 s ago
     bars.put(a_candle(T0 + 60, low=100.0, high=101.0))
     bars.put(a_candle(T0 + 90, low=10.0, traded=False))
     assert Range().pct(bars, now) == pytest.approx(1.0)
-    assert Range().pct(Bars(30, 40), now) is None
+    assert Range().pct(CandleBuffer(30, 40), now) is None
 
 
 def test_the_range_forgets_what_it_no_longer_needs() -> None:
@@ -217,9 +217,9 @@ def test_the_range_forgets_what_it_no_longer_needs() -> None:
     assert len(seen._slots) <= 121
 
 
-def shaken(amplitudes: list[float]) -> Bars:
+def shaken(amplitudes: list[float]) -> CandleBuffer:
     """Five minutes per amplitude of closes that alternate by it; ends at T0."""
-    bars, close = Bars(30, 200), 100.0
+    bars, close = CandleBuffer(30, 200), 100.0
     for i, bp in enumerate(a for a in amplitudes for _ in range(10)):
         close *= math.exp((1 if i % 2 else -1) * bp / 10_000)
         bars.put(a_candle(T0 - 30 * (10 * len(amplitudes) - 1 - i), close))
@@ -237,7 +237,7 @@ def test_fewer_than_six_marks_turn_the_rule_off_and_it_says_so() -> None:
     assert enough.ratio is not None
     few = volatility(shaken([5.0] * (LEAST_MARKS + 1 - 1)), (T0 + 10) * NS)
     assert few.ratio is None and few.off == "5 of 6 marks known"
-    assert volatility(Bars(30, 10), T0 * NS).off.startswith("fewer than 8 of the last 10")
+    assert volatility(CandleBuffer(30, 10), T0 * NS).off.startswith("fewer than 8 of the last 10")
 
 
 def test_after_a_flat_hour_any_movement_is_too_much() -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from polybot.sim.venue import (
     BookChanged,
-    Exchange,
     Held,
     Market,
     MarketEnded,
@@ -17,6 +16,7 @@ from polybot.sim.venue import (
     Switches,
     TickChanged,
     TradeChanged,
+    VenueEngine,
 )
 from polybot.sim.venue.book import grain_e6
 from polybot.sim.venue.fees import fee_e6
@@ -40,9 +40,9 @@ def a_market(**changes: object) -> Market:
     return Market(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def an_exchange(**market: object) -> Exchange:
+def an_exchange(**market: object) -> VenueEngine:
     """One market, alice and bob with $1,000 each, the makers at 0.49 / 0.51 with 100 shares and more behind."""
-    exchange = Exchange()
+    exchange = VenueEngine()
     exchange.list_market(a_market(**market))
     for who in ("alice", "bob"):
         exchange.grant(who, 1_000 * E6, NOW)
@@ -199,7 +199,7 @@ def test_fak_takes_what_is_there_and_kills_the_rest() -> None:
 
 
 def test_a_market_buy_may_spend_its_whole_dollars_when_the_switch_says_so() -> None:
-    exchange = Exchange(Switches(market_buy_exceeds=True))
+    exchange = VenueEngine(Switches(market_buy_exceeds=True))
     exchange.list_market(a_market())
     exchange.grant("alice", 100 * E6, NOW)
     exchange.set_levels(CID, (), ((500_000, 100 * E6),), NOW)
@@ -432,7 +432,7 @@ def test_an_exchange_comes_back_from_its_rows() -> None:
     exchange.due(NOW + 3 * S)
     exchange.submit(a_buy("o3", "4", "10", owner="bob", kind="GTC"), NOW + 3 * S)
     kept |= {(table, key): data for table, key, data in exchange.take_changed_rows()}
-    back = Exchange()
+    back = VenueEngine()
     back.restore([(table, key, data) for (table, key), data in kept.items()])
     assert back.trades("alice") == exchange.trades("alice")
     assert back.open_orders("alice") == exchange.open_orders("alice")

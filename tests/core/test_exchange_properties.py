@@ -8,7 +8,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polybot.sim.venue import Exchange, Held, Market, NewOrder, OrderChanged, Placed, Rejected, Switches, TradeChanged
+from polybot.sim.venue import (
+    Held,
+    Market,
+    NewOrder,
+    OrderChanged,
+    Placed,
+    Rejected,
+    Switches,
+    TradeChanged,
+    VenueEngine,
+)
 
 E6 = 1_000_000
 S = 1_000_000_000
@@ -46,9 +56,9 @@ cancels = st.fixed_dictionaries({"do": st.just("cancel"), "owner": st.sampled_fr
 steps = st.lists(st.one_of(orders, orders, orders, ladders, takes, waits, cancels), max_size=40)
 
 
-def an_exchange(delay_ns: int, fails: tuple[bool, ...] = (False,), **switches: Any) -> Exchange:
+def an_exchange(delay_ns: int, fails: tuple[bool, ...] = (False,), **switches: Any) -> VenueEngine:
     """fails: what becomes of wallets' trades on the chain, over and over."""
-    exchange = Exchange(Switches(**switches))
+    exchange = VenueEngine(Switches(**switches))
     turn = itertools.cycle(fails)
     exchange.set_fate(lambda _trade_id: "FAIL" if next(turn) else "CONFIRM")
     exchange.list_market(Market(CID, "slug", UP, DOWN, NOW // S, NOW // S + 300, taker_delay_ns=delay_ns))
@@ -69,13 +79,13 @@ def an_order(order_id: str, step: dict[str, Any]) -> NewOrder:
     )
 
 
-def seen(exchange: Exchange) -> Any:
+def seen(exchange: VenueEngine) -> Any:
     """All that an order may change, except that it is known by its id."""
     accounts = [replace(a, positions=dict(a.positions)) for a in exchange.state.ledger.accounts.values() if a.cash_e6]
     return copy.deepcopy(accounts), exchange.levels(UP), list(exchange.state.open), len(exchange.state.trades)
 
 
-def carry_out(exchange: Exchange, step: dict[str, Any], n: int, now: int) -> None:
+def carry_out(exchange: VenueEngine, step: dict[str, Any], n: int, now: int) -> None:
     match step["do"]:
         case "order":
             order = an_order(f"o{n}", step)
@@ -104,7 +114,7 @@ def carry_out(exchange: Exchange, step: dict[str, Any], n: int, now: int) -> Non
             exchange.cancel_all(step["owner"], now)
 
 
-def check(exchange: Exchange) -> None:
+def check(exchange: VenueEngine) -> None:
     assert exchange.total_e6() == exchange.granted_e6() == 120 * E6
     market = exchange.market(CID)
     assert market is not None
@@ -156,7 +166,7 @@ def test_money_and_shares_are_conserved_and_nobody_owes(
         carry_out(exchange, step, n, now)
         check(exchange)
         rows |= {(table, key): data for table, key, data in exchange.take_changed_rows()}
-    restored = Exchange()
+    restored = VenueEngine()
     restored.restore([(table, key, data) for (table, key), data in rows.items()])
     assert restored.total_e6() == exchange.total_e6()
     for wallet in WALLETS:

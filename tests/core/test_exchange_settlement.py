@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from polybot.sim.venue import Exchange, Market, NewOrder, Placed, Rejected, Switches, TradeChanged
+from polybot.sim.venue import Market, NewOrder, Placed, Rejected, Switches, TradeChanged, VenueEngine
 
 E6 = 1_000_000
 S = 1_000_000_000
@@ -13,8 +13,8 @@ CID, UP, DOWN = "0xc1", "111", "222"
 START = 1_000 * E6
 
 
-def an_exchange(**switches: Any) -> Exchange:
-    exchange = Exchange(Switches(**switches))
+def an_exchange(**switches: Any) -> VenueEngine:
+    exchange = VenueEngine(Switches(**switches))
     exchange.list_market(Market(CID, "slug", UP, DOWN, NOW // S, NOW // S + 300, taker_delay_ns=0))
     for wallet in ("alice", "bob"):
         exchange.grant(wallet, START, NOW)
@@ -22,22 +22,24 @@ def an_exchange(**switches: Any) -> Exchange:
     return exchange
 
 
-def buys(exchange: Exchange, owner: str, order_id: str, token: str, cents: int, shares: int, kind: Any = "GTC") -> Any:
+def buys(
+    exchange: VenueEngine, owner: str, order_id: str, token: str, cents: int, shares: int, kind: Any = "GTC"
+) -> Any:
     return exchange.submit(NewOrder(order_id, owner, token, "BUY", shares * cents * 10_000, shares * E6, kind), NOW)
 
 
-def sells(exchange: Exchange, owner: str, order_id: str, token: str, cents: int, shares: int) -> Any:
+def sells(exchange: VenueEngine, owner: str, order_id: str, token: str, cents: int, shares: int) -> Any:
     return exchange.submit(NewOrder(order_id, owner, token, "SELL", shares * E6, shares * cents * 10_000), NOW)
 
 
-def conserved(exchange: Exchange) -> bool:
+def conserved(exchange: VenueEngine) -> bool:
     held = {t: sum(a.positions.get(t, 0) for a in exchange.state.ledger.accounts.values()) for t in (UP, DOWN)}
     market = exchange.market(CID)
     assert market is not None
     return exchange.total_e6() == exchange.granted_e6() and held[UP] == held[DOWN] == market.pool_e6
 
 
-def failing(exchange: Exchange, *numbers: int) -> None:
+def failing(exchange: VenueEngine, *numbers: int) -> None:
     """The n-th trades of wallets fail."""
     count = iter(range(1, 1000))
     exchange.set_fate(lambda _id: "FAIL" if next(count) in numbers else "CONFIRM")
@@ -102,7 +104,7 @@ def test_fates_and_half_corrected_markets_survive_a_restart() -> None:
     failing(exchange, 1)
     buys(exchange, "alice", "a", UP, 51, 10)
     rows = list(exchange.take_changed_rows())
-    again = Exchange()
+    again = VenueEngine()
     again.restore(rows)
     again.due(NOW + 60 * S)
     assert again.account_balance("alice") == START
@@ -110,7 +112,7 @@ def test_fates_and_half_corrected_markets_survive_a_restart() -> None:
     buys(exchange, "alice", "a", UP, 51, 10)
     exchange.due(NOW + 60 * S)
     exchange.resolve(CID, "DOWN", NOW + 300 * S, is_final=False)
-    again = Exchange()
+    again = VenueEngine()
     again.restore(exchange.take_changed_rows())
     assert again.correct(CID, "UP", NOW + 400 * S) == {"alice": 10 * E6}
     assert again.total_e6() == again.granted_e6()

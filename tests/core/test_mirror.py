@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polybot.sim.venue import Held, Market, NewOrder, Placed, Rejected, TickChanged, TradeChanged
-from polybot.sim.venue.mirror import MirrorExchange
+from polybot.sim.venue.mirror import MirrorEngine
 from polybot.sim.venue.types import BookSide, Side
 
 E6 = 1_000_000
@@ -18,8 +18,8 @@ BIDS = ((490_000, 100 * E6), (480_000, 100 * E6))
 ASKS = ((510_000, 100 * E6), (520_000, 100 * E6))
 
 
-def a_mirror(delay_ns: int = 0) -> MirrorExchange:
-    exchange = MirrorExchange()
+def a_mirror(delay_ns: int = 0) -> MirrorEngine:
+    exchange = MirrorEngine()
     exchange.list_market(Market(CID, "slug", UP, DOWN, 1_795_132_800, 1_795_133_100, taker_delay_ns=delay_ns))
     for who in ("alice", "bob"):
         exchange.grant(who, 1_000_000 * E6, NOW)
@@ -36,18 +36,18 @@ def an_order(order_id: str, shares: int, cents: int, **change: Any) -> NewOrder:
     return NewOrder(order_id=order_id, maker_e6=maker, taker_e6=taker, **fields)
 
 
-def bought(exchange: MirrorExchange, order_id: str, shares: int, cents: int, **change: Any) -> int:
+def bought(exchange: MirrorEngine, order_id: str, shares: int, cents: int, **change: Any) -> int:
     """Shares in millionths that an order got at once."""
     result = exchange.submit(an_order(order_id, shares, cents, **change), NOW)
     return result.taking_e6 if isinstance(result, Placed) else 0
 
 
-def resting(exchange: MirrorExchange, order_id: str, shares: int, cents: int, **change: Any) -> None:
+def resting(exchange: MirrorEngine, order_id: str, shares: int, cents: int, **change: Any) -> None:
     result = exchange.submit(an_order(order_id, shares, cents, kind="GTC", **change), NOW)
     assert isinstance(result, Placed) and result.status == "live", result
 
 
-def filled(exchange: MirrorExchange, order_id: str) -> int:
+def filled(exchange: MirrorEngine, order_id: str) -> int:
     order = exchange.order(order_id)
     assert order is not None
     return order.filled_e6 // E6
@@ -102,7 +102,7 @@ def test_a_restart_forgets_nothing_that_was_taken() -> None:
     before = a_mirror()
     assert bought(before, "a", 80, 51) == 80 * E6
     assert bought(before, "b", 30, 51, token=DOWN) == 30 * E6  # of those who bid 0.49 for Up
-    after = MirrorExchange()
+    after = MirrorEngine()
     after.restore(before.take_changed_rows())
     after.recall(CID)
     after.replace(CID, BIDS, ASKS, NOW)
@@ -303,7 +303,7 @@ class Reference:
         assert self.had[level] <= self.risen[level], "more than ever appeared"
 
 
-def play(exchange: MirrorExchange, reference: Reference, number: int, step: Any) -> None:
+def play(exchange: MirrorEngine, reference: Reference, number: int, step: Any) -> None:
     match step:
         case ("show", changes):
             for side, price, size in changes:
@@ -329,7 +329,7 @@ def play(exchange: MirrorExchange, reference: Reference, number: int, step: Any)
             exchange.cancel_all(owner, NOW)
 
 
-def check_trades(exchange: MirrorExchange, reference: Reference, step: Any) -> None:
+def check_trades(exchange: MirrorEngine, reference: Reference, step: Any) -> None:
     """Every fill of this step against the real book as it stood, best price first."""
     for event in exchange.take_events():
         if not isinstance(event, TradeChanged) or not event.public:

@@ -9,7 +9,7 @@ import pytest
 from messages import PriceTick
 from messages.units import NS
 from polybot.core.market.windows import STALE_PRICE_S
-from polybot.core.price_feed.outliers import TRADE_AHEAD_S, Prints
+from polybot.core.price_feed.outliers import TRADE_AHEAD_S, TradeFilter
 
 T0 = 1_795_132_800
 _ids = itertools.count(1)
@@ -27,7 +27,7 @@ def a_print(at_s: float = 1.0, price: float = 1000.0, **changes: Any) -> PriceTi
     return PriceTick(**(fields | changes))
 
 
-def heard(prints: Prints, *ticks: PriceTick) -> list[float]:
+def heard(prints: TradeFilter, *ticks: PriceTick) -> list[float]:
     """The prices believed, in order."""
     return [t.price for tick in ticks for t in prints.hear(tick, tick.traded_ns if tick.traded_ns > 0 else 0)]
 
@@ -44,7 +44,7 @@ def heard(prints: Prints, *ticks: PriceTick) -> list[float]:
     ],
 )
 def test_what_is_no_price_is_refused_by_name(changes: dict[str, Any], name: str) -> None:
-    prints = Prints()
+    prints = TradeFilter()
     assert heard(prints, a_print(**changes)) == []
     assert (prints.refused, prints.last) == ({name: 1}, None)
 
@@ -54,13 +54,13 @@ def test_what_is_no_price_is_refused_by_name(changes: dict[str, Any], name: str)
 def test_a_stamp_may_lie_a_second_ahead_of_the_clock(
     speed: float, may_s: int, ahead_ns: int, refused: dict[str, int]
 ) -> None:
-    prints, now_ns = Prints(speed), T0 * NS
+    prints, now_ns = TradeFilter(speed), T0 * NS
     prints.hear(a_print(traded_ns=now_ns + may_s * NS + ahead_ns), now_ns)
     assert prints.refused == refused
 
 
 def test_one_stamp_ahead_never_blinds_until_the_price_is_stale() -> None:
-    prints, now_ns = Prints(), T0 * NS
+    prints, now_ns = TradeFilter(), T0 * NS
     for ahead_ns in range(0, 5 * NS + 1, NS // 2):
         prints.hear(a_print(traded_ns=now_ns + ahead_ns), now_ns)
     later_ns = now_ns + TRADE_AHEAD_S * NS + 1
@@ -68,7 +68,7 @@ def test_one_stamp_ahead_never_blinds_until_the_price_is_stale() -> None:
 
 
 def test_stamps_go_forwards_and_a_trade_comes_once() -> None:
-    prints = Prints()
+    prints = TradeFilter()
     first = a_print(1.0)
     assert heard(prints, first, first, a_print(0.999), a_print(1.0)) == [1000.0, 1000.0]
     assert prints.refused == {"REPEATED": 1, "BACKWARDS_STAMP": 1}
@@ -76,13 +76,13 @@ def test_stamps_go_forwards_and_a_trade_comes_once() -> None:
 
 @pytest.mark.parametrize(("price", "believed"), [(1100.0, True), (1100.01, False), (900.0, True), (899.99, False)])
 def test_a_tenth_is_no_leap_and_one_cent_more_is(price: float, believed: bool) -> None:
-    prints = Prints()
+    prints = TradeFilter()
     assert heard(prints, a_print(1), a_print(2, price)) == [1000.0] + [price] * believed
     assert bool(prints.held) is not believed
 
 
 def test_three_successive_prints_that_agree_are_believed_all_three() -> None:
-    prints = Prints()
+    prints = TradeFilter()
     assert heard(prints, a_print(1), a_print(2, 800.0), a_print(3, 801.0)) == [1000.0]
     assert heard(prints, a_print(4, 799.0)) == [800.0, 801.0, 799.0]
     assert heard(prints, a_print(5, 798.0)) == [798.0], "the new level is the level"
@@ -90,32 +90,32 @@ def test_three_successive_prints_that_agree_are_believed_all_three() -> None:
 
 
 def test_three_prints_that_do_not_agree_are_not_believed() -> None:
-    prints = Prints()
+    prints = TradeFilter()
     assert heard(prints, a_print(1), a_print(2, 800.0), a_print(3, 600.0), a_print(4, 10_000.0)) == [1000.0]
     assert prints.refused == {"LEAP": 2}
     assert len(prints.held) == 1
 
 
 def test_a_repeat_of_a_held_print_is_no_second_print() -> None:
-    prints = Prints()
+    prints = TradeFilter()
     wild = a_print(2, 10_000.0)
     assert heard(prints, a_print(1), wild, wild, wild) == [1000.0]
     assert prints.refused == {"REPEATED": 2}
 
 
 def test_a_print_at_the_old_level_finds_the_held_ones_wrong() -> None:
-    prints = Prints()
+    prints = TradeFilter()
     assert heard(prints, a_print(1), a_print(2, 10_000.0), a_print(3, 10_001.0), a_print(4)) == [1000.0, 1000.0]
     assert (prints.refused, prints.held) == ({"LEAP": 2}, ())
 
 
 @pytest.mark.parametrize(("elsewhere", "believed"), [(776.0, [800.0]), (775.9, []), (824.0, [800.0]), (1000.0, [])])
 def test_a_second_source_confirms_or_does_not(elsewhere: float, believed: list[float]) -> None:
-    prints = Prints()
+    prints = TradeFilter()
     heard(prints, a_print(1), a_print(2, 800.0))
     assert [t.price for t in prints.heard_elsewhere(elsewhere)] == believed
 
 
 def test_a_first_print_that_was_wrong_is_overruled() -> None:
-    prints = Prints()
+    prints = TradeFilter()
     assert heard(prints, a_print(1, 10_000.0), a_print(2), a_print(3), a_print(4)) == [10_000.0, 1000.0, 1000.0, 1000.0]

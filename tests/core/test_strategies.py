@@ -15,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages.inner import Tick
-from polybot.core import strategies
 from polybot.core.market.view import MarketView
-from polybot.core.market.windows import Session
+from polybot.core.market.windows import SessionPlan
 from polybot.core.signal.slot import Bound
-from polybot.core.strategies import BUILT_IN
+from polybot.core.strategies import BUILT_IN, protocol
 from polybot.core.strategies.builtin.rsi_ema import decide_from_samples
 from polybot.core.strategies.candles import Candles, candles_of
 from polybot.core.strategies.decision import decide, split
@@ -284,7 +283,7 @@ def test_fading_bets_against_it_and_a_candle_without_trades_says_so() -> None:
 WALKS = st.lists(st.sampled_from([-3.0, -1.0, 0.0, 0.5, 2.0, None]), min_size=1, max_size=160)
 
 
-@pytest.mark.parametrize("name", [n for n in BUILT_IN if not strategies.is_event_strategy(by_name(n))])
+@pytest.mark.parametrize("name", [n for n in BUILT_IN if not protocol.is_event_strategy(by_name(n))])
 @given(steps=WALKS)
 @settings(max_examples=25, deadline=None)
 def test_the_last_element_on_a_growing_window_is_the_vectorised_one(name: str, steps: list[float | None]) -> None:
@@ -300,7 +299,7 @@ def test_the_last_element_on_a_growing_window_is_the_vectorised_one(name: str, s
     high, low = np.fmax(opens, column) + 0.5, np.fmin(opens, column) - 0.25
     frame = Candles(300.0 * np.arange(len(column)), opens, high, low, column, column * 0, column * np.nan)
     whole, _ = split(strategy.evaluate(frame, **params), len(frame))
-    warm_up = getattr(strategy, "warm_up", strategies.WARM_UP[strategy.timeframe])
+    warm_up = getattr(strategy, "warm_up", protocol.WARM_UP[strategy.timeframe])
     for end in range(1, len(frame) + 1):
         now = decide(strategy, frame.upto(end, warm_up), params)
         assert {1: "UP", -1: "DOWN", 0: None}[int(whole[end - 1])] == now.side
@@ -310,7 +309,7 @@ class _Frame:
     """As a data frame answers: columns by item only."""
 
     def __init__(self, candles: Candles) -> None:
-        self.columns = {name: list(getattr(candles, name)) for name in strategies.COLUMNS}
+        self.columns = {name: list(getattr(candles, name)) for name in COLUMNS}
 
     def __getitem__(self, name: str) -> list[float]:
         return self.columns[name]
@@ -331,8 +330,8 @@ def test_a_frame_with_the_columns_will_do_and_a_missing_one_is_named() -> None:
 class _Odd:
     name = "odd"
     description = "answers what it was made with"
-    timeframe: strategies.Timeframe = "1m"
-    default_params: ClassVar[strategies.Params] = {}
+    timeframe: protocol.Timeframe = "1m"
+    default_params: ClassVar[protocol.Params] = {}
     param_grid: ClassVar[dict[str, list[float]]] = {}
 
     def __init__(self, answer: object) -> None:
@@ -391,7 +390,7 @@ class _Betting(_Telling):
 
 def _both(answer: object) -> list[Decision]:
     """The bot's decision on it, of a strategy on candles and of one on events."""
-    candles, session = minutes([1.0, 2.0, 3.0]), Session(first_window_s=0, windows=1)
+    candles, session = minutes([1.0, 2.0, 3.0]), SessionPlan(first_window_s=0, windows=1)
     bound = Bound("odd", _Betting(answer), {}, session)
     view = EventView(MarketView(Settings(), 1.0), candles, bound.window)
     return [decide(_Telling(answer), candles, {}), bound.asked(Tick(name="", mono_s=0.0), view, 0)]  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from messages.units import NS
 from polybot.core.market.windows import (
-    Session,
+    SessionPlan,
     Window,
     good_until_ns,
     is_stale,
@@ -51,7 +51,7 @@ def test_a_moment_falls_into_the_window_that_has_begun() -> None:
 
 
 def test_windows_are_numbered_from_one_and_only_within_the_session() -> None:
-    session = Session(first_window_s=START, windows=2)
+    session = SessionPlan(first_window_s=START, windows=2)
     numbers = [session.n_of(START + k * 300) for k in (-1, 0, 1, 2)]
     assert numbers == [0, 1, 2, 0]
     assert session.n_of(START + 1) == 0

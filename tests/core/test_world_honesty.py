@@ -2,8 +2,8 @@
 
 import pytest
 
-from polybot.sim.world import fairness_tests as honesty
-from polybot.sim.world.fairness_tests import Tally, check_world
+from polybot.sim.world import fairness_tests
+from polybot.sim.world.fairness_tests import OutcomeTally, check_world
 
 
 def test_a_few_windows_are_checked_the_same_way_twice() -> None:
@@ -23,24 +23,24 @@ def test_the_coin_loses_fee_and_spread() -> None:
 
 @pytest.mark.parametrize(("loss", "holds"), [(0.0399, False), (0.04, True), (0.06, True), (0.0601, False)])
 def test_the_coins_band_is_four_to_six_percent(loss: float, holds: bool) -> None:
-    tally = Tally(expected=[-loss] * 9, coin=[-loss - 0.2, -loss + 0.2] * 9, tossed=[0.0] * 9)
-    assert honesty._coin_test(tally).holds is holds
+    tally = OutcomeTally(expected=[-loss] * 9, coin=[-loss - 0.2, -loss + 0.2] * 9, tossed=[0.0] * 9)
+    assert fairness_tests._coin_test(tally).holds is holds
 
 
 @pytest.mark.parametrize(("happened", "holds"), [(470, True), (471, True), (469, False), (530, True), (531, False)])
 def test_makers_may_be_off_by_three_points(happened: int, holds: bool) -> None:
-    tally = Tally()
+    tally = OutcomeTally()
     tally.count[5], tally.said[5], tally.happened[5] = 1_000, 500.0, happened
-    assert honesty._makers_test(tally).holds is holds
+    assert fairness_tests._makers_test(tally).holds is holds
 
 
 def test_a_probe_that_earns_is_told_from_luck() -> None:
-    assert not honesty._probe_test(Tally(probe=[0.1, 0.11] * 50)).holds
-    assert honesty._probe_test(Tally(probe=[0.5, -0.45] * 50)).holds
-    assert honesty._probe_test(Tally(probe=[-0.1, -0.11] * 50)).holds
+    assert not fairness_tests._probe_test(OutcomeTally(probe=[0.1, 0.11] * 50)).holds
+    assert fairness_tests._probe_test(OutcomeTally(probe=[0.5, -0.45] * 50)).holds
+    assert fairness_tests._probe_test(OutcomeTally(probe=[-0.1, -0.11] * 50)).holds
 
 
 def test_an_edge_of_rsi_ema_is_told_either_way() -> None:
-    assert honesty._rsi_test(Tally(rsi=[0.5, -0.5] * 50)).holds
-    assert not honesty._rsi_test(Tally(rsi=[0.2, 0.21] * 50)).holds
-    assert not honesty._rsi_test(Tally(rsi=[-0.2, -0.21] * 50)).holds
+    assert fairness_tests._rsi_test(OutcomeTally(rsi=[0.5, -0.5] * 50)).holds
+    assert not fairness_tests._rsi_test(OutcomeTally(rsi=[0.2, 0.21] * 50)).holds
+    assert not fairness_tests._rsi_test(OutcomeTally(rsi=[-0.2, -0.21] * 50)).holds

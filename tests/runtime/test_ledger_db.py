@@ -10,9 +10,9 @@ import pytest
 
 from messages import Envelope, Fill, Prediction, Settlement, Word
 from messages.inner import Restored, Started, Store
-from polybot.core.recorder import tables as ledger_rows
+from polybot.core.recorder import tables
 from polybot.core.recorder.core import RecorderCore
-from polybot.runtime.store.index_db import BATCH_ROWS, TABLES, VERSION, LedgerDb, LedgerError, LedgerTooNew
+from polybot.runtime.store.index_db import BATCH_ROWS, TABLES, VERSION, IndexDb, IndexUnusable, LedgerTooNew
 from polybot.settings import Settings
 
 FIRST = 1_795_132_800
@@ -50,32 +50,32 @@ def rows(path: Path, sql: str) -> list[Any]:
 
 
 def test_a_batch_is_on_disk_only_when_it_is_committed(tmp_path: Path) -> None:
-    ledger = LedgerDb(tmp_path / "ledger.sqlite")
-    ledger.store(ledger_rows.mark("risk", 1, 5))
+    ledger = IndexDb(tmp_path / "ledger.sqlite")
+    ledger.store(tables.mark("risk", 1, 5))
     assert rows(ledger.path, "SELECT * FROM marks") == []
     ledger.store(Store(table="commit", row=b"{}"))
     assert rows(ledger.path, "SELECT * FROM marks") == [("risk", 1, 5)]
     for n in range(BATCH_ROWS):
-        ledger.store(ledger_rows.mark(f"s{n}", 1, n))
+        ledger.store(tables.mark(f"s{n}", 1, n))
     assert rows(ledger.path, "SELECT count(*) FROM marks") == [(BATCH_ROWS + 1,)]
 
 
 def test_the_newest_row_of_a_key_wins_within_and_across_batches(tmp_path: Path) -> None:
-    ledger = LedgerDb(tmp_path / "ledger.sqlite")
+    ledger = IndexDb(tmp_path / "ledger.sqlite")
     for value in (1, 2):
-        ledger.store(ledger_rows.counter("gaps", value))
+        ledger.store(tables.counter("gaps", value))
     ledger.commit()
-    ledger.store(ledger_rows.counter("gaps", 3))
+    ledger.store(tables.counter("gaps", 3))
     ledger.close()
     assert rows(ledger.path, "SELECT value FROM counters") == [(3,)]
 
 
 def test_late_money_never_replaces_newer_money(tmp_path: Path) -> None:
-    ledger = LedgerDb(tmp_path / "ledger.sqlite")
-    ledger.store(ledger_rows.newest(a_fill(5, "CONFIRMED")))
-    ledger.store(ledger_rows.newest(a_fill(2)))
+    ledger = IndexDb(tmp_path / "ledger.sqlite")
+    ledger.store(tables.newest(a_fill(5, "CONFIRMED")))
+    ledger.store(tables.newest(a_fill(2)))
     ledger.commit()
-    ledger.store(ledger_rows.newest(a_fill(3)))
+    ledger.store(tables.newest(a_fill(3)))
     ledger.close()
     assert rows(ledger.path, "SELECT status, journal_seq FROM fills") == [("CONFIRMED", 5)]
 
@@ -85,22 +85,22 @@ def test_a_newer_version_is_refused_naming_both(tmp_path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute(f"PRAGMA user_version={VERSION + 1}")
     with pytest.raises(LedgerTooNew, match=f"version {VERSION + 1}, .* version {VERSION}$"):
-        LedgerDb(path)
+        IndexDb(path)
 
 
 @pytest.mark.parametrize("harm", ["head", "middle", "garbage"])
 def test_a_damaged_ledger_is_moved_aside_and_begun_anew(tmp_path: Path, harm: str) -> None:
     path = tmp_path / "ledger.sqlite"
-    ledger = LedgerDb(path)
+    ledger = IndexDb(path)
     for n in range(2000):
-        ledger.store(ledger_rows.mark(f"source {n}", 1, n))
+        ledger.store(tables.mark(f"source {n}", 1, n))
     ledger.close()
     data = bytearray(path.read_bytes())
     start = {"head": 0, "middle": len(data) // 2 & ~4095, "garbage": 0}[harm]
     end = len(data) if harm == "garbage" else start + 4096
     data[start:end] = b"\xa5" * (end - start)
     path.write_bytes(data)
-    again = LedgerDb(path)
+    again = IndexDb(path)
     assert again.moved_aside is not None and again.moved_aside.exists()
     empty = json.dumps({"marks": [], "absent": [], "counters": {}}, separators=(",", ":")).encode()
     assert again.restored() == Restored(records=(empty,), last_seq=0)
@@ -109,15 +109,15 @@ def test_a_damaged_ledger_is_moved_aside_and_begun_anew(tmp_path: Path, harm: st
 def test_a_lock_is_no_damage(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.mkdir()
-    with pytest.raises(LedgerError, match="unable to open"):
-        LedgerDb(path)
+    with pytest.raises(IndexUnusable, match="unable to open"):
+        IndexDb(path)
 
 
 def test_a_restarted_recorder_folds_the_same_rows_from_what_was_kept(tmp_path: Path) -> None:
     session = json.dumps({"strategies": ["coin"], "first_window_s": FIRST, "windows": 2, "speed": 1.0})
     started = Started(actor="recorder", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={}, mono_s=0.0,
                       speed=1.0, session=session)  # fmt: skip
-    ledger = LedgerDb(tmp_path / "ledger.sqlite")
+    ledger = IndexDb(tmp_path / "ledger.sqlite")
 
     def a_life(core: RecorderCore, *words: Word | Envelope) -> list[bytes]:
         said = [s for w in (started, ledger.restored(), *words) for s in core.handle(w, FIRST * 10**9)]
@@ -139,6 +139,6 @@ def test_every_row_has_the_columns_of_its_table() -> None:
         "windows": "WindowRow", "messages": "MessageRow", "tape": "MessageRow", "levels": "LevelRow", "money": "MoneyRow",
         "equity": "EquityRow", "marks": "MarkRow", "counters": "CounterRow",
     }.items():  # fmt: skip
-        assert TABLES[name].columns == getattr(ledger_rows, row).__struct_fields__
+        assert TABLES[name].columns == getattr(tables, row).__struct_fields__
     for table in TABLES.values():
         assert set(table.key) <= set(table.columns)

@@ -14,7 +14,7 @@ import pytest
 from messages.inner import Notify
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.safety import halt
-from polybot.runtime.supervision import notify_cmd as notify
+from polybot.runtime.supervision import notify_cmd
 from polybot.runtime.supervision.notify_cmd import Notifier
 
 
@@ -68,17 +68,17 @@ def test_the_program_reads_one_line_and_inherits_no_secret(
 def test_a_program_that_fails_is_tried_again_and_then_left(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(notify, "PAUSE_S", 0.0)
+    monkeypatch.setattr(notify_cmd, "PAUSE_S", 0.0)
     a_notifier(paths, str(a_script(tmp_path, f'echo x >> "{tmp_path}/tries"; exit 3')).replace(" ", "\\ "))(a_notice())
-    assert (tmp_path / "tries").read_text() == "x\n" * notify.TRIES
-    assert capsys.readouterr().out.count('why="ended with code 3"') == notify.TRIES
+    assert (tmp_path / "tries").read_text() == "x\n" * notify_cmd.TRIES
+    assert capsys.readouterr().out.count('why="ended with code 3"') == notify_cmd.TRIES
 
 
 def test_a_program_that_hangs_is_killed_with_its_children(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(notify, "TIMEOUT_S", 0.2)
-    monkeypatch.setattr(notify, "TRIES", 1)
+    monkeypatch.setattr(notify_cmd, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(notify_cmd, "TRIES", 1)
     script = a_script(tmp_path, f'sleep 60 & echo $! > "{tmp_path}/child"; wait')
     a_notifier(paths, f"'{script}'")(a_notice())
     assert "did not end within 0.2 s" in capsys.readouterr().out
@@ -96,7 +96,7 @@ def _is_gone(pid: int) -> bool:
 def test_a_program_that_is_not_there_is_told_in_the_log(
     paths: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(notify, "PAUSE_S", 0.0)
+    monkeypatch.setattr(notify_cmd, "PAUSE_S", 0.0)
     a_notifier(paths, "/nowhere/tell")(a_notice())
     assert "No such file" in capsys.readouterr().out
 

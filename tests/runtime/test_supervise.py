@@ -8,7 +8,7 @@ from supervisor.options import ServerOptions
 
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.safety import halt
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import supervisord
 from polybot.settings import Bot, Settings
 from polybot.topology import BY_NAME, TABLE, needed
 
@@ -20,7 +20,7 @@ def parsed(path: Path) -> configparser.RawConfigParser:
 
 
 def test_the_checked_in_file_equals_the_table() -> None:
-    assert (ROOT / "supervisor.conf").read_text() == supervise.render_default(), (
+    assert (ROOT / "supervisor.conf").read_text() == supervisord.render_default(), (
         "render it anew: python -m polybot.runtime.supervision.supervisord > supervisor.conf"
     )
 
@@ -46,7 +46,7 @@ def test_supervisord_stops_the_edge_then_the_executor_then_the_venue_then_the_wa
     paths = Paths(tmp_path / "a blank" / "state")
     halt.prepare(paths)
     options = ServerOptions()
-    options.realize(["-c", str(supervise.render_for(paths, settings))])
+    options.realize(["-c", str(supervisord.render_for(paths, settings))])
     groups = sorted(options.process_group_configs)
     order = [sorted(p.name for p in g.process_configs) for g in reversed(groups)]
     edge = sorted(a.name for a in needed(settings) if a.group == "edge")
@@ -62,9 +62,9 @@ def test_the_notifier_runs_only_where_there_is_something_to_run(tmp_path: Path) 
     assert BY_NAME["notifier"] in needed(settings)
     paths = Paths(tmp_path)
     paths.run.mkdir()
-    assert "program:notifier" in parsed(supervise.render_for(paths, settings))
+    assert "program:notifier" in parsed(supervisord.render_for(paths, settings))
 
 
 def test_nobody_there_is_unreachable(tmp_path: Path) -> None:
-    with pytest.raises(supervise.Unreachable):
-        supervise.Supervisor(str(tmp_path / "none.sock")).processes()
+    with pytest.raises(supervisord.Unreachable):
+        supervisord.Supervisor(str(tmp_path / "none.sock")).processes()

@@ -16,7 +16,7 @@ from polybot.runtime.base import process
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.loop.bus import Subscriber
 from polybot.runtime.safety import halt, locks
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import supervisord
 from polybot.topology import BY_NAME
 
 ACTORS = ("risk", "executor", "watchdog")
@@ -53,7 +53,7 @@ class House:
         script.chmod(0o700)
         rows = tuple(BY_NAME[name] for name in ACTORS)
         self.conf = folder / "supervisor.conf"
-        self.conf.write_text(supervise.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows))
+        self.conf.write_text(supervisord.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows))
         self.supervisord = self.start()
         self.ears = Subscriber(self.paths.sockets, ACTORS, (Heartbeat, Health, ActorDied))
 
@@ -142,7 +142,7 @@ def test_the_sixth_death_within_a_minute_halts_and_ends_the_restarts(house: Hous
     assert (standing.by, standing.reason_code) == ("watchdog", "CRASH_LOOP")
 
     def is_stopped() -> bool:
-        states = {p["name"]: p["statename"] for p in supervise.Supervisor.of(house.paths).processes()}
+        states = {p["name"]: p["statename"] for p in supervisord.Supervisor.of(house.paths).processes()}
         return bool(states["risk"] == "STOPPED" and states["executor"] == "RUNNING")
 
     wait_for(is_stopped)
@@ -180,7 +180,7 @@ def test_the_watchdog_kills_only_the_holder_of_the_lock(house: House) -> None:
     house.beat_of("risk")
     innocent = subprocess.Popen(["sleep", "60"])
     try:
-        hands = Hands(house.paths, supervise.Supervisor.of(house.paths))
+        hands = Hands(house.paths, supervisord.Supervisor.of(house.paths))
         hands.kill(KillActor(actor="risk", pid=innocent.pid, why="a pid used anew"))
         assert innocent.poll() is None
     finally:
@@ -205,7 +205,7 @@ def test_a_clean_stop_is_no_death(house: House) -> None:
     for name in ACTORS:
         house.beat_of(name)
     sentinels = children_of(house.beat_of("watchdog"))
-    supervise.Supervisor.of(house.paths).shutdown()
+    supervisord.Supervisor.of(house.paths).shutdown()
     assert house.supervisord.wait(30) == 0
     assert not any(process.is_alive(pid) for pid in sentinels)
     assert not any(locks.holder(house.paths, name) for name in ACTORS)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from polybot.runtime.base.paths import ROOT, Paths
-from polybot.runtime.safety import live_confirmation as confirmed
+from polybot.runtime.safety import live_confirmation
 from polybot.topology import actors_of
 
 KEY = f"0x{0xA11CE:064x}"
@@ -123,7 +123,7 @@ def test_eighteen_windows_in_profile_live_with_books_that_agree(rehearsal: Any) 
     assert check_redeemed(bot) >= 1
     check_told(bot)
     assert leaks(bot, secrets_of(bot)) == []
-    assert confirmed.read(bot.paths) is None, "the clean stop takes the confirmation with it"
+    assert live_confirmation.read(bot.paths) is None, "the clean stop takes the confirmation with it"
 
 
 @pytest.mark.long

@@ -27,19 +27,19 @@ from polybot.adapters.polymarket.signing import (
 from polybot.sim.venue.switches import Switches
 from polybot.venue.accounts.api_keys import Keys
 from polybot.venue.accounts.exchange_service import House, market_from
-from polybot.venue.accounts.order_service import Desk
-from polybot.venue.accounts.store import Store
+from polybot.venue.accounts.order_service import OrderDesk
+from polybot.venue.accounts.store import VenueStore
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.polybolt import PolyBolt
 from polybot.venue.channels.rtds import Rtds
 from polybot.venue.faults.control import Control
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import Script
 from polybot.venue.net import ports
 from polybot.venue.net.server import Web
-from polybot.venue.rest.binance import BinanceRest
+from polybot.venue.rest.binance import BinanceRoutes
 from polybot.venue.routes import apps
-from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.wire.binance_frames import WireBars
 from polybot.venue.wire.gamma_objects import Listing
 
 START_S = 1_795_132_800
@@ -168,10 +168,10 @@ class Bench:
     rtds: Rtds
     polybolt: PolyBolt
     streams: BinanceHub
-    bars: Bars
+    bars: WireBars
     loop: asyncio.AbstractEventLoop
     delays: list[int]
-    faults: Faults
+    faults: FaultEngine
     control: Control
 
     def do(self, work: Callable[[], Any]) -> Any:
@@ -253,7 +253,7 @@ class Opener:
         stopped: threading.Event,
         switches: Switches | None,
     ) -> None:
-        store = Store(self.folder / "venue.sqlite", "test")
+        store = VenueStore(self.folder / "venue.sqlite", "test")
         keys = Keys(store.meta("secret") or b"", (switches or Switches()).l2_skew_s)
         house = House(store, keys, Catalogue(*listings), clock.now_ns, 1_000_000_000, switches)
         house.restore(wipe)
@@ -265,12 +265,12 @@ class Opener:
             delays.append(until_ns)
             clock.ns = max(clock.ns, until_ns)
 
-        desk, bars, rtds, streams = Desk(house, delay), Bars(), Rtds(), BinanceHub()
+        desk, bars, rtds, streams = OrderDesk(house, delay), WireBars(), Rtds(), BinanceHub()
         polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, time.monotonic)
-        prices = BinanceRest(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
+        prices = BinanceRoutes(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
         sockets = ports.bind(0, self.folder / "ports.json")
         urls = ports.urls(sockets)
-        faults = Faults(Script(), START_S, clock.now_ns, time.monotonic)
+        faults = FaultEngine(Script(), START_S, clock.now_ns, time.monotonic)
         house.exchange.set_fate(faults.fate)
         control = Control(faults)
         web = Web(apps(desk, prices, rtds, polybolt, streams, faults) | {"control": control.app()}, sockets)

@@ -181,7 +181,7 @@ def test_a_signature_for_another_domain_version_is_invalid(trader: Any) -> None:
     envelope = json.loads(body)
     order = envelope["order"]
     hashed = eip712.struct_hash(
-        eip712.Order(
+        eip712.OrderStruct(
             order["salt"],
             eip712.address_word(order["maker"]),
             eip712.address_word(order["signer"]),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from polybot.adapters.data_feed import BinanceFeed, DataFeed, FeedTick, OracleFeed, PolymarketFeed
-from polybot.venue.wire import binance_frames as binance
+from polybot.venue.wire import binance_frames
 
 START_S = 1_795_132_800
 NS = 10**9
@@ -54,7 +54,7 @@ class Trades:
     def __call__(self, price: float = 64_000.0, symbol: str = "btcusdt") -> None:
         self.n += 1
         at_ms = START_S * 1000 + self.n
-        data = binance.trade_data(at_ms, at_ms, price, 0.5, self.n, False)
+        data = binance_frames.trade_data(at_ms, at_ms, price, 0.5, self.n, False)
         self._bench.do(lambda: self._bench.streams.publish(f"{symbol}@trade", data))
 
 

@@ -19,18 +19,18 @@ from polybot.sim.world.world import (
     WorldMarket,
     by_rule,
 )
-from polybot.venue.accounts.api_keys import Credentials, Keys
+from polybot.venue.accounts.api_keys import IssuedKey, Keys
 from polybot.venue.accounts.catalogue import WorldCatalogue
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.accounts.store import Store
+from polybot.venue.accounts.store import VenueStore
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.oracle_wires import PriceWires
 from polybot.venue.channels.polybolt import PolyBolt
 from polybot.venue.channels.rtds import Rtds
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import read_script
 from polybot.venue.pacing.driver import Driver, widened
-from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.wire.binance_frames import WireBars
 
 START_S = 1_795_132_800
 NS = 1_000_000_000
@@ -115,7 +115,7 @@ def a_table(
     folder: Path, world: SmallWorld | None = None, speed: float = 1.0, at_s: float = START_S, script: str = ""
 ) -> Table:
     world = world or SmallWorld()
-    store = Store(folder / "venue.sqlite", "s")
+    store = VenueStore(folder / "venue.sqlite", "s")
     now = {"ns": int(at_s * NS)}
     catalogue = WorldCatalogue(world, lambda: now["ns"])
     parsed = read_script(script)
@@ -130,8 +130,8 @@ def a_table(
     rtds.publish = lambda topic, at_ms, *_: printed.append((topic, at_ms // 1000)) if topic in oracle else None  # type: ignore
     streams.wanted = lambda _name: True  # type: ignore[method-assign]
     streams.publish = lambda name, data: sent.append({"stream": name} | data)  # type: ignore[method-assign]
-    faults = Faults(parsed, START_S, lambda: now["ns"], lambda: 0.0, speed)
-    driver = Driver(house, catalogue, Bars(), wires, streams, speed, now["ns"], faults)
+    faults = FaultEngine(parsed, START_S, lambda: now["ns"], lambda: 0.0, speed)
+    driver = Driver(house, catalogue, WireBars(), wires, streams, speed, now["ns"], faults)
     driver.begin(history_s=60)
     step = driver.step
 
@@ -152,7 +152,7 @@ def bought(table: Table, start_s: int, shares_e6: int = 10_000_000) -> str:
     """A fill of Up at 0.51; the market's condition id."""
     market = table.house.exchange.market(f"0x{start_s:064x}")
     assert market is not None
-    table.house.admit(WALLET, Credentials("k", "s", "p", WALLET, 0))
+    table.house.admit(WALLET, IssuedKey("k", "s", "p", WALLET, 0))
     order = NewOrder("0x1", WALLET, market.up_token, "BUY", shares_e6 * 51 // 100, shares_e6, "FAK")
     held = table.house.exchange.submit(order, table.driver.at_ns)
     result = table.house.exchange.release("0x1", table.driver.at_ns + 150_000_000)
@@ -324,7 +324,7 @@ def test_the_tick_changes_under_an_order_that_rests(tmp_path: Path) -> None:
     exchange = table.house.exchange
     market = exchange.market(f"0x{START_S:064x}")
     assert market is not None
-    table.house.admit(WALLET, Credentials("k", "s", "p", WALLET, 0))
+    table.house.admit(WALLET, IssuedKey("k", "s", "p", WALLET, 0))
     exchange.submit(
         NewOrder("0x2", WALLET, market.up_token, "BUY", 2_000_000, 5_000_000, "GTC", True), table.driver.at_ns
     )
@@ -345,7 +345,7 @@ def test_resting_orders_survive_a_restart_of_the_engine_as_the_switch_says(tmp_p
     table = a_table(tmp_path, script=switch + "[[fault]]\nkind='restart'\nwindow=1\nat_s=10")
     market = table.house.exchange.market(f"0x{START_S:064x}")
     assert market is not None
-    table.house.admit(WALLET, Credentials("k", "s", "p", WALLET, 0))
+    table.house.admit(WALLET, IssuedKey("k", "s", "p", WALLET, 0))
     rests = NewOrder("0x2", WALLET, market.up_token, "BUY", 2_000_000, 5_000_000, "GTC", True)
     table.house.exchange.submit(rests, table.driver.at_ns)
     run_to(table, START_S + 11)

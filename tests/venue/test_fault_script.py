@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from polybot.runtime.base.paths import ROOT
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import KINDS, ScriptError, read_script
 
 NS = 1_000_000_000
@@ -19,8 +19,8 @@ class Times:
     def __init__(self, at_s: float = FIRST_S) -> None:
         self.world_ns, self.machine_s = int(at_s * NS), 0.0
 
-    def faults(self, text: str, speed: float = 1.0) -> Faults:
-        return Faults(read_script(text), FIRST_S, lambda: self.world_ns, lambda: self.machine_s, speed)
+    def faults(self, text: str, speed: float = 1.0) -> FaultEngine:
+        return FaultEngine(read_script(text), FIRST_S, lambda: self.world_ns, lambda: self.machine_s, speed)
 
     def to(self, second: float) -> None:
         self.world_ns = int(second * NS)

@@ -12,8 +12,8 @@ from polybot.sim.world.synthetic import synthetic_market
 from polybot.venue.accounts.catalogue import listing_of
 from polybot.venue.accounts.exchange_service import market_from
 from polybot.venue.rest.clob_public import compact
-from polybot.venue.wire import gamma_objects as gamma
-from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.wire import gamma_objects
+from polybot.venue.wire.binance_frames import WireBars
 
 START_S = 1_795_132_800
 SLUG = f"btc-updown-5m-{START_S}"
@@ -66,7 +66,7 @@ def test_a_recorded_object_shows_nothing_of_its_future() -> None:
     with gzip.open(file, "rt") as lines:
         row = json.loads(next(lines))
     raw, (up, down) = row["raw"], row["token_ids"]
-    listing = gamma.Listing(
+    listing = gamma_objects.Listing(
         raw["slug"],
         row["start_sec"],
         row["end_sec"],
@@ -78,14 +78,16 @@ def test_a_recorded_object_shows_nothing_of_its_future() -> None:
         "spot",
         raw,
     )
-    market = gamma.market_object(listing, gamma.Now(tick_e6=10_000, best_bid_e6=490_000, best_ask_e6=510_000))
+    market = gamma_objects.market_object(
+        listing, gamma_objects.Now(tick_e6=10_000, best_bid_e6=490_000, best_ask_e6=510_000)
+    )
     assert (market["closed"], market["acceptingOrders"]) == (False, True)
     assert (market["outcomePrices"], market["orderPriceMinTickSize"]) == ('["0.5", "0.5"]', 0.01)
     told = {k for k, v in raw.items() if k in market and market[k] == v}
     assert not told & (AFTER_THE_END | {"outcomePrices", "volume", "volumeNum", "updatedAt", "lastTradePrice"})
     assert market["clobTokenIds"] == raw["clobTokenIds"]
-    done = gamma.market_object(
-        listing, gamma.Now(tick_e6=1_000, accepting=False, resolved_s=row["end_sec"], winner="UP")
+    done = gamma_objects.market_object(
+        listing, gamma_objects.Now(tick_e6=1_000, accepting=False, resolved_s=row["end_sec"], winner="UP")
     )
     assert (done["closed"], done["outcomePrices"]) == (True, '["1", "0"]')
 
@@ -121,7 +123,7 @@ def test_binance_says_no_in_its_own_words(bench: Any) -> None:
 
 
 def test_a_bar_of_any_length_is_the_fold_of_its_seconds() -> None:
-    bars = Bars()
+    bars = WireBars()
     for second, price in enumerate([10.0, 12.0, 9.0, 11.0]):
         bars.trade(60_000 + second * 1000, price, 1.0, second)
     bar = bars.bar(60, 60)
@@ -138,7 +140,7 @@ def test_a_flawed_description_is_read_as_what_it_is_never_as_what_it_usually_is(
 ) -> None:
     market = synthetic_market("btc-updown-5m-1795132800", 1_795_132_800, "twap60")
     listing, flaws = listing_of(market), (flaw,) if flaw else ()
-    body = gamma.market_object(listing, gamma.Now(tick_e6=10_000, flaws=flaws))
+    body = gamma_objects.market_object(listing, gamma_objects.Now(tick_e6=10_000, flaws=flaws))
     listed = listed_of(body, compact(market_from(listing, 250), flaws))
     assert listed.rule == rule
     assert (listed.fee.rate_e6 if listed.fee else None) == fee

@@ -8,8 +8,17 @@ import pytest
 
 from polybot.runtime.base.paths import ROOT
 from polybot.venue.mirror.book import FRESH_S, QUIET_S, RealBook
-from polybot.venue.mirror.frames import Broken, Changes, Print, Reader, Resolved, Snapshot, Tick, snapshot_of
-from polybot.venue.wire import clob_frames as frames
+from polybot.venue.mirror.frames import (
+    BookSnapshot,
+    Broken,
+    Changes,
+    FrameReader,
+    Print,
+    Resolved,
+    TickChange,
+    snapshot_of,
+)
+from polybot.venue.wire import clob_frames
 from polybot.venue.wire.clob_frames import Pair, Sides
 
 E6 = 1_000_000
@@ -23,10 +32,10 @@ RECORDED = ROOT.parent / "shared" / "data" / "polymarket-raw-ws-sessions"
 def shown(sides: Sides = BOOK, token: str = "111", at_ms: int = NOW_MS) -> dict[str, Any]:
     """REST's object of the book, from either side."""
     own = sides if token == "111" else sides.mirrored()
-    return frames.book_object(PAIR, token, own, at_ms * 10**6, 10_000, 5 * E6, "")
+    return clob_frames.book_object(PAIR, token, own, at_ms * 10**6, 10_000, 5 * E6, "")
 
 
-def a_snapshot(sides: Sides = BOOK, at_ms: int = NOW_MS, **changed: Any) -> Snapshot:
+def a_snapshot(sides: Sides = BOOK, at_ms: int = NOW_MS, **changed: Any) -> BookSnapshot:
     return snapshot_of(shown(sides, at_ms=at_ms) | changed, PAIR)
 
 
@@ -34,8 +43,8 @@ def changes(*levels: tuple[Any, int, int], tops: tuple[int | None, int | None], 
     return Changes("0xc1", levels, (tops,), at_ms)
 
 
-def a_reader() -> Reader:
-    reader = Reader()
+def a_reader() -> FrameReader:
+    reader = FrameReader()
     reader.follow(PAIR)
     return reader
 
@@ -49,14 +58,14 @@ def frame(**fields: Any) -> str:
 
 @pytest.mark.parametrize("token", ["111", "222"])
 def test_either_token_tells_the_same_book(token: str) -> None:
-    (news,) = a_reader().read(json.dumps([frames.book_event(shown(token=token))]))
-    assert isinstance(news, Snapshot)
+    (news,) = a_reader().read(json.dumps([clob_frames.book_event(shown(token=token))]))
+    assert isinstance(news, BookSnapshot)
     assert (news.bids, news.asks, news.is_intact, news.at_ms) == (BOOK.bids, BOOK.asks, True, NOW_MS)
 
 
 def test_a_changed_level_of_either_token_is_one_change() -> None:
     after = Sides(bids=((500_000, 8 * E6),), asks=((520_000, 7 * E6),))
-    text = frames.price_change(PAIR, after, [("BUY", 500_000, 8 * E6), ("BUY", 490_000, 0)], NOW_NS, "m").decode()
+    text = clob_frames.price_change(PAIR, after, [("BUY", 500_000, 8 * E6), ("BUY", 490_000, 0)], NOW_NS, "m").decode()
     (news,) = a_reader().read(text)
     assert isinstance(news, Changes)
     assert news.levels == (("BID", 500_000, 8 * E6), ("BID", 490_000, 0))
@@ -64,7 +73,7 @@ def test_a_changed_level_of_either_token_is_one_change() -> None:
 
 
 def test_two_tokens_that_contradict_each_other_break_the_frame() -> None:
-    text = frames.price_change(PAIR, BOOK, [("BUY", 500_000, 20 * E6)], NOW_NS, "m").decode()
+    text = clob_frames.price_change(PAIR, BOOK, [("BUY", 500_000, 20 * E6)], NOW_NS, "m").decode()
     body = json.loads(text)
     body["price_changes"][1]["size"] = "21"
     (news,) = a_reader().read(json.dumps(body))
@@ -98,9 +107,9 @@ def test_a_print_says_which_side_was_hit(token: str, side: str, price: str, hits
 
 def test_grid_and_end_are_heard_and_strangers_are_not() -> None:
     reader = a_reader()
-    tick = frames.tick_size_change(PAIR, "222", 10_000, 1_000, NOW_NS).decode()
-    end = frames.market_resolved("1", PAIR, "222", "Down", NOW_NS).decode()
-    assert reader.read(tick) == [Tick("0xc1", 1_000)]
+    tick = clob_frames.tick_size_change(PAIR, "222", 10_000, 1_000, NOW_NS).decode()
+    end = clob_frames.market_resolved("1", PAIR, "222", "Down", NOW_NS).decode()
+    assert reader.read(tick) == [TickChange("0xc1", 1_000)]
     assert reader.read(end) == [Resolved("0xc1", "DOWN")]
     assert reader.read(end.replace('"Down"', '"Up"'))[0].__class__ is Broken
     reader.leave(PAIR)
@@ -116,14 +125,14 @@ def test_every_recorded_book_is_read_and_its_hash_is_right() -> None:
     for file in sorted(RECORDED.glob("*/raw_messages.jsonl.gz")):
         for market in map(json.loads, (file.parent / "markets.jsonl").read_text().splitlines()):
             up, down = (outcome["token_id"] for outcome in market["outcomes"])
-            reader = Reader()
+            reader = FrameReader()
             reader.follow(Pair(market["condition_id"], up, down))
             for line in gzip.decompress(file.read_bytes()).decode().splitlines():
                 body = json.loads(line)["payload"].strip()
                 news = reader.read(body)
                 if '"bids"' in body and not body.startswith("["):
                     news += [snapshot_of(json.loads(body), reader.pairs[up])] if _token(body) in (up, down) else []
-                books = [n for n in news if isinstance(n, Snapshot)]
+                books = [n for n in news if isinstance(n, BookSnapshot)]
                 read, intact = read + len(books), intact + sum(b.is_intact for b in books)
                 assert not any(isinstance(n, Broken) for n in news)
     assert read == intact > 100

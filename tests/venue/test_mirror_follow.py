@@ -10,17 +10,16 @@ from typing import Any
 import pytest
 
 from polybot.sim.venue import NewOrder, Placed
-from polybot.sim.venue.mirror import MirrorExchange
-from polybot.venue.accounts.api_keys import Credentials, Keys
+from polybot.sim.venue.mirror import MirrorEngine
+from polybot.venue.accounts.api_keys import IssuedKey, Keys
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.accounts.order_service import Desk, Unknown
+from polybot.venue.accounts.order_service import BookUnknown, OrderDesk
 from polybot.venue.accounts.signatures import BadOrder, WireOrder
-from polybot.venue.accounts.store import Store
+from polybot.venue.accounts.store import VenueStore
 from polybot.venue.mirror.catalogue import MirrorCatalogue
 from polybot.venue.mirror.follow import Follower
-from polybot.venue.mirror.market_parser import Facts, facts_of
-from polybot.venue.wire import clob_frames as frames
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.mirror.market_parser import MirroredMarket, facts_of
+from polybot.venue.wire import clob_frames, gamma_objects
 from polybot.venue.wire.clob_frames import Pair, Sides
 from polybot.venue.wire.gamma_objects import Listing
 
@@ -43,12 +42,12 @@ LISTING = Listing(
 )
 PAIR = Pair(CID, UP, DOWN)
 BOOK = Sides(bids=((490_000, 50 * E6),), asks=((510_000, 40 * E6), (520_000, 100 * E6)))
-ME = Credentials("key", "secret", "passphrase", "0x" + "aa" * 20, 0)
+ME = IssuedKey("key", "secret", "passphrase", "0x" + "aa" * 20, 0)
 
 
 def the_objects(**changed: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Gamma's and the CLOB's, as the real venue has them."""
-    shown = gamma.market_object(LISTING, gamma.Now(tick_e6=10_000)) | changed
+    shown = gamma_objects.market_object(LISTING, gamma_objects.Now(tick_e6=10_000)) | changed
     clob = {
         "t": [{"t": UP, "o": "Up"}, {"t": DOWN, "o": "Down"}],
         "mts": 0.01,
@@ -61,7 +60,7 @@ def the_objects(**changed: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return shown, clob
 
 
-def the_facts(clob: dict[str, Any] | None = None, **changed: Any) -> Facts:
+def the_facts(clob: dict[str, Any] | None = None, **changed: Any) -> MirroredMarket:
     shown, usual = the_objects(**changed)
     return facts_of(shown, usual | (clob or {}))
 
@@ -87,8 +86,8 @@ class Mirror:
 
     def begin(self) -> "Mirror":
         """As the program does, also after a kill."""
-        self.store = Store(self.folder / "venue.sqlite", "test")
-        self.exchange = MirrorExchange()
+        self.store = VenueStore(self.folder / "venue.sqlite", "test")
+        self.exchange = MirrorEngine()
         self.catalogue = MirrorCatalogue()
         self.follower = Follower(self.exchange, self.catalogue, self.clock.now_ns, lambda: self.mono)
         self.follower.reopen = self.reopened.append
@@ -105,7 +104,7 @@ class Mirror:
         )
         self.house.restore()
         self.follower.serve(self.house)
-        self.desk = Desk(self.house, self.delay)
+        self.desk = OrderDesk(self.house, self.delay)
         return self
 
     async def delay(self, until_ns: int, _token: str) -> None:
@@ -116,7 +115,7 @@ class Mirror:
     def meanwhile(self) -> None:
         return None
 
-    def follow(self, facts: Facts | None = None) -> "Mirror":
+    def follow(self, facts: MirroredMarket | None = None) -> "Mirror":
         """Listed, subscribed, its first book here."""
         self.follower.told(facts or the_facts())
         self.follower.opened()
@@ -124,12 +123,12 @@ class Mirror:
         return self
 
     def book(self, sides: Sides = BOOK) -> None:
-        shown = frames.book_object(PAIR, UP, sides, self.clock.ns, 10_000, 5 * E6, "")
-        self.follower.hear(json.dumps(frames.book_event(shown)))
+        shown = clob_frames.book_object(PAIR, UP, sides, self.clock.ns, 10_000, 5 * E6, "")
+        self.follower.hear(json.dumps(clob_frames.book_event(shown)))
         self.follower.settle()
 
     def printed(self, price_e6: int, shares: int, side: str = "SELL", token: str = UP, tx: str = "0x1") -> None:
-        text = frames.last_trade_price(PAIR, token, price_e6, shares * E6, side, self.clock.ns, tx).decode()
+        text = clob_frames.last_trade_price(PAIR, token, price_e6, shares * E6, side, self.clock.ns, tx).decode()
         self.follower.hear(text)
         self.follower.settle()
 
@@ -184,7 +183,7 @@ def test_a_taker_fills_at_what_is_visible_after_its_delay(mirror: Mirror) -> Non
 def test_what_is_not_known_is_refused_with_the_reason_and_not_taken(mirror: Mirror) -> None:
     mirror.follow()
     mirror.mono += 3
-    with pytest.raises(Unknown, match=r"Trading is currently disabled: nothing was heard of it for 3\.0 s"):
+    with pytest.raises(BookUnknown, match=r"Trading is currently disabled: nothing was heard of it for 3\.0 s"):
         mirror.buy("0xa", 10, 51)
     assert mirror.exchange.order("0xa") is None
     mirror.book()
@@ -243,7 +242,7 @@ def test_a_snapshot_after_a_trade_is_no_gap(mirror: Mirror) -> None:
 
 def test_the_real_grid_is_followed(mirror: Mirror) -> None:
     mirror.follow()
-    mirror.follower.hear(frames.tick_size_change(PAIR, UP, 10_000, 1_000, mirror.clock.ns).decode())
+    mirror.follower.hear(clob_frames.tick_size_change(PAIR, UP, 10_000, 1_000, mirror.clock.ns).decode())
     assert mirror.exchange.market(CID).tick_e6 == 1_000  # type: ignore[union-attr]
     mirror.follower.told(the_facts())
     assert mirror.exchange.market(CID).tick_e6 == 1_000, "Gamma's copy is older"  # type: ignore[union-attr]
@@ -262,7 +261,7 @@ def test_a_market_whose_money_rules_are_not_known_takes_no_orders(
     mirror: Mirror, why: str, clob: dict[str, Any], changed: dict[str, Any]
 ) -> None:
     mirror.follow(the_facts(clob, **changed))
-    with pytest.raises(Unknown, match=why):
+    with pytest.raises(BookUnknown, match=why):
         mirror.buy("0xa", 10, 51)
 
 
@@ -276,7 +275,7 @@ def test_a_closed_book_at_the_real_venue_is_closed_here(mirror: Mirror) -> None:
 def test_the_channel_announces_and_gamma_has_the_final_word(mirror: Mirror) -> None:
     mirror.follow()
     mirror.buy("0xa", 10, 51)
-    mirror.follower.hear(frames.market_resolved("1", PAIR, UP, "Up", mirror.clock.ns).decode())
+    mirror.follower.hear(clob_frames.market_resolved("1", PAIR, UP, "Up", mirror.clock.ns).decode())
     market = mirror.exchange.market(CID)
     assert market is not None and (market.winner, market.is_final) == ("UP", False)
     assert SLUG in mirror.follower.wanted(), "until Gamma has said it too"
@@ -294,11 +293,13 @@ def test_gamma_shows_the_real_object_without_the_label_of_made_up_books(mirror: 
     listing = mirror.catalogue.listing(SLUG)
     market = mirror.house.market(CID)
     assert listing is not None and market is not None
-    shown = gamma.market_object(listing, mirror.house.gamma_now(market))
+    shown = gamma_objects.market_object(listing, mirror.house.gamma_now(market))
     assert "polybotSyntheticBooks" not in shown
     assert (shown["bestBid"], shown["bestAsk"], shown["conditionId"]) == (0.49, 0.51, CID)
     made_up = the_facts(polybotSyntheticBooks=True).listing
-    assert gamma.market_object(made_up, gamma.Now(10_000))["polybotSyntheticBooks"] is True, "a stand-in is no evidence"
+    assert gamma_objects.market_object(made_up, gamma_objects.Now(10_000))["polybotSyntheticBooks"] is True, (
+        "a stand-in is no evidence"
+    )
 
 
 def test_a_killed_mirror_remembers_what_was_taken_and_whose_it_is(mirror: Mirror) -> None:
@@ -316,7 +317,7 @@ def test_a_stalled_channel_is_opened_anew(mirror: Mirror) -> None:
     mirror.follow()
     mirror.mono += 10
     (due,) = mirror.follower.to_check()
-    moved = frames.book_object(PAIR, UP, Sides(BOOK.bids, ()), mirror.clock.ns + SECOND, 10_000, 5 * E6, "")
+    moved = clob_frames.book_object(PAIR, UP, Sides(BOOK.bids, ()), mirror.clock.ns + SECOND, 10_000, 5 * E6, "")
     mirror.follower.checked(due, moved, mirror.mono)
     mirror.follower.checked(due, moved, mirror.mono)
     assert mirror.reopened == ["the real book changes and the market channel does not say so"]

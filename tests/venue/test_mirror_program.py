@@ -25,7 +25,7 @@ from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.market_frames import first_frame
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet, metadata_of, salt_of
 from polybot.venue.mirror.book import RealBook
-from polybot.venue.mirror.frames import Changes, Reader, Snapshot
+from polybot.venue.mirror.frames import BookSnapshot, Changes, FrameReader
 from polybot.venue.wire.clob_frames import Pair
 
 E6 = 1_000_000
@@ -130,7 +130,7 @@ class Watcher:
     states: list[tuple[float, dict[int, int]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.reader, self.book, self.guard = Reader(), RealBook(), threading.Lock()
+        self.reader, self.book, self.guard = FrameReader(), RealBook(), threading.Lock()
         self.reader.follow(self.pair)
         self.socket = WebSocketSource("watch", self.url, self._frame, self._state, print)
         self.socket.start()
@@ -142,7 +142,7 @@ class Watcher:
     def _frame(self, text: str) -> None:
         for news in self.reader.read(text):
             match news:
-                case Snapshot():
+                case BookSnapshot():
                     self.book.snapshot(news, time.monotonic())
                 case Changes():
                     self.book.change(news, time.monotonic())

@@ -15,7 +15,7 @@ from messages import (
     Settlement,
     WindowObserved,
 )
-from polybot.venue.pacing.bus_observer import SPEAKERS, Heard
+from polybot.venue.pacing.bus_observer import SPEAKERS, BusObserver
 from polybot.venue.pacing.pacer import CAPS_S, LOOKAHEAD_S, Pacer, write_waits
 
 SLUG = "btc-updown-5m-1795132800"
@@ -155,12 +155,12 @@ def an(kind: type, **change: Any) -> Any:
     return kind(**(facts | change))
 
 
-def decided(heard: Heard) -> bool:
+def decided(heard: BusObserver) -> bool:
     return heard.has_decided(SLUG, ("a",))
 
 
 def test_a_refusal_is_a_decision_and_a_trade_is_one_when_its_order_is_answered() -> None:
-    heard = Heard()
+    heard = BusObserver()
     assert not decided(heard)
     heard.hear(an(Prediction, strategy="a", slug=SLUG, reason_code="NO_STRIKE"))
     assert decided(heard)
@@ -177,13 +177,13 @@ def test_a_refusal_is_a_decision_and_a_trade_is_one_when_its_order_is_answered()
 
 
 def test_every_strategy_of_the_session_has_to_speak() -> None:
-    heard = Heard()
+    heard = BusObserver()
     heard.hear(an(Prediction, strategy="a", slug=SLUG, reason_code="X"))
     assert not heard.has_decided(SLUG, ("a", "b"))
 
 
 def test_a_refused_intent_or_allocation_is_an_answer() -> None:
-    heard = Heard()
+    heard = BusObserver()
     heard.hear(an(Prediction, strategy="a", slug=SLUG))
     heard.hear(an(Allocation, strategy="a", slug=SLUG, intent_id="", reason_code="FUNDS"))
     assert decided(heard)
@@ -193,7 +193,7 @@ def test_a_refused_intent_or_allocation_is_an_answer() -> None:
 
 
 def test_a_window_is_closed_when_observed_and_folded_in() -> None:
-    heard = Heard()
+    heard = BusObserver()
     heard.hear(an(WindowObserved, slug=SLUG, outcome="UP", ended=True))
     assert not heard.has_closed(SLUG, 300)
     heard.hear(an(Account, last_window_s=299))
@@ -203,7 +203,7 @@ def test_a_window_is_closed_when_observed_and_folded_in() -> None:
 
 
 def test_only_a_final_settlement_ends_a_position() -> None:
-    heard = Heard()
+    heard = BusObserver()
     assert not heard.holds_position(SLUG)
     heard.hear(an(OrderUpdate, intent_id="i", strategy="a", slug=SLUG, filled_e6=5))
     assert heard.holds_position(SLUG)
@@ -214,7 +214,7 @@ def test_only_a_final_settlement_ends_a_position() -> None:
 
 
 def test_the_house_is_up_when_every_heart_beats_and_the_account_is_ready() -> None:
-    heard = Heard()
+    heard = BusObserver()
     for actor in SPEAKERS:
         assert not heard.is_up()
         heard.hear(an(Heartbeat, actor=actor, boot=1))

@@ -6,7 +6,7 @@ import pytest
 
 from messages.inner import PollRedeem, SubmitRedeem
 from polybot.adapters.polymarket.calldata import ROUTER, redeem_call
-from polybot.adapters.polymarket.chain import MISSING, Chain
+from polybot.adapters.polymarket.chain import MISSING, ChainRedeemer
 from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import Credentials
 from polybot.sim.venue import NewOrder
@@ -133,7 +133,7 @@ def test_a_protocol_v2_position_is_redeemed_by_amount() -> None:
 
 
 def test_without_the_official_client_the_sentence_says_what_to_install() -> None:
-    chain = Chain("0x" + "11" * 32, FUNDER, Credentials("k", "c2Vj", "p"))
+    chain = ChainRedeemer("0x" + "11" * 32, FUNDER, Credentials("k", "c2Vj", "p"))
     told = chain.submit(a_wish("123" * 25))
     assert (told.state, told.why) == ("failed", MISSING)
     assert "bin/polybot set-up --live" in MISSING

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from polybot.venue.accounts.store import Store
+from polybot.venue.accounts.store import VenueStore
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 
@@ -84,13 +84,13 @@ def test_a_dropped_key_is_nobody_before_and_after_a_restart(opener: Any) -> None
 
 def test_a_new_session_starts_with_an_empty_store_and_keeps_the_old_file(tmp_path: Any) -> None:
     path = tmp_path / "venue.sqlite"
-    old = Store(path, "one")
+    old = VenueStore(path, "one")
     old.commit([("wallet", "0xabc", json.dumps("k").encode())])
     old.close()
-    again = Store(path, "one")
+    again = VenueStore(path, "one")
     assert len(list(again.all("wallet"))) == 1
     again.close()
-    new = Store(path, "two")
+    new = VenueStore(path, "two")
     assert list(new.all("wallet")) == []
     new.close()
     assert (tmp_path / "venue.one.sqlite").exists()

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from polybot.venue.wire import clob_frames as frames
+from polybot.venue.wire import clob_frames
 from polybot.venue.wire.binance_frames import trade_data
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -274,6 +274,6 @@ def test_the_venues_own_hash_reproduces_every_recorded_book() -> None:
         if source == "polymarket_clob" and "bids" in shown:
             is_ws = "event_type" in shown
             book = shown | ({"min_order_size": "5", "neg_risk": False} if is_ws else {})
-            assert frames.book_hash(book) == shown["hash"]
+            assert clob_frames.book_hash(book) == shown["hash"]
             rest, ws = rest + (not is_ws), ws + is_ws
     assert (rest, ws) == (450, 264)

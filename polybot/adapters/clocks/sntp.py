@@ -28,7 +28,7 @@ class SntpError(Exception):
     """No time to be had."""
 
 
-class Refused(SntpError):
+class SntpRefused(SntpError):
     """The server said that it has none for us."""
 
 
@@ -37,7 +37,7 @@ class Unreadable(SntpError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class SntpAnswer:
     """The server's two stamps, unix nanoseconds: it received our question, it sent this."""
 
     received_ns: int
@@ -74,7 +74,7 @@ def question(nonce: int) -> bytes:
     return _PACKET.pack(VERSION << 3 | CLIENT, 0, 0, 0, *([0] * 9), nonce >> 32, nonce & (ERA_S - 1))
 
 
-def read_answer(data: bytes, nonce: int, near_ns: int) -> Answer:
+def read_answer(data: bytes, nonce: int, near_ns: int) -> SntpAnswer:
     """Raises Refused or Unreadable. near_ns: roughly now, for the era."""
     if len(data) < _PACKET.size:
         raise Unreadable(f"an answer of {len(data)} bytes, at least {_PACKET.size} are due")
@@ -86,12 +86,12 @@ def read_answer(data: bytes, nonce: int, near_ns: int) -> Answer:
         raise Unreadable(f"not an answer to our question (mode {mode})")
     if stratum == 0:
         kiss = words[2].to_bytes(4, "big").decode("ascii", "replace").strip("\0 ")
-        raise Refused(f"the server sent us away ({kiss or 'no reason given'})")
+        raise SntpRefused(f"the server sent us away ({kiss or 'no reason given'})")
     if leap == UNSYNCHRONISED or stratum > 15:
-        raise Refused(f"the server does not know the time (leap {leap}, stratum {stratum})")
+        raise SntpRefused(f"the server does not know the time (leap {leap}, stratum {stratum})")
     if sent == 0 or received == 0:
         raise Unreadable("the answer carries no time")
-    return Answer(from_ntp(received, near_ns), from_ntp(sent, near_ns))
+    return SntpAnswer(from_ntp(received, near_ns), from_ntp(sent, near_ns))
 
 
 class Sntp:

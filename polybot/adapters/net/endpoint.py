@@ -1,6 +1,6 @@
 """A host of the outside world as this process sees it, and how it is read: breaker, retries and quota in one place.
 
-Every REST read outside the order path goes through a `Reader`: Gamma, the CLOB's public side, the Data API, Binance,
+Every REST read outside the order path goes through a `EndpointReader`: Gamma, the CLOB's public side, the Data API, Binance,
 Coinbase, CoinGecko. A failed read is repeated as `retry.READS` says; a refusal (429, 418, 403, 451) never is.
 """
 
@@ -76,7 +76,7 @@ class Endpoint:
         )
 
 
-class Reader:
+class EndpointReader:
     """One kept-alive connection to an endpoint. Not thread safe: one a lane. A bare address is asked once."""
 
     def __init__(self, where: Endpoint | str, timeout_s: float, retries: Retries | None = None) -> None:

@@ -4,15 +4,15 @@ from collections.abc import Callable
 from typing import Literal
 
 from messages.inner import SourceState
-from polybot.adapters.net.websocket import Inbox, WebSocketSource
+from polybot.adapters.net.websocket import WebSocketSource, WordSink
 
 
-class Source:
+class SocketSource:
     """What the ready-made sources share. now_ns: world time, for received stamps and SourceState."""
 
     name = ""
 
-    def __init__(self, inbox: Inbox, now_ns: Callable[[], int]) -> None:
+    def __init__(self, inbox: WordSink, now_ns: Callable[[], int]) -> None:
         self.inbox, self.now_ns = inbox, now_ns
         self.socket: WebSocketSource
 

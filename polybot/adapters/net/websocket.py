@@ -26,7 +26,7 @@ _BROKEN = (OSError, websocket.WebSocketException, ValueError, LookupError)  # Lo
 _NODELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 
 
-class Inbox(Protocol):
+class WordSink(Protocol):
     """Where words go. `conflate`: replaces an unread word of the same key."""
 
     def put(self, word: Word, conflate: str | None = None) -> None: ...

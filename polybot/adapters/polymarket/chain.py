@@ -27,7 +27,7 @@ def missing() -> str:
 
 
 @dataclass
-class Chain:
+class ChainRedeemer:
     """Not thread safe: one a lane. environment: of the official client; None = production."""
 
     key_hex: str = field(repr=False)

@@ -8,11 +8,11 @@ from typing import Literal
 
 from messages import MarketListed, OracleRelayed
 from messages.inner import UserFact
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.retry import Backoff
-from polybot.adapters.net.source import Source
-from polybot.adapters.net.websocket import Inbox, KeepAlive, WebSocketSource
-from polybot.adapters.polymarket import market_frames as frames
-from polybot.adapters.polymarket import polybolt, user_frames
+from polybot.adapters.net.source import SocketSource
+from polybot.adapters.net.websocket import KeepAlive, WebSocketSource, WordSink
+from polybot.adapters.polymarket import market_frames, polybolt, user_frames
 from polybot.adapters.polymarket.account_parser import Ourselves
 from polybot.adapters.polymarket.signing import Credentials
 
@@ -22,7 +22,7 @@ ALL_RESOLVED = "all subscribed assets resolved"
 JUST_ADDED_S = 5.0  # machine time: a market added while the server was closing is not among "all"
 
 
-class MarketChannelSource(Source):
+class MarketChannelSource(SocketSource):
     """Book (the newest unread one a slug), TradePrint, TickSizeChanged, MarketResolved, SourceState "market".
 
     Closed while nothing is subscribed. Each connection opens with one first frame for all markets; later changes are
@@ -31,10 +31,10 @@ class MarketChannelSource(Source):
 
     name = "market"
 
-    def __init__(self, url: str, inbox: Inbox, now_ns: Callable[[], int], backoff: Backoff | None = None) -> None:
+    def __init__(self, url: str, inbox: WordSink, now_ns: Callable[[], int], backoff: Backoff | None = None) -> None:
         super().__init__(inbox, now_ns)
         self._guard = threading.Lock()  # subscribe() comes from a lane
-        self._frames = frames.MarketFrames()
+        self._frames = market_frames.MarketFrames()
         self._markets: dict[str, MarketListed] = {}
         self._since: dict[str, float] = {}
         self._is_open = self._has_begun = False
@@ -60,7 +60,7 @@ class MarketChannelSource(Source):
                 self._since[market.slug] = time.monotonic()
                 self._frames.add(market)
             if gone and self._is_open:
-                self.socket.send(frames.unsubscribe_frame(_tokens(gone)))
+                self.socket.send(market_frames.unsubscribe_frame(_tokens(gone)))
             if new and self._is_open:
                 self._ask(new)
             self.socket.want(bool(self._markets))
@@ -72,7 +72,7 @@ class MarketChannelSource(Source):
 
     def _ask(self, markets: Iterable[MarketListed]) -> None:
         """The first frame goes out once a connection."""
-        frame = frames.subscribe_frame if self._has_begun else frames.first_frame
+        frame = market_frames.subscribe_frame if self._has_begun else market_frames.first_frame
         self._has_begun = True
         self.socket.send(frame(_tokens(markets)))
 
@@ -110,11 +110,11 @@ class MarketChannelSource(Source):
         self._frames.builders[slug].forget()
         self.resubscribed += 1
         tokens = _tokens([self._markets[slug]])
-        self.socket.send(frames.unsubscribe_frame(tokens))
-        self.socket.send(frames.subscribe_frame(tokens))
+        self.socket.send(market_frames.unsubscribe_frame(tokens))
+        self.socket.send(market_frames.subscribe_frame(tokens))
 
 
-class UserChannelSource(Source):
+class UserChannelSource(SocketSource):
     """UserFact of our orders and trades, and of the channel's own coming and going: no replay, so re-read on each "open"."""
 
     name = "user"
@@ -124,7 +124,7 @@ class UserChannelSource(Source):
         url: str,
         credentials: Credentials,
         address: str,
-        inbox: Inbox,
+        inbox: WordSink,
         now_ns: Callable[[], int],
         backoff: Backoff | None = None,
     ) -> None:
@@ -147,7 +147,7 @@ class UserChannelSource(Source):
             self.inbox.put(fact)
 
 
-class PolyBoltSource(Source):
+class PolyBoltSource(SocketSource):
     """OracleRelayed (the prints of one frame), SourceState "polybolt". Held by the executor: see polybolt.py.
 
     A frame that was lost is fetched again with a new subscription's snapshot. Credentials that are refused, and breaches of
@@ -161,7 +161,7 @@ class PolyBoltSource(Source):
         url: str,
         credentials: Credentials,
         symbol: str,
-        inbox: Inbox,
+        inbox: WordSink,
         now_ns: Callable[[], int],
         backoff: Backoff | None = None,
     ) -> None:
@@ -194,14 +194,14 @@ class PolyBoltSource(Source):
     def _frame(self, text: str) -> None:
         try:
             heard = self._frames.read(text, self.now_ns())
-        except polybolt.Refused as exc:
+        except polybolt.PolyBoltRefused as exc:
             self.bad(str(exc))
             if exc.code == "auth_invalid":
                 self._give_up()
             if exc.code.startswith("auth_"):
                 self.reconnect(str(exc))
             return
-        except polybolt.BadFrame as exc:
+        except BadFrame as exc:
             self.bad(str(exc))
             return
         if heard.ack == "authed":

@@ -158,7 +158,7 @@ class Ours:
 
 
 @dataclass
-class Account:
+class WalletChecks:
     """One wallet's checks. need_e6: the first stake with its worst fee; token: a running market's, for the shares' approval."""
 
     clob: Clob

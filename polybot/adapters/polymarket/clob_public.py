@@ -2,7 +2,7 @@
 
 import msgspec
 
-from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.endpoint import Endpoint, EndpointReader
 from polybot.adapters.net.http import HttpConnection, HttpError, Response
 from polybot.adapters.net.reads import Empty, Known, Read, Unknown
 from polybot.adapters.polymarket.post_answer import object_of, reason_of, words_of
@@ -15,7 +15,7 @@ class ClobPublic:
     """
 
     def __init__(self, where: Endpoint | str | HttpConnection, timeout_s: float = 5.0) -> None:
-        self._reads = where if isinstance(where, HttpConnection) else Reader(where, timeout_s)
+        self._reads = where if isinstance(where, HttpConnection) else EndpointReader(where, timeout_s)
 
     def time(self) -> Known[int] | Unknown:
         """The venue's clock, unix seconds."""

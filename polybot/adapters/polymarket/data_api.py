@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from messages.inner import Activity, ActivityRead, HoldingsRead, ReadActivity, ReadHoldings
 from messages.units import E6
-from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.endpoint import Endpoint, EndpointReader
 from polybot.adapters.net.http import HttpError
 from polybot.adapters.net.reads import Known, Unknown
 from polybot.adapters.polymarket.clob_public import answered
@@ -37,7 +37,7 @@ class DataApi:
     """Not thread safe: one a lane. wallet: who holds the money (the funder), not the key's own address."""
 
     def __init__(self, where: Endpoint | str, wallet: str, timeout_s: float) -> None:
-        self._reads, self._wallet = Reader(where, timeout_s), wallet
+        self._reads, self._wallet = EndpointReader(where, timeout_s), wallet
 
     def activity(self, word: ReadActivity) -> ActivityRead:
         """All pages, or not known."""

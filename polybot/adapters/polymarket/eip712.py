@@ -73,7 +73,7 @@ _WALLET_TYPE_HASH = keccak256(_WALLET_TYPE + ORDER_TYPE)
 _WALLET_NAME_VERSION = keccak256(b"DepositWallet") + keccak256(b"1")
 
 
-class Order(NamedTuple):
+class OrderStruct(NamedTuple):
     """The signed struct. maker, signer: 32-byte words; metadata, builder: 32 bytes; side 0 BUY, 1 SELL; amounts × 10^6."""
 
     salt: int
@@ -101,7 +101,7 @@ def order_domain(token: int, neg_risk: bool) -> bytes:
     return NEG_RISK_DOMAIN if neg_risk else STANDARD_DOMAIN
 
 
-def struct_hash(order: Order) -> bytes:
+def struct_hash(order: OrderStruct) -> bytes:
     """Of the order alone, without a domain."""
     return keccak256(
         b"".join(

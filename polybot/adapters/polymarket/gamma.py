@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.endpoint import Endpoint, EndpointReader
 from polybot.adapters.net.http import HttpError
 from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.numbers import GARBAGE
@@ -16,7 +16,7 @@ class Gamma:
     """Not thread safe: one a lane. timeout_s: machine time, each wait for the network."""
 
     def __init__(self, where: Endpoint | str, timeout_s: float = 5.0) -> None:
-        self._reads = Reader(where, timeout_s)
+        self._reads = EndpointReader(where, timeout_s)
 
     def market(self, slug: str) -> Known[dict[str, Any]] | Empty | Unknown:
         """Closed markets are hidden unless asked for: two queries before Empty is believed."""

@@ -33,7 +33,7 @@ _SAID_NOTHING = {"PONG", ""}
 
 
 @dataclass
-class Heard:
+class FrameEffect:
     """What one frame came to. books: slugs whose book changed; distrusted: slugs that need a new snapshot; bad: why."""
 
     words: list[Word] = field(default_factory=list)
@@ -66,9 +66,9 @@ class MarketFrames:
             del self.builders[slug], self._of_condition[market.condition_id]
             del self._of_token[market.up_token], self._of_token[market.down_token]
 
-    def hear(self, text: str, received_ns: int) -> Heard:
+    def hear(self, text: str, received_ns: int) -> FrameEffect:
         """One frame. Never raises."""
-        heard = Heard()
+        heard = FrameEffect()
         if text.strip() in _SAID_NOTHING:
             return heard
         try:
@@ -84,7 +84,7 @@ class MarketFrames:
                 self._distrust(event, heard)
         return heard
 
-    def _event(self, event: dict[str, Any], heard: Heard, received_ns: int) -> None:
+    def _event(self, event: dict[str, Any], heard: FrameEffect, received_ns: int) -> None:
         match event.get("event_type"):
             case "price_change":
                 self._changed(event, heard)
@@ -99,7 +99,7 @@ class MarketFrames:
             case _:
                 return
 
-    def _snapshot(self, event: dict[str, Any], heard: Heard) -> None:
+    def _snapshot(self, event: dict[str, Any], heard: FrameEffect) -> None:
         token = event["asset_id"]
         slug = self._of_token.get(token)
         if slug is not None:
@@ -107,7 +107,7 @@ class MarketFrames:
             self.builders[slug].snapshot(token, bids, asks, _ns(event))
             heard.books[slug] = None
 
-    def _changed(self, event: dict[str, Any], heard: Heard) -> None:
+    def _changed(self, event: dict[str, Any], heard: FrameEffect) -> None:
         at_ns = _ns(event)
         tops: dict[str, tuple[int | None, int | None]] = {}
         for item in event["price_changes"]:  # the token stands in the item, never at the top level
@@ -124,7 +124,7 @@ class MarketFrames:
             if not self.builders[slug].agrees(token, bid, ask):
                 heard.distrusted[slug] = None
 
-    def _traded(self, event: dict[str, Any], heard: Heard) -> None:
+    def _traded(self, event: dict[str, Any], heard: FrameEffect) -> None:
         token = event["asset_id"]
         slug = self._of_token.get(token)
         if slug is not None:
@@ -140,7 +140,7 @@ class MarketFrames:
                 )
             )
 
-    def _tick(self, event: dict[str, Any], heard: Heard) -> None:
+    def _tick(self, event: dict[str, Any], heard: FrameEffect) -> None:
         token = event["asset_id"]
         slug = self._of_token.get(token)
         if slug is not None:
@@ -149,7 +149,7 @@ class MarketFrames:
                 TickSizeChanged(slug=slug, token_id=token, old_e6=old, new_e6=new, changed_ns=_ns(event))
             )
 
-    def _resolved(self, event: dict[str, Any], heard: Heard, received_ns: int) -> None:
+    def _resolved(self, event: dict[str, Any], heard: FrameEffect, received_ns: int) -> None:
         """Winner by token; the outcome's name must agree. A split has no winning token and is left to Gamma."""
         slug = self._of_condition.get(event["market"])
         if slug is None:
@@ -173,7 +173,7 @@ class MarketFrames:
             )
         )
 
-    def _distrust(self, event: object, heard: Heard) -> None:
+    def _distrust(self, event: object, heard: FrameEffect) -> None:
         """Part of a change may have been applied: the market's books are not to be believed."""
         if not isinstance(event, dict) or event.get("event_type") not in ("book", "price_change"):
             return

@@ -20,6 +20,7 @@ import msgspec
 
 from messages import OraclePrice, SettleRule
 from messages.units import MS
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.signing import Credentials
 
@@ -36,11 +37,7 @@ _AGREE = 1e-6
 _MOST_USD = 10**9
 
 
-class BadFrame(ValueError):
-    """A frame that cannot be read, or a refusal: counted and dropped."""
-
-
-class Refused(BadFrame):
+class PolyBoltRefused(BadFrame):
     """An error acknowledgement; `code` is the server's."""
 
     def __init__(self, code: str) -> None:
@@ -79,7 +76,7 @@ class Frames:
     def _item(self) -> dict[str, Any]:
         return {"channel": CHANNEL, "filter": {"symbol": self._wire, "window_seconds": WINDOW_S}}
 
-    def read(self, text: str, received_ns: int) -> "Heard":
+    def read(self, text: str, received_ns: int) -> "FrameOutcome":
         """One frame. Raises BadFrame."""
         try:
             shown = msgspec.json.decode(text)
@@ -87,26 +84,26 @@ class Frames:
                 case None:
                     return self._data(shown, received_ns)
                 case "error":
-                    raise Refused(str(shown.get("code"))[:40])
+                    raise PolyBoltRefused(str(shown.get("code"))[:40])
                 case op:
-                    return Heard(ack=str(op))
+                    return FrameOutcome(ack=str(op))
         except BadFrame:
             raise
         except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError, *GARBAGE) as exc:
             raise BadFrame(f"{type(exc).__name__} {exc}: {text:.80}") from exc
 
-    def _data(self, shown: dict[str, Any], received_ns: int) -> "Heard":
+    def _data(self, shown: dict[str, Any], received_ns: int) -> "FrameOutcome":
         if shown["v"] != 1:
             raise BadFrame(f"envelope version {shown['v']!r:.20} is not 1")
         if shown["channel"] != CHANNEL:
-            return Heard()
+            return FrameOutcome()
         seq, before = shown["seq"], self._seq
         if not isinstance(seq, int):
             raise BadFrame(f"seq {seq!r:.20}")
         self._seq = seq
         payload = shown["payload"]
         if str(payload["symbol"]).lower() != self._wire:
-            return Heard()
+            return FrameOutcome()
         if payload.get("source", "chainlink") != "chainlink":
             raise BadFrame(f"source {payload['source']!r:.20} is not the oracle that settles")
         feed = FEEDS[payload["window_seconds"]]
@@ -115,7 +112,7 @@ class Frames:
             self._print(feed, point, received_ns) for point in points if point.get("is_carried_forward") is not True
         )
         lost = max(int(shown.get("dropped", 0)), seq - before - 1)
-        return Heard(prints=prints, lost=lost)
+        return FrameOutcome(prints=prints, lost=lost)
 
     def _print(self, feed: SettleRule, point: dict[str, Any], received_ns: int) -> OraclePrice:
         value_e18 = _exact_e18(point["full_accuracy_value"], float(point["value"]))
@@ -133,7 +130,7 @@ class Frames:
         )
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
+class FrameOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a frame came to. ack: "authed", "subscribed", "pong", …; lost: frames that never came before this one."""
 
     ack: str = ""

@@ -13,6 +13,7 @@ import msgspec
 
 from messages import OraclePrice, SettleRule
 from messages.units import MS
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.polymarket.numbers import GARBAGE
 
 TOPICS: dict[str, SettleRule] = {
@@ -28,10 +29,6 @@ def subscribe_frame(topics: Iterable[str]) -> str:
     """Asks for all symbols of these topics."""
     wanted = [{"topic": topic, "type": "update"} for topic in topics]
     return msgspec.json.encode({"action": "subscribe", "subscriptions": wanted}).decode()
-
-
-class BadFrame(ValueError):
-    """A frame that cannot be read: counted and dropped."""
 
 
 def prints_of(text: str, symbol: str, received_ns: int, only_topic: str = "") -> list[OraclePrice]:

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.retry import Backoff
-from polybot.adapters.net.source import Source
-from polybot.adapters.net.websocket import Inbox, KeepAlive, WebSocketSource
+from polybot.adapters.net.source import SocketSource
+from polybot.adapters.net.websocket import KeepAlive, WebSocketSource, WordSink
 from polybot.adapters.polymarket import rtds
 
 RTDS_PING = KeepAlive("PING", every_s=5.0, dead_s=20.0)
 RTDS_TOPICS = ("crypto_prices_chainlink", "crypto_prices_twap_sixty")
 
 
-class RtdsSource(Source):
+class RtdsSource(SocketSource):
     """OraclePrice of one symbol, SourceState "rtds"."""
 
     name = "rtds"
@@ -21,7 +22,7 @@ class RtdsSource(Source):
         self,
         url: str,
         symbol: str,
-        inbox: Inbox,
+        inbox: WordSink,
         now_ns: Callable[[], int],
         topics: Iterable[str] = RTDS_TOPICS,
         backoff: Backoff | None = None,
@@ -41,7 +42,7 @@ class RtdsSource(Source):
     def _frame(self, text: str) -> None:
         try:
             prints = rtds.prints_of(text, self._symbol, self.now_ns(), self._only)
-        except rtds.BadFrame as exc:
+        except BadFrame as exc:
             self.bad(str(exc))
             return
         for word in prints:

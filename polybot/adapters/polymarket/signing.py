@@ -136,7 +136,7 @@ class OrderSigner:
         body = self._body(fields, signature)
         return OrderSigned(intent_id=word.intent_id, order_id="0x" + order_id.hex(), body=body)
 
-    def _order(self, f: OrderFields) -> eip712.Order:
+    def _order(self, f: OrderFields) -> eip712.OrderStruct:
         """The struct to sign; ValueError says what cannot be."""
         if not (f.token_id.isascii() and f.token_id.isdigit()):
             raise ValueError(f"token id {f.token_id!r} is not a decimal number")
@@ -149,7 +149,7 @@ class OrderSigner:
         metadata = bytes.fromhex(f.metadata[2:])
         if len(metadata) != 32 or f.metadata[:2] != "0x":
             raise ValueError(f"metadata {f.metadata!r} is not 0x and 32 bytes of hex")
-        return eip712.Order(
+        return eip712.OrderStruct(
             salt=f.salt,
             maker=self._maker,
             signer=self._signer,

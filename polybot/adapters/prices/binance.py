@@ -13,7 +13,8 @@ import msgspec
 from messages import Candle, DayStats, Depth, PriceTick
 from messages.inner import CandlesFetched, DayHeard, FetchCandles, FetchDay, PriceFetched
 from messages.units import MS, NS
-from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.bad_frame import BadFrame
+from polybot.adapters.net.endpoint import Endpoint, EndpointReader
 from polybot.adapters.net.http import HttpError, Response
 from polybot.adapters.net.retry import ONCE, refusal
 
@@ -27,10 +28,6 @@ RECENT_S = 10  # how far back the newest kline with a trade is looked for
 GARBAGE = (LookupError, TypeError, ValueError, AttributeError)
 
 Row = tuple[int, float, float, float, float, float, int]
-
-
-class BadFrame(ValueError):
-    """A frame or body that cannot be read: counted and dropped."""
 
 
 def stream_url(base: str, symbol: str) -> str:
@@ -144,8 +141,8 @@ class BinanceRest:
     """Public market data. Not thread safe: one a lane. timeout_s: machine time, each wait for the network."""
 
     def __init__(self, where: Endpoint | str, timeout_s: float = 5.0) -> None:
-        self._reads = Reader(where, timeout_s)
-        self._polls = Reader(self._reads.endpoint, timeout_s, ONCE)
+        self._reads = EndpointReader(where, timeout_s)
+        self._polls = EndpointReader(self._reads.endpoint, timeout_s, ONCE)
         self._knows_limit = False
 
     def price(self, symbol: str, now_ns: int) -> PriceFetched:

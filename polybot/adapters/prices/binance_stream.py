@@ -4,15 +4,16 @@ from collections.abc import Callable
 
 from messages import Depth
 from messages.inner import DayHeard
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.retry import Backoff
-from polybot.adapters.net.source import Source
-from polybot.adapters.net.websocket import Inbox, KeepAlive, WebSocketSource
+from polybot.adapters.net.source import SocketSource
+from polybot.adapters.net.websocket import KeepAlive, WebSocketSource, WordSink
 from polybot.adapters.prices import binance
 
 BINANCE_SILENCE = KeepAlive(dead_s=60.0)  # it pings by the protocol every 20 s; a text would be an error
 
 
-class BinanceSource(Source):
+class BinanceSource(SocketSource):
     """PriceTick, closed minute Candle, Depth and DayHeard (the newest unread one each), SourceState "binance".
 
     When the server announces that it is about to close (once a day at the latest) we are gone before it is.
@@ -21,7 +22,7 @@ class BinanceSource(Source):
     name = "binance"
 
     def __init__(
-        self, base_url: str, symbol: str, inbox: Inbox, now_ns: Callable[[], int], backoff: Backoff | None = None
+        self, base_url: str, symbol: str, inbox: WordSink, now_ns: Callable[[], int], backoff: Backoff | None = None
     ) -> None:
         super().__init__(inbox, now_ns)
         self._symbol = symbol
@@ -38,7 +39,7 @@ class BinanceSource(Source):
     def _frame(self, text: str) -> None:
         try:
             word = binance.word_of(text, self._symbol, self.now_ns())
-        except binance.BadFrame as exc:
+        except BadFrame as exc:
             self.bad(str(exc))
             return
         if word is not None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import msgspec
 
 from messages.inner import PriceFetched
-from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.endpoint import Endpoint, EndpointReader
 from polybot.adapters.net.http import HttpError, Response
 from polybot.adapters.net.retry import ONCE, refusal
 
@@ -17,7 +17,7 @@ class Coinbase:
     """Not thread safe: one a lane. now_ns: world time, the only stamp there is. Asked once: the next poll comes anyway."""
 
     def __init__(self, where: Endpoint | str, now_ns: Callable[[], int], timeout_s: float = 2.0) -> None:
-        self._reads, self._now_ns = Reader(where, timeout_s, ONCE), now_ns
+        self._reads, self._now_ns = EndpointReader(where, timeout_s, ONCE), now_ns
 
     def price(self, pair: str = "BTC-USD") -> PriceFetched:
         """Known False with the reason when there is no clear answer."""

@@ -2,7 +2,7 @@
 
 from messages.inner import PriceFetched
 from messages.units import NS
-from polybot.adapters.net.endpoint import Endpoint, Reader
+from polybot.adapters.net.endpoint import Endpoint, EndpointReader
 from polybot.adapters.net.http import HttpError
 from polybot.adapters.net.retry import ONCE
 from polybot.adapters.prices.coinbase import GARBAGE, answered, price_of
@@ -12,7 +12,7 @@ class CoinGecko:
     """Not thread safe: one a lane. Asked once: the next poll comes anyway."""
 
     def __init__(self, where: Endpoint | str, timeout_s: float = 2.0) -> None:
-        self._reads = Reader(where, timeout_s, ONCE)
+        self._reads = EndpointReader(where, timeout_s, ONCE)
 
     def price(self, coin: str = "bitcoin") -> PriceFetched:
         """Known False with the reason when there is no clear answer."""

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from messages import Account, Done, Positions, Query, Redemption, Snapshot, SnapshotTaken
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.render.labels import books_label, labelled
 from polybot.cli.render.statement import Statement, statement_of
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
@@ -16,7 +16,7 @@ from polybot.runtime.base.paths import Paths
 from polybot.runtime.config.config import ConfigError
 from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import locks
-from polybot.runtime.store.index_read import Ledger, Row
+from polybot.runtime.store.index_read import IndexReader, Row
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 
@@ -29,7 +29,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 def windows(as_json: AsJson = False) -> None:
     """One row per window of the session and strategy: traded or skipped, and why."""
     paths = Paths.of()
-    ledger = view.ledger_or_leave(paths)
+    ledger = tables.ledger_or_leave(paths)
     rows = of_session(paths, ledger.windows())
     label = books_label(session_or_leave(paths), ledger)
     if as_json:
@@ -52,7 +52,7 @@ def windows(as_json: AsJson = False) -> None:
         "equity",
         "why",
     )
-    view.table(columns, (window_cells(row) for row in rows), "no window has passed yet")
+    tables.table(columns, (window_cells(row) for row in rows), "no window has passed yet")
 
 
 def of_session(paths: Paths, rows: list[Row]) -> list[Row]:
@@ -77,17 +77,17 @@ def window_cells(row: Row) -> tuple[str, ...]:
     why = row["reason"] if not row["reason_code"] else f"{row['reason_code']}: {row['reason']}"
     return (
         str(row["n"]),
-        view.minute(row["start_s"]),
+        tables.minute(row["start_s"]),
         row["strategy"],
         row["prediction"] or "-",
-        view.price(row["strike"]),
-        view.price(row["settle"]),
-        view.usd(row["stake_e6"]) if row["stake_e6"] else "-",
-        view.exact(row["price_e6"]),
-        view.usd(row["fee_e6"]) if row["fee_e6"] else "-",
+        tables.price(row["strike"]),
+        tables.price(row["settle"]),
+        tables.usd(row["stake_e6"]) if row["stake_e6"] else "-",
+        tables.exact(row["price_e6"]),
+        tables.usd(row["fee_e6"]) if row["fee_e6"] else "-",
         f"{outcome}?" if row["provisional"] and row["outcome"] else outcome,
-        view.usd(row["pnl_e6"], plus=True) if row["state"] == "traded" else "-",
-        view.usd(row["equity_after_e6"]),
+        tables.usd(row["pnl_e6"], plus=True) if row["state"] == "traded" else "-",
+        tables.usd(row["equity_after_e6"]),
         why,
     )
 
@@ -97,7 +97,7 @@ def window_cells(row: Row) -> tuple[str, ...]:
 
 def orders(as_json: AsJson = False) -> None:
     """Every order the executor ever journalled, in its newest state."""
-    rows = view.ledger_or_leave(Paths.of()).orders()
+    rows = tables.ledger_or_leave(Paths.of()).orders()
     if as_json:
         say_json({"orders": rows})
         return
@@ -118,49 +118,49 @@ def orders(as_json: AsJson = False) -> None:
     )
     cells = (
         (
-            view.hms(r["updated_ns"]),
-            view.short(r["order_id"]),
+            tables.hms(r["updated_ns"]),
+            tables.short(r["order_id"]),
             r["strategy"],
             r["slug"],
             f"{r['side']} {r['outcome']}",
             r["state"] if r["final"] else f"{r['state']}…",
-            view.usd(r["stake_e6"]),
-            view.exact(r["limit_e6"]),
-            view.exact(r["filled_e6"]),
-            view.usd(r["cost_e6"]),
-            view.usd(r["fee_e6"]),
+            tables.usd(r["stake_e6"]),
+            tables.exact(r["limit_e6"]),
+            tables.exact(r["filled_e6"]),
+            tables.usd(r["cost_e6"]),
+            tables.usd(r["fee_e6"]),
             str(r["posts"]),
             f"{r['reason_code']} {r['reason']}".strip() or "-",
         )
         for r in rows
     )
-    view.table(columns, cells, "no orders")
+    tables.table(columns, cells, "no orders")
 
 
 def fills(as_json: AsJson = False) -> None:
     """Every trade of ours at the venue."""
-    rows = view.ledger_or_leave(Paths.of()).fills()
+    rows = tables.ledger_or_leave(Paths.of()).fills()
     if as_json:
         say_json({"fills": rows})
         return
     columns = ("time", "trade", "order", "strategy", "slug", "side", "shares", "price", "cost", "fee", "status")
     cells = (
         (
-            view.hms(r["traded_ns"]),
-            view.short(r["trade_id"]),
-            view.short(r["order_id"]),
+            tables.hms(r["traded_ns"]),
+            tables.short(r["trade_id"]),
+            tables.short(r["order_id"]),
             r["strategy"],
             r["slug"],
             f"{r['side']} {r['outcome']}",
-            view.exact(r["size_e6"]),
-            view.exact(r["price_e6"]),
-            view.exact(r["cost_e6"]),
-            view.exact(r["fee_e6"]),
+            tables.exact(r["size_e6"]),
+            tables.exact(r["price_e6"]),
+            tables.exact(r["cost_e6"]),
+            tables.exact(r["fee_e6"]),
             r["status"],
         )
         for r in rows
     )
-    view.table(columns, cells, "no fills")
+    tables.table(columns, cells, "no fills")
 
 
 # --- positions, account
@@ -172,14 +172,14 @@ def money_now(paths: Paths) -> tuple[Account, Positions, str]:
         reply = ask(paths.sockets, "executor", Snapshot(id=f"ctl/snapshot/{time.time_ns()}"), 1.0)
         if isinstance(reply, SnapshotTaken):
             return reply.account, reply.positions, "executor"
-    ledger = view.ledger_or_leave(paths)
+    ledger = tables.ledger_or_leave(paths)
     account, positions = ledger.level("Account"), ledger.level("Positions")
     if not account or not positions:
         leave(NOT_RUNNING, "the executor does not answer, and the ledger never heard it")
     return (
         msgspec.convert(account[-1]["body"], Account),
         msgspec.convert(positions[-1]["body"], Positions),
-        f"ledger at {view.hms(account[-1]['at_ns'])}",
+        f"ledger at {tables.hms(account[-1]['at_ns'])}",
     )
 
 
@@ -191,12 +191,12 @@ def positions(as_json: AsJson = False) -> None:
         return
     columns = ("strategy", "slug", "outcome", "shares", "cost", "state")
     cells = (
-        (p.strategy, p.slug, p.outcome, view.exact(p.size_e6), view.usd(p.cost_e6), p.state) for p in held.positions
+        (p.strategy, p.slug, p.outcome, tables.exact(p.size_e6), tables.usd(p.cost_e6), p.state) for p in held.positions
     )
-    view.table(columns, cells, "no positions")
+    tables.table(columns, cells, "no positions")
     for order in held.orders:
         sys.stdout.write(
-            f"open order {view.short(order.order_id)} {order.side} {order.outcome} {order.slug} {order.state}\n"
+            f"open order {tables.short(order.order_id)} {order.side} {order.outcome} {order.slug} {order.state}\n"
         )
     for owed in held.redemptions:
         sys.stdout.write(f"{owing(owed)}\n")
@@ -209,7 +209,7 @@ def owing(row: Redemption) -> str:
     """What a resolved window still owes the wallet, in one line."""
     tries = f", attempt {row.attempts}" if row.attempts else ""
     why = f": {row.why}" if row.why else ""
-    return f"not redeemed yet: {row.slug} owes {view.usd(row.amount_e6)} USD, {row.state}{tries}{why}"
+    return f"not redeemed yet: {row.slug} owes {tables.usd(row.amount_e6)} USD, {row.state}{tries}{why}"
 
 
 def account(as_json: AsJson = False) -> None:
@@ -221,12 +221,12 @@ def account(as_json: AsJson = False) -> None:
     ready = "ready" if now.ready else f"not ready: {now.why_not_ready}"
     lines = [
         ("account", f"{now.account}, {ready}"),
-        ("equity", f"{view.usd(now.equity_e6)} USD (purse {view.usd(now.purse_e6)})"),
-        ("realised", f"{view.usd(now.realised_e6, plus=True)} after {view.usd(now.fees_e6)} fees"),
-        ("free / reserved", f"{view.usd(now.free_e6)} / {view.usd(now.reserved_e6)}"),
-        ("positions / claims", f"{view.usd(now.positions_e6)} / {view.usd(now.claims_e6)}"),
-        ("wallet", view.usd(now.wallet_e6)),
-        ("peak / worst drawdown", f"{view.usd(now.peak_equity_e6)} / {view.usd(now.max_drawdown_e6)}"),
+        ("equity", f"{tables.usd(now.equity_e6)} USD (purse {tables.usd(now.purse_e6)})"),
+        ("realised", f"{tables.usd(now.realised_e6, plus=True)} after {tables.usd(now.fees_e6)} fees"),
+        ("free / reserved", f"{tables.usd(now.free_e6)} / {tables.usd(now.reserved_e6)}"),
+        ("positions / claims", f"{tables.usd(now.positions_e6)} / {tables.usd(now.claims_e6)}"),
+        ("wallet", tables.usd(now.wallet_e6)),
+        ("peak / worst drawdown", f"{tables.usd(now.peak_equity_e6)} / {tables.usd(now.max_drawdown_e6)}"),
         ("orders", f"{now.open_orders} open, {len(now.unknown_orders)} unknown, {now.unresolved} windows unresolved"),
     ]
     for name, streak in now.streaks.items():
@@ -250,7 +250,7 @@ def current_statement(paths: Paths) -> Statement:
         if not (isinstance(reply, Done) and reply.ok):
             why = reply.reason if isinstance(reply, Done) else "the recorder does not answer"
             sys.stderr.write(f"the ledger may lack the newest events: {why}\n")
-    ledger: Ledger = view.ledger_or_leave(paths)
+    ledger: IndexReader = tables.ledger_or_leave(paths)
     return statement_of(now, ledger.money(now.journal_seq), source)
 
 
@@ -261,7 +261,7 @@ def statement(as_json: AsJson = False) -> None:
         say_json(made.facts())
     else:
         columns = ("time", "what", "debit", "credit", "amount", "cash")
-        view.table(columns, made.cells(), "no money has moved yet")
+        tables.table(columns, made.cells(), "no money has moved yet")
         sys.stdout.write(made.sum_text())
     if made.difference_e6:
         raise typer.Exit(FAILED)

@@ -29,10 +29,9 @@ from polybot.runtime.base.paths import Paths, UnsafeMode
 from polybot.runtime.config import config, endpoints
 from polybot.runtime.loop import context
 from polybot.runtime.safety.wallet import key_path, relayer_file, relayer_key
-from polybot.runtime.store.index_db import LedgerError
-from polybot.runtime.store.index_read import Ledger
-from polybot.runtime.supervision import machine_checks as machine
-from polybot.runtime.supervision import session
+from polybot.runtime.store.index_db import IndexUnusable
+from polybot.runtime.store.index_read import IndexReader
+from polybot.runtime.supervision import machine_checks, session
 from polybot.settings import Settings
 
 NO_VENUE = "the local venue of this profile does not run"
@@ -66,7 +65,10 @@ def examine(paths: Paths, confirm: str | None = None) -> Report:
         check = failed("config", str(exc), "edit it; polybot-ctl config check looks again")
         return Report("unknown", checks=[check])
     report = Report(settings.bot.profile, stand_in=endpoints.stand_in() and urls.get("clob", ""))
-    report.checks = [passed("config", f"profile {settings.bot.profile}"), *machine.of_the_machine(paths, settings)]
+    report.checks = [
+        passed("config", f"profile {settings.bot.profile}"),
+        *machine_checks.of_the_machine(paths, settings),
+    ]
     wallet = _wallet(paths, settings, report)
     if confirm is not None and not _is_confirmed(report, confirm):
         return report
@@ -95,7 +97,7 @@ def _clock(paths: Paths, settings: Settings) -> Clock | None:
 
 def _wallet(paths: Paths, settings: Settings, report: Report) -> Wallet | None:
     """The key's file, the address it gives, and who holds the money."""
-    check, text = machine.key_file(paths, settings)
+    check, text = machine_checks.key_file(paths, settings)
     report.checks.append(check)
     if not text:
         report.checks.append(unknown("address", "not derived: the key was not read", "see `key file`"))
@@ -108,7 +110,7 @@ def _wallet(paths: Paths, settings: Settings, report: Report) -> Wallet | None:
     report.checks.append(_address(settings, wallet, report))
     if settings.bot.profile == "live":
         report.checks.append(_redemption(settings))
-    report.checks.append(machine.wallet_lock(paths, report.address or wallet.address))
+    report.checks.append(machine_checks.wallet_lock(paths, report.address or wallet.address))
     return wallet
 
 
@@ -182,7 +184,7 @@ def _ask_around(
     )
     data = DataApi(urls["data"], report.address, checkup.READ_S)
     need_e6 = max(first_worst_e6(settings, name) for name in settings.bot.strategy_names)
-    account = checkup.Account(clob, data, kind, need_e6, token, _ours(paths))
+    account = checkup.WalletChecks(clob, data, kind, need_e6, token, _ours(paths))
     report.checks += account.checks()
     if settings.bot.profile == "live" and not report.stand_in:  # play money lies on no chain
         report.checks.append(checkup.redeemer(report.address, endpoints.POLYGON))
@@ -195,8 +197,8 @@ def _ours(paths: Paths) -> checkup.Ours:
     if session.read(paths) is None:
         return checkup.Ours()
     try:
-        ledger = Ledger(paths.ledger)
-    except LedgerError:
+        ledger = IndexReader(paths.ledger)
+    except IndexUnusable:
         return checkup.Ours()
     rows = ledger.orders()
     ledger.close()

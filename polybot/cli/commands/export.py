@@ -10,7 +10,7 @@ import typer
 
 from messages.units import decimal_text
 from polybot.cli.commands.books import of_session, session_or_leave
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.render.labels import books_label, labelled
 from polybot.core.market.windows import WINDOW_S
 from polybot.runtime.base.paths import Paths
@@ -48,7 +48,7 @@ def export(
     """Write the session's predictions, trades and equity curve as text files."""
     paths = Paths.of()
     folder = out or paths.report
-    ledger = view.ledger_or_leave(paths)
+    ledger = tables.ledger_or_leave(paths)
     rows = labelled(of_session(paths, ledger.windows()), books_label(session_or_leave(paths), ledger))
     for name, count in write(folder, rows).items():
         sys.stdout.write(f"{folder / name}: {count} rows\n")

@@ -30,9 +30,9 @@ def main(argv: list[str]) -> int:
     sys.stderr.flush()
     if unknown:
         sys.stderr.write(f"not understood: {' '.join(unknown)}; {USAGE}\n")
-    from polybot.cli.session import halt_proof as proof
+    from polybot.cli.session import halt_proof
 
-    return proof.prove(paths, standing, reason, not_written=written, as_json=as_json, began_s=began)
+    return halt_proof.prove(paths, standing, reason, not_written=written, as_json=as_json, began_s=began)
 
 
 def _parse(argv: list[str]) -> tuple[str, bool, list[str]]:

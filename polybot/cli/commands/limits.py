@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from messages import LimitUse, RiskState
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
@@ -71,7 +71,7 @@ def limits(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
         (use.rule, use.strategy or "all", f"{use.used} / {use.limit}", "-" if use.share < 0 else f"{use.share:.0%}")
         for use in level.limits
     ]
-    view.table(("rule", "strategy", "used / limit", "part"), rows, "risk has told no limit")
+    tables.table(("rule", "strategy", "used / limit", "part"), rows, "risk has told no limit")
     for line in refusals_text(level.refused_by):
         sys.stdout.write(f"{line}\n")
 

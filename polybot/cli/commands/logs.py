@@ -20,7 +20,7 @@ _TAIL_BYTES = 512 * 1024
 
 
 @dataclass
-class Followed:
+class FollowedLog:
     """One growing file; reopened when it is rotated or cut."""
 
     path: Path
@@ -107,8 +107,8 @@ def _say(lines: list[tuple[str, str]], width: int) -> None:
     sys.stdout.flush()
 
 
-def _at_end(path: Path) -> Followed:
-    file = Followed(path)
+def _at_end(path: Path) -> FollowedLog:
+    file = FollowedLog(path)
     for _ in file.fresh():
         continue
     return file

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from messages import Redeem, Redemption, Redemptions
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import ask
@@ -31,7 +31,7 @@ def redeem(
         )
     owed = {r.slug: r for r in _asked(paths, now=True)}
     if not as_json and owed:
-        sys.stderr.write(f"{len(owed)} windows owe {view.usd(sum(r.amount_e6 for r in owed.values()))} USD\n")
+        sys.stderr.write(f"{len(owed)} windows owe {tables.usd(sum(r.amount_e6 for r in owed.values()))} USD\n")
     deadline = time.monotonic() + wait
     while any(r.state != "paid" for r in owed.values()) and time.monotonic() < deadline:
         time.sleep(LOOK_S)
@@ -63,15 +63,15 @@ def _show(rows: list[Redemption], as_json: bool) -> None:
     cells = (
         (
             r.slug,
-            view.exact(r.amount_e6),
+            tables.exact(r.amount_e6),
             r.state,
             str(r.attempts),
-            view.short(r.tx_id) if r.tx_id else "-",
+            tables.short(r.tx_id) if r.tx_id else "-",
             r.why or "-",
         )
         for r in rows
     )
-    view.table(("window", "USD", "state", "attempts", "transaction", "why"), cells, "nothing is owed")
+    tables.table(("window", "USD", "state", "attempts", "transaction", "why"), cells, "nothing is owed")
 
 
 def register(app: typer.Typer) -> None:

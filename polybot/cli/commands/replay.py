@@ -22,8 +22,7 @@ from messages.inner import Compact, Persist, PersistFailed, Started
 from polybot.cli.commands.books import AsJson
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.config import plugin_paths as plugin_places
-from polybot.runtime.config import plugins
+from polybot.runtime.config import plugin_paths, plugins
 from polybot.runtime.loop.bus import Stamper, cause_of
 from polybot.runtime.store.flight import BOOT, IN, OUT, SNAPSHOT, Line, read, segments_of
 from polybot.settings import settings_from
@@ -124,7 +123,7 @@ def _name_plugins(actor: str, segments: list[Path]) -> None:
     heard = (decode_envelope(line.payload).body for line in chain.from_iterable(map(read, segments)) if line.kind == IN)
     started = next(heard, None)
     specs = settings_from(started.config).bot.strategies if isinstance(started, Started) else ()
-    if any(":" in spec for spec in specs) or plugin_places.may_exist():
+    if any(":" in spec for spec in specs) or plugin_paths.may_exist():
         for problem in plugins.load(specs):
             sys.stderr.write(f"refused: {problem}\n")
 

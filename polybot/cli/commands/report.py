@@ -11,8 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from polybot.cli.commands.books import AsJson, current_statement, of_session
-from polybot.cli.render import equity_svg as equity
-from polybot.cli.render import tables as view
+from polybot.cli.render import equity_svg, tables
 from polybot.cli.render.labels import books_label
 from polybot.cli.render.statistics import Figures, figures, refusals, wilson, worst_drawdown
 from polybot.cli.support.common import say_json
@@ -24,7 +23,7 @@ from polybot.runtime.supervision import session
 
 def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     """All figures as JSON facts, and the rows they come from."""
-    ledger = view.ledger_or_leave(paths)
+    ledger = tables.ledger_or_leave(paths)
     found = session.read(paths)
     rows = of_session(paths, ledger.windows())
     start_e6 = rows[0]["equity_before_e6"] if rows else 0
@@ -105,8 +104,8 @@ def text(facts: dict[str, Any], balance: str) -> str:
 def _result(facts: dict[str, Any]) -> list[str]:
     e, a = facts["equity"], facts["all"]
     lines = [
-        f"equity      {view.usd(e['end_e6'])} USD from {view.usd(e['start_e6'])}",
-        f"P&L         {view.usd(a['pnl_e6'], plus=True)} after fees of {view.usd(a['fee_e6'])}",
+        f"equity      {tables.usd(e['end_e6'])} USD from {tables.usd(e['start_e6'])}",
+        f"P&L         {tables.usd(a['pnl_e6'], plus=True)} after fees of {tables.usd(a['fee_e6'])}",
         f"trades      {a['traded']} of {a['windows']} windows: {a['won']} won, {a['lost']} lost"
         + (f", {a['unsettled']} without an outcome yet" if a["unsettled"] else ""),
     ]
@@ -117,8 +116,10 @@ def _result(facts: dict[str, Any]) -> list[str]:
             f" it takes {a['even']:.1%} to break even at the prices paid"
         )
     if a["drag"] is not None:
-        lines.append(f"fee drag    {a['drag']:.2%} of {view.usd(a['cost_e6'])} staked")
-    lines.append(f"drawdown    {view.usd(e['drawdown_e6'])} at worst ({e['drawdown']:.1%} below the highest before it)")
+        lines.append(f"fee drag    {a['drag']:.2%} of {tables.usd(a['cost_e6'])} staked")
+    lines.append(
+        f"drawdown    {tables.usd(e['drawdown_e6'])} at worst ({e['drawdown']:.1%} below the highest before it)"
+    )
     if facts["provisional"]:
         lines.append(f"provisional {facts['provisional']} windows without the venue's final word")
     return lines
@@ -139,9 +140,9 @@ def _strategies(strategies: list[dict[str, Any]]) -> list[str]:
                 _share(s["hit"]),
                 f"{_share(low)}–{_share(high)}" if low is not None else "-",
                 _share(s["even"]),
-                view.usd(s["cost_e6"]),
-                view.usd(s["fee_e6"]),
-                view.usd(s["pnl_e6"], plus=True),
+                tables.usd(s["cost_e6"]),
+                tables.usd(s["fee_e6"]),
+                tables.usd(s["pnl_e6"], plus=True),
             )
         )
     return _columns(rows)
@@ -210,8 +211,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 def picture(facts: dict[str, Any], rows: list[Row]) -> str:
     """The curve over the windows that have a result."""
     points = [
-        equity.Point(
-            view.minute(r["start_s"] + WINDOW_S)[6:],
+        equity_svg.CurvePoint(
+            tables.minute(r["start_s"] + WINDOW_S)[6:],
             r["equity_after_e6"],
             None if r["state"] != "traded" else (r["pnl_e6"] or 0) > 0,
         )
@@ -219,12 +220,10 @@ def picture(facts: dict[str, Any], rows: list[Row]) -> str:
         if r["equity_after_e6"] is not None
     ]
     e, a, s = facts["equity"], facts["all"], facts["session"]
-    title = (
-        f"polybot {s['id'] if s else ''}: equity {view.usd(e['end_e6'])} USD, P&L {view.usd(a['pnl_e6'], plus=True)}"
-    )
-    subtitle = f"{a['traded']} trades in {a['windows']} windows; P&L after fees of {view.usd(a['fee_e6'])}"
+    title = f"polybot {s['id'] if s else ''}: equity {tables.usd(e['end_e6'])} USD, P&L {tables.usd(a['pnl_e6'], plus=True)}"
+    subtitle = f"{a['traded']} trades in {a['windows']} windows; P&L after fees of {tables.usd(a['fee_e6'])}"
     warning = f" · {facts['warning']}" if facts["warning"] else ""
-    return equity.svg(title, subtitle + warning, e["start_e6"], points)
+    return equity_svg.svg(title, subtitle + warning, e["start_e6"], points)
 
 
 def _page(words: str, curve: str) -> str:

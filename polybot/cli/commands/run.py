@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 from polybot.cli.commands.books import owing
-from polybot.cli.session import lifecycle
-from polybot.cli.session import live_conditions as gates
-from polybot.cli.session import live_notice as before_live
-from polybot.cli.session.completion import Ending
+from polybot.cli.session import lifecycle, live_conditions, live_notice
+from polybot.cli.session.completion import Completion
 from polybot.cli.session.fault_scripts import put_script, script_text_or_leave
 from polybot.cli.support.common import (
     FAILED,
@@ -27,9 +25,8 @@ from polybot.cli.support.common import (
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config.config import ConfigError
 from polybot.runtime.safety import halt
-from polybot.runtime.supervision import preflight, session
-from polybot.runtime.supervision import supervisord as supervise
-from polybot.runtime.supervision.preflight import Refused
+from polybot.runtime.supervision import preflight, session, supervisord
+from polybot.runtime.supervision.preflight import StartRefused
 from polybot.settings import Settings
 from polybot.topology import needed
 
@@ -78,17 +75,17 @@ def run(
     with lifecycle.interrupts() as interrupted:
         try:
             preflight.check(paths, settings)
-            wallet = gates.through(settings, flags, confirm_live)
+            wallet = live_conditions.through(settings, flags, confirm_live)
             found = lifecycle.fresh_session(paths, settings, windows_given=windows is not None)
-            before_live.tell(paths, settings, found, wallet)
+            live_notice.tell(paths, settings, found, wallet)
             put_script(paths, script)
             started = lifecycle.start(paths, settings, found, flags, attached=True)
-        except (Refused, ConfigError) as exc:
-            leave(exc.code if isinstance(exc, Refused) else 78, str(exc))
+        except (StartRefused, ConfigError) as exc:
+            leave(exc.code if isinstance(exc, StartRefused) else 78, str(exc))
         code = FAILED
         try:
             code = _session(started, interrupted)
-        except Refused as exc:
+        except StartRefused as exc:
             code = exc.code
             sys.stderr.write(f"{exc}\n")
         finally:
@@ -98,14 +95,14 @@ def run(
     raise typer.Exit(code)
 
 
-def _session(started: lifecycle.Started, interrupted: list[str]) -> int:
+def _session(started: lifecycle.RunningSession, interrupted: list[str]) -> int:
     """From the first heartbeat to the report; the exit code."""
     from polybot.cli.commands import report
     from polybot.cli.session import progress
 
     paths, found = started.paths, started.session
     lifecycle.wait_ready(started, interrupted)
-    ending = Ending(paths.sockets, found)
+    ending = Completion(paths.sockets, found)
     why = ""
 
     def is_over() -> bool:
@@ -140,7 +137,7 @@ def _report(show: Callable[[Paths], None], paths: Paths) -> int:
     return 0
 
 
-def _why_not(started: lifecycle.Started, ending: Ending, interrupted: list[str]) -> str:
+def _why_not(started: lifecycle.RunningSession, ending: Completion, interrupted: list[str]) -> str:
     if interrupted:
         return f"stopped by {interrupted[0]}"
     if started.popen.poll() is not None:
@@ -169,17 +166,17 @@ def up(
     began, began_ns = time.monotonic(), time.time_ns()
     try:
         preflight.check(paths, settings)
-        wallet = gates.through(settings, flags, confirm_live)
+        wallet = live_conditions.through(settings, flags, confirm_live)
         found = lifecycle.continued_session(paths, settings, windows_given=windows is not None)
-        before_live.tell(paths, settings, found, wallet)
+        live_notice.tell(paths, settings, found, wallet)
         started = lifecycle.start(paths, settings, found, flags, attached=False)
-    except (Refused, ConfigError) as exc:
-        leave(exc.code if isinstance(exc, Refused) else 78, str(exc))
+    except (StartRefused, ConfigError) as exc:
+        leave(exc.code if isinstance(exc, StartRefused) else 78, str(exc))
     try:
         lifecycle.wait_ready(started, [])
-    except (Refused, KeyboardInterrupt) as exc:
+    except (StartRefused, KeyboardInterrupt) as exc:
         lifecycle.stop(paths, started.popen)
-        leave(exc.code if isinstance(exc, Refused) else INTERRUPTED, str(exc))
+        leave(exc.code if isinstance(exc, StartRefused) else INTERRUPTED, str(exc))
     if found.ended:
         sys.stderr.write(f"session {found.id} is over and only shown: polybot-ctl run begins another one\n")
     elif found.started_ns < began_ns:
@@ -220,8 +217,8 @@ def down() -> None:
     paths = Paths.of()
     runs = lifecycle.running(paths)
     try:
-        supervise.Supervisor.of(paths).pid()
-    except supervise.Unreachable:
+        supervisord.Supervisor.of(paths).pid()
+    except supervisord.Unreachable:
         if not runs:
             lifecycle.sweep(paths) if paths.run.is_dir() else None
             leave(NOT_RUNNING, f"nothing runs in {paths.state}")

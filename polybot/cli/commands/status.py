@@ -13,15 +13,14 @@ from rich.table import Table
 from messages import Account, ClockOffset, FeedStatus, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
 from polybot.cli.commands.limits import refusals_text
-from polybot.cli.render import feed_status as status_feeds
+from polybot.cli.render import feed_status
 from polybot.cli.support.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
 from polybot.core.market.windows import WINDOW_S
 from polybot.runtime.base.clock import peek_ns
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
 from polybot.runtime.safety import halt, locks
-from polybot.runtime.supervision import session
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import session, supervisord
 from polybot.runtime.supervision.session import Session
 from polybot.topology import actors_of
 
@@ -31,7 +30,7 @@ _CLOCKS = {"venue": "the venue's", "sntp": "a time server's"}
 
 
 @dataclass
-class Heard:
+class HeardLevels:
     """The newest of each level within LISTEN_S."""
 
     hearts: dict[str, Heartbeat] = field(default_factory=dict)
@@ -44,9 +43,9 @@ class Heard:
     world_ns: int = 0
 
 
-def listen(paths: Paths, actors: set[str]) -> Heard:
+def listen(paths: Paths, actors: set[str]) -> HeardLevels:
     """Until everyone has been heard, or LISTEN_S is over."""
-    heard = Heard()
+    heard = HeardLevels()
     ears = Subscriber(
         paths.sockets, sorted(actors), (Heartbeat, Health, Account, Positions, RiskState, FeedStatus, ClockOffset)
     )
@@ -84,7 +83,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
     supervised = _supervised(paths)
     running = {a.name for a in actors_of(profile) if locks.holder(paths, a.name)}
     rows = [a for a in actors_of(profile) if not a.knob or a.name in running or _is_kept(supervised.get(a.name))]
-    heard = listen(paths, {a.name for a in rows}) if running else Heard()
+    heard = listen(paths, {a.name for a in rows}) if running else HeardLevels()
     actors = {a.name: _actor(paths, a.name, heard, supervised) for a in rows}
     standing = halt.look(paths) if paths.state.is_dir() else None
     facts = {
@@ -97,11 +96,11 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
         "session": _session(found, heard.world_ns or (peek_ns(paths.state) if found else 0) or 0),
         "account": _account(heard),
         "feeds": {
-            name: status_feeds.feed(said, heard.hearts.get(source))
+            name: feed_status.feed(said, heard.hearts.get(source))
             for name, (source, said) in sorted(heard.feeds.items())
         },
         "clock": {name: _clock(level) for name, level in sorted(heard.clocks.items())},
-        "endpoints": status_feeds.endpoints(heard.hearts),
+        "endpoints": feed_status.endpoints(heard.hearts),
         "latency": _latency(heard),
         "limits": msgspec.to_builtins(heard.risk.limits) if heard.risk else [],
         "refused": heard.risk.refused if heard.risk else {},
@@ -117,8 +116,8 @@ def gather(paths: Paths) -> tuple[dict[str, Any], int]:
 
 def _supervised(paths: Paths) -> dict[str, dict[str, Any]]:
     try:
-        return {str(info["name"]): info for info in supervise.Supervisor.of(paths, 2.0).processes()}
-    except supervise.Unreachable:
+        return {str(info["name"]): info for info in supervisord.Supervisor.of(paths, 2.0).processes()}
+    except supervisord.Unreachable:
         return {}
 
 
@@ -127,7 +126,7 @@ def _is_kept(info: dict[str, Any] | None) -> bool:
     return info is not None and not (info["statename"] == "EXITED" and info["exitstatus"] == 0)
 
 
-def _actor(paths: Paths, name: str, heard: Heard, supervised: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _actor(paths: Paths, name: str, heard: HeardLevels, supervised: dict[str, dict[str, Any]]) -> dict[str, Any]:
     beat, info = heard.hearts.get(name), supervised.get(name)
     age_ms = int((time.monotonic_ns() - beat.mono_ns) / 1e6) if beat else None
     state = "down"
@@ -157,7 +156,7 @@ def _clock(level: ClockOffset) -> dict[str, Any]:
     }
 
 
-def _latency(heard: Heard) -> dict[str, Any]:
+def _latency(heard: HeardLevels) -> dict[str, Any]:
     """Machine ms, null before the first: the venue's answers to the executor; decisions and turns of each actor."""
     executor = heard.hearts.get("executor")
     return {
@@ -180,7 +179,7 @@ def _measured(value_ms: float) -> float | None:
     return value_ms if value_ms >= 0 else None
 
 
-def _trading_state(heard: Heard, standing: halt.Standing | None, runs: bool) -> str:
+def _trading_state(heard: HeardLevels, standing: halt.Standing | None, runs: bool) -> str:
     if standing is not None:
         return "HALTED"
     if heard.risk is not None:
@@ -204,7 +203,7 @@ def _session(found: Session | None, world_ns: int) -> dict[str, Any] | None:
     }
 
 
-def _account(heard: Heard) -> dict[str, Any] | None:
+def _account(heard: HeardLevels) -> dict[str, Any] | None:
     """The executor's own level, and rules §7's sums over strategies."""
     account = heard.account
     if account is None:
@@ -280,7 +279,7 @@ def _show(facts: dict[str, Any]) -> None:
 
 
 def _show_feeds(console: Console, facts: dict[str, Any]) -> None:
-    for line in status_feeds.lines(facts["feeds"], facts["endpoints"]):
+    for line in feed_status.lines(facts["feeds"], facts["endpoints"]):
         console.print(line, highlight=False, markup=False)
     for name, clock in facts["clock"].items():
         console.print(f"our clock against {_CLOCKS[name]}: {_offset(clock)}", highlight=False, markup=False)

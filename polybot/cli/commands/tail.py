@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from messages import Envelope, Event, tag_of, topic_of
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.support.common import leave
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
@@ -73,7 +73,7 @@ def describe(envelope: Envelope) -> str:
 
 def _value(name: str, value: object) -> str:
     if name.endswith("_ns") and isinstance(value, int) and not name.startswith("mono"):
-        return view.hms(value)
+        return tables.hms(value)
     if isinstance(value, dict | list):
         text = msgspec.json.encode(value).decode()
         return text if len(text) <= 160 else text[:157] + "…"
@@ -155,7 +155,7 @@ def _warn(console: Console, sentence: str, as_json: bool) -> None:
 
 def _coloured(envelope: Envelope, topic: str) -> Text:
     assert isinstance(envelope.body, Event)
-    line = Text(f"{view.hms(envelope.at_ns)} ", style="")
+    line = Text(f"{tables.hms(envelope.at_ns)} ", style="")
     line.append(f"{envelope.source}:{envelope.boot} ", style="green")
     line.append(f"{topic}#{envelope.seq} ", style=COLOURS[CLASS_OF[type(envelope.body)]])
     line.append(describe(envelope))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from polybot.cli.session import fault_scripts as faults
+from polybot.cli.session import fault_scripts
 from polybot.cli.support.common import say_json
 
 if TYPE_CHECKING:
     from polybot.sim.world.fairness_tests import WorldReport
 
 app = typer.Typer(help="The local venue and its worlds.")
-app.add_typer(faults.app, name="fault")
+app.add_typer(fault_scripts.app, name="fault")
 
 
 @app.callback(invoke_without_command=True)
@@ -35,9 +35,9 @@ def venue(
     """The local venue by itself, until Ctrl-C: prints one JSON line with its addresses when it is ready."""
     if ctx.invoked_subcommand is None:
         tape_world = "tape" if tape else world
-        from polybot.cli.session import venue_server as alone
+        from polybot.cli.session import venue_server
 
-        alone.serve(
+        venue_server.serve(
             state,
             tape_world,
             faults_file,
@@ -69,9 +69,9 @@ def check_world(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Is the synthetic world honest? Its figures beside the measured ones, and four tests. Exit 1 if one fails."""
-    from polybot.sim.world import fairness_tests as honesty
+    from polybot.sim.world import fairness_tests
 
-    report = _with_progress(honesty.check_world, seed, windows)
+    report = _with_progress(fairness_tests.check_world, seed, windows)
     if as_json:
         typer.echo(json.dumps(as_object(report), separators=(",", ":")))
     else:

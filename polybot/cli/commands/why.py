@@ -10,11 +10,11 @@ import typer
 
 from messages.units import decimal_text, usd_text
 from polybot.cli.commands.books import AsJson
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.support.common import FAILED, leave, say_json
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_db import LedgerError
-from polybot.runtime.store.index_read import Ledger, Row
+from polybot.runtime.store.index_db import IndexUnusable
+from polybot.runtime.store.index_read import IndexReader, Row
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Step:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def chain(ledger: Ledger, slug: str, strategy: str) -> list[Step]:
+def chain(ledger: IndexReader, slug: str, strategy: str) -> list[Step]:
     """The steps of one strategy's window, in the order of the path of money."""
     said = [m for m in ledger.messages_of(slug) if m["strategy"] in ("", strategy)]
     money = [m for m in ledger.money_of(slug) if m["strategy"] == strategy]
@@ -75,13 +75,13 @@ def _market(said: list[Row]) -> list[Step]:
     for m in strikes[:1] or unknown[-1:]:
         b = m["body"]
         known = (
-            f"strike {view.price(b['strike'])} from {b['strike_source']}" if b["strike"] is not None else "no strike"
+            f"strike {tables.price(b['strike'])} from {b['strike_source']}" if b["strike"] is not None else "no strike"
         )
         steps.append(_step(m, "strike", f"{known}{': ' + b['why'] if b['why'] and b['strike'] is None else ''}"))
     return steps
 
 
-def _ticks(ledger: Ledger, prediction: Row) -> list[Step]:
+def _ticks(ledger: IndexReader, prediction: Row) -> list[Step]:
     """What the decision was made on: its price, its book, and the message whose arrival made it."""
     b = prediction["body"]
     until_ns = b["decided_ns"]
@@ -101,14 +101,14 @@ def _ticks(ledger: Ledger, prediction: Row) -> list[Step]:
 def _tick_text(tag: str, b: Any) -> str:
     match tag:
         case "PriceTick":
-            return f"{b['symbol']} traded at {view.price(b['price'])}, {view.hms(b['traded_ns'])}"
+            return f"{b['symbol']} traded at {tables.price(b['price'])}, {tables.hms(b['traded_ns'])}"
         case "Book":
             up, down = _best(b["up_bids"], b["up_asks"]), _best(b["down_bids"], b["down_asks"])
             return f"book UP {up}, DOWN {down}"
         case "OraclePrice":
-            return f"oracle {b['feed']} {view.price(b['price'])} for {view.hms(b['observed_ns'])}"
+            return f"oracle {b['feed']} {tables.price(b['price'])} for {tables.hms(b['observed_ns'])}"
         case "Candle":
-            return f"{b['interval_s']} s bar of {b['symbol']} closed at {view.price(b['close'])}"
+            return f"{b['interval_s']} s bar of {b['symbol']} closed at {tables.price(b['close'])}"
         case _:
             return tag
 
@@ -132,8 +132,8 @@ def _prediction(m: Row) -> Step:
     b = m["body"]
     marks = ", ".join(f"{k} {v:g}" for k, v in b["indicators"].items())
     seen = (
-        f"btc {view.price(b['btc_price'])}, strike {view.price(b['strike'])}"
-        f", asks {view.exact(b['up_ask_e6'])}/{view.exact(b['down_ask_e6'])}{', ' + marks if marks else ''}"
+        f"btc {tables.price(b['btc_price'])}, strike {tables.price(b['strike'])}"
+        f", asks {tables.exact(b['up_ask_e6'])}/{tables.exact(b['down_ask_e6'])}{', ' + marks if marks else ''}"
     )
     if b["reason_code"]:
         return _step(m, "prediction", f"{b['reason_code']}: {b['reason']} ({seen})", refused=True)
@@ -147,7 +147,7 @@ def _signal(said: list[Row]) -> list[Step]:
         return []
     b = said[0]["body"]
     times = f", said {len(said)} times" if len(said) > 1 else ""
-    return [_step(said[0], "signal", f"{b['outcome']}, good until {view.hms(b['good_until_ns'])}{times}")]
+    return [_step(said[0], "signal", f"{b['outcome']}, good until {tables.hms(b['good_until_ns'])}{times}")]
 
 
 def _allocation(m: Row) -> Step:
@@ -194,7 +194,7 @@ def _outcome(said: list[Row]) -> list[Step]:
         b = m["body"]
         how = "inferred" if b["inferred"] else "provisional"
         move = f", {b['move_bp']:+.1f} bp" if b["move_bp"] is not None else ""
-        steps.append(_step(m, "outcome", f"{b['outcome']} ({how}): end print {view.price(b['end_price'])}{move}"))
+        steps.append(_step(m, "outcome", f"{b['outcome']} ({how}): end print {tables.price(b['end_price'])}{move}"))
     for m in [m for m in said if m["tag"] == "MarketResolved"][:1]:
         steps.append(_step(m, "outcome", f"{m['body']['winner']} by the venue's word"))
     return steps
@@ -207,7 +207,7 @@ def _settlement(m: Row) -> Step:
         f"{b['outcome']}, held {b['held']}: {'won' if b['win'] else 'lost'}, {how}, payout {usd_text(b['payout_e6'])}"
     )
     text += (
-        f", P&L {view.usd(b['pnl_e6'], plus=True)}, streak {b['win_streak']}{', corrected' if b['corrected'] else ''}"
+        f", P&L {tables.usd(b['pnl_e6'], plus=True)}, streak {b['win_streak']}{', corrected' if b['corrected'] else ''}"
     )
     return _step(m, "settlement", f"#{m['journal_seq']} {text}")
 
@@ -229,10 +229,10 @@ def why(
     full: Annotated[bool, typer.Option("--full", help="Also name each message and its cause.")] = False,
 ) -> None:
     """Why this was traded, or was not: from tick to settlement, with every refusal."""
-    ledger = view.ledger_or_leave(Paths.of())
+    ledger = tables.ledger_or_leave(Paths.of())
     try:
         slug, strategy = ledger.slug_of(ident)
-    except LedgerError as exc:
+    except IndexUnusable as exc:
         leave(FAILED, str(exc))
     rows = [r for r in ledger.windows() if r["slug"] == slug and strategy in ("", r["strategy"])]
     strategies = [r["strategy"] for r in rows] or [strategy]
@@ -249,12 +249,12 @@ def _facts(strategy: str, row: Row | None, steps: list[Step]) -> dict[str, Any]:
 
 
 def _print(slug: str, strategy: str, row: Row | None, steps: list[Step], full: bool) -> None:
-    out = view.console()
+    out = tables.console()
     number = f"window {row['n']}, " if row and row["n"] else ""
     out.print(f"[bold]{slug}[/bold] ({number}{strategy or 'no strategy'})")
     for s in steps:
         mark = "[red]✗[/red]" if s.refused else " "
-        out.print(f"{mark} [dim]{view.hms(s.at_ns)}[/dim] {s.step:<10} [cyan]{s.source:<11}[/cyan] ", end="")
+        out.print(f"{mark} [dim]{tables.hms(s.at_ns)}[/dim] {s.step:<10} [cyan]{s.source:<11}[/cyan] ", end="")
         out.print(s.text, markup=False, soft_wrap=True)
         if full and s.name:
             out.print(f"{'':26}{s.name}  ← {s.cause or '-'}", markup=False, soft_wrap=True, style="dim")

@@ -10,7 +10,7 @@ INK, GRID, LINE, SHADE, WIN, LOSS = "#1a1a1a", "#dddddd", "#1f4e9c", "#c0392b", 
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """Equity after a window. traded: None skipped, True won, False lost."""
 
     label: str
@@ -27,7 +27,7 @@ def drawdowns_e6(values: list[int]) -> list[int]:
     return out
 
 
-def svg(title: str, subtitle: str, start_e6: int, points: list[Point]) -> str:
+def svg(title: str, subtitle: str, start_e6: int, points: list[CurvePoint]) -> str:
     """The curve (top) and the drawdown (below it) over the windows."""
     values = [start_e6, *(p.equity_e6 for p in points)]
     frame = _Frame(values)
@@ -112,7 +112,7 @@ def _curve(frame: _Frame, values: list[int]) -> str:
     return f'<polyline points="{points}" fill="none" stroke="{LINE}" stroke-width="2" stroke-linejoin="round"/>'
 
 
-def _dot(frame: _Frame, i: int, point: Point) -> str:
+def _dot(frame: _Frame, i: int, point: CurvePoint) -> str:
     """Won: full; lost: hollow. The shape tells it without colour."""
     fill, edge = (WIN, WIN) if point.traded else ("white", LOSS)
     where = f'cx="{frame.x(i):.1f}" cy="{frame.y(point.equity_e6):.1f}" r="3.5"'
@@ -134,7 +134,7 @@ def _drawdown(frame: _Frame, values: list[int]) -> list[str]:
     ]
 
 
-def _labels(points: list[Point]) -> list[str]:
+def _labels(points: list[CurvePoint]) -> list[str]:
     """Window times along the foot: about ten of them."""
     made = []
     every = max(1, ceil(len(points) / 10))

@@ -1,6 +1,6 @@
 """What figures are worth, in one sentence that stands wherever they are shown."""
 
-from polybot.runtime.store.index_read import Ledger, Row
+from polybot.runtime.store.index_read import IndexReader, Row
 from polybot.runtime.supervision.session import Session
 
 SYNTHETIC = "synthetic books: no evidence of profit"
@@ -8,7 +8,7 @@ PAPER = "paper: real books, local fills"
 REHEARSAL = "paper: synthetic books, local fills: no evidence of profit"
 
 
-def books_label(found: Session | None, ledger: Ledger) -> str:
+def books_label(found: Session | None, ledger: IndexReader) -> str:
     """ "" only for what was traded at the real venue. The demo's books are made up, also around a recorded day; elsewhere the
     markets themselves say so, as when another local venue stands in for the real one.
     """

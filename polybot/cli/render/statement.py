@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from messages import Account
 from messages.units import decimal_text
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.runtime.store.index_read import Row
 
 Kind = Literal["trade", "fee", "payout", "redeem"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class StatementEntry:
     """amount_e6 > 0 moves from the credited account to the debited one."""
 
     at_ns: int
@@ -36,7 +36,7 @@ class Statement:
 
     account: Account
     source: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[StatementEntry] = field(default_factory=list)
 
     def sum_e6(self, name: str) -> int:
         """Balance of one account of the book."""
@@ -116,7 +116,7 @@ class Statement:
         cash_e6 = self.account.purse_e6
         for e in self.entries:
             cash_e6 += _signed(e, "cash")
-            yield (view.hms(e.at_ns), e.what, e.debit, e.credit, decimal_text(e.amount_e6), decimal_text(cash_e6))
+            yield (tables.hms(e.at_ns), e.what, e.debit, e.credit, decimal_text(e.amount_e6), decimal_text(cash_e6))
 
     def sum_text(self) -> str:
         """The line that must add up."""
@@ -174,8 +174,8 @@ def _move(made: Statement, row: Row, kind: Kind, what: str, pair: tuple[str, str
     if amount_e6 < 0:
         debit, credit, amount_e6 = credit, debit, -amount_e6
     if amount_e6:
-        made.entries.append(Entry(row["at_ns"], row["journal_seq"], what, debit, credit, amount_e6, kind))
+        made.entries.append(StatementEntry(row["at_ns"], row["journal_seq"], what, debit, credit, amount_e6, kind))
 
 
-def _signed(entry: Entry, name: str) -> int:
+def _signed(entry: StatementEntry, name: str) -> int:
     return entry.amount_e6 * ((entry.debit == name) - (entry.credit == name))

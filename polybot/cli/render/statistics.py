@@ -77,7 +77,7 @@ def cost_e6(row: Row) -> int:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusalCount:
     """Why windows were skipped: how often in all and by strategy, and the newest sentence."""
 
     code: str
@@ -86,16 +86,16 @@ class Refusal:
     by_strategy: dict[str, int]
 
 
-def refusals(rows: Sequence[Row]) -> list[Refusal]:
+def refusals(rows: Sequence[Row]) -> list[RefusalCount]:
     """By rule, the most frequent first."""
-    counted: dict[str, Refusal] = {}
+    counted: dict[str, RefusalCount] = {}
     for row in rows:
         if row["state"] == "skipped":
             before = counted.get(row["reason_code"])
             by = dict(before.by_strategy) if before else {}
             by[row["strategy"]] = by.get(row["strategy"], 0) + 1
             count = 1 + (before.count if before else 0)
-            counted[row["reason_code"]] = Refusal(row["reason_code"], count, row["reason"], by)
+            counted[row["reason_code"]] = RefusalCount(row["reason_code"], count, row["reason"], by)
     return sorted(counted.values(), key=lambda r: (-r.count, r.code))
 
 

@@ -11,8 +11,8 @@ from rich.text import Text
 from messages.units import decimal_text, usd_text
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_db import LedgerError
-from polybot.runtime.store.index_read import Ledger, NoLedger
+from polybot.runtime.store.index_db import IndexUnusable
+from polybot.runtime.store.index_read import IndexReader, NoLedger
 
 LEFT = ("slug", "strategy", "window", "state", "why", "reason", "order", "what", "status", "outcome", "account", "rule")
 STYLE = {"UP": "green", "DOWN": "red", "won": "bold green", "lost": "bold red", "traded": "bold"}
@@ -23,13 +23,13 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=sys.stdout.isatty() is False)
 
 
-def ledger_or_leave(paths: Paths) -> Ledger:
+def ledger_or_leave(paths: Paths) -> IndexReader:
     """The books; 4 when there are none, 1 when they cannot be read."""
     try:
-        return Ledger(paths.ledger)
+        return IndexReader(paths.ledger)
     except NoLedger as exc:
         leave(NOT_RUNNING, str(exc))
-    except LedgerError as exc:
+    except IndexUnusable as exc:
         leave(FAILED, str(exc))
 
 

@@ -14,7 +14,7 @@ SETTLE_S = 15 * 60
 _HEARD: tuple[type[Event], ...] = (Account, Positions, MarketResolved, RiskState)
 
 
-class Ending:
+class Completion:
     """Hears the bus; `is_over` is asked in turn with whatever is shown meanwhile. All world time but the last resort."""
 
     def __init__(self, sockets: Path, session: Session) -> None:

@@ -22,7 +22,7 @@ from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.loop.bus import Subscriber, ask
 from polybot.runtime.safety import locks
 from polybot.runtime.safety.halt import USER, Standing
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import supervisord
 from polybot.topology import TABLE
 
 ALIVE_S = 0.5
@@ -129,8 +129,8 @@ def _fence(paths: Paths, reason: str) -> tuple[CancelProof | None, str]:
         except ProcessLookupError:
             fenced = "the executor had just died; "
     try:
-        supervise.Supervisor.of(paths).processes()  # wakes it: it starts the executor again
-    except supervise.Unreachable:
+        supervisord.Supervisor.of(paths).processes()  # wakes it: it starts the executor again
+    except supervisord.Unreachable:
         return _cancel_only(paths, fenced)
     deadline = time.monotonic() + PROOF_S
     while (left := deadline - time.monotonic()) > 0:

@@ -18,11 +18,9 @@ from polybot.runtime.base.clock import peek_ns
 from polybot.runtime.base.paths import ROOT, Paths, replace_synced
 from polybot.runtime.config.config import variable_of
 from polybot.runtime.loop.bus import Subscriber
-from polybot.runtime.safety import halt, locks
-from polybot.runtime.safety import live_confirmation as confirmed
-from polybot.runtime.supervision import preflight, session
-from polybot.runtime.supervision import supervisord as supervise
-from polybot.runtime.supervision.preflight import Refused
+from polybot.runtime.safety import halt, live_confirmation, locks
+from polybot.runtime.supervision import preflight, session, supervisord
+from polybot.runtime.supervision.preflight import StartRefused
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings
 from polybot.topology import TABLE, needed
@@ -48,7 +46,7 @@ _OF_A_SESSION: tuple[str, ...] = (
 
 
 @dataclass(frozen=True)
-class Started:
+class RunningSession:
     """A supervisord that was started, and what it was started for."""
 
     paths: Paths
@@ -114,7 +112,7 @@ def _is_demo(paths: Paths) -> bool:
 def _ensure(paths: Paths, settings: Settings, windows_given: bool) -> Session:
     found = session.ensure(paths, settings, windows_given=windows_given)
     if found.profile != settings.bot.profile:
-        raise Refused(78, session.other_profile(paths, found, settings.bot.profile))
+        raise StartRefused(78, session.other_profile(paths, found, settings.bot.profile))
     wanted = (settings.world.speed, settings.bot.strategy_names)
     if found.profile == "demo" and (found.speed, found.strategies) != wanted:  # may change between two starts
         changed = asdict(found) | {"speed": wanted[0], "strategies": wanted[1]}
@@ -126,10 +124,10 @@ def _ensure(paths: Paths, settings: Settings, windows_given: bool) -> Session:
 # --- start
 
 
-def start(paths: Paths, settings: Settings, found: Session, flags: dict[str, str], *, attached: bool) -> Started:
+def start(paths: Paths, settings: Settings, found: Session, flags: dict[str, str], *, attached: bool) -> RunningSession:
     """supervisord in a session of its own, so that Ctrl-C reaches us alone and is one clean stop."""
     paths.endpoints.unlink(missing_ok=True)
-    conf = supervise.render_for(paths, settings)
+    conf = supervisord.render_for(paths, settings)
     environment = os.environ | {variable_of(knob): text for knob, text in flags.items()}
     environment |= {"POLYBOT_STATE": str(paths.state)}
     with open(paths.logs / "supervisord.out", "ab") as out:
@@ -143,14 +141,14 @@ def start(paths: Paths, settings: Settings, found: Session, flags: dict[str, str
             start_new_session=True,
             preexec_fn=_die_with_us if attached else None,
         )
-    return Started(paths, settings, found, popen)
+    return RunningSession(paths, settings, found, popen)
 
 
 def _die_with_us() -> None:
     process.die_with_parent(signal.SIGTERM)  # a `run` that is killed takes its bot along, cleanly
 
 
-def wait_ready(started: Started, interrupted: list[str]) -> None:
+def wait_ready(started: RunningSession, interrupted: list[str]) -> None:
     """Every actor's heart has been heard. Raises Refused when one left for good, READY_S is over, or we are to stop."""
     missing = {a.name for a in needed(started.settings)}
     hearts = Subscriber(started.paths.sockets, sorted(missing), (Heartbeat,))
@@ -162,32 +160,32 @@ def wait_ready(started: Started, interrupted: list[str]) -> None:
                 missing.discard(envelope.body.actor)
             _refuse_if_gone(started, missing)
             if interrupted:
-                raise Refused(130, f"stopped by {interrupted[0]}")
+                raise StartRefused(130, f"stopped by {interrupted[0]}")
             if time.monotonic() > deadline:
-                raise Refused(
+                raise StartRefused(
                     1, f"not ready after {READY_S:.0f} s: {', '.join(sorted(missing))}; {_logs(started, missing)}"
                 )
     finally:
         hearts.close()
 
 
-def _refuse_if_gone(started: Started, missing: set[str]) -> None:
+def _refuse_if_gone(started: RunningSession, missing: set[str]) -> None:
     if started.popen.poll() is not None:
         tail = _tail(started.paths, "supervisord.out")
-        raise Refused(1, f"supervisord left with code {started.popen.returncode}: {tail}")
+        raise StartRefused(1, f"supervisord left with code {started.popen.returncode}: {tail}")
     try:
-        infos = supervise.Supervisor(str(started.paths.sockets / "supervisor.sock"), 2.0).processes()
-    except supervise.Unreachable:
+        infos = supervisord.Supervisor(str(started.paths.sockets / "supervisor.sock"), 2.0).processes()
+    except supervisord.Unreachable:
         return
     for info in infos:
         name, code = str(info["name"]), int(info["exitstatus"])
         if name in missing and info["statename"] == "EXITED" and code in (75, 77, 78):
-            raise Refused(code, f"{name} left with code {code}: {_tail(started.paths, f'{name}.log')}")
+            raise StartRefused(code, f"{name} left with code {code}: {_tail(started.paths, f'{name}.log')}")
         if name in missing and info["statename"] in ("STOPPED", "FATAL"):
-            raise Refused(1, f"{name} died again and again: {_tail(started.paths, f'{name}.log')}")
+            raise StartRefused(1, f"{name} died again and again: {_tail(started.paths, f'{name}.log')}")
 
 
-def _logs(started: Started, names: set[str]) -> str:
+def _logs(started: RunningSession, names: set[str]) -> str:
     return "; ".join(f"{name}: {_tail(started.paths, f'{name}.log')}" for name in sorted(names))
 
 
@@ -204,12 +202,12 @@ def _tail(paths: Paths, file: str) -> str:
 
 def stop(paths: Paths, popen: subprocess.Popen[bytes] | None = None) -> list[str]:
     """The clean stop, in the table's order; then whoever is left is killed. Returns who had to be."""
-    supervisor = supervise.Supervisor.of(paths, 3.0)
+    supervisor = supervisord.Supervisor.of(paths, 3.0)
     pid = popen.pid if popen else 0
     try:
         pid = supervisor.pid()
         supervisor.shutdown()
-    except supervise.Unreachable:
+    except supervisord.Unreachable:
         if popen is not None and popen.poll() is None:
             popen.terminate()
     deadline = time.monotonic() + STOP_S
@@ -224,11 +222,11 @@ def stop(paths: Paths, popen: subprocess.Popen[bytes] | None = None) -> list[str
     return killed
 
 
-def _nudge(supervisor: supervise.Supervisor) -> None:
+def _nudge(supervisor: supervisord.Supervisor) -> None:
     """Each call turns supervisord's loop, which else sleeps a second between two groups."""
     try:
         supervisor.pid()
-    except (supervise.Unreachable, xmlrpc.client.Fault):
+    except (supervisord.Unreachable, xmlrpc.client.Fault):
         return  # it has said its last word, or says that it is shutting down: the loop turned all the same
 
 
@@ -260,7 +258,7 @@ def sweep(paths: Paths) -> None:
         for path in (paths.sockets / f"{actor.name}.pub", paths.sockets / f"{actor.name}.req", paths.lock(actor.name)):
             path.unlink(missing_ok=True)
         lock.release()
-    confirmed.forget(paths)
+    live_confirmation.forget(paths)
     for name in ("session.lock", "clock.lock", "clock.users", "supervisord.pid"):
         (paths.run / name).unlink(missing_ok=True)
     for path in (paths.endpoints, paths.supervisor_note, paths.sockets / "supervisor.sock"):

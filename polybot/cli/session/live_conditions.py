@@ -19,7 +19,7 @@ from polybot.core.checks import Check
 from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import config
 from polybot.runtime.config.config import variable_of
-from polybot.runtime.supervision.preflight import Refused
+from polybot.runtime.supervision.preflight import StartRefused
 from polybot.settings import Settings
 
 UNSAFE = 77
@@ -45,19 +45,19 @@ def through(settings: Settings, flags: dict[str, str], confirm: str | None) -> s
         config.load({knob: text for knob, text in flags.items() if knob != "bot.profile"}).settings.bot.profile
         != "live"
     ):
-        raise Refused(
+        raise StartRefused(
             UNSAFE,
             'live is not started by a flag alone: write profile = "live" into config.toml, or set POLYBOT_PROFILE',
         )
     if not confirm or not re.fullmatch(r"(0x)?[0-9a-fA-F]{6}", confirm):
         given = f"--confirm-live {confirm} are not six hex digits. " if confirm else ""
         wanted = "--confirm-live and the last six hex digits of the wallet's address (polybot-ctl doctor shows it)"
-        raise Refused(UNSAFE, f"{given}{DRAG}. If that is what you want: {wanted}")
+        raise StartRefused(UNSAFE, f"{given}{DRAG}. If that is what you want: {wanted}")
     found = _ask_doctor(flags, confirm)
     shut = [check for check in found.checks if check.stops_live]
     if shut:
         lines = [f"  {c.status} {c.name}: {c.seen}\n    → {c.mend}" for c in shut]
-        raise Refused(UNSAFE, "\n".join(["live does not start until doctor passes:", *lines]))
+        raise StartRefused(UNSAFE, "\n".join(["live does not start until doctor passes:", *lines]))
     return found.address
 
 
@@ -70,7 +70,7 @@ def _ask_doctor(flags: dict[str, str], confirm: str) -> _Found:
         )
         return msgspec.json.decode(done.stdout, type=_Found)
     except subprocess.TimeoutExpired:
-        raise Refused(UNSAFE, f"doctor did not come to an end within {DOCTOR_S:g} s: is the network up?") from None
+        raise StartRefused(UNSAFE, f"doctor did not come to an end within {DOCTOR_S:g} s: is the network up?") from None
     except msgspec.MsgspecError as exc:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise Refused(UNSAFE, f"doctor told nothing ({exc}): {said[-1] if said else 'not a word'}") from exc
+        raise StartRefused(UNSAFE, f"doctor told nothing ({exc}): {said[-1] if said else 'not a word'}") from exc

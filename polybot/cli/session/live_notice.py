@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from messages.units import E6
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.cli.render.statistics import Figures, figures, wilson
 from polybot.core.sizing.stake import WORST_RATE_E6
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config.config import ConfigError
-from polybot.runtime.safety import live_confirmation as confirmed
-from polybot.runtime.store.index_db import LedgerError
-from polybot.runtime.store.index_read import Ledger, Row
+from polybot.runtime.safety import live_confirmation
+from polybot.runtime.store.index_db import IndexUnusable
+from polybot.runtime.store.index_read import IndexReader, Row
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings
@@ -26,7 +26,7 @@ def tell(paths: Paths, settings: Settings, found: Session, wallet: str) -> None:
         return
     sys.stderr.write("\n".join(lines(paths, settings, found, wallet)) + "\n")
     sys.stderr.flush()
-    confirmed.write(paths, found.id, wallet, found.stand_in)
+    live_confirmation.write(paths, found.id, wallet, found.stand_in)
 
 
 def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iterator[str]:
@@ -60,7 +60,7 @@ def paper_record(paths: Paths, strategy: str) -> str:
     low, high = interval
     return (
         f"of {strategy}: {f.won} of {f.won + f.lost} right, {f.hit:.1%}, 95 % interval {low:.1%} to {high:.1%}; "
-        f"{_even(f)} would break even; P&L {view.usd(f.pnl_e6, plus=True)} USD of {view.usd(f.cost_e6)} staked"
+        f"{_even(f)} would break even; P&L {tables.usd(f.pnl_e6, plus=True)} USD of {tables.usd(f.cost_e6)} staked"
     )
 
 
@@ -85,12 +85,12 @@ def _is_paper(folder: Path) -> bool:
 
 def _rows(folder: Path, strategy: str) -> list[Row]:
     try:
-        ledger = Ledger(Paths(folder).ledger)
-    except LedgerError:
+        ledger = IndexReader(Paths(folder).ledger)
+    except IndexUnusable:
         return []
     try:
         return [row for row in ledger.windows() if row["strategy"] == strategy]
-    except LedgerError:
+    except IndexUnusable:
         return []
     finally:
         ledger.close()

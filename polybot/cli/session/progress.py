@@ -26,12 +26,12 @@ from messages import (
     RiskState,
     WindowObserved,
 )
-from polybot.cli.render import tables as view
+from polybot.cli.render import tables
 from polybot.core.market.windows import WINDOW_S, slug_of
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
-from polybot.runtime.store.index_db import LedgerError
-from polybot.runtime.store.index_read import Ledger, Row
+from polybot.runtime.store.index_db import IndexUnusable
+from polybot.runtime.store.index_read import IndexReader, Row
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings, usd_e6
@@ -52,7 +52,7 @@ TURN_MS = 120
 
 
 @dataclass
-class Window:
+class WindowProgress:
     """A window under way, as heard. Cells are "" until something is known."""
 
     strike: float | None = None
@@ -73,7 +73,7 @@ class Board:
     state: str = "ACTIVE"
 
     def __post_init__(self) -> None:
-        self.open: dict[str, Window] = {}
+        self.open: dict[str, WindowProgress] = {}
         self.done: dict[tuple[int, str], Row] = {}
 
     def hear(self, envelope: Envelope) -> None:
@@ -96,16 +96,16 @@ class Board:
                 window.said = b.reason_code or "decided"
             case Allocation() as b:
                 window = self._of(b.slug)
-                window.stake = view.usd(b.stake_e6) if b.stake_e6 else ""
+                window.stake = tables.usd(b.stake_e6) if b.stake_e6 else ""
                 window.said = b.reason_code or "sized"
             case OrderUpdate(side="BUY") as b:
                 window = self._of(b.slug)
-                window.stake = view.usd(b.stake_e6)
+                window.stake = tables.usd(b.stake_e6)
                 window.side = b.outcome
-                window.said = f"{view.exact(b.filled_e6)} shares" if b.filled_e6 else b.state.lower()
+                window.said = f"{tables.exact(b.filled_e6)} shares" if b.filled_e6 else b.state.lower()
 
-    def _of(self, slug: str) -> Window:
-        return self.open.setdefault(slug, Window())
+    def _of(self, slug: str) -> WindowProgress:
+        return self.open.setdefault(slug, WindowProgress())
 
     def take(self, rows: list[Row]) -> list[Row]:
         """Rows of the ledger; those that have just become finished."""
@@ -170,25 +170,25 @@ def _plain(paths: Paths, board: Board, until: Callable[[], bool]) -> None:
 
 def line(row: Row, windows: int) -> str:
     """One finished window in one line."""
-    head = f"{row['n']:>3}/{windows} {view.minute(row['start_s'])[6:]} {row['strategy']}"
+    head = f"{row['n']:>3}/{windows} {tables.minute(row['start_s'])[6:]} {row['strategy']}"
     if row["state"] == "skipped":
         return f"{head}  skipped {row['reason_code']}: {row['reason']}"
     if row["pnl_e6"] is None:
         return f"{head}  {row['state']} {row['reason']}"
     won = "won" if row["pnl_e6"] > 0 else "lost"
-    bet = f"{row['prediction']} {view.usd(row['stake_e6'])} at {view.exact(row['price_e6'])}"
-    return f"{head}  {bet} {won} {view.usd(row['pnl_e6'], plus=True)}, equity {view.usd(row['equity_after_e6'])}"
+    bet = f"{row['prediction']} {tables.usd(row['stake_e6'])} at {tables.exact(row['price_e6'])}"
+    return f"{head}  {bet} {won} {tables.usd(row['pnl_e6'], plus=True)}, equity {tables.usd(row['equity_after_e6'])}"
 
 
 def _rows(paths: Paths, found: Session) -> list[Row]:
     """This session's rows so far; none while the recorder has not begun."""
     try:
-        ledger = Ledger(paths.ledger)
-    except LedgerError:
+        ledger = IndexReader(paths.ledger)
+    except IndexUnusable:
         return []
     try:
         return [r for r in ledger.windows(found.first_window_s) if r["start_s"] < found.end_s]
-    except LedgerError:
+    except IndexUnusable:
         return []  # being moved aside this very moment: the next look finds the new one
     finally:
         ledger.close()
@@ -246,8 +246,8 @@ def screen(board: Board, height: int) -> Table:
             lines.append(_done_cells(row) if row else _open_cells(board, start_s, strategy))
     for cells in lines[-max(3, height) :]:
         table.add_row(*cells)
-    money = f"equity {view.usd(board.equity_e6)}" if board.equity_e6 is not None else ""
-    table.caption = f"{view.hms(int(board.now_s * 1e9))[:8]} UTC  {money}  {board.state}"
+    money = f"equity {tables.usd(board.equity_e6)}" if board.equity_e6 is not None else ""
+    table.caption = f"{tables.hms(int(board.now_s * 1e9))[:8]} UTC  {money}  {board.state}"
     return table
 
 
@@ -256,33 +256,35 @@ def _done_cells(row: Row) -> list[Text | str]:
         result = Text(f"{row['reason_code']}: {row['reason']}", style="dim")
     else:
         won = (row["pnl_e6"] or 0) > 0
-        words = f"{'won' if won else 'lost'} {view.usd(row['pnl_e6'], plus=True)} → {view.usd(row['equity_after_e6'])}"
+        words = (
+            f"{'won' if won else 'lost'} {tables.usd(row['pnl_e6'], plus=True)} → {tables.usd(row['equity_after_e6'])}"
+        )
         result = Text(words + (" (provisional)" if row["provisional"] else ""), style="green" if won else "red")
     asks = "/".join("-" if a is None else f"{a / 1e6:.2f}" for a in (row["up_ask_e6"], row["down_ask_e6"]))
     return [
-        f"{row['n']:>3} {view.minute(row['start_s'])[6:]} {row['strategy']}",
+        f"{row['n']:>3} {tables.minute(row['start_s'])[6:]} {row['strategy']}",
         row["outcome"] or "-",
-        view.price(row["strike"]),
-        view.price(row["settle"]),
+        tables.price(row["strike"]),
+        tables.price(row["settle"]),
         asks,
-        Text(row["prediction"] or "-", style=view.STYLE.get(row["prediction"] or "", "")),
-        view.usd(row["stake_e6"]) if row["state"] == "traded" else "-",
+        Text(row["prediction"] or "-", style=tables.STYLE.get(row["prediction"] or "", "")),
+        tables.usd(row["stake_e6"]) if row["state"] == "traded" else "-",
         result,
     ]
 
 
 def _open_cells(board: Board, start_s: int, strategy: str) -> list[Text | str]:
-    window = board.open.get(slug_of(start_s)) or Window()
+    window = board.open.get(slug_of(start_s)) or WindowProgress()
     n = (start_s - board.session.first_window_s) // WINDOW_S + 1
     left_s = int(start_s + WINDOW_S - board.now_s)
     runs = left_s > 0
     return [
-        Text(f"{n:>3} {view.minute(start_s)[6:]} {strategy}", style="bold" if runs else ""),
+        Text(f"{n:>3} {tables.minute(start_s)[6:]} {strategy}", style="bold" if runs else ""),
         f"{left_s // 60}:{left_s % 60:02d}" if runs else "…",
-        view.price(window.strike),
-        view.price(board.price) if runs else "-",
+        tables.price(window.strike),
+        tables.price(board.price) if runs else "-",
         window.odds if runs else "-",
-        Text(window.side or "-", style=view.STYLE.get(window.side, "")),
+        Text(window.side or "-", style=tables.STYLE.get(window.side, "")),
         window.stake or "-",
         Text(window.said if runs else f"{window.said}, awaiting the outcome", style="dim"),
     ]

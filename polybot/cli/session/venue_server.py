@@ -48,11 +48,11 @@ def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any)
 
 def _refuse_if_unreachable() -> None:
     """A mirror of nothing is none."""
-    from polybot.runtime.supervision.preflight import Refused, check_reachable
+    from polybot.runtime.supervision.preflight import StartRefused, check_reachable
 
     try:
         check_reachable()
-    except Refused as exc:
+    except StartRefused as exc:
         leave(exc.code, str(exc))
 
 

@@ -33,8 +33,7 @@ from messages.units import E6, decimal_text
 from polybot.core.market.backfill import Listings, words_of
 from polybot.core.market.windows import GOOD_FOR_S, Window
 from polybot.core.reasons import Reason
-from polybot.core.sizing import amounts
-from polybot.core.sizing import stake as sizing
+from polybot.core.sizing import amounts, stake
 from polybot.settings import Settings, settings_from, usd_e6
 
 KEPT = 300  # allocations remembered; a Signal is repeated for seconds, not for a day
@@ -137,7 +136,7 @@ class AllocatorCore:
         elif (order := self._orders.get(self._intent_id(signal))) is not None:
             yield self._keep(_of_order(signal, order))
         else:
-            yield from self._size(signal, sizing.Purse(account, positions), market)
+            yield from self._size(signal, stake.Purse(account, positions), market)
 
     def _missing(self, signal: Signal) -> Reason | None:
         if self._account is None:
@@ -174,7 +173,7 @@ class AllocatorCore:
             return Reason("OUTSIDE_WINDOW", "no entry before the start or in the last seconds of a window")
         return None
 
-    def _size(self, signal: Signal, purse: sizing.Purse, market: MarketListed) -> Iterator[Word]:
+    def _size(self, signal: Signal, purse: stake.Purse, market: MarketListed) -> Iterator[Word]:
         limit = self._limit(signal)
         if isinstance(limit, Reason):
             yield self._refused(signal, limit)
@@ -182,8 +181,8 @@ class AllocatorCore:
         if market.fee is None:
             yield self._refused(signal, amounts.no_schedule())
             return
-        offer = sizing.Offer(market.slug, limit, market.fee, signal.prediction.probability)
-        size = sizing.size(purse, signal.prediction.strategy, self._settings, offer)
+        offer = stake.Offer(market.slug, limit, market.fee, signal.prediction.probability)
+        size = stake.size(purse, signal.prediction.strategy, self._settings, offer)
         if isinstance(size, Reason):
             yield self._refused(signal, size)
             return
@@ -260,7 +259,7 @@ class AllocatorCore:
         _forget_oldest(self._said)
         return allocation
 
-    def _refused(self, signal: Signal, reason: Reason, size: sizing.Size | None = None) -> Allocation:
+    def _refused(self, signal: Signal, reason: Reason, size: stake.Size | None = None) -> Allocation:
         return self._keep(
             Allocation(
                 account=signal.prediction.account,

@@ -1,18 +1,14 @@
-"""The executor: alone with the key, the journal and the venue. One idea a file:
+"""The executor: alone with the key, the journal and the venue. Its core hears each word and hands it to who understands it.
 
-state      what is known, as plain structs        ledger       double entry, and the fee
-fold       what an entry makes of it              streaks      wins in a row
-events     the words for it                       settling     what a window came to, in money
-orders     what is known of an order              levels       Account and Positions
-facts      the venue's words as entries           telling      when they are said
-admission  may an approved order go out?          serving      sign, journal, gate, POST; what others ask
-writing    on disk first                          probing      from POST to a final order
-windows    outcomes                               reconcile    our books against the venue's
-core       hearing and saying                     halting      cancel everything, and prove it
-catching_up  what market_feed said while we were away
-dead_man   the heartbeat without which nothing rests     venue_state  what the venue takes at present
-budget     its token buckets                             wellformed   amounts as the venue reads them
-explaining cash without a trade of ours                  switching    halt file, broken disk    leaving  SIGTERM
+core               hearing and saying
+service            what it is asked: sign, journal, gate, POST; snapshots; what is told again
+account_publisher  Account and Positions, when they have changed
+kill_switch        the halt file, a disk that refuses, SIGTERM
+oracle_relay       PolyBolt's prints on their way through
+books/             double entry: entries, their fold, order states, settlement, streaks, the words told of them
+orders/            may an order go, is it well formed, what became of it, when it is asked after
+reconciling/       our books against the venue's: differences, outcomes, redemptions
+stopping/          cancel everything and prove it; leave in order
 """
 
 from polybot.core.executor.core import ExecutorCore

@@ -7,22 +7,22 @@ import msgspec
 from messages import Account, Position, Positions, SnapshotTaken, Streak, Word
 from polybot.core.executor.books.settlement import streak_of
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.orders import account_levels as levels
+from polybot.core.executor.orders import account_levels
 from polybot.core.executor.orders.account_levels import View
-from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.admission import OrderSwitch
 from polybot.core.executor.orders.dead_man import DeadMan
-from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.orders.tracker import OrderTracker
 from polybot.core.executor.reconciling.reconciler import Reconciler
 from polybot.core.executor.reconciling.redemption import redemptions
 
 
-class Teller:
+class AccountPublisher:
     """The levels as of now."""
 
     def __init__(
-        self, writer: Writer, switch: Switch, probing: Probing, reconciler: Reconciler, dead_man: DeadMan
+        self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker, reconciler: Reconciler, dead_man: DeadMan
     ) -> None:
-        self._writer, self._switch, self._probing, self._reconciler = writer, switch, probing, reconciler
+        self._writer, self._switch, self._tracker, self._reconciler = writer, switch, tracker, reconciler
         self._dead_man = dead_man
         self._said: object = None
         self._streaks: tuple[int, dict[str, Streak]] = (-1, {})
@@ -46,7 +46,7 @@ class Teller:
 
     def held(self, now_ns: int) -> tuple[Position, ...]:
         """What is held."""
-        return levels.positions(self._writer.books, self._view(now_ns)).positions
+        return account_levels.positions(self._writer.books, self._view(now_ns)).positions
 
     def _view(self, now_ns: int) -> View:
         switch, reconciler = self._switch, self._reconciler
@@ -59,8 +59,8 @@ class Teller:
             is_halted=switch.is_halted,
             halt_reason=switch.halt_text,
             reconciled_ns=reconciler.reconciled_ns,
-            venue_state=self._probing.venue.state,
-            venue_why=self._probing.venue.why,
+            venue_state=self._tracker.venue.state,
+            venue_why=self._tracker.venue.why,
             pulse_state=self._dead_man.state,
             pulse_why=switch.pulse,
         )
@@ -74,17 +74,17 @@ class Teller:
             switch.halt_id,
             reconciler.wallet_e6,
             reconciler.why,
-            self._probing.venue.state,
+            self._tracker.venue.state,
             self._dead_man.state,
             switch.pulse,
         )
 
     def _positions(self, view: View) -> Positions:
         books = self._writer.books
-        return msgspec.structs.replace(levels.positions(books, view), redemptions=redemptions(books))
+        return msgspec.structs.replace(account_levels.positions(books, view), redemptions=redemptions(books))
 
     def _account(self, view: View) -> Account:
         books = self._writer.books
         if self._streaks[0] != books.seq:
             self._streaks = (books.seq, {strategy: streak_of(books, strategy) for strategy in sorted(books.traded)})
-        return levels.account(books, view, self._reconciler.purse_e6, self._streaks[1])
+        return account_levels.account(books, view, self._reconciler.purse_e6, self._streaks[1])

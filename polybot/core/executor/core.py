@@ -52,27 +52,26 @@ from messages.inner import (
     WarmUp,
 )
 from messages.units import NS
-from polybot.core.executor.account_publisher import Teller
+from polybot.core.executor.account_publisher import AccountPublisher
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.events import events_from
 from polybot.core.executor.books.fold import restored
 from polybot.core.executor.books.order_state import IMMEDIATE, is_final
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.kill_switch import Switching
-from polybot.core.executor.oracle_relay import WAKE, Relaying
-from polybot.core.executor.orders import account_levels as levels
-from polybot.core.executor.orders import venue_facts as facts
-from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.kill_switch import KillSwitch
+from polybot.core.executor.oracle_relay import WAKE, OracleRelay
+from polybot.core.executor.orders import account_levels, venue_facts
+from polybot.core.executor.orders.admission import OrderSwitch
 from polybot.core.executor.orders.dead_man import DeadMan
-from polybot.core.executor.orders.tracker import Probing
-from polybot.core.executor.reconciling.backfill import CatchingUp
+from polybot.core.executor.orders.tracker import OrderTracker
+from polybot.core.executor.reconciling.backfill import Backfill
 from polybot.core.executor.reconciling.outcomes import Outcomes
 from polybot.core.executor.reconciling.reconciler import Reconciler
 from polybot.core.executor.reconciling.redemption import TAG as REDEEM
 from polybot.core.executor.reconciling.redemption import Redeemer
-from polybot.core.executor.service import Serving
-from polybot.core.executor.stopping.cancel_all import Halting
-from polybot.core.executor.stopping.shutdown import Leaving
+from polybot.core.executor.service import OrderService
+from polybot.core.executor.stopping.cancel_all import CancelRound
+from polybot.core.executor.stopping.shutdown import Shutdown
 from polybot.settings import settings_from, usd_e6
 
 LEVEL_S = 1.0
@@ -87,41 +86,41 @@ class ExecutorCore:
     def __init__(self) -> None:
         self._boot = 0
         self._writer = Writer()
-        self._switch = Switch()
+        self._switch = OrderSwitch()
         self._dead_man = DeadMan(self._switch)
-        self._probing = Probing(self._writer, self._switch, self._dead_man)
-        self._reconciler = Reconciler(self._writer, self._switch, self._probing)
-        self._halting = Halting(self._writer, self._switch, self._probing)
-        self._leaving = Leaving(self._writer, self._switch, self._probing)
-        self._outcomes = Outcomes(self._writer, self._probing)
+        self._tracker = OrderTracker(self._writer, self._switch, self._dead_man)
+        self._reconciler = Reconciler(self._writer, self._switch, self._tracker)
+        self._cancel_round = CancelRound(self._writer, self._switch, self._tracker)
+        self._shutdown = Shutdown(self._writer, self._switch, self._tracker)
+        self._outcomes = Outcomes(self._writer, self._tracker)
         self._redeemer = Redeemer(self._writer, self._switch)
-        self._catching_up = CatchingUp()
-        self._relaying = Relaying()
-        self._teller = Teller(self._writer, self._switch, self._probing, self._reconciler, self._dead_man)
-        self._serving = Serving(self._writer, self._switch, self._probing, self._reconciler, self._teller)
-        self._switching = Switching(
-            self._writer, self._switch, self._halting, self._leaving, self._reconciler, self._serving
+        self._backfill = Backfill()
+        self._oracle_relay = OracleRelay()
+        self._publisher = AccountPublisher(self._writer, self._switch, self._tracker, self._reconciler, self._dead_man)
+        self._service = OrderService(self._writer, self._switch, self._tracker, self._reconciler, self._publisher)
+        self._kill_switch = KillSwitch(
+            self._writer, self._switch, self._cancel_round, self._shutdown, self._reconciler, self._service
         )
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (budget.py)."""
         if isinstance(word, OracleRelayed | SourceState):
-            yield from self._relaying.hear(word, now_ns)
+            yield from self._oracle_relay.hear(word, now_ns)
             return
         for said in self._handle(word, now_ns):
             if isinstance(said, CancelOrders):
                 count = len(said.order_ids) or 1 + len(self._writer.books.open)
-                self._probing.budget.cancelled(count, self._switch.mono_s)
+                self._tracker.budget.cancelled(count, self._switch.mono_s)
             yield said
 
     def _handle(self, word: Word, now_ns: int) -> Iterator[Word]:
         match word:
             case ApprovedOrder() | Snapshot() | EventsSince():
-                yield from self._serving.serve(word, now_ns)
+                yield from self._service.serve(word, now_ns)
             case OrderSigned():
-                yield from self._serving.signed(word, now_ns)
+                yield from self._service.signed(word, now_ns)
             case CancelAll():
-                yield from self._halting.begin(word.id, now_ns)
+                yield from self._cancel_round.begin(word.id, now_ns)
             case Redeem():
                 yield from self._redeemer.asked(word, now_ns)
             case Tick():
@@ -133,22 +132,22 @@ class ExecutorCore:
             case RiskState() | MarketListed() | WindowObserved() | MarketResolved() | Resent() | NoReply():
                 yield from self._bus(word, now_ns)
             case HaltSeen() | PersistFailed() | Leave():
-                yield from self._switching.hear(word, now_ns)
+                yield from self._kill_switch.hear(word, now_ns)
             case _:
                 yield from self._venue(word, now_ns)
-        yield from self._dead_man.reopen(self._reconciler.rounds, len(self._probing.in_flight))
-        yield from self._serving.serve_waiting(now_ns)
-        yield from self._teller.say_if_changed(now_ns)
+        yield from self._dead_man.reopen(self._reconciler.rounds, len(self._tracker.in_flight))
+        yield from self._service.serve_waiting(now_ns)
+        yield from self._publisher.say_if_changed(now_ns)
 
     # --- start
 
     def _start(self, word: Started) -> Iterator[Word]:
         settings = settings_from(word.config)
-        self._boot, self._switching.started_halted, self._serving.trade = word.boot, word.halted, settings.trade
+        self._boot, self._kill_switch.started_halted, self._service.trade = word.boot, word.halted, settings.trade
         self._reconciler.account = settings.bot.account
         self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
-        self._probing.venue.speed = word.speed
-        self._relaying.start(word)
+        self._tracker.venue.speed = word.speed
+        self._oracle_relay.start(word)
         self._reconciler.mono_s = self._switch.mono_s = word.mono_s
         yield from ()
 
@@ -161,37 +160,37 @@ class ExecutorCore:
             order = books.orders[order_id]
             if not (order.seen or order.over or order.refused):
                 why = OrderTold(order_id=order_id, unsure=True, text="the executor restarted before it was answered")
-                yield from self._writer.write_all(facts.told(order, why), now_ns)
+                yield from self._writer.write_all(venue_facts.told(order, why), now_ns)
             yield WakeAt(name=f"cancel/{order_id}", at_ns=order.cancel_at_ns)
         if any(books.orders[order_id].intent.order_type not in IMMEDIATE for order_id in books.open):
             yield from self._dead_man.arm()
         yield WakeIn(name="level", after_s=LEVEL_S)
         yield from self._warm()
-        yield from self._switching.at_start(now_ns)
+        yield from self._kill_switch.at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
         yield from self._redeemer.resume()
-        since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in levels.unsettled(books))])
-        yield from self._catching_up.begin(self._boot, since_s * NS)
+        since_s = min([books.last_window_s or now_ns // NS, *(w.start_s for w in account_levels.unsettled(books))])
+        yield from self._backfill.begin(self._boot, since_s * NS)
 
     # --- the venue's words
 
     def _venue(self, word: Word, now_ns: int) -> Iterator[Word]:
         if isinstance(word, OrderRead | OpenOrdersRead | TradesRead | BalanceRead):
-            yield from self._probing.account_read(word)
+            yield from self._tracker.account_read(word)
         match word:
             case PostResult():
-                yield from self._probing.answered(word, now_ns)
-                yield from self._halting.post_answered()
-                yield from self._leaving.go_if_done()
+                yield from self._tracker.answered(word, now_ns)
+                yield from self._cancel_round.post_answered()
+                yield from self._shutdown.go_if_done()
             case UserFact():
                 yield from self._user_fact(word, now_ns)
             case OrderRead():
-                yield from self._probing.read(word, now_ns)
+                yield from self._tracker.read(word, now_ns)
                 yield from self._reconciler.order(word, now_ns)
-                yield from self._halting.order_read(word)
+                yield from self._cancel_round.order_read(word)
             case OpenOrdersRead():
                 yield from self._reconciler.open_orders(word, now_ns)
-                yield from self._halting.open_read(word)
+                yield from self._cancel_round.open_read(word)
             case TradesRead():
                 yield from self._reconciler.trades(word, now_ns)
             case BalanceRead() if word.tag.startswith(f"{REDEEM}/"):
@@ -219,25 +218,25 @@ class ExecutorCore:
         """The channel does not repeat itself: when it opens, everything is read anew."""
         books = self._writer.books
         if word.order is not None:
-            yield from self._writer.write_all(facts.of_order(books, word.order, is_authoritative=False), now_ns)
+            yield from self._writer.write_all(venue_facts.of_order(books, word.order, is_authoritative=False), now_ns)
             if word.order.order_id in books.orders:
-                yield from self._probing.follow(books.orders[word.order.order_id], now_ns)
-        yield from self._probing.trades(word.trades, now_ns)
+                yield from self._tracker.follow(books.orders[word.order.order_id], now_ns)
+        yield from self._tracker.trades(word.trades, now_ns)
         if word.kind == "open":
             yield from self._reconciler.begin(now_ns)
 
     def _cancel_answered(self, word: CancelResult, now_ns: int) -> Iterator[Word]:
         """Whatever it said, the order endpoint says what became of them."""
-        yield from self._halting.cancel_answered(word)
-        yield from self._leaving.cancel_answered(word)
+        yield from self._cancel_round.cancel_answered(word)
+        yield from self._shutdown.cancel_answered(word)
         kind, _, order_id = word.tag.partition("/")
         if kind == "cancel" and not word.known:
             yield WakeIn(name=word.tag, after_s=CANCEL_AGAIN_S)
         asked = [*word.canceled, *word.not_canceled, *([order_id] if kind in ("cancel", "again") else [])]
         for named in dict.fromkeys(asked):
             if named in self._writer.books.open:
-                yield from self._probing.follow(self._writer.books.orders[named], now_ns)
-        yield from self._leaving.go_if_done()
+                yield from self._tracker.follow(self._writer.books.orders[named], now_ns)
+        yield from self._shutdown.go_if_done()
 
     def _heartbeat(self, word: HeartbeatSent, now_ns: int) -> Iterator[Word]:
         """Acked again after a failure: what the venue may have cancelled meanwhile is read first."""
@@ -258,11 +257,11 @@ class ExecutorCore:
             case MarketResolved():
                 yield from self._outcomes.resolved(word, now_ns)
             case Resent():
-                for heard in self._catching_up.heard(word):
+                for heard in self._backfill.heard(word):
                     yield from self._bus(heard, now_ns)
-                yield from self._catching_up.go_on()
+                yield from self._backfill.go_on()
             case NoReply():
-                yield from self._catching_up.unanswered(word)
+                yield from self._backfill.unanswered(word)
 
     # --- time
 
@@ -275,27 +274,27 @@ class ExecutorCore:
                 yield from self._reconciler.watch(tick.mono_s, now_ns)
                 yield from self._outcomes.watch(tick.mono_s, now_ns)
                 yield from self._writer.compact()
-                yield from self._teller.say(now_ns)
-                yield from self._relaying.beat(tick.mono_s, now_ns)
+                yield from self._publisher.say(now_ns)
+                yield from self._oracle_relay.beat(tick.mono_s, now_ns)
             case "warm":
                 yield from self._warm()
-            case "venue" if self._probing.venue.over():
+            case "venue" if self._tracker.venue.over():
                 yield from self._reconciler.begin(now_ns)
             case "reconcile":
                 self._reconciler.mono_s = tick.mono_s
                 yield from self._reconciler.begin(now_ns)
             case "probe" if rest in self._writer.books.open:
-                yield from self._probing.ask(rest)
+                yield from self._tracker.ask(rest)
             case "post":
-                yield from self._probing.again(rest, now_ns)
+                yield from self._tracker.again(rest, now_ns)
             case "cancel":
                 yield from self._cancel(rest, now_ns)
             case "redeem":
                 yield from self._redeemer.tick(rest, now_ns)
             case "proof":
-                yield from self._halting.tick(tick.name, tick.mono_s, self._teller.held(now_ns), now_ns)
+                yield from self._cancel_round.tick(tick.name, tick.mono_s, self._publisher.held(now_ns), now_ns)
             case _ if tick.name == WAKE:
-                yield from self._relaying.woken(now_ns)
+                yield from self._oracle_relay.woken(now_ns)
             case "beat":
                 yield from self._dead_man.tick(tick.name)
             case "leave":
@@ -311,5 +310,5 @@ class ExecutorCore:
         order = self._writer.books.orders[order_id]
         if is_final(order):
             return
-        yield from self._writer.write_all(facts.told(order, OrderTold(order_id=order_id, cancelled=True)), now_ns)
+        yield from self._writer.write_all(venue_facts.told(order, OrderTold(order_id=order_id, cancelled=True)), now_ns)
         yield CancelOrders(tag=f"cancel/{order_id}", order_ids=(order_id,))

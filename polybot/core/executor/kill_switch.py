@@ -6,29 +6,29 @@ from messages import Word
 from messages.inner import HaltSeen, Leave, PersistFailed, WriteHalt
 from polybot.core.executor.books.entries import HaltNoted
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.admission import OrderSwitch
 from polybot.core.executor.reconciling.reconciler import Reconciler
-from polybot.core.executor.service import Serving
-from polybot.core.executor.stopping.cancel_all import Halting
-from polybot.core.executor.stopping.shutdown import Leaving
+from polybot.core.executor.service import OrderService
+from polybot.core.executor.stopping.cancel_all import CancelRound
+from polybot.core.executor.stopping.shutdown import Shutdown
 
 BROKEN = 70  # exit code: supervisord starts us again, which is how a broken journal is read anew
 
 
-class Switching:
+class KillSwitch:
     """started_halted: what the halt file said when the loop started."""
 
     def __init__(
         self,
         writer: Writer,
-        switch: Switch,
-        halting: Halting,
-        leaving: Leaving,
+        switch: OrderSwitch,
+        cancel_round: CancelRound,
+        shutdown: Shutdown,
         reconciler: Reconciler,
-        serving: Serving,
+        service: OrderService,
     ) -> None:
-        self._writer, self._switch, self._halting, self._leaving = writer, switch, halting, leaving
-        self._reconciler, self._serving = reconciler, serving
+        self._writer, self._switch, self._cancel_round, self._shutdown = writer, switch, cancel_round, shutdown
+        self._reconciler, self._service = reconciler, service
         self.started_halted = ""
 
     def hear(self, word: HaltSeen | PersistFailed | Leave, now_ns: int) -> Iterator[Word]:
@@ -38,13 +38,13 @@ class Switching:
                 yield from self._halt(word, now_ns)
             case PersistFailed():
                 self._writer.broken = word.why
-                self._serving.forget()
+                self._service.forget()
                 why = f"the journal takes nothing more: {word.why}"
                 yield WriteHalt(by="executor", reason_code="JOURNAL", reason=why)
-                self._halting.leave = Leave(code=BROKEN, why=why)
-                yield from self._halting.begin("", now_ns)
+                self._cancel_round.leave = Leave(code=BROKEN, why=why)
+                yield from self._cancel_round.begin("", now_ns)
             case Leave():
-                yield from self._leaving.begin(now_ns)
+                yield from self._shutdown.begin(now_ns)
 
     def at_start(self, now_ns: int) -> Iterator[Word]:
         """The file may have been written, or lifted, while nobody was here to see it."""
@@ -65,6 +65,6 @@ class Switching:
             entry = HaltNoted(halt_id=word.halt_id, reason_code=word.reason_code, reason=word.reason)
             yield from self._writer.write(entry, now_ns)
         if word.halt_id:
-            yield from self._halting.begin("", now_ns)
+            yield from self._cancel_round.begin("", now_ns)
         elif was:
             yield from self._reconciler.lifted(code, now_ns)

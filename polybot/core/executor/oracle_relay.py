@@ -15,7 +15,7 @@ SOURCE = "polybolt"
 WAKE = TIMER + SOURCE
 
 
-class Relaying:
+class OracleRelay:
     """Idle until its source has said anything."""
 
     def __init__(self) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 from messages import Accepted, ApprovedOrder, Events, EventsSince, Refused, Seen, Snapshot, Word
 from messages.inner import OrderSigned, SignOrder, WakeAt
-from polybot.core.executor.account_publisher import Teller
+from polybot.core.executor.account_publisher import AccountPublisher
 from polybot.core.executor.books import events
 from polybot.core.executor.books.entries import IntentRefused, IntentSigned
 from polybot.core.executor.books.order_state import fields_of
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders import admission
-from polybot.core.executor.orders.admission import Switch
-from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.orders.admission import OrderSwitch
+from polybot.core.executor.orders.tracker import OrderTracker
 from polybot.core.executor.reconciling.reconciler import Reconciler
 from polybot.core.reasons import Reason
 from polybot.settings import Trade
@@ -25,14 +25,19 @@ from polybot.settings import Trade
 MOST_WAITING = 100
 
 
-class Serving:
+class OrderService:
     """See the rules above."""
 
     def __init__(
-        self, writer: Writer, switch: Switch, probing: Probing, reconciler: Reconciler, teller: Teller
+        self,
+        writer: Writer,
+        switch: OrderSwitch,
+        tracker: OrderTracker,
+        reconciler: Reconciler,
+        publisher: AccountPublisher,
     ) -> None:
-        self._writer, self._switch, self._probing = writer, switch, probing
-        self._reconciler, self._teller = reconciler, teller
+        self._writer, self._switch, self._tracker = writer, switch, tracker
+        self._reconciler, self._publisher = reconciler, publisher
         self.trade = Trade()
         self._signing: dict[str, ApprovedOrder] = {}
         self._waiting: list[ApprovedOrder | Snapshot] = []
@@ -50,7 +55,7 @@ class Serving:
                     self._wait(word)
             case Snapshot():
                 if self._may_serve or not self._waiting:
-                    yield self._teller.snapshot(word.id, now_ns)
+                    yield self._publisher.snapshot(word.id, now_ns)
                 else:
                     self._wait(word)
 
@@ -58,7 +63,7 @@ class Serving:
     def _may_serve(self) -> bool:
         """Rule 3. What is halted, without a heartbeat, or refused by the venue is refused at once: nothing queues up."""
         switch = self._switch
-        is_known = (switch.is_ready and switch.risk is not None) or self._probing.venue.refuses_us
+        is_known = (switch.is_ready and switch.risk is not None) or self._tracker.venue.refuses_us
         return is_known or switch.is_halted or switch.leaving or switch.pulse != "" or self._writer.broken != ""
 
     def _wait(self, word: ApprovedOrder | Snapshot) -> None:
@@ -85,7 +90,7 @@ class Serving:
         if fence is not None:
             yield Refused(id=word.id, reason_code=fence.code, reason=fence.text)
             return
-        reason = self._probing.venue.shut(word.intent) or admission.refusal(
+        reason = self._tracker.venue.shut(word.intent) or admission.refusal(
             word, books, self._switch, self.trade, self._reconciler.wallet_e6, now_ns
         )
         if reason is not None:
@@ -132,7 +137,7 @@ class Serving:
         told = self._writer.write(entry, now_ns)
         yield next(told)
         news = list(told)
-        yield from self._probing.post(self._writer.books.orders[order_id])
+        yield from self._tracker.post(self._writer.books.orders[order_id])
         yield Accepted(id=word.intent_id, order_id=order_id)
         yield from news
         yield WakeAt(name=f"cancel/{order_id}", at_ns=approved.cancel_at_ns)

@@ -12,7 +12,7 @@ from messages import Candle
 from messages.units import NS
 
 
-class Bars:
+class CandleBuffer:
     """The newest `keep` candles of one interval, by their start. `changes` counts what was put."""
 
     def __init__(self, interval_s: int, keep: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from messages import Candle, Candles, History, Word
 from messages.inner import NoReply, Tick, WakeIn
 from messages.units import NS
-from polybot.core.market.candle_buffer import Bars
+from polybot.core.market.candle_buffer import CandleBuffer
 from polybot.core.market.windows import staleness_s
 
 SYMBOL = "BTCUSDT"
@@ -21,7 +21,7 @@ class BarFeed:
     """asker names the actor and its boot in ids; wanted is how many bars a question reaches back."""
 
     def __init__(self, asker: str, interval_s: int, wanted: int, speed: float) -> None:
-        self.bars = Bars(interval_s, wanted + 20)
+        self.bars = CandleBuffer(interval_s, wanted + 20)
         self.wanted = wanted
         self._interval_s = interval_s
         self._prefix = f"{asker}/history/{interval_s}/"

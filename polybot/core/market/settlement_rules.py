@@ -19,7 +19,7 @@ STREAMS = "https://data.chain.link/streams/"
 
 
 @dataclass(frozen=True)
-class Row:
+class RuleRow:
     """One known description. lookback None = the object has no cryptoMarketConfig at all."""
 
     rule: SettleRule
@@ -28,10 +28,10 @@ class Row:
 
 
 # as of 2026-11: facts/polymarket-api §0.1, §9, §10.3
-KNOWN: tuple[Row, ...] = (
-    Row("spot", STREAMS + "btc-usd", None),  # until 2026-08-06
-    Row("twap30", STREAMS + "btc-usd-twap-30s-streams", 30),  # 2026-08-07 … 08-13
-    Row("twap60", STREAMS + "btc-usd-twap-60s-streams", 60),  # since 2026-08-14
+KNOWN: tuple[RuleRow, ...] = (
+    RuleRow("spot", STREAMS + "btc-usd", None),  # until 2026-08-06
+    RuleRow("twap30", STREAMS + "btc-usd-twap-30s-streams", 30),  # 2026-08-07 … 08-13
+    RuleRow("twap60", STREAMS + "btc-usd-twap-60s-streams", 60),  # since 2026-08-14
 )
 
 
@@ -63,7 +63,7 @@ def _wrong_everywhere(gamma: Mapping[str, Any], clob: Mapping[str, Any] | None) 
     return ""
 
 
-def _wrong_config(gamma: Mapping[str, Any], row: Row) -> str:
+def _wrong_config(gamma: Mapping[str, Any], row: RuleRow) -> str:
     """cryptoMarketConfig against the row: absent where the row has none, equal in all four values where it has."""
     config = _plain(gamma.get("cryptoMarketConfig"))
     named = gamma.get("cryptoMarketConfigId")

@@ -32,7 +32,7 @@ STALE_ORACLE_S = 5.0  # rule 4: no print, or none newer than that; its normal ag
 SPEED_SLACK_S = 0.15  # machine seconds that delivery may take; at 60× they are 9 s of market time
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     """`session.json` as `Started.session` carries it. Windows outside 1…windows are nobody's business."""
 
     id: str = ""
@@ -60,12 +60,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return range(self.first_window_s, self.first_window_s + self.windows * WINDOW_S, WINDOW_S)
 
 
-_sessions = msgspec.json.Decoder(Session)
+_sessions = msgspec.json.Decoder(SessionPlan)
 
 
-def session_from(text: str) -> Session:
+def session_from(text: str) -> SessionPlan:
     """The session out of `Started.session`; without one there are no windows. Raises msgspec.MsgspecError."""
-    return _sessions.decode(text) if text else Session()
+    return _sessions.decode(text) if text else SessionPlan()
 
 
 @dataclass(frozen=True, order=True)

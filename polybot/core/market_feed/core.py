@@ -48,7 +48,7 @@ from polybot.core.market.windows import (
     STALE_BOOK_S,
     STALE_ORACLE_S,
     WINDOW_S,
-    Session,
+    SessionPlan,
     Window,
     is_stale,
     session_from,
@@ -58,7 +58,7 @@ from polybot.core.market.windows import (
 )
 from polybot.core.market_feed import clock_offset
 from polybot.core.market_feed.clock_offset import ClockOffsets
-from polybot.core.market_feed.oracle import Prints, near_boundary
+from polybot.core.market_feed.oracle import OraclePrints, near_boundary
 from polybot.core.market_feed.outcome import concluded, rule_named
 from polybot.settings import settings_from
 
@@ -80,8 +80,8 @@ class MarketFeedCore:
     """
 
     def __init__(self) -> None:
-        self._session = Session()
-        self._prints = Prints()
+        self._session = SessionPlan()
+        self._prints = OraclePrints()
         self._markets: dict[str, MarketListed] = {}
         self._resolved: dict[str, MarketResolved] = {}
         self._said: dict[int, WindowObserved] = {}

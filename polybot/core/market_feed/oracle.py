@@ -41,7 +41,7 @@ class Feed:
     source: dict[int, str] = field(default_factory=dict)
 
 
-class Prints:
+class OraclePrints:
     """All streams by name."""
 
     def __init__(self) -> None:

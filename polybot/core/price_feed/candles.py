@@ -19,7 +19,7 @@ Row = tuple[int, float, float, float, float, float, int]
 
 
 @dataclass(slots=True)
-class Bar:
+class OpenMinute:
     """The trades of one second."""
 
     open: float
@@ -38,19 +38,19 @@ class Seconds:
 
     def __init__(self, symbol: str, source: str, keep_s: int) -> None:
         self._symbol, self._source, self._keep_s = symbol, source, keep_s
-        self._bars: dict[int, Bar] = {}
+        self._bars: dict[int, OpenMinute] = {}
         self._oldest_s: int | None = None
 
     def trade(self, second: int, price: float) -> None:
         """One accepted trade; in order within its second."""
         bar = self._bars.get(second)
         if bar is None:
-            self._bars[second] = Bar(price, price, price, price)
+            self._bars[second] = OpenMinute(price, price, price, price)
             self._forget(second)
         else:
             bar.add(price)
 
-    def replace(self, rows: Iterable[tuple[int, Bar | None]], from_s: int) -> None:
+    def replace(self, rows: Iterable[tuple[int, OpenMinute | None]], from_s: int) -> None:
         """What klines say, None = nobody traded: rule 3. A second they leave out stays as the stream had it."""
         for second, bar in rows:
             if bar is not None:
@@ -67,9 +67,9 @@ class Seconds:
         older = self._bars.get(mark_s - SAMPLE_S - 1)  # ends exactly 30 s before the mark: still counts
         if older is None:
             return None
-        return self._candle(mark_s, [Bar(older.close, older.close, older.close, older.close)], traded=False)
+        return self._candle(mark_s, [OpenMinute(older.close, older.close, older.close, older.close)], traded=False)
 
-    def _candle(self, mark_s: int, bars: list[Bar], traded: bool) -> Candle:
+    def _candle(self, mark_s: int, bars: list[OpenMinute], traded: bool) -> Candle:
         return Candle(
             symbol=self._symbol,
             interval_s=SAMPLE_S,

@@ -33,9 +33,9 @@ from polybot.core.market.feed_health import FeedHealth
 from polybot.core.market.traded import STREAM, TRADED_ON
 from polybot.core.market.windows import STALE_PRICE_S
 from polybot.core.price_feed.candles import MINUTE_S
-from polybot.core.price_feed.outliers import AHEAD_S, UNREADABLE, Prints
+from polybot.core.price_feed.outliers import AHEAD_S, UNREADABLE, TradeFilter
 from polybot.core.price_feed.series import PriceSeries, is_sane
-from polybot.core.price_feed.sources import SYMBOLS, Chain
+from polybot.core.price_feed.sources import SYMBOLS, SourceChain
 
 FEED = "price"
 SYMBOL = "BTCUSDT"
@@ -49,7 +49,7 @@ class PriceFeedCore:
     """See the rules above. Its sources put PriceTick, Candle (minutes), Depth, DayHeard and SourceState into its inbox."""
 
     def __init__(self) -> None:
-        self._prints = Prints()
+        self._prints = TradeFilter()
         self._source = ""
         self._said: tuple[str, str] = ("", "")  # (state, source) of the level as last said
         self._since_ns = 0
@@ -89,10 +89,10 @@ class PriceFeedCore:
 
     def _start(self, word: Started, now_ns: int) -> Iterator[Word]:
         self._speed = word.speed
-        self._prints = Prints(word.speed)
+        self._prints = TradeFilter(word.speed)
         self._health = FeedHealth(FEED, STREAM, "trade", STALE_PRICE_S, word.speed, word.mono_s, SILENT_S)
         self._series = PriceSeries(SYMBOL, STREAM, word.speed, now_ns)
-        self._chain = Chain(STALE_PRICE_S, word.speed, now_ns)
+        self._chain = SourceChain(STALE_PRICE_S, word.speed, now_ns)
         yield WakeIn(name="beat", after_s=BEAT_S)
         yield self._series.wake_at_mark()
         yield self._level(self._health.status(now_ns), now_ns)

@@ -26,7 +26,7 @@ ELSEWHERE_AGREES = 0.03  # another instrument, seconds old
 UNREADABLE = "UNREADABLE"  # a frame that is no print at all; counted beside them
 
 
-class Prints:
+class TradeFilter:
     """`hear` each print in the order of its arrival; what it returns is believed, oldest first. speed: of market time."""
 
     def __init__(self, speed: float = 1.0) -> None:

@@ -17,7 +17,7 @@ from messages import Candle, Candles, History, Word
 from messages.inner import CandlesFetched, FetchCandles, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market.windows import staleness_s
-from polybot.core.price_feed.candles import MINUTE_S, SAMPLE_S, Bar, Gap, Minutes, Row, Seconds, marks
+from polybot.core.price_feed.candles import MINUTE_S, SAMPLE_S, Gap, Minutes, OpenMinute, Row, Seconds, marks
 
 SAMPLES_KEPT_S = 75 * 60  # risk looks back an hour and ten bars
 MINUTES_KEPT_S = 3 * 3600
@@ -192,8 +192,8 @@ def _wish(symbol: str, interval: Literal["1s", "1m"], span: tuple[int, int]) -> 
     )
 
 
-def _bar(row: Row) -> Bar:
-    return Bar(open=row[1], high=row[2], low=row[3], close=row[4])
+def _bar(row: Row) -> OpenMinute:
+    return OpenMinute(open=row[1], high=row[2], low=row[3], close=row[4])
 
 
 def is_sane(*values: float) -> bool:

@@ -50,7 +50,7 @@ class Asked:
 
 
 @dataclass
-class Chain:
+class SourceChain:
     """limit_s: the stream's limit of staleness (world). `polls` after everything that may change what is wanted."""
 
     limit_s: float

@@ -47,13 +47,13 @@ from messages import (
 from messages.inner import NoReply, Restored, Started, Store, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market.windows import GOOD_FOR_S, Window, session_from, slug_of
-from polybot.core.recorder import tables as ledger_rows
+from polybot.core.recorder import tables
 from polybot.core.recorder.catch_up import CatchUp, Mark
 from polybot.core.recorder.downtime import Absences
 from polybot.core.recorder.sampling import Tape
 from polybot.core.recorder.session_rows import Calendar
-from polybot.core.recorder.tables import Known, MoneyEvent
-from polybot.core.recorder.window_row import Facts, WindowRow
+from polybot.core.recorder.tables import MoneyEvent, RestoredIndex
+from polybot.core.recorder.window_row import WindowFacts, WindowRow
 from polybot.settings import Settings, settings_from, usd_e6
 
 # Who says kept topics that the executor's journal does not hold. A test holds this equal to the table.
@@ -126,7 +126,7 @@ class RecorderCore:
     def _restore(self, word: Restored) -> Iterator[Word]:
         """What the ledger held: the marks of all sources as JSON, then the messages that rows are made of."""
         self.applied = self.newest = word.last_seq
-        known = ledger_rows.known_from(word.records[0]) if word.records else Known()
+        known = tables.known_from(word.records[0]) if word.records else RestoredIndex()
         for mark in known.marks:
             self.catch_up.marks[mark.source] = Mark(boot=mark.boot, last_ns=mark.safe_ns)
             self.absences.restore(mark.source, mark.boot, mark.safe_ns)
@@ -152,7 +152,7 @@ class RecorderCore:
         match body:
             case PriceTick() | Depth() | OraclePrice() | Book() | TradePrint():
                 for kept in self.tape.hear(envelope, body):
-                    yield ledger_rows.message("tape", kept)
+                    yield tables.message("tape", kept)
             case Event():
                 yield from self._event(envelope, body, now_ns)
             case Resent():
@@ -173,17 +173,17 @@ class RecorderCore:
             yield WakeIn(name="ask", after_s=ASK_S)
         match body:
             case Heartbeat() | FeedStatus() | ClockOffset():
-                yield ledger_rows.level(envelope)
+                yield tables.level(envelope)
             case Health():
                 self.absences.health(body, now_ns)
-                yield ledger_rows.level(envelope)
+                yield tables.level(envelope)
             case RiskState():
                 self._halted(body.state == "HALTED", body.since_ns or envelope.at_ns, body.reason)
-                yield ledger_rows.level(envelope)
+                yield tables.level(envelope)
             case Account():
                 yield from self._account(envelope, body)
             case Positions():
-                yield ledger_rows.level(envelope)
+                yield tables.level(envelope)
                 yield from self._money_stands_at(body.journal_seq)
             case OrderUpdate() | Fill() | Settlement():
                 yield from self._money(body, envelope)
@@ -195,8 +195,8 @@ class RecorderCore:
         body = envelope.body
         if isinstance(body, Prediction):
             for sample in self.tape.decided(body, envelope.cause):
-                yield ledger_rows.message("tape", sample)
-        yield ledger_rows.message("messages", envelope)
+                yield tables.message("tape", sample)
+        yield tables.message("messages", envelope)
         yield from self._fold(body)
 
     def _fold(self, body: object) -> Iterator[Word]:
@@ -210,18 +210,18 @@ class RecorderCore:
                 self.absences.died(body)
                 yield from self._reconsider()
         for row in rows:
-            yield ledger_rows.window(row)
+            yield tables.window(row)
 
     def _account(self, envelope: Envelope, body: Account) -> Iterator[Word]:
-        yield ledger_rows.level(envelope)
+        yield tables.level(envelope)
         self._halted(body.halted, envelope.at_ns, body.halt_reason)
         point = (body.journal_seq, body.equity_e6)
         if body.ready and self._equity.get(body.account) != point:
             self._equity[body.account] = point
-            yield ledger_rows.equity(body, envelope.at_ns)
+            yield tables.equity(body, envelope.at_ns)
         if body.purse_e6 > 0 and body.account == self.calendar.account:
             for row in self.calendar.set_purse(body.purse_e6):
-                yield ledger_rows.window(row)
+                yield tables.window(row)
         yield from self._money_stands_at(body.journal_seq)
 
     def _halted(self, is_halted: bool, since_ns: int, reason: str) -> None:
@@ -237,13 +237,13 @@ class RecorderCore:
     # --- money
 
     def _money(self, event: MoneyEvent, envelope: Envelope | None) -> Iterator[Word]:
-        name, cause, at_ns = "", "", ledger_rows.happened_ns(event)
+        name, cause, at_ns = "", "", tables.happened_ns(event)
         if envelope is not None:
             name, cause, at_ns = name_of(envelope), envelope.cause, envelope.at_ns
             if event.journal_seq > self.applied:
                 self._by_bus[event.journal_seq, type(event).__name__, event.key] = None
-        yield ledger_rows.money(event, at_ns, name, cause)
-        yield ledger_rows.newest(event)
+        yield tables.money(event, at_ns, name, cause)
+        yield tables.newest(event)
         yield from self._fold(event)
 
     def _money_stands_at(self, journal_seq: int) -> Iterator[Word]:
@@ -268,7 +268,7 @@ class RecorderCore:
         last = reply.events[-1].journal_seq if reply.more and reply.events else max(reply.last, self.applied)
         self.applied, self.newest = last, max(self.newest, reply.last)
         self._by_bus = {key: None for key in self._by_bus if key[0] > self.applied}
-        yield ledger_rows.mark("journal", 0, self.applied)
+        yield tables.mark("journal", 0, self.applied)
         yield from self._answer()
         if reply.more:
             yield from self._ask_money()
@@ -352,9 +352,9 @@ class RecorderCore:
             if not facts.is_answered and (facts.absent is None or facts.absent[0] in VAGUE):
                 facts.absent = self._why_absent(facts)
         for row in self.calendar.refold(start_s):
-            yield ledger_rows.window(row)
+            yield tables.window(row)
 
-    def _why_absent(self, facts: Facts) -> tuple[str, str]:
+    def _why_absent(self, facts: WindowFacts) -> tuple[str, str]:
         window, trade = Window(facts.start_s), self.settings.trade
         until_ns = window.decide_until_ns() + GOOD_FOR_S * NS
         for began_ns, ended_ns, why in self._halts:
@@ -375,7 +375,7 @@ class RecorderCore:
             stands = (mark.boot, mark.safe_ns)
             if self._marks.get(source) != stands:
                 self._marks[source] = stands
-                yield ledger_rows.mark(source, *stands)
+                yield tables.mark(source, *stands)
         counts = {
             "tape_kept": self.tape.kept,
             "tape_shed": self.tape.shed,
@@ -387,4 +387,4 @@ class RecorderCore:
             value = self._before.get(name, 0) + here
             if self._counted.get(name, 0) != value:
                 self._counted[name] = value
-                yield ledger_rows.counter(name, value)
+                yield tables.counter(name, value)

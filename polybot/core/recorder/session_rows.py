@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from messages import MarketResolved, WindowObserved
-from polybot.core.market.windows import Session, slug_of, window_of
-from polybot.core.recorder.window_row import Carry, Facts, Seen, WindowRow, fold
+from polybot.core.market.windows import SessionPlan, slug_of, window_of
+from polybot.core.recorder.window_row import Carry, SharedFacts, WindowFacts, WindowRow, fold
 
 Key = tuple[int, str, str]  # start_s, account, strategy
 _NEVER_S = 1 << 62
@@ -18,16 +18,16 @@ class Calendar:
 
     account: str = ""
     purse_e6: int = 0
-    session: Session = field(default_factory=Session)
+    session: SessionPlan = field(default_factory=SessionPlan)
     strategies: tuple[str, ...] = ()
-    _facts: dict[Key, Facts] = field(default_factory=dict)
+    _facts: dict[Key, WindowFacts] = field(default_factory=dict)
     _order: list[Key] = field(default_factory=list)
-    _seen: dict[str, Seen] = field(default_factory=dict)
+    _seen: dict[str, SharedFacts] = field(default_factory=dict)
     _rows: dict[Key, WindowRow] = field(default_factory=dict)
     _carries: dict[Key, Carry] = field(default_factory=dict)  # what is carried out of a row
     _unfolded_s: int = _NEVER_S  # start of the earliest window with facts that were never folded
 
-    def facts(self, slug: str, account: str, strategy: str) -> Facts | None:
+    def facts(self, slug: str, account: str, strategy: str) -> WindowFacts | None:
         """The facts of one row, made when first needed; None when the slug is no window's."""
         window = window_of(slug)
         if window is None:
@@ -36,7 +36,7 @@ class Calendar:
         found = self._facts.get(key)
         if found is None:
             n = self.session.n_of(window.start_s)
-            found = Facts(n, slug, window.start_s, account, strategy, self._seen.setdefault(slug, Seen()))
+            found = WindowFacts(n, slug, window.start_s, account, strategy, self._seen.setdefault(slug, SharedFacts()))
             self._facts[key] = found
             insort(self._order, key)
             self._unfolded_s = min(self._unfolded_s, window.start_s)
@@ -44,7 +44,7 @@ class Calendar:
 
     def see(self, word: WindowObserved | MarketResolved) -> Iterator[WindowRow]:
         """Something about a window that concerns every strategy's row of it."""
-        seen = self._seen.setdefault(word.slug, Seen())
+        seen = self._seen.setdefault(word.slug, SharedFacts())
         if isinstance(word, WindowObserved):
             seen.observe(word)
         else:
@@ -89,12 +89,12 @@ class Calendar:
             if self._order:
                 yield from self.refold(self._order[0][0])
 
-    def of_window(self, start_s: int) -> list[Facts]:
+    def of_window(self, start_s: int) -> list[WindowFacts]:
         """The facts of every strategy of the session for one window, made if need be."""
         found = (self.facts(slug_of(start_s), self.account, strategy) for strategy in self.strategies)
         return [facts for facts in found if facts is not None]
 
-    def begin(self, session: Session, strategies: tuple[str, ...], account: str, purse_e6: int) -> None:
+    def begin(self, session: SessionPlan, strategies: tuple[str, ...], account: str, purse_e6: int) -> None:
         """Whose calendar this is."""
         self.session, self.strategies = session, session.strategies or strategies
         self.account, self.purse_e6 = account, purse_e6

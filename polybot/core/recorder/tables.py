@@ -75,7 +75,7 @@ class MarkRow(msgspec.Struct, frozen=True, kw_only=True):
     safe_ns: int
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class RestoredIndex(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger hands back first. counters: as they stood.
 
     absent  (start_s, account, strategy, code, sentence) of rows nobody spoke about
@@ -93,7 +93,7 @@ class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
     value: int
 
 
-_known = msgspec.json.Decoder(Known)
+_known = msgspec.json.Decoder(RestoredIndex)
 
 
 def message(table: str, envelope: Envelope) -> Store:
@@ -190,7 +190,7 @@ def mark(source: str, boot: int, safe_ns: int) -> Store:
     return Store(table="marks", row=_json(MarkRow(source=source, boot=boot, safe_ns=safe_ns)))
 
 
-def known_from(data: bytes) -> Known:
+def known_from(data: bytes) -> RestoredIndex:
     """As the store hands it back."""
     return _known.decode(data)
 

@@ -63,7 +63,7 @@ class WindowRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass
-class Seen:
+class SharedFacts:
     """What was heard of a window that holds for every strategy."""
 
     observed: WindowObserved | None = None
@@ -89,7 +89,7 @@ class Seen:
 
 
 @dataclass
-class Facts:
+class WindowFacts:
     """What was heard of one window and one strategy. absent: (code, sentence) when nobody spoke in time."""
 
     n: int
@@ -97,7 +97,7 @@ class Facts:
     start_s: int
     account: str
     strategy: str
-    seen: Seen
+    seen: SharedFacts
     prediction: Prediction | None = None
     allocation: Allocation | None = None
     verdict: RiskVerdict | None = None
@@ -171,7 +171,7 @@ class Carry:
     streaks: dict[str, int]
 
 
-def fold(facts: Facts, before: Carry) -> tuple[WindowRow, Carry]:
+def fold(facts: WindowFacts, before: Carry) -> tuple[WindowRow, Carry]:
     """The row, and what to carry into the next."""
     order, settled = facts.order, facts.settlement
     state, code, reason = _what_became(facts)
@@ -199,7 +199,7 @@ def fold(facts: Facts, before: Carry) -> tuple[WindowRow, Carry]:
     return row, Carry(equity_e6, {**before.streaks, facts.strategy: streak})
 
 
-def _what_became(facts: Facts) -> tuple[RowState, str, str]:
+def _what_became(facts: WindowFacts) -> tuple[RowState, str, str]:
     order = facts.order
     if order is not None:
         if order.filled_e6 > 0:
@@ -235,7 +235,7 @@ def average_e6(order: OrderUpdate) -> int | None:
     return (order.cost_e6 * E6 + order.filled_e6 // 2) // order.filled_e6
 
 
-def _thought(facts: Facts) -> dict[str, Any]:
+def _thought(facts: WindowFacts) -> dict[str, Any]:
     said, seen = facts.prediction, facts.seen.observed
     strike = said.strike if said and said.strike is not None else seen.strike if seen else None
     source = (said.strike_source if said else "") or (seen.strike_source if seen else "")
@@ -253,7 +253,7 @@ def _thought(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _money(facts: Facts) -> dict[str, Any]:
+def _money(facts: WindowFacts) -> dict[str, Any]:
     order, sized = facts.order, facts.allocation
     return {
         "stake_e6": order.stake_e6 if order else sized.stake_e6 if sized else 0,
@@ -265,7 +265,7 @@ def _money(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _outcome(facts: Facts) -> dict[str, Any]:
+def _outcome(facts: WindowFacts) -> dict[str, Any]:
     seen, settled = facts.seen, facts.settlement
     outcome: str | None = seen.observed.outcome if seen.observed else None
     provisional = True

@@ -48,14 +48,14 @@ from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.candle_history import BarFeed
 from polybot.core.market.traded import TRADED_ON
 from polybot.core.market.view import MarketView
-from polybot.core.market.windows import Session, session_from, window_at
+from polybot.core.market.windows import SessionPlan, session_from, window_at
 from polybot.core.reasons import Reason
 from polybot.core.risk.in_flight import InFlight
 from polybot.core.risk.limits import limits_of
-from polybot.core.risk.refusal_counts import Tally
+from polybot.core.risk.refusal_counts import RefusalCounts
 from polybot.core.risk.silence import Silence
 from polybot.core.risk.table import judge
-from polybot.core.risk.trading_state import Trading
+from polybot.core.risk.trading_state import TradingStates
 from polybot.core.risk.view import RiskView
 from polybot.core.risk.volatility import BARS_WANTED, Range, VolatilityGauge
 from polybot.settings import Settings, settings_from
@@ -71,7 +71,7 @@ class RiskCore:
     """See the head of this file."""
 
     def __init__(self) -> None:
-        self._settings, self._session = Settings(), Session()
+        self._settings, self._session = Settings(), SessionPlan()
         self._boot, self._speed = 0, 1.0
         self._market = MarketView(self._settings, 1.0)
         self._range, self._volatility = Range(), VolatilityGauge()
@@ -83,13 +83,13 @@ class RiskCore:
         self._has_snapshot = False
         self._is_young = True
         self._silent_account, self._silent_watchdog = Silence(0.0), Silence(0.0)
-        self._trading = Trading(self._level)
+        self._trading = TradingStates(self._level)
         self._state_said: TradingState = "ACTIVE"
         self._since_ns = 0
         self._verdicts: dict[str, RiskVerdict] = {}
         self._in_flight = InFlight("risk/0")
         self._held: list[OrderIntent] = []
-        self._tally = Tally()
+        self._tally = RefusalCounts()
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
@@ -141,7 +141,7 @@ class RiskCore:
         self._market = MarketView(self._settings, word.speed)
         self._feed = BarFeed(f"risk/{word.boot}", 30, BARS_WANTED, word.speed)
         self._silent_account, self._silent_watchdog = Silence(word.mono_s), Silence(word.mono_s)
-        self._trading = Trading(self._level, word.halted, word.paused)
+        self._trading = TradingStates(self._level, word.halted, word.paused)
         self._in_flight = InFlight(f"risk/{word.boot}")
         yield from self._in_flight.ask()
         yield from self._feed.ask(now_ns)

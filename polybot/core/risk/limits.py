@@ -3,8 +3,7 @@
 from messages import LimitUse
 from messages.units import decimal_text, usd_text
 from polybot.core.market.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, staleness_s, window_at
-from polybot.core.risk import exposure, losses
-from polybot.core.risk import frequency as pace
+from polybot.core.risk import exposure, frequency, losses
 from polybot.core.risk.permission import ACCOUNT_SILENCE_S, max_offset_ms, worst_clock
 from polybot.core.risk.price_rules import COLLAR_E6, depth_e6
 from polybot.core.risk.view import RiskView, known, stakes
@@ -47,9 +46,9 @@ def _of_account(view: RiskView) -> list[LimitUse]:
 
 
 def _runaway(view: RiskView) -> LimitUse:
-    minute, vain = pace.orders_in_a_minute(view), pace.orders_in_vain(view)
-    limit = f"{pace.MAX_A_MINUTE} a minute, {pace.MAX_UNFILLED} without a fill"
-    share = max(_share(minute, pace.MAX_A_MINUTE), _share(vain, pace.MAX_UNFILLED))
+    minute, vain = frequency.orders_in_a_minute(view), frequency.orders_in_vain(view)
+    limit = f"{frequency.MAX_A_MINUTE} a minute, {frequency.MAX_UNFILLED} without a fill"
+    share = max(_share(minute, frequency.MAX_A_MINUTE), _share(vain, frequency.MAX_UNFILLED))
     return LimitUse(rule="RUNAWAY", used=f"{minute} a minute, {vain} without a fill", limit=limit, share=share)
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from messages import Book, OrderIntent, Outcome
 from messages.units import E6, decimal_text, mul_e6, usd_text
-from polybot.core.market import book_rules as quotes
+from polybot.core.market import book_rules
 from polybot.core.reasons import Reason
 from polybot.core.risk.view import RiskView, Rule, known
 from polybot.core.sizing import amounts
@@ -43,7 +43,7 @@ def collar(intent: OrderIntent, view: RiskView) -> str | None:
     a price so far from either is a mistake of ours more often than of the market's.
     """
     book, limit = view.market.books[intent.slug], intent.limit_e6
-    ask, bid = quotes.ask_e6(book, intent.outcome), quotes.bid_e6(book, intent.outcome)
+    ask, bid = book_rules.ask_e6(book, intent.outcome), book_rules.bid_e6(book, intent.outcome)
     is_sane = ask is not None and bid is not None and ask - bid <= usd_e6(view.settings.trade.max_spread)
     middle = Fraction((ask or 0) + (bid or 0), 2 * E6)
     if is_sane and abs(Fraction(limit, E6) - middle) > Fraction(COLLAR_E6, E6):

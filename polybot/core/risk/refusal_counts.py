@@ -1,7 +1,7 @@
 """What was refused and approved since risk's boot: by rule, and by strategy and rule."""
 
 
-class Tally:
+class RefusalCounts:
     """Counts."""
 
     def __init__(self) -> None:

@@ -5,13 +5,18 @@ approved. Orders handed on and not yet seen in a snapshot ("in flight") count at
 """
 
 from messages import OrderIntent
-from polybot.core.market import book_rules as quotes
+from polybot.core.market import book_rules
 from polybot.core.reasons import Reason
-from polybot.core.risk import exposure, freshness, losses, permission
-from polybot.core.risk import frequency as pace
-from polybot.core.risk import market_conditions as weather
-from polybot.core.risk import price_rules as prices
-from polybot.core.risk import validity as wish
+from polybot.core.risk import (
+    exposure,
+    frequency,
+    freshness,
+    losses,
+    market_conditions,
+    permission,
+    price_rules,
+    validity,
+)
 from polybot.core.risk.view import RiskView, Rule
 
 RULES: tuple[tuple[str, Rule], ...] = (
@@ -24,43 +29,43 @@ RULES: tuple[tuple[str, Rule], ...] = (
     ("LIVE_LOSS", losses.live_loss),
     ("DAILY_LOSS", losses.day_over),
     ("LOSS_PAUSE", losses.loss_pause),
-    ("ORDER_KIND", wish.order_kind),
-    ("TOO_LATE", wish.too_late),
-    ("OUTSIDE_WINDOW", wish.outside_window),
-    ("RULE_UNKNOWN", wish.rule_unknown),
-    ("NO_FEE_SCHEDULE", wish.no_fee_schedule),
+    ("ORDER_KIND", validity.order_kind),
+    ("TOO_LATE", validity.too_late),
+    ("OUTSIDE_WINDOW", validity.outside_window),
+    ("RULE_UNKNOWN", validity.rule_unknown),
+    ("NO_FEE_SCHEDULE", validity.no_fee_schedule),
     ("NO_STRIKE", freshness.no_strike),
     ("STALE_PRICE", freshness.stale_price),
     ("STALE_ORACLE", freshness.stale_oracle),
     ("STALE_BOOK", freshness.stale_book),
-    ("NO_ASK", prices.of_book(quotes.no_ask)),
-    ("PRICE_ABOVE_CAP", prices.of_book(quotes.above_cap)),
-    ("PRICE_ABOVE_CAP", prices.limit_above_cap),
-    ("PRICE_BELOW_FLOOR", prices.of_book(quotes.below_floor)),
-    ("BOOK_WIDE", prices.of_book(quotes.wide)),
-    ("BOOK_CROSSED", prices.of_book(quotes.crossed)),
-    ("BOOK_THIN", prices.thin),
-    ("COLLAR", prices.collar),
-    ("BELOW_MINIMUM", prices.below_minimum),
-    ("BAD_AMOUNTS", prices.bad_amounts),
-    ("MAX_ORDER", prices.max_order),
+    ("NO_ASK", price_rules.of_book(book_rules.no_ask)),
+    ("PRICE_ABOVE_CAP", price_rules.of_book(book_rules.above_cap)),
+    ("PRICE_ABOVE_CAP", price_rules.limit_above_cap),
+    ("PRICE_BELOW_FLOOR", price_rules.of_book(book_rules.below_floor)),
+    ("BOOK_WIDE", price_rules.of_book(book_rules.wide)),
+    ("BOOK_CROSSED", price_rules.of_book(book_rules.crossed)),
+    ("BOOK_THIN", price_rules.thin),
+    ("COLLAR", price_rules.collar),
+    ("BELOW_MINIMUM", price_rules.below_minimum),
+    ("BAD_AMOUNTS", price_rules.bad_amounts),
+    ("MAX_ORDER", price_rules.max_order),
     ("UNKNOWN_ORDER", exposure.unknown_order),
     ("OPPOSITE", exposure.opposite),
-    ("ONE_ENTRY", pace.one_entry),
+    ("ONE_ENTRY", frequency.one_entry),
     ("OVERLAP", exposure.overlap),
-    ("ENTRY_OPEN", pace.entry_open),
-    ("COOLDOWN", pace.cooldown),
-    ("RUNAWAY", pace.runaway),
+    ("ENTRY_OPEN", frequency.entry_open),
+    ("COOLDOWN", frequency.cooldown),
+    ("RUNAWAY", frequency.runaway),
     ("UNRESOLVED", exposure.unresolved),
     ("SETTLEMENT_LATE", exposure.settlement_late),
     ("DAILY_LOSS", losses.daily_loss),
     ("MAX_MARKET", exposure.max_market),
     ("MAX_EXPOSURE", exposure.max_exposure),
     ("MAX_POSITIONS", exposure.max_positions),
-    ("FUNDS", prices.funds),
+    ("FUNDS", price_rules.funds),
     ("SHARE", exposure.share),
-    ("RANGE", weather.price_range),
-    ("VOLATILITY", weather.volatility),
+    ("RANGE", market_conditions.price_range),
+    ("VOLATILITY", market_conditions.volatility),
 )
 
 

@@ -15,7 +15,7 @@ from polybot.core.risk.losses import day_over_of, halting
 from polybot.settings import Settings
 
 
-class Trading:
+class TradingStates:
     """See the head of this file. level: says the level as of now."""
 
     def __init__(self, level: Callable[[int], RiskState], halt_id: str = "", paused: str = "") -> None:

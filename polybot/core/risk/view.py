@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from messages import Account, ClockOffset, OrderIntent, Outcome, Positions
 from polybot.core.market.view import MarketView
-from polybot.core.market.windows import Session, Window, window_of
+from polybot.core.market.windows import SessionPlan, Window, window_of
 from polybot.core.reasons import Reason
 from polybot.core.risk.volatility import Volatility
 from polybot.settings import Settings
@@ -20,7 +20,7 @@ class RiskView:
 
     now_ns: int
     settings: Settings
-    session: Session
+    session: SessionPlan
     halted: Reason | None
     reducing: Reason | None
     has_snapshot: bool

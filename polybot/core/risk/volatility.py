@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from messages.units import NS
-from polybot.core.market.candle_buffer import Bars
+from polybot.core.market.candle_buffer import CandleBuffer
 
 RANGE_S = 300
 SLOT_NS = 5 * NS
@@ -59,7 +59,7 @@ class Range:
         elif not seen[0] <= price <= seen[1]:
             self._slots[slot] = (min(seen[0], price), max(seen[1], price))
 
-    def pct(self, bars: Bars, now_ns: int) -> float | None:
+    def pct(self, bars: CandleBuffer, now_ns: int) -> float | None:
         """The range in percent; None when nothing traded."""
         since_ns = now_ns - RANGE_S * NS
         seen = [span for slot, span in self._slots.items() if (slot + 1) * SLOT_NS > since_ns]
@@ -77,7 +77,7 @@ class VolatilityGauge:
         self._of: tuple[int, int] = (-1, -1)
         self._last = Volatility(None, None, "")
 
-    def read(self, bars: Bars, now_ns: int) -> Volatility:
+    def read(self, bars: CandleBuffer, now_ns: int) -> Volatility:
         """By the newest sample heard at or before now."""
         of = (bars.changes, min(bars.mark(now_ns), bars.newest_ns))
         if of != self._of:
@@ -85,7 +85,7 @@ class VolatilityGauge:
         return self._last
 
 
-def volatility(bars: Bars, now_ns: int) -> Volatility:
+def volatility(bars: CandleBuffer, now_ns: int) -> Volatility:
     """By the newest sample heard at or before now."""
     newest_ns = min(bars.mark(now_ns), bars.newest_ns)
     now = _sigma(bars, newest_ns)
@@ -100,7 +100,7 @@ def volatility(bars: Bars, now_ns: int) -> Volatility:
     return Volatility(now, baseline, missing)
 
 
-def _sigma(bars: Bars, mark_ns: int) -> float | None:
+def _sigma(bars: CandleBuffer, mark_ns: int) -> float | None:
     closes = bars.closes(mark_ns, RETURNS + 1)
     squares = [math.log(b / a) ** 2 for a, b in pairwise(closes) if a is not None and b is not None]
     return math.sqrt(sum(squares) / len(squares)) if len(squares) >= LEAST_RETURNS else None

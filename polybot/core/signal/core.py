@@ -43,7 +43,7 @@ from messages.units import NS
 from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.book_rules import ask_e6, book_reason
 from polybot.core.market.view import MarketView
-from polybot.core.market.windows import STALE_PRICE_S, Session, Window, good_until_ns, session_from, staleness_s
+from polybot.core.market.windows import STALE_PRICE_S, SessionPlan, Window, good_until_ns, session_from, staleness_s
 from polybot.core.reasons import Reason
 from polybot.core.signal.candles import CandleFeeds
 from polybot.core.signal.slot import Bound, bind, looks_back
@@ -60,7 +60,7 @@ class SignalCore:
 
     def __init__(self) -> None:
         self._settings = Settings()
-        self._session = Session()
+        self._session = SessionPlan()
         self._market = MarketView(self._settings, 1.0)
         self._account: Account | None = None
         self._depth: Depth | None = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from messages import Word
 from messages.units import NS
-from polybot.core.market.windows import Session, Window
+from polybot.core.market.windows import SessionPlan, Window
 from polybot.core.reasons import Reason
 from polybot.core.strategies import registry as strategy_registry
 from polybot.core.strategies.decision import failed, sound
@@ -26,7 +26,7 @@ NOTHING = Decision(None, "no_signal", reason_code="NO_SIGNAL", reason="no signal
 class Bound:
     """`n` counts the session's windows from 1; the signal core moves it on as each is decided."""
 
-    def __init__(self, name: str, strategy: Any, params: Params, session: Session, n: int = 1) -> None:
+    def __init__(self, name: str, strategy: Any, params: Params, session: SessionPlan, n: int = 1) -> None:
         self.name = name  # under which it trades
         self.strategy, self.params, self._session = strategy, params, session
         self.event: EventStrategy | None = strategy if is_event_strategy(strategy) else None
@@ -65,7 +65,7 @@ class Bound:
         """The one to be decided next."""
         return Window(self._session.start_of(self.n))
 
-    def has_window(self, session: Session) -> bool:
+    def has_window(self, session: SessionPlan) -> bool:
         """Some window of the session is still to be decided."""
         return self.n <= session.windows
 
@@ -74,7 +74,7 @@ class Bound:
         self.n += 1
         self._last, self.is_final, self.why_not = NOTHING, False, None
 
-    def skip_to(self, now_ns: int, session: Session, trade: Trade) -> None:
+    def skip_to(self, now_ns: int, session: SessionPlan, trade: Trade) -> None:
         """Past the windows whose last moment has gone by."""
         while self.has_window(session) and self.until_ns(trade) < now_ns:
             self.n += 1
@@ -109,7 +109,7 @@ class Bound:
         return self._last
 
 
-def bind(name: str, settings: Settings, session: Session) -> Bound:
+def bind(name: str, settings: Settings, session: SessionPlan) -> Bound:
     """By name, with the knobs of its own table. on_no_signal is the bot's knob; that table may overrule it."""
     strategy = strategy_registry.by_name(name)
     given = settings.params_of(name)
@@ -118,7 +118,7 @@ def bind(name: str, settings: Settings, session: Session) -> Bound:
     return Bound(name, strategy, strategy_registry.params_of(strategy, given, has_volumes=not session.tape), session)
 
 
-def _again(name: str, params: Params, session: Session, n: int) -> Bound:
+def _again(name: str, params: Params, session: SessionPlan, n: int) -> Bound:
     return Bound(name, strategy_registry.by_name(name), params, session, n)
 
 

@@ -20,11 +20,10 @@ from typing import Any, Literal
 import msgspec
 
 from polybot.core.market.windows import DECIDE_UNTIL_S
-from polybot.core.sizing import stake as sizing
+from polybot.core.sizing import stake
 from polybot.core.strategies import BUILT_IN
 from polybot.runtime.base.paths import ROOT
-from polybot.runtime.config import addresses
-from polybot.runtime.config import plugin_paths as plugin_places
+from polybot.runtime.config import addresses, plugin_paths
 from polybot.settings import SIZINGS, Settings, usd_e6
 from polybot.sim.world.scenarios import NAMES as SCENARIO_NAMES
 
@@ -228,7 +227,7 @@ def _must_be_strategy(spec: str, place: str) -> None:
         if not Path(path).expanduser().is_file():
             raise ConfigError(f'{place}: strategy "{spec}": no file {path}')
         return
-    if name not in BUILT_IN and not plugin_places.may_exist():
+    if name not in BUILT_IN and not plugin_paths.may_exist():
         near = difflib.get_close_matches(name, BUILT_IN, 1)
         hint = f': did you mean "{near[0]}"?' if near else f"; known: {', '.join(BUILT_IN)}"
         raise ConfigError(f'{place}: unknown strategy "{name}"{hint}')
@@ -351,8 +350,8 @@ def _check_times(s: Settings, place: Callable[[str], str]) -> None:
 def _check_money(s: Settings, place: Callable[[str], str]) -> None:
     """A limit below the first stake would silently refuse everything: say so now. Cash must cover its fee as well."""
     for name in s.bot.strategy_names:
-        knob_of_stake, base_e6 = sizing.first_stake(s, name)
-        worst_e6 = sizing.first_worst_e6(s, name)
+        knob_of_stake, base_e6 = stake.first_stake(s, name)
+        worst_e6 = stake.first_worst_e6(s, name)
         for knob, limit_e6, needed_e6 in _bounds(s, name, base_e6, worst_e6):
             if needed_e6 > limit_e6:
                 raise ConfigError(

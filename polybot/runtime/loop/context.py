@@ -15,8 +15,7 @@ from polybot.runtime.base.clock import Clock, FollowedClock, WallClock, WorldClo
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import config, endpoints
 from polybot.runtime.config.config import ConfigError
-from polybot.runtime.safety import live_confirmation as confirmed
-from polybot.runtime.safety import locks, pause
+from polybot.runtime.safety import live_confirmation, locks, pause
 from polybot.settings import Settings
 
 WARM_UP_S = 60  # world seconds before the first window that a fresh demo world begins at
@@ -89,7 +88,7 @@ def _require_venue(paths: Paths, profile: str, session: str) -> None:
     if facts and (why := endpoints.other_venue(facts["id"], facts.get("stand_in", ""), profile)):
         raise ConfigError(why)
     if profile == "live":
-        confirmed.require(paths, str(facts.get("id", "")), endpoints.stands_in(profile))
+        live_confirmation.require(paths, str(facts.get("id", "")), endpoints.stands_in(profile))
 
 
 def outside_clock(profile: str) -> Clock:

@@ -54,7 +54,7 @@ from polybot.runtime.loop.bus import Client, Poller, Publisher, Server, Stamper,
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Heard, Host, Inbox, Lanes, Source
 from polybot.runtime.loop.latency import Gauge
-from polybot.runtime.loop.requests import Asking
+from polybot.runtime.loop.requests import OpenRequests
 from polybot.runtime.loop.resend import Resender
 from polybot.runtime.loop.timers import Timers
 from polybot.runtime.safety import halt, pause
@@ -129,7 +129,7 @@ class Loop:
         self.publisher = Publisher(self._zmq, context.paths.sockets, self.name)
         self.server = Server(self._zmq, context.paths.sockets, self.name)
         self._clients: dict[Any, Client] = {}
-        self.asking = Asking(self._zmq, context.paths.sockets, self._register)
+        self.asking = OpenRequests(self._zmq, context.paths.sockets, self._register)
         speakers = sorted({a.name for word in self._row.hears for a in speakers_of(word)})
         self.subscriber = Subscriber(context.paths.sockets, speakers, self._row.hears, self._zmq)
         self.resender = Resender(context.paths.flight / self.name)

@@ -25,7 +25,7 @@ class _Open:
     tries: int
 
 
-class Asking:
+class OpenRequests:
     """The asker's side of REQ/REP: one DEALER a server, made when first needed; the loop never blocks on a reply."""
 
     def __init__(self, context: Any, sockets: Path, register: Callable[[Client], None]) -> None:

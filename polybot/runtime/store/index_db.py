@@ -25,11 +25,11 @@ from polybot.core.recorder.window_row import WindowRow
 # └── LedgerTooNew   written by a newer polybot: the operator must run that one, or move the file away
 
 
-class LedgerError(Exception):
+class IndexUnusable(Exception):
     """The ledger cannot be used as it is."""
 
 
-class LedgerTooNew(LedgerError):
+class LedgerTooNew(IndexUnusable):
     """Its schema is one this code does not know."""
 
 
@@ -101,7 +101,7 @@ class _Batch:
     count: int = 0
 
 
-class LedgerDb:
+class IndexDb:
     """The writer: `store` each row, `commit` about every 50 ms. One process only (the recorder holds its lock)."""
 
     def __init__(self, path: Path) -> None:
@@ -120,11 +120,11 @@ class LedgerDb:
         try:
             return self._opened()
         except sqlite3.OperationalError as exc:  # locked, no room, no right: moving it away would mend nothing
-            raise LedgerError(f"{self.path}: {exc}") from exc
+            raise IndexUnusable(f"{self.path}: {exc}") from exc
         except sqlite3.DatabaseError as exc:
             self.moved_aside = _move_aside(self.path)
             if self.moved_aside is None:
-                raise LedgerError(f"{self.path}: {exc}") from exc
+                raise IndexUnusable(f"{self.path}: {exc}") from exc
             return self._opened()
 
     def _opened(self) -> sqlite3.Connection:

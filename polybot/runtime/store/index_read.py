@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polybot.core.market.windows import slug_of
-from polybot.runtime.store.index_db import VERSION, LedgerError, LedgerTooNew
+from polybot.runtime.store.index_db import VERSION, IndexUnusable, LedgerTooNew
 
 Row = dict[str, Any]
 
@@ -15,11 +15,11 @@ _JSON = ("indicators", "intent", "body")
 _BOOLS = ("provisional", "final", "paid", "corrected", "win")
 
 
-class NoLedger(LedgerError):
+class NoLedger(IndexUnusable):
     """Nothing was ever recorded here: most likely the wrong state folder."""
 
 
-class Ledger:
+class IndexReader:
     """Opened for reading only (`query_only`; not mode=ro, which cannot open a log that a killed writer left behind)."""
 
     def __init__(self, path: Path) -> None:
@@ -31,7 +31,7 @@ class Ledger:
             self._db.execute("PRAGMA query_only=ON")
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
         except sqlite3.DatabaseError as exc:
-            raise LedgerError(f"{path}: {exc}; the recorder begins it anew at its next start") from exc
+            raise IndexUnusable(f"{path}: {exc}; the recorder begins it anew at its next start") from exc
         if version > VERSION:
             raise LedgerTooNew(f"{path} has ledger version {version}, this polybot reads version {VERSION}")
         if version < VERSION:
@@ -133,13 +133,13 @@ class Ledger:
         slug = slug_of(int(ident)) if ident.isdigit() else ident
         if self.messages_of(slug) or self._rows("SELECT slug FROM windows WHERE slug = ?", slug):
             return slug, ""
-        raise LedgerError(f"nothing called {ident!r} was recorded: no order, intent, trade, window or number of one")
+        raise IndexUnusable(f"nothing called {ident!r} was recorded: no order, intent, trade, window or number of one")
 
     def _rows(self, sql: str, *values: object) -> list[Row]:
         try:
             return list(self._decoded(self._db.execute(sql, values)))
         except sqlite3.DatabaseError as exc:
-            raise LedgerError(f"the ledger could not be read: {exc}") from exc
+            raise IndexUnusable(f"the ledger could not be read: {exc}") from exc
 
     def _decoded(self, cursor: sqlite3.Cursor) -> Iterator[Row]:
         for found in cursor:

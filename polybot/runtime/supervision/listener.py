@@ -13,7 +13,7 @@ from polybot.runtime.base.clock import mono_s
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.inbox import Inbox
 from polybot.runtime.safety import locks
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import supervisord
 from polybot.topology import BY_NAME
 
 
@@ -33,8 +33,8 @@ def post_sentinel() -> None:
     waiting.poll()
     for _ in range(5):
         try:
-            supervise.Supervisor(url.removeprefix("unix://")).processes()
-        except (supervise.Unreachable, xmlrpc.client.Fault):
+            supervisord.Supervisor(url.removeprefix("unix://")).processes()
+        except (supervisord.Unreachable, xmlrpc.client.Fault):
             break
         time.sleep(0.02)
     os._exit(0)
@@ -46,7 +46,7 @@ class Eyes:
     events_fd is our stdin; answers_fd the true stdout, which belongs to the protocol alone.
     """
 
-    def __init__(self, inbox: Inbox, supervisor: supervise.Supervisor, events_fd: int, answers_fd: int) -> None:
+    def __init__(self, inbox: Inbox, supervisor: supervisord.Supervisor, events_fd: int, answers_fd: int) -> None:
         self._inbox, self._supervisor = inbox, supervisor
         self._events_fd, self._answers_fd = events_fd, answers_fd
         self._poll = select.poll()
@@ -94,7 +94,7 @@ class Eyes:
         try:
             for info in self._supervisor.processes():
                 self._put_state(info["name"], info["statename"], info["pid"], expected=True)
-        except supervise.Unreachable as exc:
+        except supervisord.Unreachable as exc:
             log.event("supervisord_unreachable", error=exc)
 
     def _put_state(self, actor: str, state: str, pid: int, expected: bool) -> None:
@@ -137,7 +137,7 @@ def _tokens(line: str) -> dict[str, str]:
 class Hands:
     """What the watchdog does to others. Runs on lanes."""
 
-    def __init__(self, paths: Paths, supervisor: supervise.Supervisor) -> None:
+    def __init__(self, paths: Paths, supervisor: supervisord.Supervisor) -> None:
         self._paths, self._supervisor = paths, supervisor
 
     def kill(self, wish: KillActor) -> None:
@@ -168,19 +168,19 @@ class Hands:
                 if info["statename"] == "EXITED" and info["exitstatus"] in (0, 75, 77, 78):
                     return
                 time.sleep(0.005)
-        except supervise.Unreachable as exc:
+        except supervisord.Unreachable as exc:
             log.event("supervisord_unreachable", error=exc)
 
     def stop(self, wish: StopProgram) -> None:
         """supervisord refuses to stop what is dead at the moment, and then starts it again: ask until it is stopped."""
-        program = supervise.program_of(wish.actor, BY_NAME[wish.actor].group)
+        program = supervisord.program_of(wish.actor, BY_NAME[wish.actor].group)
         for _ in range(250):
             try:
                 self._supervisor.stop(program)
             except xmlrpc.client.Fault:
                 time.sleep(0.02)
                 continue
-            except supervise.Unreachable as exc:
+            except supervisord.Unreachable as exc:
                 log.event("supervisord_unreachable", error=exc)
                 return
             log.event("program_stopped", program=program)

@@ -7,16 +7,14 @@ from polybot.runtime.base.paths import ROOT, Paths, UnsafeMode
 from polybot.runtime.config import endpoints
 from polybot.runtime.config.config import ConfigError
 from polybot.runtime.safety import halt, locks
-from polybot.runtime.supervision import reachability as reachable
-from polybot.runtime.supervision import session
-from polybot.runtime.supervision import supervisord as supervise
+from polybot.runtime.supervision import reachability, session, supervisord
 from polybot.settings import Settings
 from polybot.topology import TABLE
 
 # Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
 
 
-class Refused(Exception):
+class StartRefused(Exception):
     """Not started, and why."""
 
     def __init__(self, code: int, sentence: str) -> None:
@@ -28,32 +26,32 @@ def check(paths: Paths, settings: Settings) -> None:
     """Everything that can be known without starting anything. Raises Refused."""
     check_not_running(paths)
     if "%" in f"{paths.state}{ROOT}":
-        raise Refused(78, f"supervisord cannot write logs below a folder with a % in its name: {paths.state}")
+        raise StartRefused(78, f"supervisord cannot write logs below a folder with a % in its name: {paths.state}")
     try:
         halt.prepare(paths)
         found = session.read(paths)
         if found is not None and found.profile != settings.bot.profile:
-            raise Refused(78, session.other_profile(paths, found, settings.bot.profile))
+            raise StartRefused(78, session.other_profile(paths, found, settings.bot.profile))
         if found is not None and (why := endpoints.other_venue(found.id, found.stand_in, found.profile)):
-            raise Refused(78, why)
+            raise StartRefused(78, why)
         if settings.bot.profile == "demo" and settings.world.tape:
             session.tape_span(Path(settings.world.tape).expanduser())
         _check_strategies(settings)
         if settings.bot.profile == "paper":
             check_reachable()
     except ConfigError as exc:
-        raise Refused(78, str(exc)) from exc
+        raise StartRefused(78, str(exc)) from exc
     except UnsafeMode as exc:
-        raise Refused(77, str(exc)) from exc
+        raise StartRefused(77, str(exc)) from exc
     except OSError as exc:
-        raise Refused(1, f"{exc.filename or paths.state}: {exc.strerror}") from exc
+        raise StartRefused(1, f"{exc.filename or paths.state}: {exc.strerror}") from exc
 
 
 def check_reachable() -> None:
     """Paper follows the real venue: without it there is nothing to follow. Raises Refused 69, ConfigError."""
-    problems = reachable.problems({name: url for name, url in endpoints.public().items() if name in endpoints.PAPER})
+    problems = reachability.problems({name: url for name, url in endpoints.public().items() if name in endpoints.PAPER})
     if problems:
-        raise Refused(
+        raise StartRefused(
             69,
             f"paper follows the real books and needs the internet: {'; '.join(problems)}. Check this machine's connection, "
             'proxy and firewall and start again; the demo (profile = "demo") needs no internet',
@@ -65,15 +63,15 @@ def check_not_running(paths: Paths) -> None:
     for actor in TABLE:
         found = locks.holder(paths, actor.name)
         if found is not None:
-            raise Refused(
+            raise StartRefused(
                 75,
                 f"already running: {paths.lock(actor.name)} is held by process {found.pid} ({found.name}); see status",
             )
     try:
-        pid = supervise.Supervisor.of(paths, 1.0).pid()
-    except supervise.Unreachable:
+        pid = supervisord.Supervisor.of(paths, 1.0).pid()
+    except supervisord.Unreachable:
         return
-    raise Refused(75, f"already running: supervisord {pid} answers for {paths.state}")
+    raise StartRefused(75, f"already running: supervisord {pid} answers for {paths.state}")
 
 
 def check_not_halted(paths: Paths) -> None:
@@ -83,7 +81,7 @@ def check_not_halted(paths: Paths) -> None:
         return
     override = "" if standing.is_manual else " --override"
     when = f" since {standing.at}" if standing.at else ""
-    raise Refused(
+    raise StartRefused(
         5,
         f"halted by {standing.by or 'what cannot be read'}{when}: {standing.reason}\n"
         f'lift it with: polybot-ctl resume --reason "…"{override}',
@@ -104,4 +102,4 @@ def _check_strategies(settings: Settings) -> None:
             by_name(name)
         except StrategyError as exc:
             about = [problem for problem in problems if spec.rpartition(":")[0] in problem or name in problem]
-            raise Refused(78, "; ".join(about) or str(exc)) from exc
+            raise StartRefused(78, "; ".join(about) or str(exc)) from exc

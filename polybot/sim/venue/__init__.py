@@ -5,46 +5,45 @@ times are world nanoseconds given by the caller. What happened is read with `Exc
 with `Exchange.take_changed_rows()`.
 """
 
-from polybot.sim.venue.engine import Exchange
+from polybot.sim.venue.engine import VenueEngine
 from polybot.sim.venue.switches import Switches
 from polybot.sim.venue.types import (
     COLLATERAL,
-    Account,
     BalanceChanged,
     BookChanged,
     Canceled,
+    EngineOrder,
+    EngineTrade,
     ExchangeEvent,
     Held,
     MakerFill,
     Market,
     MarketEnded,
     NewOrder,
-    Order,
     OrderChanged,
     Placed,
     Rejected,
     Result,
     Row,
     TickChanged,
-    Trade,
     TradeChanged,
+    VenueAccount,
     Winner,
 )
 
 __all__ = [
     "COLLATERAL",
-    "Account",
     "BalanceChanged",
     "BookChanged",
     "Canceled",
-    "Exchange",
+    "EngineOrder",
+    "EngineTrade",
     "ExchangeEvent",
     "Held",
     "MakerFill",
     "Market",
     "MarketEnded",
     "NewOrder",
-    "Order",
     "OrderChanged",
     "Placed",
     "Rejected",
@@ -52,7 +51,8 @@ __all__ = [
     "Row",
     "Switches",
     "TickChanged",
-    "Trade",
     "TradeChanged",
+    "VenueAccount",
+    "VenueEngine",
     "Winner",
 ]

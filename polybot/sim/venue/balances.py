@@ -9,11 +9,11 @@ from polybot.sim.venue.types import (
     FEES,
     HOUSE,
     UNLIMITED,
-    Account,
     BalanceChanged,
     ExchangeEvent,
     Market,
     Side,
+    VenueAccount,
     Winner,
 )
 
@@ -22,26 +22,26 @@ from polybot.sim.venue.types import (
 class Leg:
     """One party's part of a fill."""
 
-    account: Account
+    account: VenueAccount
     token: str
     side: Side
     price_e6: int
 
 
 @dataclass(slots=True)
-class Ledger:
+class Balances:
     """Accounts by address. `touched` are those changed since rows were last taken, in order."""
 
-    accounts: dict[str, Account] = field(default_factory=dict)
+    accounts: dict[str, VenueAccount] = field(default_factory=dict)
     touched: dict[str, None] = field(default_factory=dict)
     events: list[ExchangeEvent] = field(default_factory=list)
     granted_e6: int = 0
 
-    def account(self, address: str) -> Account:
+    def account(self, address: str) -> VenueAccount:
         """The account, opened empty at first sight."""
         found = self.accounts.get(address)
         if found is None:
-            found = self.accounts[address] = Account(address)
+            found = self.accounts[address] = VenueAccount(address)
             self.touched[address] = None
         return found
 
@@ -52,7 +52,7 @@ class Ledger:
         self.granted_e6 += usd_e6
         self._say(account, COLLATERAL, now_ns)
 
-    def reserve(self, account: Account, asset: str, delta_e6: int) -> None:
+    def reserve(self, account: VenueAccount, asset: str, delta_e6: int) -> None:
         """Set aside more (or less) of an asset for open orders."""
         left = account.reserved_e6.get(asset, 0) + delta_e6
         if left:
@@ -72,7 +72,7 @@ class Ledger:
         """The same fill backwards: it never happened."""
         self.settle(market, taker, maker, -size_e6, now_ns)
 
-    def charge(self, account: Account, fee_e6: int, now_ns: int) -> None:
+    def charge(self, account: VenueAccount, fee_e6: int, now_ns: int) -> None:
         """A taker's fee: on top of what a BUY paid, out of what a SELL got. Below zero it is given back."""
         if fee_e6:
             account.cash_e6 -= fee_e6
@@ -104,7 +104,7 @@ class Ledger:
             self._say(account, token, now_ns)
         return payout
 
-    def pay(self, market: Market, account: Account, usd_e6: int, now_ns: int) -> None:
+    def pay(self, market: Market, account: VenueAccount, usd_e6: int, now_ns: int) -> None:
         """Out of the market's pool into an account; below zero back into it."""
         account.cash_e6 += usd_e6
         market.pool_e6 -= usd_e6
@@ -129,14 +129,14 @@ class Ledger:
         self._say(account, COLLATERAL, now_ns)
         self._say(account, leg.token, now_ns)
 
-    def _say(self, account: Account, asset: str, now_ns: int) -> None:
+    def _say(self, account: VenueAccount, asset: str, now_ns: int) -> None:
         self.touched[account.address] = None
         if account.address not in UNLIMITED:
             balance = account.cash_e6 if asset == COLLATERAL else account.positions.get(asset, 0)
             self.events.append(BalanceChanged(account.address, asset, balance, now_ns))
 
 
-def world_leg(account: Account, market: Market, token: str, side: Side, price_e6: int) -> Leg:
+def world_leg(account: VenueAccount, market: Market, token: str, side: Side, price_e6: int) -> Leg:
     """A party's leg. The world's makers and takers own nothing to sell: their SELL is a BUY of the other token."""
     if side == "SELL" and account.address in (HOUSE, CROWD):
         return Leg(account, market.other(token), "BUY", E6 - price_e6)

@@ -23,7 +23,7 @@ def grain_e6(price_e6: int) -> int:
 
 
 @dataclass(slots=True)
-class Entry:
+class QueueEntry:
     """A place in a queue. order_id "" = the world's makers."""
 
     order_id: str
@@ -38,7 +38,7 @@ class HalfBook:
     def __init__(self, is_bid: bool) -> None:
         self.is_bid = is_bid
         self.prices: list[int] = []
-        self.queues: dict[int, list[Entry]] = {}
+        self.queues: dict[int, list[QueueEntry]] = {}
         self.totals: dict[int, int] = {}
 
     def best(self) -> int | None:
@@ -62,16 +62,16 @@ class HalfBook:
         queue = self.queues.get(price_e6)
         if queue is None:
             insort(self.prices, price_e6)
-            self.queues[price_e6] = [Entry(order_id, size_e6)]
+            self.queues[price_e6] = [QueueEntry(order_id, size_e6)]
             self.totals[price_e6] = size_e6
             return
         self.totals[price_e6] += size_e6
         if not order_id and not queue[-1].order_id:
             queue[-1].size_e6 += size_e6
         else:
-            queue.append(Entry(order_id, size_e6))
+            queue.append(QueueEntry(order_id, size_e6))
 
-    def take(self, price_e6: int, entry: Entry, size_e6: int) -> None:
+    def take(self, price_e6: int, entry: QueueEntry, size_e6: int) -> None:
         """A fill: `size_e6` leaves an entry. What is less than a grain cannot trade and goes too."""
         entry.size_e6 -= size_e6
         self.totals[price_e6] -= size_e6
@@ -100,7 +100,7 @@ class HalfBook:
                 excess -= cut
                 self.take(price_e6, entry, cut)
 
-    def _drop(self, price_e6: int, entry: Entry) -> None:
+    def _drop(self, price_e6: int, entry: QueueEntry) -> None:
         queue = self.queues[price_e6]
         self.totals[price_e6] -= entry.size_e6
         queue[:] = [e for e in queue if e is not entry]
@@ -109,7 +109,7 @@ class HalfBook:
             del self.prices[bisect_left(self.prices, price_e6)]
 
 
-class Book:
+class MergedBook:
     """Both sides of a market. `house` remembers the makers' ladder, so that a new one costs only its differences."""
 
     __slots__ = ("house", "sides")

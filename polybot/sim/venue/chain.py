@@ -7,7 +7,7 @@
 The order keeps what it matched: at the real venue too a ghost fill is told by its trade, not by its order (facts §14.1).
 """
 
-from polybot.sim.venue.types import COLLATERAL, UNLIMITED, Fate, Trade, TradeStatus
+from polybot.sim.venue.types import COLLATERAL, UNLIMITED, EngineTrade, Fate, TradeStatus
 
 AFTER: dict[tuple[Fate, TradeStatus], TradeStatus] = {
     ("CONFIRM", "MATCHED"): "MINED",
@@ -21,7 +21,7 @@ AFTER: dict[tuple[Fate, TradeStatus], TradeStatus] = {
 RETRIED_NS = 2_000_000_000  # a second attempt is confirmed so much later than it would have been at the first
 
 
-def next_step(trade: Trade) -> tuple[TradeStatus, int] | None:
+def next_step(trade: EngineTrade) -> tuple[TradeStatus, int] | None:
     """(status, world time) of a trade's next change; None when it is final."""
     after = AFTER.get((trade.fate, trade.status))
     if after is None:
@@ -32,7 +32,7 @@ def next_step(trade: Trade) -> tuple[TradeStatus, int] | None:
     return after, trade.confirmed_ns + late
 
 
-def changed_ns(trade: Trade) -> int:
+def changed_ns(trade: EngineTrade) -> int:
     """When a trade came to the status it has."""
     if trade.status == "MATCHED":
         return trade.matched_ns
@@ -41,7 +41,7 @@ def changed_ns(trade: Trade) -> int:
     return trade.confirmed_ns + (RETRIED_NS if trade.fate == "RETRY" and trade.status == "CONFIRMED" else 0)
 
 
-def received(trade: Trade) -> list[tuple[str, str, int]]:
+def received(trade: EngineTrade) -> list[tuple[str, str, int]]:
     """(wallet, asset, amount) of what a trade brings the wallets in it: shares of a BUY, proceeds after fee of a SELL."""
     bought = trade.side == "BUY"
     parts = [

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from polybot.sim.venue import rules
-from polybot.sim.venue.book import SIDES, Book
+from polybot.sim.venue.book import SIDES, MergedBook
 from polybot.sim.venue.matching import Wish, is_immediate, wish_for
-from polybot.sim.venue.queries import Reading
-from polybot.sim.venue.settlement import Settlement
+from polybot.sim.venue.queries import Queries
+from polybot.sim.venue.settlement import SettlementSteps
 from polybot.sim.venue.state import State
 from polybot.sim.venue.switches import Switches
-from polybot.sim.venue.trading import Trading
+from polybot.sim.venue.trading import TradeSteps
 from polybot.sim.venue.types import (
     COLLATERAL,
     CROWD,
@@ -22,13 +22,13 @@ from polybot.sim.venue.types import (
     HOUSE,
     BookSide,
     Canceled,
+    EngineOrder,
     ExchangeEvent,
     Fate,
     Held,
     Levels,
     Market,
     NewOrder,
-    Order,
     OrderChanged,
     Rejected,
     Result,
@@ -43,14 +43,14 @@ from polybot.sim.venue.wordings import reworded
 FINE_TICK_E6, COARSE_TICK_E6 = 1_000, 10_000
 
 
-class Exchange(Reading):
+class VenueEngine(Queries):
     """All markets, books, orders and accounts of the venue. `switches` say how it is where nobody knows the real one."""
 
     def __init__(self, switches: Switches | None = None, *, wallets_meet: bool = True) -> None:
         super().__init__(State())
         self.switches = switches or Switches()
-        self._trading = Trading(self.state, self.switches, wallets_meet=wallets_meet)
-        self._settlement = Settlement(self.state, self.switches)
+        self._trading = TradeSteps(self.state, self.switches, wallets_meet=wallets_meet)
+        self._settlement = SettlementSteps(self.state, self.switches)
 
     def set_fate(self, fate_of: Callable[[str], Fate]) -> None:
         """Who decides what the chain will make of a wallet's trade; without it everything is confirmed."""
@@ -187,7 +187,13 @@ class Exchange(Reading):
         self._settle_book(market, now_ns)
 
     def _raise_levels(
-        self, market: Market, book: Book, is_bid: bool, before: Mapping[int, int], after: dict[int, int], now_ns: int
+        self,
+        market: Market,
+        book: MergedBook,
+        is_bid: bool,
+        before: Mapping[int, int],
+        after: dict[int, int],
+        now_ns: int,
     ) -> None:
         side: BookSide = "BID" if is_bid else "ASK"
         other: BookSide = "ASK" if is_bid else "BID"
@@ -292,8 +298,8 @@ class Exchange(Reading):
         need = self._trading.reservation_e6(market, new, price, size, crosses)
         return rules.funds_error(account, asset, need, new.side == "BUY")
 
-    def _admit(self, new: NewOrder, market: Market, price: int, size: int, crosses: bool, now_ns: int) -> Order:
-        order = Order(
+    def _admit(self, new: NewOrder, market: Market, price: int, size: int, crosses: bool, now_ns: int) -> EngineOrder:
+        order = EngineOrder(
             order_id=new.order_id,
             owner=new.owner,
             condition_id=market.condition_id,
@@ -312,12 +318,12 @@ class Exchange(Reading):
         self._trading.reserve(order, self._trading.reservation_e6(market, new, price, size, crosses))
         return order
 
-    def _finish(self, order: Order, market: Market, now_ns: int) -> Result:
+    def _finish(self, order: EngineOrder, market: Market, now_ns: int) -> Result:
         result = self._trading.execute(order, market, now_ns)
         self._settle_book(market, now_ns)
         return result
 
-    def _end(self, order: Order, status: str, now_ns: int) -> None:
+    def _end(self, order: EngineOrder, status: str, now_ns: int) -> None:
         market = self.state.markets[order.condition_id]
         self._trading.end(order, market, status, now_ns)
         self.state.say(OrderChanged("CANCELLATION", self.state.copy_of(order), now_ns))

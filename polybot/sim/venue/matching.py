@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from polybot.sim.venue.book import Entry, HalfBook, grain_e6
+from polybot.sim.venue.book import HalfBook, QueueEntry, grain_e6
 from polybot.sim.venue.fees import fees_e6
 from polybot.sim.venue.types import E6, BookSide, Market, OrderKind, Side
 
@@ -42,11 +42,11 @@ def wish_for(market: Market, token: str, side: Side, price_e6: int, size_e6: int
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class PlannedFill:
     """A planned fill against one place in a queue; price in the merged book."""
 
     price_e6: int
-    entry: Entry
+    entry: QueueEntry
     size_e6: int
 
 
@@ -54,7 +54,7 @@ class Fill:
 class Plan:
     """All fills in order. is_whole: nothing of the wish is left that a level could take."""
 
-    fills: tuple[Fill, ...]
+    fills: tuple[PlannedFill, ...]
     is_whole: bool
 
 
@@ -63,7 +63,7 @@ def plan(half: HalfBook, wish: Wish, *, meets_wallets: bool = True) -> Plan:
 
     meets_wallets False: only the world's makers are traded with, wallets' orders are walked past.
     """
-    fills: list[Fill] = []
+    fills: list[PlannedFill] = []
     left, budget, grain, own = wish.size_e6, wish.budget_e6, 1, E6
     for price in half.best_first():
         if not wish.reaches(price):
@@ -78,7 +78,7 @@ def plan(half: HalfBook, wish: Wish, *, meets_wallets: bool = True) -> Plan:
             size = min(able, entry.size_e6) // grain * grain
             if size == 0:
                 continue  # a crumb that cannot trade at this price
-            fills.append(Fill(price, entry, size))
+            fills.append(PlannedFill(price, entry, size))
             left -= size
             if budget is not None:
                 budget -= size * own // E6
@@ -86,9 +86,9 @@ def plan(half: HalfBook, wish: Wish, *, meets_wallets: bool = True) -> Plan:
     return Plan(tuple(fills), is_whole=able < grain)
 
 
-def by_price(fills: tuple[Fill, ...]) -> list[list[Fill]]:
+def by_price(fills: tuple[PlannedFill, ...]) -> list[list[PlannedFill]]:
     """Fills of one price together: each becomes one trade."""
-    groups: list[list[Fill]] = []
+    groups: list[list[PlannedFill]] = []
     for fill in fills:
         if groups and groups[-1][0].price_e6 == fill.price_e6:
             groups[-1].append(fill)
@@ -97,12 +97,12 @@ def by_price(fills: tuple[Fill, ...]) -> list[list[Fill]]:
     return groups
 
 
-def parts_of(wish: Wish, groups: list[list[Fill]]) -> list[tuple[int, int]]:
+def parts_of(wish: Wish, groups: list[list[PlannedFill]]) -> list[tuple[int, int]]:
     """(shares, the taker's own price) of each group."""
     return [(sum(f.size_e6 for f in group), wish.own_price_e6(group[0].price_e6)) for group in groups]
 
 
-def cost_e6(market: Market, wish: Wish, fills: tuple[Fill, ...], fee_on_whole: bool) -> int:
+def cost_e6(market: Market, wish: Wish, fills: tuple[PlannedFill, ...], fee_on_whole: bool) -> int:
     """What a BUY will have to pay in all: cost and fees."""
     parts = parts_of(wish, by_price(fills))
     fees = fees_e6(parts, market.fee_rate_e6, market.fee_exponent, fee_on_whole)

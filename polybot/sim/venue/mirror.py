@@ -20,9 +20,9 @@ Time here is the order in which things are heard. All in the merged book, in Up'
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from polybot.sim.venue.book import SIDES, Entry, grain_e6
-from polybot.sim.venue.engine import Exchange
-from polybot.sim.venue.matching import Fill, Wish
+from polybot.sim.venue.book import SIDES, QueueEntry, grain_e6
+from polybot.sim.venue.engine import VenueEngine
+from polybot.sim.venue.matching import PlannedFill, Wish
 from polybot.sim.venue.switches import Switches
 from polybot.sim.venue.types import E6, HOUSE, BookSide, Levels, MakerFill, Market, Winner
 
@@ -42,7 +42,7 @@ class Real:
     recalled: dict[Level, int] = field(default_factory=dict)
 
 
-class MirrorExchange(Exchange):
+class MirrorEngine(VenueEngine):
     """`replace` a market's book first; until then nothing of it is offered."""
 
     def __init__(self, switches: Switches | None = None) -> None:
@@ -140,7 +140,7 @@ class MirrorExchange(Exchange):
             if entry.order_id not in real.ahead:
                 real.ahead[entry.order_id] = real.visible.get((side, price), 0)
 
-    def _resting(self, condition_id: str) -> Iterator[tuple[BookSide, int, Entry]]:
+    def _resting(self, condition_id: str) -> Iterator[tuple[BookSide, int, QueueEntry]]:
         """Wallets' orders: each side's best price first, then by age."""
         book = self.state.books[condition_id]
         for side in SIDES:
@@ -150,7 +150,7 @@ class MirrorExchange(Exchange):
 
     def _filled(
         self, condition_id: str, real: Real, side: BookSide, hits: BookSide, print_e6: int, left: int
-    ) -> tuple[list[Fill], int]:
+    ) -> tuple[list[PlannedFill], int]:
         """(what a print fills on one side, what is left of it): rules 3 and 4."""
         fills = []
         for own, price, entry in self._resting(condition_id):
@@ -162,7 +162,7 @@ class MirrorExchange(Exchange):
             grain = grain_e6(price)
             size = min(entry.size_e6, max(0, left - ahead)) // grain * grain
             if size:
-                fills.append(Fill(price, entry, size))
+                fills.append(PlannedFill(price, entry, size))
                 left -= size
         return fills, left
 

@@ -1,10 +1,10 @@
 """What one may see of the exchange: balances, orders, trades, books. Changes nothing."""
 
 from polybot.sim.venue.state import State
-from polybot.sim.venue.types import COLLATERAL, Levels, Market, Order, Trade
+from polybot.sim.venue.types import COLLATERAL, EngineOrder, EngineTrade, Levels, Market
 
 
-class Reading:
+class Queries:
     """The reading half of the exchange."""
 
     def __init__(self, state: State) -> None:
@@ -21,15 +21,15 @@ class Reading:
         """Whether this wallet was seen before."""
         return address in self.state.ledger.accounts
 
-    def order(self, order_id: str) -> Order | None:
+    def order(self, order_id: str) -> EngineOrder | None:
         """An order in any state."""
         return self.state.orders.get(order_id)
 
-    def open_orders(self, owner: str) -> list[Order]:
+    def open_orders(self, owner: str) -> list[EngineOrder]:
         """Resting and held orders, oldest first."""
         return self.state.open_orders(owner)
 
-    def trades(self, owner: str) -> list[Trade]:
+    def trades(self, owner: str) -> list[EngineTrade]:
         """All trades a wallet had a part in, oldest first, as they stand now."""
         return [self.state.trades[t] for t in self.state.trades_by_owner.get(owner, ())]
 

@@ -4,24 +4,24 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from polybot.sim.venue.types import Account, MakerFill, Market, Order, Row, Trade
+from polybot.sim.venue.types import EngineOrder, EngineTrade, MakerFill, Market, Row, VenueAccount
 
 
-def row_of(thing: Market | Account | Order | Trade) -> Row:
+def row_of(thing: Market | VenueAccount | EngineOrder | EngineTrade) -> Row:
     """The thing as it is now."""
     match thing:
         case Market():
             table, key = "market", thing.condition_id
-        case Account():
+        case VenueAccount():
             table, key = "account", thing.address
-        case Order():
+        case EngineOrder():
             table, key = "order", thing.order_id
-        case Trade():
+        case EngineTrade():
             table, key = "trade", thing.trade_id
     return table, key, json.dumps(asdict(thing), separators=(",", ":")).encode()
 
 
-def thing_of(row: Row) -> Market | Account | Order | Trade:
+def thing_of(row: Row) -> Market | VenueAccount | EngineOrder | EngineTrade:
     """The inverse of `row_of`; raises ValueError on an unknown table or fields that do not fit."""
     table, key, data = row
     fields: dict[str, Any] = json.loads(data)
@@ -31,12 +31,12 @@ def thing_of(row: Row) -> Market | Account | Order | Trade:
                 fields["held"] = {wallet: tuple(shares) for wallet, shares in fields.get("held", {}).items()}
                 return Market(**fields)
             case "account":
-                return Account(**fields)
+                return VenueAccount(**fields)
             case "order":
-                return Order(**fields)
+                return EngineOrder(**fields)
             case "trade":
                 fields["makers"] = tuple(MakerFill(**m) for m in fields["makers"])
-                return Trade(**fields)
+                return EngineTrade(**fields)
     except TypeError as exc:
         raise ValueError(f"row {table}/{key} does not fit this version: {exc}") from exc
     raise ValueError(f"row {table}/{key}: no such table")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from polybot.sim.venue.fees import fee_e6
 from polybot.sim.venue.switches import Switches
-from polybot.sim.venue.types import E6, Account, Market, NewOrder
+from polybot.sim.venue.types import E6, Market, NewOrder, VenueAccount
 
 DUPLICATED = "order {id} is invalid. Duplicated."
 NOT_READY = "the market is not yet ready to process new orders"
@@ -110,7 +110,7 @@ def marketable_error(order: NewOrder, market: Market, price_e6: int, counts_fee:
     return f"invalid amount for a marketable BUY order (${text(order.maker_e6)}), min size: $1"
 
 
-def funds_error(account: Account, asset: str, need_e6: int, is_cash: bool) -> str:
+def funds_error(account: VenueAccount, asset: str, need_e6: int, is_cash: bool) -> str:
     """Whether the wallet can stand for `need_e6` of an asset beside what it has promised already."""
     have = account.available_e6(asset)
     if have < need_e6:

@@ -6,16 +6,16 @@ What fails has failed before its market is paid: pending trades of fate FAIL are
 from polybot.sim.venue.balances import world_leg, worth_e6
 from polybot.sim.venue.state import State
 from polybot.sim.venue.switches import Switches
-from polybot.sim.venue.types import UNLIMITED, Market, MarketEnded, Trade, TradeChanged, Winner
+from polybot.sim.venue.types import UNLIMITED, EngineTrade, Market, MarketEnded, TradeChanged, Winner
 
 
-class Settlement:
+class SettlementSteps:
     """Moves money at the end of things; orders and books are already empty when it is called."""
 
     def __init__(self, state: State, switches: Switches) -> None:
         self.state, self.switches = state, switches
 
-    def fail(self, trade: Trade, now_ns: int) -> None:
+    def fail(self, trade: EngineTrade, now_ns: int) -> None:
         """The fill never happened: shares, pUSD and fee go back to where they were."""
         ledger, market = self.state.ledger, self.state.markets[trade.condition_id]
         taker = world_leg(ledger.account(trade.taker), market, trade.token, trade.side, trade.price_e6)

@@ -4,22 +4,22 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from polybot.sim.venue.balances import Ledger
-from polybot.sim.venue.book import Book
+from polybot.sim.venue.balances import Balances
+from polybot.sim.venue.book import MergedBook
 from polybot.sim.venue.chain import next_step, received
 from polybot.sim.venue.rows import row_of, thing_of
 from polybot.sim.venue.types import (
     E6,
     UNLIMITED,
-    Account,
     BookChanged,
     BookSide,
+    EngineOrder,
+    EngineTrade,
     ExchangeEvent,
     Market,
-    Order,
     Row,
-    Trade,
     TradeStatus,
+    VenueAccount,
 )
 
 
@@ -27,13 +27,13 @@ from polybot.sim.venue.types import (
 class State:
     """Plain containers; dictionaries keep the order in which things came."""
 
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Balances = field(default_factory=Balances)
     markets: dict[str, Market] = field(default_factory=dict)
     market_by_token: dict[str, Market] = field(default_factory=dict)
-    books: dict[str, Book] = field(default_factory=dict)
-    orders: dict[str, Order] = field(default_factory=dict)
-    open: dict[str, Order] = field(default_factory=dict)
-    trades: dict[str, Trade] = field(default_factory=dict)
+    books: dict[str, MergedBook] = field(default_factory=dict)
+    orders: dict[str, EngineOrder] = field(default_factory=dict)
+    open: dict[str, EngineOrder] = field(default_factory=dict)
+    trades: dict[str, EngineTrade] = field(default_factory=dict)
     trades_by_owner: dict[str, list[str]] = field(default_factory=dict)
     trade_count: int = 0
     pending: list[tuple[int, str]] = field(default_factory=list)
@@ -48,7 +48,7 @@ class State:
         """A market and its empty book."""
         self.markets[market.condition_id] = market
         self.market_by_token[market.up_token] = self.market_by_token[market.down_token] = market
-        self.books[market.condition_id] = Book()
+        self.books[market.condition_id] = MergedBook()
         self.touch_market(market)
 
     def market_of(self, token: str) -> Market | None:
@@ -74,12 +74,12 @@ class State:
 
     # --- orders
 
-    def add_order(self, order: Order) -> None:
+    def add_order(self, order: EngineOrder) -> None:
         """A new open order."""
         self.orders[order.order_id] = self.open[order.order_id] = order
         self.touch_order(order)
 
-    def rest(self, order: Order, market: Market, left_e6: int) -> None:
+    def rest(self, order: EngineOrder, market: Market, left_e6: int) -> None:
         """Join the queue with what is left."""
         is_up = order.token == market.up_token
         side: BookSide = "BID" if (order.side == "BUY") == is_up else "ASK"
@@ -88,26 +88,26 @@ class State:
         self.touch_level(market.condition_id, side, price)
         self.touch_order(order)
 
-    def close_order(self, order: Order) -> None:
+    def close_order(self, order: EngineOrder) -> None:
         """Nothing more will come of it."""
         self.open.pop(order.order_id, None)
         self.touch_order(order)
 
-    def touch_order(self, order: Order) -> None:
+    def touch_order(self, order: EngineOrder) -> None:
         """Remember that its row changed."""
         self.touched_orders[order.order_id] = None
 
-    def open_orders(self, owner: str) -> list[Order]:
+    def open_orders(self, owner: str) -> list[EngineOrder]:
         """A wallet's resting and held orders, oldest first."""
         return [o for o in self.open.values() if o.owner == owner]
 
-    def copy_of(self, order: Order) -> Order:
+    def copy_of(self, order: EngineOrder) -> EngineOrder:
         """The order as of now, for an event."""
         return replace(order, trade_ids=list(order.trade_ids))
 
     # --- trades
 
-    def add_trade(self, trade: Trade, wallets: Iterable[str]) -> None:
+    def add_trade(self, trade: EngineTrade, wallets: Iterable[str]) -> None:
         """Keep a trade; what it brings stays unconfirmed until the chain has it for good."""
         self.trades[trade.trade_id] = trade
         self.touched_trades[trade.trade_id] = None
@@ -118,7 +118,7 @@ class State:
             account.unconfirmed_e6[asset] = account.unconfirmed_e6.get(asset, 0) + amount
         self._await(trade)
 
-    def advance_trades(self, now_ns: int) -> Iterator[tuple[Trade, int]]:
+    def advance_trades(self, now_ns: int) -> Iterator[tuple[EngineTrade, int]]:
         """(trade after its change, when) of all whose next status is due, in order of time."""
         while self.pending and self.pending[0][0] <= now_ns:
             at_ns, trade_id = heapq.heappop(self.pending)
@@ -128,7 +128,7 @@ class State:
                 self._await(trade)
                 yield trade, at_ns
 
-    def set_status(self, before: Trade, status: TradeStatus) -> Trade:
+    def set_status(self, before: EngineTrade, status: TradeStatus) -> EngineTrade:
         """A trade one step on; at its end what it brought is no longer unconfirmed."""
         trade = self.trades[before.trade_id] = replace(before, status=status)
         self.touched_trades[trade.trade_id] = None
@@ -137,13 +137,13 @@ class State:
                 self.ledger.confirm(owner, asset, amount)
         return trade
 
-    def pending_trades(self, condition_id: str) -> list[Trade]:
+    def pending_trades(self, condition_id: str) -> list[EngineTrade]:
         """Trades of a market whose end the chain has not seen, oldest first."""
         names = dict.fromkeys(trade_id for _, trade_id in self.pending)
         found = [t for name in names if (t := self.trades[name]).condition_id == condition_id and next_step(t)]
         return sorted(found, key=lambda t: t.n)
 
-    def _await(self, trade: Trade) -> None:
+    def _await(self, trade: EngineTrade) -> None:
         step = next_step(trade)
         if step is not None:
             heapq.heappush(self.pending, (step[1], trade.trade_id))
@@ -179,11 +179,11 @@ class State:
             match thing_of(row):
                 case Market() as market:
                     self.add_market(market)
-                case Account() as account:
+                case VenueAccount() as account:
                     self.ledger.accounts[account.address] = account
-                case Order() as order:
+                case EngineOrder() as order:
                     self.orders[order.order_id] = order
-                case Trade() as trade:
+                case EngineTrade() as trade:
                     self.trades[trade.trade_id] = trade
         self._reopen()
         self.ledger.granted_e6 = sum(a.cash_e6 for a in self.ledger.accounts.values())

@@ -9,7 +9,7 @@ from polybot.sim.venue import rules
 from polybot.sim.venue.balances import world_leg
 from polybot.sim.venue.book import grain_e6
 from polybot.sim.venue.fees import fee_e6, fees_e6
-from polybot.sim.venue.matching import Fill, Wish, by_price, cost_e6, is_immediate, parts_of, plan, wish_for
+from polybot.sim.venue.matching import PlannedFill, Wish, by_price, cost_e6, is_immediate, parts_of, plan, wish_for
 from polybot.sim.venue.state import State
 from polybot.sim.venue.switches import Switches
 from polybot.sim.venue.types import (
@@ -18,27 +18,27 @@ from polybot.sim.venue.types import (
     E6,
     HOUSE,
     UNLIMITED,
-    Account,
     BookSide,
+    EngineOrder,
+    EngineTrade,
     Fate,
     MakerFill,
     Market,
     NewOrder,
-    Order,
     OrderChanged,
     OrderKind,
     Placed,
     Rejected,
     Result,
     Side,
-    Trade,
     TradeChanged,
+    VenueAccount,
 )
 
 S = 1_000_000_000
 
 
-class Trading:
+class TradeSteps:
     """The part of the exchange that moves shares and money."""
 
     def __init__(self, state: State, switches: Switches, *, wallets_meet: bool = True) -> None:
@@ -59,13 +59,13 @@ class Trading:
             fee = -(-new.maker_e6 * market.fee_rate_e6 // E6)
         return new.maker_e6 + fee
 
-    def reserve(self, order: Order, amount_e6: int) -> None:
+    def reserve(self, order: EngineOrder, amount_e6: int) -> None:
         """Set an order's reservation to this."""
         asset = COLLATERAL if order.side == "BUY" else order.token
         self.state.ledger.reserve(self.state.ledger.account(order.owner), asset, amount_e6 - order.reserved_e6)
         order.reserved_e6 = amount_e6
 
-    def execute(self, order: Order, market: Market, now_ns: int) -> Result:
+    def execute(self, order: EngineOrder, market: Market, now_ns: int) -> Result:
         """Match what can be matched now; then rest, or kill the remainder."""
         book = self.state.books[market.condition_id]
         wish = self._wish(order, market)
@@ -90,20 +90,20 @@ class Trading:
             self._fill(who, "", market, wish, planned.fills, now_ns)
         return sum(f.size_e6 for f in planned.fills)
 
-    def crowd_takes(self, market: Market, fills: tuple[Fill, ...], is_bid: bool, now_ns: int) -> None:
+    def crowd_takes(self, market: Market, fills: tuple[PlannedFill, ...], is_bid: bool, now_ns: int) -> None:
         """Somebody of the crowd takes from these places, all on one side of the book; is_bid: it buys Up."""
         if fills:
             size = sum(f.size_e6 for f in fills)
             wish = Wish(True, "BUY" if is_bid else "SELL", fills[-1].price_e6, size)
             self._fill(CROWD, "", market, wish, fills, now_ns)
 
-    def kill(self, order: Order, error: str, now_ns: int) -> Rejected:
+    def kill(self, order: EngineOrder, error: str, now_ns: int) -> Rejected:
         """The order ends unfilled; its id stays known, so that a repeat is refused."""
         self.end(order, self.state.markets[order.condition_id], f"CANCELED_{error}", now_ns)
         self.state.say(OrderChanged("CANCELLATION", self.state.copy_of(order), now_ns))
         return Rejected(order.order_id, error, stored=True)
 
-    def end(self, order: Order, market: Market, status: str, now_ns: int) -> None:
+    def end(self, order: EngineOrder, market: Market, status: str, now_ns: int) -> None:
         """Off the book, nothing reserved, this status for good."""
         is_up = order.token == market.up_token
         side: BookSide = "BID" if (order.side == "BUY") == is_up else "ASK"
@@ -114,7 +114,7 @@ class Trading:
         self.reserve(order, 0)
         self.state.close_order(order)
 
-    def _wish(self, order: Order, market: Market) -> Wish:
+    def _wish(self, order: EngineOrder, market: Market) -> Wish:
         is_buy, exceeds = order.side == "BUY", self._exceeds(order.kind)
         budget = order.maker_e6 if is_buy and (is_immediate(order.kind) or exceeds) else None
         size = order.size_e6 - order.filled_e6
@@ -125,7 +125,7 @@ class Trading:
     def _exceeds(self, kind: OrderKind) -> bool:
         return self.switches.market_buy_exceeds if is_immediate(kind) else self.switches.limit_buy_exceeds
 
-    def _cannot_pay(self, order: Order, market: Market, wish: Wish, fills: tuple[Fill, ...]) -> str:
+    def _cannot_pay(self, order: EngineOrder, market: Market, wish: Wish, fills: tuple[PlannedFill, ...]) -> str:
         if not fills:
             return ""
         account = self.state.ledger.account(order.owner)
@@ -135,14 +135,14 @@ class Trading:
         need = cost_e6(market, wish, fills, self.switches.fee_on_whole_order)
         return "" if need <= able else rules.BALANCE.format(what="balance", have=able, need=need)
 
-    def _cannot_pay_fee(self, account: Account, market: Market, wish: Wish, fills: tuple[Fill, ...]) -> str:
+    def _cannot_pay_fee(self, account: VenueAccount, market: Market, wish: Wish, fills: tuple[PlannedFill, ...]) -> str:
         """Of a SELL whose fee is not kept back from what it brings."""
         parts = parts_of(wish, by_price(fills))
         fee = sum(fees_e6(parts, market.fee_rate_e6, market.fee_exponent, self.switches.fee_on_whole_order))
         free = account.available_e6(COLLATERAL)
         return "" if fee <= free else rules.BALANCE.format(what="balance", have=max(0, free), need=fee)
 
-    def _rest_or_end(self, order: Order, market: Market, now_ns: int) -> Result:
+    def _rest_or_end(self, order: EngineOrder, market: Market, now_ns: int) -> Result:
         left = order.size_e6 - order.filled_e6
         making, taking = (order.usd_e6, order.filled_e6) if order.side == "BUY" else (order.filled_e6, order.usd_e6)
         is_partial = is_immediate(order.kind) or left >= grain_e6(order.price_e6)
@@ -158,12 +158,12 @@ class Trading:
             self.state.say(OrderChanged("PLACEMENT", self.state.copy_of(order), now_ns))
         return Placed(order.order_id, status, making, taking, tuple(order.trade_ids))
 
-    def _rest(self, order: Order, market: Market, left: int) -> None:
+    def _rest(self, order: EngineOrder, market: Market, left: int) -> None:
         order.status = "LIVE"
         self.reserve(order, left if order.side == "SELL" else -(-left * order.price_e6 // E6))
         self.state.rest(order, market, left)
 
-    def _book_taker(self, order: Order, trades: list[Trade]) -> None:
+    def _book_taker(self, order: EngineOrder, trades: list[EngineTrade]) -> None:
         for trade in trades:
             order.filled_e6 += trade.size_e6
             order.usd_e6 += trade.usd_e6
@@ -172,8 +172,8 @@ class Trading:
         self.state.touch_order(order)
 
     def _fill(
-        self, taker: str, order_id: str, market: Market, wish: Wish, fills: tuple[Fill, ...], now_ns: int
-    ) -> list[Trade]:
+        self, taker: str, order_id: str, market: Market, wish: Wish, fills: tuple[PlannedFill, ...], now_ns: int
+    ) -> list[EngineTrade]:
         trades = []
         groups = by_price(fills)
         parts = parts_of(wish, groups)
@@ -188,7 +188,7 @@ class Trading:
         self.state.touch_market(market)
         return trades
 
-    def _fill_maker(self, taker: str, market: Market, wish: Wish, fill: Fill, now_ns: int) -> MakerFill:
+    def _fill_maker(self, taker: str, market: Market, wish: Wish, fill: PlannedFill, now_ns: int) -> MakerFill:
         ledger, entry, price = self.state.ledger, fill.entry, fill.price_e6
         maker_order = self.state.orders[entry.order_id] if entry.order_id else None
         side: Side
@@ -207,7 +207,7 @@ class Trading:
             self._book_maker(maker_order, fill.size_e6, own, now_ns)
         return MakerFill(entry.order_id, owner, token, side, fill.size_e6, own)
 
-    def _book_maker(self, order: Order, size_e6: int, own_e6: int, now_ns: int) -> None:
+    def _book_maker(self, order: EngineOrder, size_e6: int, own_e6: int, now_ns: int) -> None:
         order.filled_e6 += size_e6
         order.usd_e6 += size_e6 * own_e6 // E6
         left = order.size_e6 - order.filled_e6
@@ -232,7 +232,7 @@ class Trading:
         fee: int,
         makers: tuple[MakerFill, ...],
         now_ns: int,
-    ) -> Trade:
+    ) -> EngineTrade:
         self.state.trade_count += 1
         seed = f"{market.condition_id}/{order_id}/{now_ns}/{self.state.trade_count if not order_id else own}"
         digest = hashlib.sha256(seed.encode()).digest()
@@ -240,7 +240,7 @@ class Trading:
         confirmed = mined + 2 * S + int.from_bytes(digest[20:24]) * 8 * S // 2**32
         h = digest[:16].hex()
         trade_id = f"{h[:8]}-{h[8:12]}-4{h[13:16]}-8{h[17:20]}-{h[20:32]}"
-        return Trade(
+        return EngineTrade(
             trade_id=trade_id,
             condition_id=market.condition_id,
             taker_order_id=order_id,
@@ -258,7 +258,7 @@ class Trading:
             n=self.state.trade_count,
         )
 
-    def _remember(self, trade: Trade, market: Market, now_ns: int) -> None:
+    def _remember(self, trade: EngineTrade, market: Market, now_ns: int) -> None:
         """Keep a trade that a wallet has a part in, and tell it; the world's own is only told."""
         owners = dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)])
         wallets = [o for o in owners if o not in UNLIMITED]

@@ -1,4 +1,4 @@
-"""The exchange's nouns. What is handed out is frozen; `Order`, `Account` and `Market` live in the engine and change there."""
+"""The engine's nouns. What is handed out is frozen; `EngineOrder`, `VenueAccount` and `Market` live in it and change there."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -69,7 +69,7 @@ class NewOrder:
 
 
 @dataclass(slots=True)
-class Order:
+class EngineOrder:
     """An order the exchange knows. status: LIVE HELD MATCHED CANCELED, or CANCELED_<why> as the venue words it.
 
     price_e6 the limit on the grid; size_e6 shares wanted; filled_e6 shares, usd_e6 their cost, fee_e6 what was paid on top
@@ -116,7 +116,7 @@ class MakerFill:
 
 
 @dataclass(frozen=True, slots=True)
-class Trade:
+class EngineTrade:
     """One match of a taker at one price; price_e6 is in the taker's token, usd_e6 = size × price without rounding.
 
     mined_ns, confirmed_ns: when the chain will have it; a function of the trade's id. fate: what the chain will make of it
@@ -143,7 +143,7 @@ class Trade:
 
 
 @dataclass(slots=True)
-class Account:
+class VenueAccount:
     """A wallet. unconfirmed_e6: what trades that are not CONFIRMED yet have brought, shares and proceeds: not to be spent,
     because a trade that FAILED takes it back."""
 
@@ -232,7 +232,7 @@ class TickChanged:
 class TradeChanged:
     """A trade was made (MATCHED) or moved on. public: just now, so the market channel prints it."""
 
-    trade: Trade
+    trade: EngineTrade
     at_ns: int
 
     @property
@@ -245,7 +245,7 @@ class OrderChanged:
     """A wallet's order was placed, filled further, or ended. `order` is a copy as of now."""
 
     kind: Literal["PLACEMENT", "UPDATE", "CANCELLATION"]
-    order: Order
+    order: EngineOrder
     at_ns: int
 
 

@@ -26,7 +26,7 @@ LEVELS = 20
 IDS_PER_S = 64
 
 
-class Block(NamedTuple):
+class TradeBlock(NamedTuple):
     """An hour of trades, as columns in order of time."""
 
     at_ns: list[int]
@@ -36,7 +36,7 @@ class Block(NamedTuple):
     ids: list[int]
 
 
-class Exchange:
+class BinanceTrades:
     """Trades and what is made of them.
 
     prices   (trade times, delays) → the price that long before each, NaN where the world has none: no trade then
@@ -44,7 +44,7 @@ class Exchange:
 
     def __init__(self, seed: int, prices: Prices) -> None:
         self.seed, self._prices = seed, prices
-        self._blocks: OrderedDict[int, Block] = OrderedDict()
+        self._blocks: OrderedDict[int, TradeBlock] = OrderedDict()
         self._noise: list[float] = []
 
     def trades(self, after_ns: int, upto_ns: int) -> list[ExchangeTrade]:
@@ -93,7 +93,7 @@ class Exchange:
             self._noise = (0.4 * draw(self.seed, DEPTH, 0).lognormal(0, 1.0, 4_099)).tolist()
         return self._noise
 
-    def _block(self, number: int) -> Block:
+    def _block(self, number: int) -> TradeBlock:
         found = self._blocks.get(number)
         if found is None:
             found = self._blocks[number] = self._draw(number)
@@ -101,7 +101,7 @@ class Exchange:
                 self._blocks.popitem(last=False)
         return found
 
-    def _draw(self, number: int) -> Block:
+    def _draw(self, number: int) -> TradeBlock:
         import numpy as np
 
         luck = draw(self.seed, TRADES, number)
@@ -117,4 +117,4 @@ class Exchange:
         ids = (number * BLOCK_S + seconds) * IDS_PER_S + (np.arange(len(at)) - np.repeat(first, counts))
         keep = ~np.isnan(price)
         columns = (at, price, size, sells, ids)
-        return Block(*(c[keep].tolist() for c in columns))
+        return TradeBlock(*(c[keep].tolist() for c in columns))

@@ -63,7 +63,7 @@ class WorldReport:
 
 
 @dataclass
-class Tally:
+class OutcomeTally:
     """What the windows are counted into."""
 
     expected: list[float] = field(default_factory=list)
@@ -79,7 +79,7 @@ class Tally:
 
 def check_world(seed: int, windows: int = 2_000, progress: Callable[[int], None] | None = None) -> WorldReport:
     """Run the figures and the four tests. progress is called with the number of windows done."""
-    world, tally = SyntheticWorld(seed), Tally()
+    world, tally = SyntheticWorld(seed), OutcomeTally()
     toss = draw(seed, CHECK, 0).random(windows).tolist()
     first = world.first_start_s
     for n, market in enumerate(world.markets(first, first + windows * WINDOW_S)):
@@ -105,7 +105,7 @@ def _asks(world: SyntheticWorld, market: WorldMarket, t_ns: int, tick_e6: int = 
     return ask / 1e6, 1 - bid / 1e6, (bid + ask) / 2e6
 
 
-def _coin(world: SyntheticWorld, market: WorldMarket, up: bool, toss: float, tally: Tally) -> None:
+def _coin(world: SyntheticWorld, market: WorldMarket, up: bool, toss: float, tally: OutcomeTally) -> None:
     ask_up, ask_down, _ = _asks(world, market, (market.start_s + DECIDE_AFTER_S) * S)
     if not (MIN_PRICE <= ask_up <= MAX_PRICE and MIN_PRICE <= ask_down <= MAX_PRICE):
         return
@@ -119,7 +119,7 @@ def _coin(world: SyntheticWorld, market: WorldMarket, up: bool, toss: float, tal
     tally.tossed.append(results(up)[0 if toss < 0.5 else 1])
 
 
-def _watch(world: SyntheticWorld, market: WorldMarket, up: bool, tally: Tally) -> None:
+def _watch(world: SyntheticWorld, market: WorldMarket, up: bool, tally: OutcomeTally) -> None:
     """One walk through the window, second by second, for the makers' test and the probe."""
     tick, bought = CENT_E6, False
     for second in range(1, WINDOW_S):
@@ -133,7 +133,7 @@ def _watch(world: SyntheticWorld, market: WorldMarket, up: bool, tally: Tally) -
             bought = _probe(world, market, t, tick, ask / 1e6, 1 - bid / 1e6, up, tally)
 
 
-def _calibrate(tally: Tally, mid: float, up: bool) -> None:
+def _calibrate(tally: OutcomeTally, mid: float, up: bool) -> None:
     for said, happened in ((mid, up), (1 - mid, not up)):  # both tokens have a book
         k = min(int(said * 10), 9)
         tally.count[k] += 1
@@ -149,7 +149,7 @@ def _probe(
     ask_up: float,
     ask_down: float,
     up: bool,
-    tally: Tally,
+    tally: OutcomeTally,
 ) -> bool:
     odds = fair(world.path, market, t - SEES_AFTER_NS)
     edge_up, edge_down = odds - ask_up - fee(ask_up), 1 - odds - ask_down - fee(ask_down)
@@ -168,7 +168,7 @@ def _probe(
     return True
 
 
-def _rsi_ema(world: SyntheticWorld, market: WorldMarket, up: bool, tally: Tally) -> None:
+def _rsi_ema(world: SyntheticWorld, market: WorldMarket, up: bool, tally: OutcomeTally) -> None:
     from polybot.core.strategies.builtin.rsi_ema import decide_from_samples
 
     t = (market.start_s + DECIDE_AFTER_S) * S
@@ -190,7 +190,7 @@ def _interval(values: Sequence[float]) -> tuple[float, float]:
     return mean, 1.96 * math.sqrt(sum((v - mean) ** 2 for v in values) / (n - 1) / n)
 
 
-def _coin_test(tally: Tally) -> HonestyTest:
+def _coin_test(tally: OutcomeTally) -> HonestyTest:
     loss, real = -_interval(tally.expected)[0], -_interval(tally.coin)[0]
     half = _interval(tally.coin)[1]
     tossed, tossed_half = _interval(tally.tossed)
@@ -203,7 +203,7 @@ def _coin_test(tally: Tally) -> HonestyTest:
     return HonestyTest("coin", holds, text, {"loss": loss, "realised": real, "half_width": half, "tossed": -tossed})
 
 
-def _makers_test(tally: Tally) -> HonestyTest:
+def _makers_test(tally: OutcomeTally) -> HonestyTest:
     said = [s / c if c else math.nan for s, c in zip(tally.said, tally.count, strict=True)]
     came = [h / c if c else math.nan for h, c in zip(tally.happened, tally.count, strict=True)]
     off = [c - s for s, c in zip(said, came, strict=True)]
@@ -213,7 +213,7 @@ def _makers_test(tally: Tally) -> HonestyTest:
     return HonestyTest("makers", round(abs(worst), 9) <= POINTS, text, values)
 
 
-def _probe_test(tally: Tally) -> HonestyTest:
+def _probe_test(tally: OutcomeTally) -> HonestyTest:
     mean, half = _interval(tally.probe)
     text = (
         f"{mean * 100:+.2f} ± {half * 100:.2f} cents a share after fee"
@@ -222,7 +222,7 @@ def _probe_test(tally: Tally) -> HonestyTest:
     return HonestyTest("probe", mean - half <= 0, text, {"mean": mean, "half_width": half, "fills": len(tally.probe)})
 
 
-def _rsi_test(tally: Tally) -> HonestyTest:
+def _rsi_test(tally: OutcomeTally) -> HonestyTest:
     mean, half = _interval(tally.rsi)
     text = f"hit rate − price paid {mean * 100:+.2f} ± {half * 100:.2f} points ({len(tally.rsi)} bets), wanted 0 within"
     return HonestyTest("rsi_ema", abs(mean) <= half, text, {"mean": mean, "half_width": half, "bets": len(tally.rsi)})

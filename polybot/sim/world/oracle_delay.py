@@ -16,7 +16,7 @@ LAG_MEDIAN_S, LAG_LOG_SD = 1.64, 0.19
 PUBLISH_BEFORE_S = 0.29  # the relay's own stamp is this much earlier
 
 
-class Block(NamedTuple):
+class DelayBlock(NamedTuple):
     """An hour: per feed (spot, twap) and second the receive lag in ns, 0 = lost."""
 
     lag_ns: tuple[list[int], list[int]]
@@ -27,7 +27,7 @@ class Relay:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._blocks: OrderedDict[int, Block] = OrderedDict()
+        self._blocks: OrderedDict[int, DelayBlock] = OrderedDict()
 
     def lag_ns(self, feed: int, second: int) -> int:
         """Receive lag of a second's print in feed 0 (spot) or 1 (twap); 0 when it never comes."""
@@ -39,7 +39,7 @@ class Relay:
                 self._blocks.popitem(last=False)
         return found.lag_ns[feed][offset]
 
-    def _draw(self, number: int) -> Block:
+    def _draw(self, number: int) -> DelayBlock:
         import numpy as np
 
         luck = draw(self.seed, RELAY, number)
@@ -50,7 +50,7 @@ class Relay:
                 a = start + (block - number) * BLOCK_S
                 lost[:, max(a, 0) : max(a + length, 0)] = True
         lag[lost] = 0
-        return Block((lag[0].tolist(), lag[1].tolist()))
+        return DelayBlock((lag[0].tolist(), lag[1].tolist()))
 
 
 def silences(seed: int, number: int) -> list[tuple[int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from polybot.sim.world.binance import Exchange
+from polybot.sim.world.binance import BinanceTrades
 from polybot.sim.world.makers import Makers
 from polybot.sim.world.oracle_delay import LAG_MEDIAN_S, PUBLISH_BEFORE_S, Relay
 from polybot.sim.world.price_path import BLOCK_S, SUBS, Path
@@ -67,7 +67,7 @@ class SyntheticWorld:
         self.makers = Makers(seed, self.path)
         self.takers = Takers(seed, self.makers)
         self._relay = Relay(seed)
-        self._exchange = Exchange(seed, self._prices)
+        self._exchange = BinanceTrades(seed, self._prices)
         self._values = lru_cache(maxsize=600)(self._value_e18)
         self._twaps = lru_cache(maxsize=600)(self._twap_e18)
 

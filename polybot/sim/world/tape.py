@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from polybot.sim.world.binance import Exchange
+from polybot.sim.world.binance import BinanceTrades
 from polybot.sim.world.makers import STEP_NS, Makers
 from polybot.sim.world.price_path import SMOOTHING
 from polybot.sim.world.probability import LOOKBACK_S
@@ -150,7 +150,7 @@ class TapeWorld:
         self._arrival_ns = [p.received_ns for p in self._arrivals]
         self.makers = Makers(seed, self.ground)
         self.takers = Takers(seed, self.makers)
-        self._exchange = Exchange(seed, self._prices)
+        self._exchange = BinanceTrades(seed, self._prices)
         ready = [s for s in self._starts if s >= self.ground.first_s + WARM_UP_S]
         self.first_start_s = ready[0] if ready else self._starts[-1]
         self.last_start_s: int | None = max(s for s in self._starts if s <= self.ground.last_s or s == self._starts[0])

@@ -19,7 +19,7 @@ SKEW_S = 30
 
 
 @dataclass(frozen=True)
-class Credentials:
+class IssuedKey:
     """address is checksummed or not, as first shown; compare lower-case."""
 
     api_key: str
@@ -39,27 +39,27 @@ class Keys:
 
     venue_secret: bytes
     skew_s: float = SKEW_S
-    by_key: dict[str, Credentials] = field(default_factory=dict)
-    by_owner: dict[tuple[str, int], Credentials] = field(default_factory=dict)
+    by_key: dict[str, IssuedKey] = field(default_factory=dict)
+    by_owner: dict[tuple[str, int], IssuedKey] = field(default_factory=dict)
 
-    def restore(self, credentials: Credentials) -> None:
+    def restore(self, credentials: IssuedKey) -> None:
         """Known from the store, or just created."""
         self.by_key[credentials.api_key] = credentials
         self.by_owner[(credentials.address.lower(), credentials.nonce)] = credentials
 
-    def forget(self, credentials: Credentials) -> None:
+    def forget(self, credentials: IssuedKey) -> None:
         """Deleted by its owner."""
         self.by_key.pop(credentials.api_key, None)
         self.by_owner.pop((credentials.address.lower(), credentials.nonce), None)
 
-    def of(self, address: str, nonce: int) -> Credentials | None:
+    def of(self, address: str, nonce: int) -> IssuedKey | None:
         """What was created for this wallet, if anything."""
         return self.by_owner.get((address.lower(), nonce))
 
-    def made(self, address: str, nonce: int) -> Credentials:
+    def made(self, address: str, nonce: int) -> IssuedKey:
         """The credentials this wallet would get; not yet remembered."""
         seed = hmac.digest(self.venue_secret, f"{address.lower()}/{nonce}".encode(), "sha256")
-        return Credentials(
+        return IssuedKey(
             api_key=str(uuid.UUID(bytes=seed[:16], version=4)),
             secret=base64.urlsafe_b64encode(hashlib.sha256(b"secret" + seed).digest()).decode(),
             passphrase=hashlib.sha256(b"passphrase" + seed).hexdigest(),
@@ -79,7 +79,7 @@ class Keys:
             return None
         return (address, nonce) if fresh and signer is not None and signer.lower() == address.lower() else None
 
-    def l2(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now_s: float) -> Credentials | None:
+    def l2(self, headers: Mapping[str, str], method: str, path: str, body: bytes, now_s: float) -> IssuedKey | None:
         """Whose request this is; None = 401. `path` without the query string."""
         try:
             known = self.by_key[headers["poly_api_key"]]

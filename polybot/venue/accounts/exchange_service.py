@@ -14,24 +14,22 @@ import msgspec
 from polybot.runtime.base import log
 from polybot.sim.venue import (
     BalanceChanged,
-    Exchange,
     ExchangeEvent,
     Market,
     MarketEnded,
     OrderChanged,
     Switches,
     TradeChanged,
+    VenueEngine,
 )
-from polybot.venue.accounts.api_keys import Credentials, Keys
+from polybot.venue.accounts.api_keys import IssuedKey, Keys
 from polybot.venue.accounts.balance_cache import Cached
 from polybot.venue.accounts.funders import funder_of
 from polybot.venue.accounts.signatures import BadOrder
-from polybot.venue.accounts.store import Doc, Store
-from polybot.venue.channels.publisher import Teller
+from polybot.venue.accounts.store import Doc, VenueStore
+from polybot.venue.channels.publisher import ChannelPublisher
 from polybot.venue.channels.user import UserChannel
-from polybot.venue.wire import clob_frames as frames
-from polybot.venue.wire import clob_objects as views
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire import clob_frames, clob_objects, gamma_objects
 
 DROPPED = b"{}"  # a key its owner deleted
 EXCHANGE_KINDS = ("market", "account", "order", "trade")
@@ -40,11 +38,11 @@ EXCHANGE_KINDS = ("market", "account", "order", "trade")
 class Catalogue(Protocol):
     """The windows' markets as the world lists them."""
 
-    def listing(self, slug: str) -> gamma.Listing | None:
+    def listing(self, slug: str) -> gamma_objects.Listing | None:
         """None: no such market, or not listed yet."""
         ...
 
-    def open_listing(self, condition_id: str = "", token: str = "") -> gamma.Listing | None:
+    def open_listing(self, condition_id: str = "", token: str = "") -> gamma_objects.Listing | None:
         """By the names the CLOB uses."""
         ...
 
@@ -55,21 +53,23 @@ class House:
 
     def __init__(
         self,
-        store: Store,
+        store: VenueStore,
         keys: Keys,
         catalogue: Catalogue,
         now_ns: Callable[[], int],
         grant_usd_e6: int,
         switches: Switches | None = None,
-        exchange: Exchange | None = None,
+        exchange: VenueEngine | None = None,
         unknown: Callable[[str], str] = lambda _token: "",
     ) -> None:
         self.store, self.keys, self.catalogue = store, keys, catalogue
         self.now_ns, self.grant_usd_e6 = now_ns, grant_usd_e6
-        self.exchange, self.unknown = exchange or Exchange(switches), unknown
+        self.exchange, self.unknown = exchange or VenueEngine(switches), unknown
         self.cached = Cached(self.exchange.account_balance)
         self.user_channel = UserChannel(keys.knows)
-        self.teller = Teller(self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown)
+        self.teller = ChannelPublisher(
+            self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown
+        )
         self.market_channel = self.teller.market_channel
         self.flaws: Callable[[int], tuple[str, ...]] = lambda _start_s: ()  # of a window's market as it is listed
         self._key_of_wallet: dict[str, str] = {}
@@ -100,7 +100,7 @@ class House:
         """The API key a wallet's events go to; "" for the world's own."""
         return self._key_of_wallet.get(wallet, "")
 
-    def wallets_of(self, me: Credentials) -> list[str]:
+    def wallets_of(self, me: IssuedKey) -> list[str]:
         """The key's own wallet and every funder its owner has ordered for, under whichever key."""
         return [w for w, key in self._key_of_wallet.items() if self._owner_of(key) == me.address.lower()]
 
@@ -108,7 +108,7 @@ class House:
         known = self.keys.by_key.get(api_key)
         return "" if known is None else known.address.lower()
 
-    def funder(self, me: Credentials, signature_type: int | None) -> str:
+    def funder(self, me: IssuedKey, signature_type: int | None) -> str:
         """The wallet that orders of this type are paid from: the one its owner ordered with, else the factories' address.
 
         None: the client does not say: the newest wallet of all.
@@ -119,7 +119,7 @@ class House:
         known = [w for w in mine if self._type_of_wallet.get(w, 0) == signature_type]
         return known[-1] if known and signature_type else funder_of(me.address, signature_type).lower()
 
-    def admit(self, wallet: str, me: Credentials, signature_type: int = 0) -> None:
+    def admit(self, wallet: str, me: IssuedKey, signature_type: int = 0) -> None:
         """First sight of a wallet: play money and full allowances; and from now on it is this key's.
 
         Raises BadOrder when it is another owner's: no one orders from someone else's funder.
@@ -142,18 +142,18 @@ class House:
         if taken:
             self.withdrawals.append((wallet, taken, self.now_ns() // 1_000_000_000))
             name = f"{len(self.withdrawals):09d}"
-            self._docs.append(("withdrawal", name, frames.encode(self.withdrawals[-1])))
+            self._docs.append(("withdrawal", name, clob_frames.encode(self.withdrawals[-1])))
 
     def wallets(self) -> list[str]:
         """All that were ever admitted."""
         return list(self._key_of_wallet)
 
-    def remember_key(self, made: Credentials) -> None:
+    def remember_key(self, made: IssuedKey) -> None:
         """To be committed with the next flush."""
         self.keys.restore(made)
         self._docs.append(("key", f"{made.address.lower()}/{made.nonce}", _key_body(made)))
 
-    def forget_key(self, me: Credentials) -> None:
+    def forget_key(self, me: IssuedKey) -> None:
         """Deleted by its owner; to be committed with the next flush."""
         self.keys.forget(me)
         self._docs.append(("key", f"{me.address.lower()}/{me.nonce}", DROPPED))
@@ -176,11 +176,11 @@ class House:
         listing = self.catalogue.open_listing(token=token)
         return None if listing is None else self._unopened(listing)
 
-    def market_of_listing(self, listing: gamma.Listing) -> Market:
+    def market_of_listing(self, listing: gamma_objects.Listing) -> Market:
         """Open, resolved, or as it will open."""
         return self.exchange.market(listing.condition_id) or self._unopened(listing)
 
-    def _unopened(self, listing: gamma.Listing) -> Market:
+    def _unopened(self, listing: gamma_objects.Listing) -> Market:
         return market_from(listing, self.exchange.switches.taker_delay_ms)
 
     def announced(self) -> list[Market]:
@@ -191,13 +191,13 @@ class House:
         """Markets that were opened and not resolved yet, by their start."""
         return sorted((m for m in self.exchange.state.markets.values() if m.winner is None), key=lambda m: m.start_s)
 
-    def gamma_now(self, market: Market) -> gamma.Now:
+    def gamma_now(self, market: Market) -> gamma_objects.Now:
         """What Gamma may say of a market at this moment."""
         resolved = market.winner is not None
         opened = self.exchange.market(market.condition_id) is not None and not resolved
         bid, ask = self.exchange.best(market.condition_id) if opened else (None, None)
         last = self.teller.last_trade(market.up_token)
-        return gamma.Now(
+        return gamma_objects.Now(
             tick_e6=market.tick_e6,
             best_bid_e6=bid,
             best_ask_e6=ask,
@@ -209,7 +209,7 @@ class House:
             flaws=self.flaws(market.start_s),
         )
 
-    def listing_of(self, market: Market) -> gamma.Listing | None:
+    def listing_of(self, market: Market) -> gamma_objects.Listing | None:
         """What Gamma knows of it."""
         return self.catalogue.listing(market.slug)
 
@@ -241,11 +241,11 @@ def _concerns_a_wallet(event: ExchangeEvent) -> bool:
         case OrderChanged() | BalanceChanged() | MarketEnded():
             return True
         case TradeChanged():
-            return any(w.startswith("0x") for w in views.wallets_in(event.trade))
+            return any(w.startswith("0x") for w in clob_objects.wallets_in(event.trade))
     return False
 
 
-def market_from(listing: gamma.Listing, taker_delay_ms: int) -> Market:
+def market_from(listing: gamma_objects.Listing, taker_delay_ms: int) -> Market:
     """The exchange's market of a listing, as it opens."""
     return Market(
         condition_id=listing.condition_id,
@@ -261,8 +261,8 @@ def market_from(listing: gamma.Listing, taker_delay_ms: int) -> Market:
     )
 
 
-def _key_body(made: Credentials) -> bytes:
-    return frames.encode(
+def _key_body(made: IssuedKey) -> bytes:
+    return clob_frames.encode(
         {
             "api_key": made.api_key,
             "secret": made.secret,
@@ -273,5 +273,5 @@ def _key_body(made: Credentials) -> bytes:
     )
 
 
-def _credentials(body: bytes) -> Credentials:
-    return Credentials(**msgspec.json.decode(body))
+def _credentials(body: bytes) -> IssuedKey:
+    return IssuedKey(**msgspec.json.decode(body))

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from messages.units import decimal_text
-from polybot.sim.venue import COLLATERAL, Held, NewOrder, Order, Placed, Rejected, Result, Trade
+from polybot.sim.venue import COLLATERAL, EngineOrder, EngineTrade, Held, NewOrder, Placed, Rejected, Result
 from polybot.sim.venue.rules import BALANCE
-from polybot.venue.accounts.api_keys import Credentials
+from polybot.venue.accounts.api_keys import IssuedKey
 from polybot.venue.accounts.dead_man import Pulses
 from polybot.venue.accounts.exchange_service import House
 from polybot.venue.accounts.signatures import BadOrder, WireOrder
@@ -19,11 +19,11 @@ Delay = Callable[[int, str], Awaitable[None]]
 """Returns when world time has reached this nanosecond, the world was stepped to it, and the token's makers have looked."""
 
 
-class Unknown(Exception):
+class BookUnknown(Exception):
     """Nobody can say now what an order would meet: it is not taken. The text is the venue's `error`."""
 
 
-class Desk:
+class OrderDesk:
     """`delay` is the pacer's: at high speed the world jumps over the taker delay, at speed 1 one waits."""
 
     def __init__(self, house: House, delay: Delay) -> None:
@@ -33,7 +33,7 @@ class Desk:
 
     # --- keys
 
-    def open_key(self, address: str, nonce: int) -> Credentials:
+    def open_key(self, address: str, nonce: int) -> IssuedKey:
         """New credentials, and the wallet's grant if it was never seen; on disk before they are told."""
         made = self.house.keys.made(address, nonce)
         self.house.remember_key(made)
@@ -41,20 +41,20 @@ class Desk:
         self.house.flush(durable=True)
         return made
 
-    def drop_key(self, me: Credentials) -> None:
+    def drop_key(self, me: IssuedKey) -> None:
         """These credentials are nobody's any more."""
         self.house.forget_key(me)
         self.house.flush(durable=True)
 
     # --- orders
 
-    async def place(self, wire: WireOrder, me: Credentials) -> dict[str, Any]:
+    async def place(self, wire: WireOrder, me: IssuedKey) -> dict[str, Any]:
         """Through the taker delay to the final answer; raises BadOrder with the venue's words, or Unknown."""
         self.house.admit(wire.maker, me, wire.signature_type)
         exchange = self.house.exchange
         unknown = self.house.unknown(wire.token_id)
         if unknown:
-            raise Unknown(f"{DISABLED}: {unknown}")
+            raise BookUnknown(f"{DISABLED}: {unknown}")
         new = NewOrder(
             order_id=wire.order_id,
             owner=wire.maker.lower(),
@@ -111,7 +111,7 @@ class Desk:
             if have < new.maker_e6:
                 raise BadOrder(BALANCE.format(what="balance", have=max(0, have), need=new.maker_e6))
 
-    def cancel(self, me: Credentials, ids: list[str]) -> dict[str, Any]:
+    def cancel(self, me: IssuedKey, ids: list[str]) -> dict[str, Any]:
         """Gone, and why the others are not; committed before it is told."""
         canceled: list[str] = []
         kept: dict[str, str] = {}
@@ -127,7 +127,7 @@ class Desk:
 
     # --- the dead-man switch
 
-    def beat(self, me: Credentials, sent: str, mono_s: float) -> tuple[bool, str]:
+    def beat(self, me: IssuedKey, sent: str, mono_s: float) -> tuple[bool, str]:
         """(taken, the id to send next)."""
         return self._pulses.beat(me.api_key, sent, mono_s)
 
@@ -140,33 +140,33 @@ class Desk:
 
     # --- reads
 
-    def order(self, me: Credentials, order_id: str) -> Order | None:
+    def order(self, me: IssuedKey, order_id: str) -> EngineOrder | None:
         """Mine, in any state."""
         order = self.house.exchange.order(order_id)
         return order if order is not None and order.owner in self.house.wallets_of(me) else None
 
-    def open_orders(self, me: Credentials) -> list[Order]:
+    def open_orders(self, me: IssuedKey) -> list[EngineOrder]:
         """Resting ones, oldest first. A taker that is held is not open yet and cannot be cancelled."""
         found = [o for w in self.house.wallets_of(me) for o in self.house.exchange.open_orders(w) if o.is_open]
         return sorted(found, key=lambda o: o.created_ns)
 
-    def trades(self, me: Credentials) -> list[tuple[Trade, str]]:
+    def trades(self, me: IssuedKey) -> list[tuple[EngineTrade, str]]:
         """(trade, my wallet in it), newest first."""
         found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.exchange.trades(w)]
         return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
 
-    def balance(self, me: Credentials, asset: str, signature_type: int | None) -> tuple[int, int]:
+    def balance(self, me: IssuedKey, asset: str, signature_type: int | None) -> tuple[int, int]:
         """(balance, allowance) of the wallet that pays for orders of this type, as the cache has it where there is one."""
         wallet = self._funder(me, signature_type)
         exchange = self.house.exchange
         has_cache = exchange.switches.balance_cache
         return (self.house.cached.shown if has_cache else exchange.account_balance)(wallet, asset), 2**256 - 1
 
-    def refresh(self, me: Credentials, asset: str, signature_type: int | None) -> None:
+    def refresh(self, me: IssuedKey, asset: str, signature_type: int | None) -> None:
         """What the cache knows of an asset is again what the chain has."""
         self.house.cached.refresh(self._funder(me, signature_type), asset)
 
-    def _funder(self, me: Credentials, signature_type: int | None) -> str:
+    def _funder(self, me: IssuedKey, signature_type: int | None) -> str:
         wallet = self.house.funder(me, signature_type)
         if not self.house.exchange.knows(wallet):
             self.house.admit(wallet, me, signature_type or 0)

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from messages.units import E6
-from polybot.sim.venue import Market, Trade
+from polybot.sim.venue import EngineTrade, Market
 
 ON_CHAIN = ("MINED", "CONFIRMED")
 Status = Literal["OPEN", "REDEEMABLE", "CLOSED"]
 
 
 @dataclass(frozen=True)
-class Fill:
+class PortfolioFill:
     """One wallet's part of a trade, in its own token and side. usd_e6 without the fee."""
 
     trade_id: str
@@ -32,7 +32,7 @@ class Fill:
 
 
 @dataclass
-class Holding:
+class PortfolioPosition:
     """A wallet's dealings in one token. size_e6 is what the account holds now; got_e6 what came of sales and payout."""
 
     wallet: str
@@ -63,21 +63,23 @@ class Holding:
         return self.got_e6 - (self.cost_e6 - self.cost_left_e6)
 
 
-def fills_of(trades: Iterable[Trade], wallet: str = "") -> list[Fill]:
+def fills_of(trades: Iterable[EngineTrade], wallet: str = "") -> list[PortfolioFill]:
     """Everyone's, or one wallet's, newest first."""
     found = [fill for trade in trades if trade.status in ON_CHAIN for fill in _fills(trade)]
     mine = [fill for fill in found if not wallet or fill.wallet == wallet]
     return sorted(mine, key=lambda fill: fill.at_s)[::-1]
 
 
-def _fills(trade: Trade) -> list[Fill]:
+def _fills(trade: EngineTrade) -> list[PortfolioFill]:
     at_s = trade.mined_ns // 1_000_000_000
 
     def fill(
         wallet: str, token: str, side: Literal["BUY", "SELL"], size: int, price: int, fee: int, taker: bool
-    ) -> Fill:
+    ) -> PortfolioFill:
         usd = size * price // E6
-        return Fill(trade.trade_id, wallet, trade.condition_id, token, side, size, price, usd, fee, at_s, taker)
+        return PortfolioFill(
+            trade.trade_id, wallet, trade.condition_id, token, side, size, price, usd, fee, at_s, taker
+        )
 
     makers = [fill(m.owner, m.token, m.side, m.size_e6, m.price_e6, 0, False) for m in trade.makers]
     return [
@@ -86,11 +88,13 @@ def _fills(trade: Trade) -> list[Fill]:
     ]
 
 
-def holdings_of(fills: Iterable[Fill], held_e6: dict[str, int]) -> list[Holding]:
+def holdings_of(fills: Iterable[PortfolioFill], held_e6: dict[str, int]) -> list[PortfolioPosition]:
     """Token by token, oldest first; held_e6 is the account's own word on what it holds now."""
-    found: dict[str, Holding] = {}
+    found: dict[str, PortfolioPosition] = {}
     for fill in sorted(fills, key=lambda f: f.at_s):
-        holding = found.setdefault(fill.token, Holding(fill.wallet, fill.token, fill.condition_id, first_s=fill.at_s))
+        holding = found.setdefault(
+            fill.token, PortfolioPosition(fill.wallet, fill.token, fill.condition_id, first_s=fill.at_s)
+        )
         holding.last_s = fill.at_s
         holding.fees_e6 += fill.fee_e6
         if fill.side == "BUY":
@@ -114,12 +118,12 @@ def pays_e6(market: Market, token: str) -> int | None:
     return E6 if (token == market.up_token) == (market.winner == "UP") else 0
 
 
-def redeemed_e6(holding: Holding) -> int:
+def redeemed_e6(holding: PortfolioPosition) -> int:
     """Shares that left otherwise than by a sale: after the end, by redemption."""
     return max(0, holding.bought_e6 - holding.sold_e6 - holding.size_e6)
 
 
-def status_of(holding: Holding, market: Market) -> Status:
+def status_of(holding: PortfolioPosition, market: Market) -> Status:
     """As a position row reports it: lost ones are redeemable for nothing."""
     if not holding.size_e6:
         return "CLOSED"

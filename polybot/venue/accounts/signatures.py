@@ -72,7 +72,7 @@ def _read(body: Any) -> WireOrder:
     if kind not in (0, 1, 2, 3) or maker_e6 <= 0 or taker_e6 <= 0:
         raise ValueError("signature type or amounts")
     hashed = eip712.struct_hash(
-        eip712.Order(
+        eip712.OrderStruct(
             salt=order["salt"],
             maker=eip712.address_word(order["maker"]),
             signer=eip712.address_word(order["signer"]),

@@ -20,7 +20,7 @@ Doc = tuple[str, str, bytes]
 """(kind, id, body): the rows of the exchange, and a few of our own"""
 
 
-class Store:
+class VenueStore:
     """One connection, used by the event loop's thread only."""
 
     def __init__(self, path: Path, session: str) -> None:

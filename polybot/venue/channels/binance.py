@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from polybot.venue.net.socket_hub import Connection, decoded, texts
-from polybot.venue.wire import binance_frames as binance
+from polybot.venue.wire import binance_frames
 
 
 @dataclass
@@ -39,7 +39,7 @@ class BinanceHub:
         sockets = self.hearers.get(stream)
         if not sockets:
             return
-        frame = binance.combined(stream, data)
+        frame = binance_frames.combined(stream, data)
         for connection in sockets:
             connection.push(frame)
             self.sent += 1
@@ -48,7 +48,7 @@ class BinanceHub:
         """What is said on every connection a little before the server closes it, once in 24 hours at the latest."""
         connections = list(dict.fromkeys(c for sockets in self.hearers.values() for c in sockets))
         for connection in connections:
-            connection.push(binance.encode({"e": "serverShutdown", "E": now_ms}))
+            connection.push(binance_frames.encode({"e": "serverShutdown", "E": now_ms}))
         return connections
 
     def on_text(self, connection: Connection, text: str) -> None:
@@ -67,6 +67,6 @@ class BinanceHub:
             case "LIST_SUBSCRIPTIONS":
                 result = [name for name, sockets in self.hearers.items() if connection in sockets]
             case _:
-                connection.push(binance.encode(binance.error(2, "Invalid request: unknown method")))
+                connection.push(binance_frames.encode(binance_frames.error(2, "Invalid request: unknown method")))
                 return
-        connection.push(binance.encode({"result": result, "id": body.get("id")}))
+        connection.push(binance_frames.encode({"result": result, "id": body.get("id")}))

@@ -21,7 +21,7 @@ INVALID = "INVALID OPERATION"
 
 
 @dataclass
-class Hearer:
+class MarketHearer:
     """What one socket asked for."""
 
     assets: dict[str, None] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class MarketChannel:
 
     snapshot: Callable[[str], dict[str, Any] | None]
     resolved: Callable[[str], bool]
-    hearers: dict[Connection, Hearer] = field(default_factory=dict)
+    hearers: dict[Connection, MarketHearer] = field(default_factory=dict)
     by_token: dict[str, dict[Connection, None]] = field(default_factory=dict)
     sent: int = 0
 
@@ -43,12 +43,12 @@ class MarketChannel:
         """One frame of a client."""
         if pong(connection, text):
             return
-        hearer = self.hearers.setdefault(connection, Hearer())
+        hearer = self.hearers.setdefault(connection, MarketHearer())
         body = decoded(text)
         if body is None or not self._obey(connection, hearer, body):
             connection.push(INVALID)
 
-    def _obey(self, connection: Connection, hearer: Hearer, body: dict[str, Any]) -> bool:
+    def _obey(self, connection: Connection, hearer: MarketHearer, body: dict[str, Any]) -> bool:
         assets = texts(body.get("assets_ids", []))
         if assets is None:
             return False
@@ -72,7 +72,7 @@ class MarketChannel:
             return True
         return False
 
-    def _add(self, connection: Connection, hearer: Hearer, assets: Iterable[str], dump: bool) -> None:
+    def _add(self, connection: Connection, hearer: MarketHearer, assets: Iterable[str], dump: bool) -> None:
         for asset in assets:
             hearer.assets[asset] = None
             self.by_token.setdefault(asset, {})[connection] = None
@@ -116,6 +116,6 @@ class MarketChannel:
             for connection in self.by_token.pop(token, {}):
                 self._close_if_over(connection, self.hearers[connection])
 
-    def _close_if_over(self, connection: Connection, hearer: Hearer) -> None:
+    def _close_if_over(self, connection: Connection, hearer: MarketHearer) -> None:
         if hearer.assets and all(self.resolved(a) for a in hearer.assets):
             connection.close_after(NORMAL_CLOSURE, "all subscribed assets resolved")

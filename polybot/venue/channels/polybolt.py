@@ -60,7 +60,7 @@ class _No(Exception):
 
 
 @dataclass
-class Hearer:
+class PolyBoltHearer:
     """One socket. api_key "" until it has shown credentials; seq and dropped by channel."""
 
     api_key: str = ""
@@ -73,7 +73,7 @@ class Hearer:
 
 
 @dataclass
-class Point:
+class PriceSample:
     """One price of one second."""
 
     observed_ms: int
@@ -89,15 +89,15 @@ class PolyBolt:
     mono_s: Callable[[], float]
     is_available: Callable[[], bool] = lambda: True
     e18: bool = False
-    hearers: dict[Connection, Hearer] = field(default_factory=dict)
-    recent: dict[Key, deque[Point]] = field(default_factory=dict)
+    hearers: dict[Connection, PolyBoltHearer] = field(default_factory=dict)
+    recent: dict[Key, deque[PriceSample]] = field(default_factory=dict)
     sent: int = 0
 
     # --- what clients say
 
     def on_text(self, connection: Connection, text: str, now_ns: int) -> None:
         """One frame of a client."""
-        hearer = self.hearers.setdefault(connection, Hearer())
+        hearer = self.hearers.setdefault(connection, PolyBoltHearer())
         if len(text.encode()) > MOST_BYTES:
             connection.close_after(POLICY, "frame too large")
             return
@@ -115,7 +115,7 @@ class PolyBolt:
             if no.code in POLICY_CODES:
                 connection.close_after(POLICY, no.code)
 
-    def _obey(self, connection: Connection, hearer: Hearer, body: dict[str, Any], now_ns: int) -> None:
+    def _obey(self, connection: Connection, hearer: PolyBoltHearer, body: dict[str, Any], now_ns: int) -> None:
         rid = body.get("rid")
         match body.get("op"):
             case "ping":
@@ -130,7 +130,7 @@ class PolyBolt:
             case _:
                 raise _No("bad_op")
 
-    def _auth(self, hearer: Hearer, body: dict[str, Any]) -> None:
+    def _auth(self, hearer: PolyBoltHearer, body: dict[str, Any]) -> None:
         hearer.auths += 1
         if hearer.auths > MOST_AUTHS:
             raise _No("auth_attempts")
@@ -148,7 +148,7 @@ class PolyBolt:
             raise _No("auth_invalid")
         hearer.api_key = shown["apiKey"]
 
-    def _count_frame(self, hearer: Hearer) -> None:
+    def _count_frame(self, hearer: PolyBoltHearer) -> None:
         """A batch is one frame."""
         now = self.mono_s()
         while hearer.frames_s and now - hearer.frames_s[0] >= 1.0:
@@ -158,7 +158,7 @@ class PolyBolt:
             raise _No("rate_limited")
 
     def _change(
-        self, connection: Connection, hearer: Hearer, op: str, item: dict[str, Any], rid: Any, now_ns: int
+        self, connection: Connection, hearer: PolyBoltHearer, op: str, item: dict[str, Any], rid: Any, now_ns: int
     ) -> None:
         """One item of a batch: its own acknowledgement, a refused one does not stop the others (a policy breach does)."""
         try:
@@ -194,7 +194,7 @@ class PolyBolt:
     def publish(self, key: Key, observed_ms: int, published_ms: int, value_e18: int) -> None:
         """One new price to all who hear it."""
         points = self.recent.setdefault(key, deque(maxlen=SNAPSHOT_S))
-        points.append(Point(observed_ms, value_e18))
+        points.append(PriceSample(observed_ms, value_e18))
         self._tell(key, published_ms, self._update(key, points[-1], carried=False))
 
     def carry_forward(self, key: Key, published_ms: int) -> None:
@@ -215,7 +215,7 @@ class PolyBolt:
     def _send(
         self,
         connection: Connection,
-        hearer: Hearer,
+        hearer: PolyBoltHearer,
         key: Key,
         at_ms: int,
         payload: dict[str, Any],
@@ -242,10 +242,10 @@ class PolyBolt:
         points = self.recent.get(key, ())
         return _named(key) | {"data": [self._point(p) for p in points]}
 
-    def _update(self, key: Key, point: Point, carried: bool) -> dict[str, Any]:
+    def _update(self, key: Key, point: PriceSample, carried: bool) -> dict[str, Any]:
         return _named(key) | self._point(point) | {"is_carried_forward": carried}
 
-    def _point(self, point: Point) -> dict[str, Any]:
+    def _point(self, point: PriceSample) -> dict[str, Any]:
         exact = str(point.value_e18) if self.e18 else decimal_of(point.value_e18)
         return {"timestamp": point.observed_ms, "value": point.value_e18 / 1e18, "full_accuracy_value": exact}
 

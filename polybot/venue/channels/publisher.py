@@ -6,24 +6,22 @@ from typing import Any
 from messages.units import E6
 from polybot.sim.venue import (
     BookChanged,
-    Exchange,
+    EngineTrade,
     ExchangeEvent,
     Market,
     MarketEnded,
     OrderChanged,
     TickChanged,
-    Trade,
     TradeChanged,
+    VenueEngine,
 )
 from polybot.sim.venue.types import CROWD
 from polybot.venue.channels.market import MarketChannel
 from polybot.venue.channels.user import UserChannel
-from polybot.venue.wire import clob_frames as frames
-from polybot.venue.wire import clob_objects as views
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire import clob_frames, clob_objects, gamma_objects
 
 
-class Teller:
+class ChannelPublisher:
     """Remembers each market's last trade and volume, as they pass. gamma_id_of names a market in `market_resolved`.
 
     unknown(token) is why its book cannot be told now. tells_crowd: whether trades that the crowd took are printed here; a
@@ -32,10 +30,10 @@ class Teller:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: VenueEngine,
         user_channel: UserChannel,
         now_ns: Callable[[], int],
-        key_of: views.KeyOf,
+        key_of: clob_objects.KeyOf,
         gamma_id_of: Callable[[str], str],
         unknown: Callable[[str], str] = lambda _token: "",
     ) -> None:
@@ -48,9 +46,9 @@ class Teller:
         self._last: dict[str, tuple[int, str, str]] = {}
         self._tops: dict[str, tuple[str, str]] = {}
 
-    def sides(self, token: str) -> frames.Sides:
+    def sides(self, token: str) -> clob_frames.Sides:
         """A token's book, best first."""
-        return frames.Sides(*self.exchange.levels(token))
+        return clob_frames.Sides(*self.exchange.levels(token))
 
     def last_trade(self, token: str) -> tuple[int, str] | None:
         """(price_e6, taker's side) of a token's market, seen from this token."""
@@ -70,13 +68,13 @@ class Teller:
             return None
         last = self.last_trade(token)
         text = f"{last[0] // 1_000_000}.{last[0] % 1_000_000 // 1000:03d}" if last else ""
-        return frames.book_object(
+        return clob_frames.book_object(
             pair_of(market), token, self.sides(token), self.now_ns(), market.tick_e6, market.min_size_e6, text
         )
 
     def book_event(self, token: str) -> dict[str, Any] | None:
         book = None if self.unknown(token) else self.book_object(token)
-        return None if book is None else frames.book_event(book)
+        return None if book is None else clob_frames.book_event(book)
 
     def _is_resolved(self, token: str) -> bool:
         market = self.exchange.market_of(token)
@@ -98,7 +96,7 @@ class Teller:
                     market = self.exchange.market(event.order.condition_id)
                     key = self.key_of(event.order.owner)
                     if key and market is not None:
-                        shown = views.order_event(event.order, market, key, event.kind, event.at_ns)
+                        shown = clob_objects.order_event(event.order, market, key, event.kind, event.at_ns)
                         self.user_channel.publish(key, market.condition_id, shown)
                 case TickChanged():
                     self._tell_tick(event)
@@ -119,15 +117,15 @@ class Teller:
             self.publish_books(condition_id)
             return
         self._tell_tops(market, at_ns)
-        if traded or len(levels) > frames.MAX_CHANGES:
+        if traded or len(levels) > clob_frames.MAX_CHANGES:
             for token in (market.up_token, market.down_token):
                 self._send_book(token)
             return
-        items: list[tuple[frames.Side, int, int]] = [
+        items: list[tuple[clob_frames.Side, int, int]] = [
             ("BUY" if side == "BID" else "SELL", price, size) for (side, price), size in levels.items()
         ]
         pair, sides = pair_of(market), self.sides(market.up_token)
-        frame = frames.price_change(pair, sides, items, at_ns, f"{at_ns}")
+        frame = clob_frames.price_change(pair, sides, items, at_ns, f"{at_ns}")
         self.market_channel.to_market(pair, frame)
 
     def _tell_tops(self, market: Market, at_ns: int) -> None:
@@ -135,12 +133,12 @@ class Teller:
         if self._tops.get(market.condition_id) != up.tops():
             self._tops[market.condition_id] = up.tops()
             for token, sides in ((market.up_token, up), (market.down_token, up.mirrored())):
-                self.market_channel.to_token(token, frames.best_bid_ask(pair, token, sides, at_ns), custom=True)
+                self.market_channel.to_token(token, clob_frames.best_bid_ask(pair, token, sides, at_ns), custom=True)
 
     def _send_book(self, token: str) -> None:
         body = self.book_event(token)
         if body is not None:
-            self.market_channel.to_token(token, frames.encode(body))
+            self.market_channel.to_token(token, clob_frames.encode(body))
 
     def publish_books(self, condition_id: str) -> None:
         """Full snapshots of both tokens: when a book comes alive, and at instants that must not be missed."""
@@ -149,12 +147,12 @@ class Teller:
             for token in (market.up_token, market.down_token):
                 self._send_book(token)
 
-    def tell_listed(self, listing: gamma.Listing) -> None:
+    def tell_listed(self, listing: gamma_objects.Listing) -> None:
         """A market that was not there before."""
-        now = gamma.Now(tick_e6=10_000)
-        pair = frames.Pair(listing.condition_id, listing.up_token, listing.down_token)
-        listed, event = gamma.market_object(listing, now), gamma.event_object(listing, now)
-        self.market_channel.to_all(frames.new_market(listed, event, pair, self.now_ns()))
+        now = gamma_objects.Now(tick_e6=10_000)
+        pair = clob_frames.Pair(listing.condition_id, listing.up_token, listing.down_token)
+        listed, event = gamma_objects.market_object(listing, now), gamma_objects.event_object(listing, now)
+        self.market_channel.to_all(clob_frames.new_market(listed, event, pair, self.now_ns()))
 
     def _tell_trade(self, event: TradeChanged, traded: dict[str, None]) -> None:
         trade = event.trade
@@ -166,17 +164,17 @@ class Teller:
             self._last[trade.condition_id] = (trade.price_e6, trade.side, trade.token)
             self.volume[trade.condition_id] = self.volume.get(trade.condition_id, 0) + trade.usd_e6
             self._print(trade, market)
-        for wallet in views.wallets_in(trade):
+        for wallet in clob_objects.wallets_in(trade):
             key = self.key_of(wallet)
             if key:
-                shown = views.trade_event(trade, market, wallet, self.key_of, event.at_ns)
+                shown = clob_objects.trade_event(trade, market, wallet, self.key_of, event.at_ns)
                 self.user_channel.publish(key, market.condition_id, shown)
 
-    def _print(self, trade: Trade, market: Market) -> None:
+    def _print(self, trade: EngineTrade, market: Market) -> None:
         pair = pair_of(market)
         if self.market_channel.wanted(pair):
-            tx = views.transaction_hash(trade.trade_id)
-            frame = frames.last_trade_price(
+            tx = clob_objects.transaction_hash(trade.trade_id)
+            frame = clob_frames.last_trade_price(
                 pair, trade.token, trade.price_e6, trade.size_e6, trade.side, trade.matched_ns, tx
             )
             self.market_channel.to_token(trade.token, frame)
@@ -186,14 +184,14 @@ class Teller:
         self._last[market.condition_id] = (price_e6, side, token)
         usd_e6 = size_e6 * price_e6 // E6
         self.volume[market.condition_id] = self.volume.get(market.condition_id, 0) + usd_e6
-        frame = frames.last_trade_price(pair_of(market), token, price_e6, size_e6, side, at_ns, tx)
+        frame = clob_frames.last_trade_price(pair_of(market), token, price_e6, size_e6, side, at_ns, tx)
         self.market_channel.to_token(token, frame)
 
     def _tell_tick(self, event: TickChanged) -> None:
         market = self.exchange.market(event.condition_id)
         if market is not None:
             for token in (market.up_token, market.down_token):
-                frame = frames.tick_size_change(pair_of(market), token, event.old_e6, event.new_e6, event.at_ns)
+                frame = clob_frames.tick_size_change(pair_of(market), token, event.old_e6, event.new_e6, event.at_ns)
                 self.market_channel.to_token(token, frame)
 
     def _tell_end(self, event: MarketEnded) -> None:
@@ -205,7 +203,7 @@ class Teller:
             "DOWN": (market.down_token, "Down"),
             "SPLIT": ("", ""),
         }[event.winner]
-        frame = frames.market_resolved(
+        frame = clob_frames.market_resolved(
             self.gamma_id_of(event.condition_id), pair_of(market), winning, outcome, event.at_ns
         )
         self.market_channel.to_market(pair_of(market), frame, custom=True)
@@ -214,6 +212,6 @@ class Teller:
         self._tops.pop(event.condition_id, None)
 
 
-def pair_of(market: Market) -> frames.Pair:
+def pair_of(market: Market) -> clob_frames.Pair:
     """Its names on the wire."""
-    return frames.Pair(market.condition_id, market.up_token, market.down_token)
+    return clob_frames.Pair(market.condition_id, market.up_token, market.down_token)

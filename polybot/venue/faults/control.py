@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import ScriptError, read_fault
 
 NOTE = "control.json"  # {"url", "token"}, 0600, in the venue's folder
@@ -20,7 +20,7 @@ NOTE = "control.json"  # {"url", "token"}, 0600, in the venue's folder
 class Control:
     """GET /faults · POST /faults (one fault as in a script) · DELETE /faults[?name=]."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: FaultEngine) -> None:
         self.faults, self.token = faults, secrets.token_hex(16)
 
     def app(self) -> Starlette:

@@ -27,7 +27,7 @@ class Armed:
     done: dict[int, None] = field(default_factory=dict)
 
 
-class Faults:
+class FaultEngine:
     """now_ns is world time, mono_s the machine's; speed turns seconds of the one into the other."""
 
     def __init__(

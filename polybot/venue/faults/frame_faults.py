@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 
 Queue = Callable[[str], None]
 Gate = Callable[[str, Queue], None]
@@ -20,7 +20,7 @@ def open_gate(frame: str, queue: Queue) -> None:
 class FaultyGate:
     """The gate of one socket of a channel."""
 
-    def __init__(self, faults: Faults, channel: str) -> None:
+    def __init__(self, faults: FaultEngine, channel: str) -> None:
         self._faults, self._channel = faults, channel
         self._held: list[str] = []
 

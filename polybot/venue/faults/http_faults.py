@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import Fault
 
 TRADING = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
@@ -33,9 +33,9 @@ Headers = dict[str, str]
 class FaultyHttp:
     """One service's application behind its faults. Must stand directly under the server: it may break the connection."""
 
-    def __init__(self, app: ASGIApp, faults: Faults, service: str) -> None:
+    def __init__(self, app: ASGIApp, faults: FaultEngine, service: str) -> None:
         self._app, self._faults, self._service = app, faults, service
-        self._books: dict[bytes, Answer] = {}
+        self._books: dict[bytes, HeldAnswer] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -45,7 +45,7 @@ class FaultyHttp:
             await self._app(scope, receive, send)
             return
         body = await _body(receive)
-        request = Request(self._service, scope["method"], scope["path"], body)
+        request = FaultedRequest(self._service, scope["method"], scope["path"], body)
         refusal = self._refusal(request)
         if refusal is not None:
             await refusal.send(send)
@@ -65,7 +65,9 @@ class FaultyHttp:
             else:
                 await send(message)
 
-        refusal = self._refusal(Request(self._service, "GET", scope["path"], b"")) if self._faults.armed else None
+        refusal = (
+            self._refusal(FaultedRequest(self._service, "GET", scope["path"], b"")) if self._faults.armed else None
+        )
         if self._faults.armed and self._faults.on("ws_down", channel):
             transport.abort()
         elif refusal is not None:
@@ -73,15 +75,15 @@ class FaultyHttp:
         else:
             await self._app(scope, receive, speak)
 
-    async def _answer(self, request: "Request", scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, request: "FaultedRequest", scope: Scope, receive: Receive, send: Send) -> None:
         faults = self._faults
         timeout, lost = faults.strikes("order_timeout", request.fits), faults.strikes("lost_answer", request.fits)
         late = faults.strikes("late_answer", request.fits)
-        answer = Answer()
+        answer = HeldAnswer()
         await self._app(scope, receive, answer.hear)
         answer = self._stale(request, scope, answer)
         if request.path == CLOSED_ONLY_PATH and answer.status == 200 and faults.on("closed_only"):
-            answer = Answer(200, dict(JSON), _text({"closed_only": True}))
+            answer = HeldAnswer(200, dict(JSON), _text({"closed_only": True}))
         if late is not None:
             await asyncio.sleep(faults.machine_s(late, late.delay_s))
         if lost is not None:
@@ -91,7 +93,7 @@ class FaultyHttp:
         else:
             await answer.send(send)
 
-    def _stale(self, request: "Request", scope: Scope, answer: "Answer") -> "Answer":
+    def _stale(self, request: "FaultedRequest", scope: Scope, answer: "HeldAnswer") -> "HeldAnswer":
         if request.method != "GET" or request.path != "/book":
             return answer
         if self._faults.on("stale_book") is None:
@@ -99,18 +101,18 @@ class FaultyHttp:
             return answer
         return self._books.setdefault(scope["query_string"], answer)
 
-    def _refusal(self, request: "Request") -> "Answer | None":
+    def _refusal(self, request: "FaultedRequest") -> "HeldAnswer | None":
         faults = self._faults
         if faults.strikes("geoblock", request.fits):
-            return Answer(403, {"content-type": "text/html; charset=UTF-8"}, BLOCKED)
+            return HeldAnswer(403, {"content-type": "text/html; charset=UTF-8"}, BLOCKED)
         if faults.strikes("wrong_country", request.fits):
-            return Answer(451, dict(JSON), _text({"code": 0, "msg": WRONG_COUNTRY}))
+            return HeldAnswer(451, dict(JSON), _text({"code": 0, "msg": WRONG_COUNTRY}))
         banned = faults.strikes("banned", request.fits)
         if banned is not None:
-            return Answer(418, _retry_after(banned), _text({"code": -1003, "msg": BANNED}))
+            return HeldAnswer(418, _retry_after(banned), _text({"code": -1003, "msg": BANNED}))
         limited = faults.strikes("rate_limit", request.fits)
         if limited is not None and request.service.startswith("binance"):
-            return Answer(429, _retry_after(limited), _text({"code": -1003, "msg": TOO_MUCH}))
+            return HeldAnswer(429, _retry_after(limited), _text({"code": -1003, "msg": TOO_MUCH}))
         if limited is not None:
             return _refusal(429, "Too Many Requests", limited.retry_after_s)
         if request.service != "clob":
@@ -119,10 +121,10 @@ class FaultyHttp:
             return _refusal(400, f"'{request.buyer}' address in closed only mode")
         if request.path == "/v1/heartbeats" and faults.strikes("heartbeat_refused"):
             body = {"error_msg": "Invalid Heartbeat ID", "heartbeat_id": "00000000-0000-4000-8000-000000000000"}
-            return Answer(400, dict(JSON), json.dumps(body, separators=(",", ":")).encode())
+            return HeldAnswer(400, dict(JSON), json.dumps(body, separators=(",", ":")).encode())
         return self._closed(request) if request.is_trading else None
 
-    def _closed(self, request: "Request") -> "Answer | None":
+    def _closed(self, request: "FaultedRequest") -> "HeldAnswer | None":
         restart = self._faults.on("restart")
         if restart is not None:
             fault, elapsed = restart
@@ -137,7 +139,7 @@ class FaultyHttp:
         return None
 
 
-class Request:
+class FaultedRequest:
     """What a fault may look at."""
 
     def __init__(self, service: str, method: str, path: str, body: bytes) -> None:
@@ -182,7 +184,7 @@ class Request:
 JSON: Headers = {"content-type": "application/json"}
 
 
-class Answer:
+class HeldAnswer:
     """An answer held back: heard from the application, or made here."""
 
     def __init__(self, status: int = 0, headers: Headers | None = None, body: bytes = b"") -> None:
@@ -209,11 +211,11 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def _refusal(status: int, text: str, retry_after_s: int = 0, **more: Any) -> Answer:
+def _refusal(status: int, text: str, retry_after_s: int = 0, **more: Any) -> HeldAnswer:
     headers = dict(JSON)
     if retry_after_s:
         headers["retry-after"] = str(retry_after_s)
-    return Answer(status, headers, json.dumps({"error": text, **more}, separators=(",", ":")).encode())
+    return HeldAnswer(status, headers, json.dumps({"error": text, **more}, separators=(",", ":")).encode())
 
 
 def _text(body: dict[str, Any]) -> bytes:
@@ -224,7 +226,7 @@ def _retry_after(fault: Fault) -> Headers:
     return JSON | {"retry-after": str(fault.retry_after_s)}
 
 
-def _post_only(left_s: int) -> Answer:
+def _post_only(left_s: int) -> HeldAnswer:
     return _refusal(503, POST_ONLY, left_s, code="post_only_mode", retry_after_seconds=left_s)
 
 

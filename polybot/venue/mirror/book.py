@@ -17,7 +17,7 @@ from typing import Literal
 
 from polybot.sim.venue.mirror import Change
 from polybot.sim.venue.types import BookSide, Levels
-from polybot.venue.mirror.frames import Changes, Snapshot
+from polybot.venue.mirror.frames import BookSnapshot, Changes
 
 FRESH_S = 2.0
 QUIET_S = 0.7
@@ -48,7 +48,7 @@ class RealBook:
 
     # --- what the channel says
 
-    def snapshot(self, shown: Snapshot, now_s: float) -> list[Change]:
+    def snapshot(self, shown: BookSnapshot, now_s: float) -> list[Change]:
         """Rule 1; what differs from the book before."""
         self._hear(shown.at_ms, now_s)
         if not shown.is_intact:
@@ -87,7 +87,7 @@ class RealBook:
             return False
         return self._speaks if not self.is_known else now_s - max(self.heard_s, self.proved_s) >= QUIET_S
 
-    def check(self, shown: Snapshot, asked_s: float, now_s: float) -> Checked:
+    def check(self, shown: BookSnapshot, asked_s: float, now_s: float) -> Checked:
         """REST's answer to what was asked then."""
         if not shown.is_intact:
             return "nothing"
@@ -148,7 +148,7 @@ class RealBook:
         before = [digest for at_s, digest in self._had if at_s <= asked_s]
         return [*before[-1:], *(digest for at_s, digest in self._had if at_s > asked_s)]
 
-    def _find(self, shown: Snapshot, asked_s: float, now_s: float) -> Checked:
+    def _find(self, shown: BookSnapshot, asked_s: float, now_s: float) -> Checked:
         if not self._speaks or shown.at_ms < self._lost_ms:
             return "nothing"
         self._become(shown.bids, shown.asks)

@@ -21,7 +21,7 @@ from polybot.adapters.polymarket.market_frames import first_frame, subscribe_fra
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.runtime.base import log
 from polybot.venue.mirror.follow import Follower
-from polybot.venue.mirror.market_parser import Facts, facts_of
+from polybot.venue.mirror.market_parser import MirroredMarket, facts_of
 from polybot.venue.wire.clob_frames import Pair
 
 PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
@@ -184,8 +184,8 @@ class Rest:
             return SOON_S
         return SOON_S if listing.end_s <= now_s < listing.end_s + LATE_S else SELDOM_S
 
-    def _told(self, slug: str, told: Facts | str) -> None:
-        if isinstance(told, Facts):
+    def _told(self, slug: str, told: MirroredMarket | str) -> None:
+        if isinstance(told, MirroredMarket):
             self.follower.told(told)
             self._silent = ""
             return
@@ -196,7 +196,7 @@ class Rest:
 
     # --- on the lanes
 
-    def _market(self, slug: str) -> Facts | str:
+    def _market(self, slug: str) -> MirroredMarket | str:
         """Facts; else why not, "" when there is no such market."""
         match self._gamma.market(slug):
             case Unknown(why):

@@ -8,13 +8,23 @@ from dataclasses import dataclass, field
 
 from polybot.core.market.windows import WINDOW_S
 from polybot.runtime.base import log
-from polybot.sim.venue.mirror import MirrorExchange
+from polybot.sim.venue.mirror import MirrorEngine
 from polybot.sim.venue.types import Winner
 from polybot.venue.accounts.exchange_service import House
 from polybot.venue.mirror.book import RealBook
 from polybot.venue.mirror.catalogue import MirrorCatalogue
-from polybot.venue.mirror.frames import Broken, Changes, News, Print, Reader, Resolved, Snapshot, Tick, snapshot_of
-from polybot.venue.mirror.market_parser import Facts
+from polybot.venue.mirror.frames import (
+    BookSnapshot,
+    Broken,
+    Changes,
+    FrameReader,
+    News,
+    Print,
+    Resolved,
+    TickChange,
+    snapshot_of,
+)
+from polybot.venue.mirror.market_parser import MirroredMarket
 from polybot.venue.wire.clob_frames import Pair
 
 AHEAD = 2  # windows after the running one that are followed
@@ -24,11 +34,11 @@ WISHES = 5  # slugs somebody asked for that are read in one round
 
 
 @dataclass
-class Followed:
+class FollowedMarket:
     """A market on the real channel. prints: those heard lately, so that one told for both tokens counts once."""
 
     pair: Pair
-    facts: Facts
+    facts: MirroredMarket
     book: RealBook = field(default_factory=RealBook)
     prints: dict[tuple[str, int, int, int, str], None] = field(default_factory=dict)
     was_known: bool = False
@@ -36,7 +46,7 @@ class Followed:
 
 
 @dataclass
-class Heard:
+class MirrorCounts:
     """What the mirror has lived through, for people."""
 
     frames: int = 0
@@ -51,14 +61,14 @@ class Follower:
 
     def __init__(
         self,
-        exchange: MirrorExchange,
+        exchange: MirrorEngine,
         catalogue: MirrorCatalogue,
         now_ns: Callable[[], int],
         mono_s: Callable[[], float],
     ) -> None:
         self.exchange, self.catalogue, self._now_ns, self._mono_s = exchange, catalogue, now_ns, mono_s
-        self.reader, self.heard = Reader(), Heard()
-        self.followed: dict[str, Followed] = {}
+        self.reader, self.heard = FrameReader(), MirrorCounts()
+        self.followed: dict[str, FollowedMarket] = {}
         self.reopen: Callable[[str], None] = lambda _why: None
         self.again: Callable[[Pair], None] = lambda _pair: None
         self.is_open = False
@@ -86,7 +96,7 @@ class Follower:
         unsettled = [m.slug for m in (*self.house.unresolved(), *self.house.announced())]
         return list(dict.fromkeys([*ahead, *unsettled, *list(self.catalogue.wished)[:WISHES]]))
 
-    def told(self, facts: Facts) -> None:
+    def told(self, facts: MirroredMarket) -> None:
         """REST's word on a market: list it, follow it, keep its grid and state, end it."""
         told = facts.told
         self.catalogue.put(facts.listing)
@@ -105,7 +115,7 @@ class Follower:
             followed.facts = facts
         elif known is None or known.winner is None:
             pair = Pair(told.condition_id, told.up_token, told.down_token)
-            self.followed[told.condition_id] = Followed(pair, facts, since_s=self._mono_s())
+            self.followed[told.condition_id] = FollowedMarket(pair, facts, since_s=self._mono_s())
             self.reader.follow(pair)
         self.house.flush()
 
@@ -136,7 +146,7 @@ class Follower:
             if followed is not None:
                 self._news(news, followed)
 
-    def _news(self, news: News, followed: Followed) -> None:
+    def _news(self, news: News, followed: FollowedMarket) -> None:
         cid, now_ns = news.condition_id, self._now_ns()
         match news:
             case Changes():
@@ -145,7 +155,7 @@ class Follower:
                     self.exchange.show(cid, news.levels, now_ns)
                 elif knew:
                     self._lose(followed, followed.book.why, speaks=True)
-            case Snapshot():
+            case BookSnapshot():
                 differs = followed.book.snapshot(news, self._mono_s())
                 if followed.book.is_known and followed.was_known:
                     self.exchange.show(cid, differs, now_ns)
@@ -153,14 +163,14 @@ class Follower:
                     self._found(followed)
             case Print():
                 self._print(news, followed)
-            case Tick():
+            case TickChange():
                 self.exchange.set_tick(cid, news.tick_e6, now_ns)
             case Resolved():
                 self._end(cid, news.winner, is_final=False)
             case Broken():
                 self._lose(followed, "a frame about it could not be read", speaks=True)
 
-    def _print(self, news: Print, followed: Followed) -> None:
+    def _print(self, news: Print, followed: FollowedMarket) -> None:
         """Counted once, and only while nothing is missing around it."""
         name = (news.hits, news.price_e6, news.size_e6, news.at_ms, news.transaction)
         if name in followed.prints or not followed.book.is_known:
@@ -180,7 +190,7 @@ class Follower:
 
     # --- known and lost
 
-    def _found(self, followed: Followed) -> None:
+    def _found(self, followed: FollowedMarket) -> None:
         """The book is known (again): everything visible stands before what rests; hearers get it whole."""
         if not followed.book.is_known:
             return
@@ -191,7 +201,7 @@ class Follower:
         self.house.teller.publish_books(cid)
         log.event("mirror_book_known", slug=followed.facts.told.slug)
 
-    def _lose(self, followed: Followed, why: str, speaks: bool) -> None:
+    def _lose(self, followed: FollowedMarket, why: str, speaks: bool) -> None:
         if followed.was_known:
             self.heard.losses += 1
             log.event("mirror_book_lost", slug=followed.facts.told.slug, why=why)
@@ -201,7 +211,7 @@ class Follower:
 
     # --- REST's books
 
-    def to_check(self) -> list[Followed]:
+    def to_check(self) -> list[FollowedMarket]:
         """Those whose book REST is to be asked for now; they count as asked."""
         now_s = self._mono_s()
         due = [f for f in self.followed.values() if self.is_open and f.book.wants_check(now_s)]
@@ -209,7 +219,7 @@ class Follower:
             followed.book.asked_s = now_s
         return due
 
-    def checked(self, followed: Followed, shown: dict[str, object], asked_s: float) -> None:
+    def checked(self, followed: FollowedMarket, shown: dict[str, object], asked_s: float) -> None:
         """REST's book of Up. Raises one of GARBAGE."""
         match followed.book.check(snapshot_of(shown, followed.pair), asked_s, self._mono_s()):
             case "found":
@@ -222,7 +232,7 @@ class Follower:
             case _:
                 return
 
-    def _unsilence(self, followed: Followed) -> None:
+    def _unsilence(self, followed: FollowedMarket) -> None:
         """Nothing happened on it: hearers that wait for a sign of life get the book once more."""
         self.house.teller.publish_books(followed.pair.condition_id)
 
@@ -235,7 +245,7 @@ class Follower:
             followed.since_s = now_s
             self._revive(followed, f"{followed.facts.told.slug} did not come back")
 
-    def _revive(self, followed: Followed, why: str) -> None:
+    def _revive(self, followed: FollowedMarket, why: str) -> None:
         """One market is subscribed anew; for the running window's, which is never silent, the channel is opened anew."""
         if followed.facts.told.start_s == self._now_ns() // 10**9 // WINDOW_S * WINDOW_S:
             self._reopen(why)

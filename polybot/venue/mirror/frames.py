@@ -22,7 +22,7 @@ Tops = tuple[int | None, int | None]
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class BookSnapshot:
     """A whole book. is_intact: its hash is that of what it shows."""
 
     condition_id: str
@@ -58,7 +58,7 @@ class Print:
 
 
 @dataclass(frozen=True)
-class Tick:
+class TickChange:
     """The grid changed."""
 
     condition_id: str
@@ -81,10 +81,10 @@ class Broken:
     why: str
 
 
-News = Snapshot | Changes | Print | Tick | Resolved | Broken
+News = BookSnapshot | Changes | Print | TickChange | Resolved | Broken
 
 
-class Reader:
+class FrameReader:
     """Reads what concerns the markets that are followed. Tokens and conditions of others are passed over."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class Reader:
                 yield _print(event, self.pairs[event["asset_id"]])
             case "tick_size_change" if event["asset_id"] in self.pairs:
                 pair = self.pairs[event["asset_id"]]
-                yield Tick(pair.condition_id, price_of(event["new_tick_size"]))
+                yield TickChange(pair.condition_id, price_of(event["new_tick_size"]))
             case "market_resolved" if event["market"] in self.pairs:
                 yield _resolved(event, self.pairs[event["market"]])
             case _:
@@ -168,7 +168,7 @@ class Reader:
         return pair.condition_id if pair is not None else ""
 
 
-def snapshot_of(shown: Mapping[str, Any], pair: Pair) -> Snapshot:
+def snapshot_of(shown: Mapping[str, Any], pair: Pair) -> BookSnapshot:
     """A `book` event, or the object REST answers with. Raises one of GARBAGE."""
     is_up = shown["asset_id"] == pair.up_token
     if not is_up and shown["asset_id"] != pair.down_token:
@@ -176,7 +176,7 @@ def snapshot_of(shown: Mapping[str, Any], pair: Pair) -> Snapshot:
     bids, asks = list(_levels(shown["bids"])), list(_levels(shown["asks"]))
     if not is_up:
         bids, asks = [(E6 - p, s) for p, s in asks], [(E6 - p, s) for p, s in bids]
-    return Snapshot(
+    return BookSnapshot(
         condition_id=pair.condition_id,
         bids=tuple(sorted(bids, reverse=True)),
         asks=tuple(sorted(asks)),

@@ -18,7 +18,7 @@ TAKER_DELAY_NS = 150_000_000  # since 2026-09-04, where the market says that the
 
 
 @dataclass(frozen=True)
-class Facts:
+class MirroredMarket:
     """untradable: why no order can be taken in it here, "" if one can. winner None: not closed with final prices yet."""
 
     listing: Listing
@@ -45,7 +45,7 @@ class Facts:
         )
 
 
-def facts_of(gamma: Mapping[str, Any], clob: Mapping[str, Any] | None) -> Facts:
+def facts_of(gamma: Mapping[str, Any], clob: Mapping[str, Any] | None) -> MirroredMarket:
     """Raises one of GARBAGE where it is not a market we can read."""
     told = listed_of(gamma, clob)
     fee = told.fee
@@ -65,7 +65,7 @@ def facts_of(gamma: Mapping[str, Any], clob: Mapping[str, Any] | None) -> Facts:
         min_size_e6=told.min_size_e6,
         has_real_books=not told.synthetic_books,
     )
-    return Facts(listing, told, _untradable(told, clob), winner_of(gamma) or None)
+    return MirroredMarket(listing, told, _untradable(told, clob), winner_of(gamma) or None)
 
 
 def _untradable(told: MarketListed, clob: Mapping[str, Any] | None) -> str:

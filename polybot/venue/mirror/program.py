@@ -17,13 +17,13 @@ from polybot.runtime.config import endpoints
 from polybot.runtime.loop.bus import Publisher, Stamper, new_context
 from polybot.runtime.loop.context import Context
 from polybot.settings import usd_e6
-from polybot.sim.venue.mirror import MirrorExchange
+from polybot.sim.venue.mirror import MirrorEngine
 from polybot.venue.accounts.api_keys import Keys
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.accounts.order_service import Desk
-from polybot.venue.accounts.store import Store
+from polybot.venue.accounts.order_service import OrderDesk
+from polybot.venue.accounts.store import VenueStore
 from polybot.venue.faults.control import Control
-from polybot.venue.faults.engine import Faults
+from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import Script
 from polybot.venue.mirror.catalogue import MirrorCatalogue
 from polybot.venue.mirror.connections import Channel, Rest
@@ -53,13 +53,13 @@ class MirrorVenue:
     ) -> None:
         self.context, self.clock = context, context.clock
         session, folder = session_from(context.session), context.paths.venue
-        self.store = Store(folder / "venue.sqlite", session.id)
+        self.store = VenueStore(folder / "venue.sqlite", session.id)
         self.keys = Keys(
             self.store.meta("secret") or b"", max(script.switches.l2_skew_s, self.clock.speed * SKEW_PER_SPEED_S)
         )
-        self.faults = Faults(script, session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
+        self.faults = FaultEngine(script, session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
-        catalogue, exchange = MirrorCatalogue(), MirrorExchange(script.switches)
+        catalogue, exchange = MirrorCatalogue(), MirrorEngine(script.switches)
         self.follower = Follower(exchange, catalogue, self.clock.now_ns, mono_s)
         self.house = House(
             self.store,
@@ -73,7 +73,7 @@ class MirrorVenue:
         exchange.set_fate(self.faults.fate)
         self.urls, self.rest = urls, Rest(urls, self.follower)
         self.sockets = ports.bind(port, folder / "ports.json", ports.EXCHANGE)
-        self.desk = Desk(self.house, self._delay)
+        self.desk = OrderDesk(self.house, self._delay)
         services = exchange_apps(self.desk, self.faults) | {"control": self.control.app()}
         self.web = Web(services, self.sockets)
         self.publisher = Publisher(new_context(), context.paths.sockets, "venue")

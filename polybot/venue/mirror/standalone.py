@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from polybot.core.market.windows import WINDOW_S, Session, session_from
+from polybot.core.market.windows import WINDOW_S, SessionPlan, session_from
 from polybot.runtime.base.paths import Paths, replace_synced
 from polybot.runtime.config import endpoints
 from polybot.runtime.config.config import ConfigError
@@ -36,7 +36,7 @@ def _session(paths: Paths) -> str:
         return text
     now_s = int(time.time())
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_s))
-    fresh = Session(
+    fresh = SessionPlan(
         id=f"mirror-{stamp}-{os.urandom(2).hex()}",
         profile="paper",
         first_window_s=now_s // WINDOW_S * WINDOW_S,

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from polybot.venue.net.responses import Refusal
+from polybot.venue.net.responses import HttpRefusal
 
 FIRST_CURSOR, LAST_CURSOR = "MA==", "LTE="
 PAGE = 100
@@ -28,7 +28,7 @@ def offset_of(cursor: str) -> int:
     try:
         offset = int(base64.b64decode(cursor, validate=True))
     except (ValueError, binascii.Error) as exc:
-        raise Refusal(400, "invalid next_cursor") from exc
+        raise HttpRefusal(400, "invalid next_cursor") from exc
     return offset if offset >= 0 else 1 << 62
 
 

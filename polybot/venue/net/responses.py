@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
-class Refusal(Exception):
+class HttpRefusal(Exception):
     """Ends a request with this status and `{"error": text}`."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -22,7 +22,7 @@ def as_json(body: Any, status: int = 200) -> Response:
 
 def refused(_request: Request, exc: Exception) -> Response:
     """Starlette's handler for Refusal."""
-    assert isinstance(exc, Refusal)
+    assert isinstance(exc, HttpRefusal)
     return as_json({"error": exc.text}, exc.status)
 
 
@@ -30,7 +30,7 @@ def wanted(request: Request, name: str, text: str) -> str:
     """A query parameter that must be there; 400 otherwise."""
     value = request.query_params.get(name, "")
     if not value:
-        raise Refusal(400, text)
+        raise HttpRefusal(400, text)
     return value
 
 
@@ -39,4 +39,4 @@ def parsed(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise Refusal(400, "Invalid order payload") from exc
+        raise HttpRefusal(400, "Invalid order payload") from exc

@@ -28,7 +28,7 @@ SPEAKERS = ("signal", "allocator", "risk", "executor", "market_feed", "price_fee
 
 
 @dataclass
-class Heard:
+class BusObserver:
     """Newest word of each kind and key. Older windows are forgotten."""
 
     alive: dict[str, int] = field(default_factory=dict)

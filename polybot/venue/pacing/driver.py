@@ -19,9 +19,9 @@ from polybot.venue.accounts.catalogue import LISTED_AHEAD_S, WorldCatalogue
 from polybot.venue.accounts.exchange_service import House, market_from
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.oracle_wires import PriceWires
-from polybot.venue.faults.engine import Faults
-from polybot.venue.wire import binance_frames as binance
-from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.faults.engine import FaultEngine
+from polybot.venue.wire import binance_frames
+from polybot.venue.wire.binance_frames import WireBars
 
 NS = 1_000_000_000
 QUOTES_PER_S = 40.0
@@ -62,12 +62,12 @@ class Driver:
 
     house: House
     catalogue: WorldCatalogue
-    bars: Bars
+    bars: WireBars
     wires: PriceWires
     streams: BinanceHub
     speed: float
     at_ns: int
-    faults: Faults
+    faults: FaultEngine
     on_open: Callable[[WorldMarket], None] = lambda _market: None
     windows: dict[int, OpenWindow] = field(default_factory=dict)
     thinned: Thinned = field(default_factory=Thinned)
@@ -196,13 +196,13 @@ class Driver:
 
     def _ticker_frame(self, at_ns: int) -> None:
         if self.streams.wanted("btcusdt@ticker") and (day := self.bars.day()) is not None:
-            self.streams.publish("btcusdt@ticker", binance.ticker_data(at_ns // 1_000_000, day))
+            self.streams.publish("btcusdt@ticker", binance_frames.ticker_data(at_ns // 1_000_000, day))
 
     def _depth_frame(self, at_ns: int) -> None:
         if self.streams.wanted("btcusdt@depth20@100ms"):
             book = self.world.depth(at_ns)
             if book is not None:
-                data = binance.depth_data(at_ns // 1_000_000, book.bids, book.asks)
+                data = binance_frames.depth_data(at_ns // 1_000_000, book.bids, book.asks)
                 self.streams.publish("btcusdt@depth20@100ms", data)
 
     def _trade_frame(self, trade: ExchangeTrade) -> None:
@@ -210,7 +210,7 @@ class Driver:
             at_ms = trade.traded_ns // 1_000_000
             self.streams.publish(
                 "btcusdt@trade",
-                binance.trade_data(at_ms, at_ms, trade.price, trade.size, trade.trade_id, trade.is_sell),
+                binance_frames.trade_data(at_ms, at_ms, trade.price, trade.size, trade.trade_id, trade.is_sell),
             )
 
     def _close_second(self, now_ns: int) -> None:
@@ -228,7 +228,7 @@ class Driver:
             bar = self.bars.bar(start_s, 60)
             if bar is not None:
                 self.streams.publish(
-                    "btcusdt@kline_1m", binance.kline_data(at_ns // 1_000_000, start_s, "1m", bar, closed)
+                    "btcusdt@kline_1m", binance_frames.kline_data(at_ns // 1_000_000, start_s, "1m", bar, closed)
                 )
 
     def _period_ns(self, natural_s: float, per_machine_s: float) -> int:

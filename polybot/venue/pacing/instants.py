@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 
-from polybot.core.market.windows import WINDOW_S, Session, slug_of, window_of
+from polybot.core.market.windows import WINDOW_S, SessionPlan, slug_of, window_of
 from polybot.core.strategies import BUILT_IN
 from polybot.core.strategies import registry as strategy_registry
 from polybot.core.strategies.protocol import is_event_strategy
 from polybot.settings import Trade
 from polybot.sim.world.world import World, WorldMarket
-from polybot.venue.pacing.bus_observer import Heard
+from polybot.venue.pacing.bus_observer import BusObserver
 from polybot.venue.pacing.pacer import Pacer
 
 NS = 1_000_000_000
@@ -35,10 +35,10 @@ class Instants:
     """freshen(start_s) re-quotes a window and sends its books out."""
 
     world: World
-    session: Session
+    session: SessionPlan
     trade: Trade
     pacer: Pacer
-    heard: Heard
+    heard: BusObserver
     freshen: Callable[[int], None]
     mono_s: Callable[[], float]
     now_ns: Callable[[], int]

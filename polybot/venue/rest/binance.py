@@ -8,19 +8,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polybot.venue.net.responses import as_json
-from polybot.venue.wire import binance_frames as binance
+from polybot.venue.wire import binance_frames
 
 WEIGHT_LIMIT = 6000  # a minute and address
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class BinanceRest:
+class BinanceRoutes:
     """/api/v3 of one symbol. `depth` gives (update id, bids, asks) as they stand; mono_s is what a minute is measured by."""
 
     def __init__(
         self,
-        bars: binance.Bars,
-        depth: Callable[[], tuple[int, binance.FloatLevels, binance.FloatLevels]],
+        bars: binance_frames.WireBars,
+        depth: Callable[[], tuple[int, binance_frames.FloatLevels, binance_frames.FloatLevels]],
         now_ns: Callable[[], int],
         mono_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -46,7 +46,7 @@ class BinanceRest:
         async def weighing(request: Request) -> Response:
             left_s = self._weigh(weight)
             if self.used > WEIGHT_LIMIT:
-                response = as_json(binance.error(-1003, "Too much request weight used; please wait."), 429)
+                response = as_json(binance_frames.error(-1003, "Too much request weight used; please wait."), 429)
                 response.headers["retry-after"] = str(left_s)
             else:
                 response = await handler(request)
@@ -74,33 +74,33 @@ class BinanceRest:
     async def klines(self, request: Request) -> Response:
         """Second and minute bars."""
         q = request.query_params
-        step = binance.STEP_S.get(q.get("interval", ""))
-        if q.get("symbol") != binance.SYMBOL:
-            return as_json(binance.error(-1121, "Invalid symbol."), 400)
+        step = binance_frames.STEP_S.get(q.get("interval", ""))
+        if q.get("symbol") != binance_frames.SYMBOL:
+            return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
         if step is None:
-            return as_json(binance.error(-1120, "Invalid interval."), 400)
+            return as_json(binance_frames.error(-1120, "Invalid interval."), 400)
         try:
             start, end = _optional(q.get("startTime")), _optional(q.get("endTime"))
-            limit = max(1, min(int(q.get("limit", "500")), binance.MAX_LIMIT))
+            limit = max(1, min(int(q.get("limit", "500")), binance_frames.MAX_LIMIT))
         except ValueError:
-            return as_json(binance.error(-1100, "Illegal characters found in a parameter."), 400)
+            return as_json(binance_frames.error(-1100, "Illegal characters found in a parameter."), 400)
         return as_json(self.bars.klines(step, self.now_ns() // 1_000_000, start, end, limit))
 
     async def depth(self, request: Request) -> Response:
         """Twenty levels are all there are."""
-        if request.query_params.get("symbol") != binance.SYMBOL:
-            return as_json(binance.error(-1121, "Invalid symbol."), 400)
-        return as_json(binance.depth_data(*self.depth_now()))
+        if request.query_params.get("symbol") != binance_frames.SYMBOL:
+            return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
+        return as_json(binance_frames.depth_data(*self.depth_now()))
 
     async def price(self, request: Request) -> Response:
         """The last trade's."""
-        if request.query_params.get("symbol") != binance.SYMBOL:
-            return as_json(binance.error(-1121, "Invalid symbol."), 400)
-        return as_json({"symbol": binance.SYMBOL, "price": binance.price_text(self.bars.price)})
+        if request.query_params.get("symbol") != binance_frames.SYMBOL:
+            return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
+        return as_json({"symbol": binance_frames.SYMBOL, "price": binance_frames.price_text(self.bars.price)})
 
     async def exchange_info(self, _request: Request) -> Response:
         """The limits; of the symbols' long descriptions as much as software looks at."""
-        symbol = {"symbol": binance.SYMBOL, "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
+        symbol = {"symbol": binance_frames.SYMBOL, "status": "TRADING", "baseAsset": "BTC", "quoteAsset": "USDT"}
         limits = [
             {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": WEIGHT_LIMIT},
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
@@ -110,12 +110,12 @@ class BinanceRest:
 
     async def day(self, request: Request) -> Response:
         """24-hour statistics."""
-        if request.query_params.get("symbol") != binance.SYMBOL:
-            return as_json(binance.error(-1121, "Invalid symbol."), 400)
+        if request.query_params.get("symbol") != binance_frames.SYMBOL:
+            return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
         day = self.bars.day()
         if day is None:
-            return as_json(binance.error(-1000, "An unknown error occurred while processing the request."), 500)
-        return as_json(binance.day_object(self.now_ns() // 1_000_000, day))
+            return as_json(binance_frames.error(-1000, "An unknown error occurred while processing the request."), 500)
+        return as_json(binance_frames.day_object(self.now_ns() // 1_000_000, day))
 
 
 def _optional(text: str | None) -> int | None:

@@ -7,13 +7,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from messages.units import decimal_text
-from polybot.sim.venue import Order
-from polybot.venue.accounts.api_keys import Credentials
-from polybot.venue.accounts.order_service import Desk
+from polybot.sim.venue import EngineOrder
+from polybot.venue.accounts.api_keys import IssuedKey
+from polybot.venue.accounts.order_service import OrderDesk
 from polybot.venue.net.paging import page
-from polybot.venue.net.responses import Refusal, as_json, parsed, wanted
-from polybot.venue.wire import clob_objects as views
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
+from polybot.venue.wire import clob_objects, gamma_objects
 
 CANCELLATION, FILL = 1, 2
 
@@ -21,7 +20,7 @@ CANCELLATION, FILL = 1, 2
 class ClobAccount:
     """key_of_request is ClobPrivate's: who asks, or 401."""
 
-    def __init__(self, desk: Desk, key_of_request: Any) -> None:
+    def __init__(self, desk: OrderDesk, key_of_request: Any) -> None:
         self.desk, self.house, self._key = desk, desk.house, key_of_request
         self._dropped: set[str] = set()
 
@@ -56,7 +55,7 @@ class ClobAccount:
         rows = [self._notification(o, me) for o in sorted(ended, key=lambda o: o.created_ns)[::-1]]
         return as_json([row for row in rows if row is not None and str(row["id"]) not in self._dropped])
 
-    def _notification(self, order: Order, me: Credentials) -> dict[str, Any] | None:
+    def _notification(self, order: EngineOrder, me: IssuedKey) -> dict[str, Any] | None:
         kind = CANCELLATION if order.status.startswith("CANCELED") else FILL if order.filled_e6 else 0
         market = self.house.exchange.market(order.condition_id)
         if not kind or market is None:
@@ -67,7 +66,7 @@ class ClobAccount:
             "market": order.condition_id,
             "eventSlug": market.slug,
             "market_slug": market.slug,
-            "question": gamma.title(market.start_s, market.end_s),
+            "question": gamma_objects.title(market.start_s, market.end_s),
             "icon": "",
             "image": "",
             "order_id": order.order_id,
@@ -77,10 +76,10 @@ class ClobAccount:
             "original_size": decimal_text(order.size_e6),
             "matched_size": decimal_text(order.filled_e6),
             "remaining_size": decimal_text(max(0, order.size_e6 - order.filled_e6)),
-            "outcome": views.outcome_of(market, order.token),
+            "outcome": clob_objects.outcome_of(market, order.token),
             "outcome_index": 0 if order.token == market.up_token else 1,
             "owner": me.api_key,
-            "transaction_hash": views.transaction_hash(order.trade_ids[-1]) if order.trade_ids else "",
+            "transaction_hash": clob_objects.transaction_hash(order.trade_ids[-1]) if order.trade_ids else "",
             "trade_id": order.trade_ids[-1] if order.trade_ids else "",
         }
         return {
@@ -107,10 +106,10 @@ class ClobAccount:
         me = await self._key(request)
         ids = parsed(await request.body())
         if not isinstance(ids, list):
-            raise Refusal(400, "Invalid payload")
+            raise HttpRefusal(400, "Invalid payload")
         return as_json({str(i): self._scores(me, str(i)) for i in ids})
 
-    def _scores(self, me: Credentials, order_id: str) -> bool:
+    def _scores(self, me: IssuedKey, order_id: str) -> bool:
         order = self.desk.order(me, order_id)
         return order is not None and order.is_open
 
@@ -132,7 +131,7 @@ class ClobAccount:
     async def no_more_keys(self, request: Request) -> Response:
         """Neither read-only nor builder keys are made here."""
         await self._key(request)
-        raise Refusal(400, "Could not create api key")
+        raise HttpRefusal(400, "Could not create api key")
 
     async def builder_keys(self, request: Request) -> Response:
         """None."""

@@ -8,14 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from messages.units import E6, decimal_text
-from polybot.sim.venue import Market, Trade
+from polybot.sim.venue import EngineTrade, Market
 from polybot.venue.accounts.exchange_service import House
 from polybot.venue.net.paging import page
-from polybot.venue.net.responses import Refusal, as_json, parsed, wanted
+from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
 from polybot.venue.rest.clob_public import BAD_TOKEN, MAX_BATCH, best_ask, best_bid, verbose
-from polybot.venue.wire import clob_frames as frames
-from polybot.venue.wire import clob_objects as views
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire import clob_frames, clob_objects, gamma_objects
 
 MARKETS_PAGE = 1000
 INTERVAL_S = {"1h": 3_600, "6h": 6 * 3_600, "1d": 86_400, "1w": 7 * 86_400, "1m": 30 * 86_400, "max": 1 << 40}
@@ -65,7 +63,7 @@ class ClobBatches:
         """Token → spread."""
         return as_json(await self._each(request, lambda s: decimal_text(best_ask(s) - best_bid(s))))
 
-    async def _each(self, request: Request, of: Callable[[frames.Sides], str]) -> dict[str, str]:
+    async def _each(self, request: Request, of: Callable[[clob_frames.Sides], str]) -> dict[str, str]:
         found = [(token, self._sides(token)) for _, token in await self._wishes(request)]
         return {token: of(sides) for token, sides in found if sides is not None}
 
@@ -81,12 +79,12 @@ class ClobBatches:
     async def _wishes(self, request: Request) -> list[tuple[dict[str, Any], str]]:
         wishes = parsed(await request.body())
         if not isinstance(wishes, list) or not all(isinstance(w, dict) for w in wishes):
-            raise Refusal(400, "Invalid payload")
+            raise HttpRefusal(400, "Invalid payload")
         if len(wishes) > MAX_BATCH:
-            raise Refusal(400, "Payload exceeds the limit")
+            raise HttpRefusal(400, "Payload exceeds the limit")
         return [(w, str(w.get("token_id", ""))) for w in wishes]
 
-    def _sides(self, token: str) -> frames.Sides | None:
+    def _sides(self, token: str) -> clob_frames.Sides | None:
         is_told = self.house.teller.book_object(token) is not None and not self.house.unknown(token)
         return self.house.teller.sides(token) if is_told else None
 
@@ -122,9 +120,9 @@ class ClobBatches:
             since = int(q["startTs"]) if q.get("startTs") else now_s - INTERVAL_S[q.get("interval") or "1d"]
             until = int(q.get("endTs") or now_s)
         except (KeyError, ValueError) as exc:
-            raise Refusal(400, "invalid time range or fidelity") from exc
+            raise HttpRefusal(400, "invalid time range or fidelity") from exc
         if self.house.market_of(token) is None:
-            raise Refusal(400, BAD_TOKEN)
+            raise HttpRefusal(400, BAD_TOKEN)
         points = self.points(token, since, until, step)
         return as_json({"history": [{"t": t, "p": p / E6} for t, p in points.items()]})
 
@@ -137,7 +135,7 @@ class ClobBatches:
                 last[at_s // step_s * step_s] = trade.price_e6 if trade.token == token else E6 - trade.price_e6
         return last
 
-    def _trades_of(self, token: str) -> list[Trade]:
+    def _trades_of(self, token: str) -> list[EngineTrade]:
         market = self.house.market_of(token)
         assert market is not None, "asked for by the caller"
         mine = [t for t in self.house.exchange.state.trades.values() if t.condition_id == market.condition_id]
@@ -147,7 +145,7 @@ class ClobBatches:
         """A market's latest trades. The shape is undocumented; this is the one the clients' own types have."""
         market = self.house.market(request.path_params["condition_id"])
         if market is None:
-            raise Refusal(404, "market not found")
+            raise HttpRefusal(404, "market not found")
         trades = self._trades_of(market.up_token)[::-1][:100]
         return as_json([_event(trade, market, self.house) for trade in trades])
 
@@ -162,23 +160,28 @@ def simple(market: dict[str, Any]) -> dict[str, Any]:
     return {key: market[key] for key in keys}
 
 
-def _event(trade: Trade, market: Market, house: House) -> dict[str, Any]:
+def _event(trade: EngineTrade, market: Market, house: House) -> dict[str, Any]:
     return {
         "event_type": "trade",
         "market": {
             "condition_id": market.condition_id,
             "asset_id": trade.token,
-            "question": gamma.title(market.start_s, market.end_s),
+            "question": gamma_objects.title(market.start_s, market.end_s),
             "icon": "",
             "slug": market.slug,
         },
-        "user": {"address": views.shown_address(trade.taker), "username": "", "profile_picture": "", "pseudonym": ""},
+        "user": {
+            "address": clob_objects.shown_address(trade.taker),
+            "username": "",
+            "profile_picture": "",
+            "pseudonym": "",
+        },
         "side": trade.side,
         "size": decimal_text(trade.size_e6),
         "fee_rate_bps": "0",
         "price": decimal_text(trade.price_e6),
-        "outcome": views.outcome_of(market, trade.token),
+        "outcome": clob_objects.outcome_of(market, trade.token),
         "outcome_index": 0 if trade.token == market.up_token else 1,
-        "transaction_hash": views.transaction_hash(trade.trade_id),
+        "transaction_hash": clob_objects.transaction_hash(trade.trade_id),
         "timestamp": str(trade.matched_ns // 1_000_000_000),
     }

@@ -8,13 +8,13 @@ from starlette.routing import Route
 
 from polybot.adapters.polymarket.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from polybot.runtime.base.clock import mono_s
-from polybot.sim.venue import COLLATERAL, Market, Order, Trade
-from polybot.venue.accounts.api_keys import L1_FAILED, L2_FAILED, Credentials
-from polybot.venue.accounts.order_service import Desk, Unknown
+from polybot.sim.venue import COLLATERAL, EngineOrder, EngineTrade, Market
+from polybot.venue.accounts.api_keys import L1_FAILED, L2_FAILED, IssuedKey
+from polybot.venue.accounts.order_service import BookUnknown, OrderDesk
 from polybot.venue.accounts.signatures import BadOrder, check_parties, read_envelope
 from polybot.venue.net.paging import page
-from polybot.venue.net.responses import Refusal, as_json, parsed
-from polybot.venue.wire import clob_objects as views
+from polybot.venue.net.responses import HttpRefusal, as_json, parsed
+from polybot.venue.wire import clob_objects
 
 MAX_ORDERS = 15
 
@@ -22,7 +22,7 @@ MAX_ORDERS = 15
 class ClobPrivate:
     """Handlers behind L1 and L2. `desk` does what is asked; this file checks who asks and words the answers."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: OrderDesk) -> None:
         self.desk = desk
         self.house = desk.house
         self.switches = desk.house.exchange.switches
@@ -54,15 +54,15 @@ class ClobPrivate:
     def _wallet(self, request: Request) -> tuple[str, int]:
         shown = self.house.keys.l1(request.headers, self.house.now_ns() / 1e9)
         if shown is None:
-            raise Refusal(401, L1_FAILED)
+            raise HttpRefusal(401, L1_FAILED)
         return shown
 
-    async def key(self, request: Request) -> Credentials:
+    async def key(self, request: Request) -> IssuedKey:
         """Whose request this is; 401 when it is nobody's."""
         body = await request.body()
         known = self.house.keys.l2(request.headers, request.method, request.url.path, body, self.house.now_ns() / 1e9)
         if known is None:
-            raise Refusal(401, L2_FAILED)
+            raise HttpRefusal(401, L2_FAILED)
         return known
 
     # --- credentials
@@ -71,14 +71,14 @@ class ClobPrivate:
         """Once a wallet and nonce; the first sight of a wallet brings its grant."""
         address, nonce = self._wallet(request)
         if self.house.keys.of(address, nonce) is not None:
-            raise Refusal(400, "Could not create api key")
+            raise HttpRefusal(400, "Could not create api key")
         return as_json(self.desk.open_key(address, nonce).body())
 
     async def derive_key(self, request: Request) -> Response:
         """The same again."""
         known = self.house.keys.of(*self._wallet(request))
         if known is None:
-            raise Refusal(400, "Could not derive api key!")
+            raise HttpRefusal(400, "Could not derive api key!")
         return as_json(known.body())
 
     async def list_keys(self, request: Request) -> Response:
@@ -104,7 +104,7 @@ class ClobPrivate:
         me = await self.key(request)
         answer = await self._post(me, parsed(await request.body()), is_alone=True)
         if answer["errorMsg"]:
-            raise Refusal(400, answer["errorMsg"])  # alone, a refusal is an error; in a batch it is a leg's text
+            raise HttpRefusal(400, answer["errorMsg"])  # alone, a refusal is an error; in a batch it is a leg's text
         return as_json(answer)
 
     async def post_orders(self, request: Request) -> Response:
@@ -112,19 +112,19 @@ class ClobPrivate:
         me = await self.key(request)
         legs = parsed(await request.body())
         if not isinstance(legs, list):
-            raise Refusal(400, "Invalid order payload")
+            raise HttpRefusal(400, "Invalid order payload")
         if len(legs) > MAX_ORDERS:
-            raise Refusal(400, f"Too many orders in payload: {len(legs)}, max allowed: {MAX_ORDERS}")
+            raise HttpRefusal(400, f"Too many orders in payload: {len(legs)}, max allowed: {MAX_ORDERS}")
         return as_json([await self._post(me, leg, is_alone=False) for leg in legs])
 
-    async def _post(self, me: Credentials, body: Any, *, is_alone: bool) -> dict[str, Any]:
+    async def _post(self, me: IssuedKey, body: Any, *, is_alone: bool) -> dict[str, Any]:
         try:
             order = read_envelope(body)
             check_parties(order, me.address, me.api_key)
             return await self.desk.place(order, me)
-        except (BadOrder, Unknown) as exc:
-            if isinstance(exc, Unknown) and is_alone:
-                raise Refusal(503, str(exc)) from exc
+        except (BadOrder, BookUnknown) as exc:
+            if isinstance(exc, BookUnknown) and is_alone:
+                raise HttpRefusal(503, str(exc)) from exc
             return {"success": True, "orderID": "", "errorMsg": self.house.exchange.words(str(exc))}
 
     # --- cancels
@@ -134,7 +134,7 @@ class ClobPrivate:
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("orderID"), str):
-            raise Refusal(400, "Invalid order payload")
+            raise HttpRefusal(400, "Invalid order payload")
         return as_json(self.desk.cancel(me, [body["orderID"]]))
 
     async def cancel_some(self, request: Request) -> Response:
@@ -146,7 +146,7 @@ class ClobPrivate:
             or not all(isinstance(i, str) for i in ids)
             or len(ids) > self.switches.most_cancels
         ):
-            raise Refusal(400, "Invalid order payload")
+            raise HttpRefusal(400, "Invalid order payload")
         return as_json(self.desk.cancel(me, ids))
 
     async def cancel_all(self, request: Request) -> Response:
@@ -159,7 +159,7 @@ class ClobPrivate:
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict):
-            raise Refusal(400, "Invalid order payload")
+            raise HttpRefusal(400, "Invalid order payload")
         market, asset = body.get("market") or "", body.get("asset_id") or ""
         ids = [
             o.order_id
@@ -173,7 +173,7 @@ class ClobPrivate:
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("heartbeat_id"), str):
-            raise Refusal(400, "Invalid order payload")
+            raise HttpRefusal(400, "Invalid order payload")
         taken, following = self.desk.beat(me, body["heartbeat_id"], mono_s())
         if taken:
             return as_json({"heartbeat_id": following})
@@ -186,7 +186,7 @@ class ClobPrivate:
         me = await self.key(request)
         order = self.desk.order(me, request.path_params["order_id"])
         if order is None:
-            raise Refusal(404, "order not found")
+            raise HttpRefusal(404, "order not found")
         return as_json(self._shown(order))
 
     async def read_orders(self, request: Request) -> Response:
@@ -209,7 +209,7 @@ class ClobPrivate:
         try:
             after, before = int(q.get("after", 0)), int(q.get("before", 1 << 62))
         except ValueError as exc:
-            raise Refusal(400, "invalid time") from exc
+            raise HttpRefusal(400, "invalid time") from exc
         rows = [
             self._trade(t, wallet)
             for t, wallet in self.desk.trades(me)
@@ -221,13 +221,13 @@ class ClobPrivate:
         ]
         return as_json(page(rows, q.get("next_cursor")))
 
-    def _shown(self, order: Order) -> dict[str, Any]:
+    def _shown(self, order: EngineOrder) -> dict[str, Any]:
         market, key = self._market(order.condition_id), self.house.key_of(order.owner)
-        return views.open_order(order, market, key, self.switches.sizes_in_base_units)
+        return clob_objects.open_order(order, market, key, self.switches.sizes_in_base_units)
 
-    def _trade(self, trade: Trade, wallet: str) -> dict[str, Any]:
+    def _trade(self, trade: EngineTrade, wallet: str) -> dict[str, Any]:
         market = self._market(trade.condition_id)
-        return views.trade_row(trade, market, wallet, self.house.key_of, views.updated_ns(trade))
+        return clob_objects.trade_row(trade, market, wallet, self.house.key_of, clob_objects.updated_ns(trade))
 
     def _market(self, condition_id: str) -> Market:
         market = self.house.exchange.market(condition_id)
@@ -246,13 +246,13 @@ class ClobPrivate:
         """(what is asked about, of which signature type)."""
         kind = request.query_params.get("asset_type", "")
         if kind not in ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"):
-            raise Refusal(400, "Invalid asset type")
+            raise HttpRefusal(400, "Invalid asset type")
         asset = COLLATERAL if kind == "COLLATERAL" else request.query_params.get("token_id", "")
         if not asset:
-            raise Refusal(400, "Invalid token id")
+            raise HttpRefusal(400, "Invalid token id")
         shown = request.query_params.get("signature_type", "")
         if shown not in ("", "0", "1", "2", "3"):
-            raise Refusal(400, "Invalid signature type")
+            raise HttpRefusal(400, "Invalid signature type")
         return asset, int(shown) if shown else None
 
     async def balance_update(self, request: Request) -> Response:

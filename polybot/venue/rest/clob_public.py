@@ -9,16 +9,15 @@ from starlette.routing import Route
 from messages.units import E6, decimal_text
 from polybot.sim.venue import Market
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.net.responses import Refusal, as_json, parsed, wanted
-from polybot.venue.wire import clob_frames as frames
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
+from polybot.venue.wire import clob_frames, gamma_objects
 
 BAD_TOKEN = "Invalid token id"
 NO_BOOK = "No orderbook exists for the requested token id"
 MAX_BATCH = 500
 
 
-class ClobPublic:
+class ClobPublicRoutes:
     """Handlers over the house; nothing here changes anything."""
 
     def __init__(self, house: House) -> None:
@@ -66,9 +65,9 @@ class ClobPublic:
         """Several; tokens without a book are left out."""
         wishes = parsed(await request.body())
         if not isinstance(wishes, list) or not all(isinstance(w, dict) for w in wishes):
-            raise Refusal(400, "Invalid payload")
+            raise HttpRefusal(400, "Invalid payload")
         if len(wishes) > MAX_BATCH:
-            raise Refusal(400, "Payload exceeds the limit")
+            raise HttpRefusal(400, "Payload exceeds the limit")
         tokens = [token for w in wishes if not self.house.unknown(token := str(w.get("token_id", "")))]
         found = (self.house.teller.book_object(token) for token in tokens)
         return as_json([book for book in found if book is not None])
@@ -79,7 +78,7 @@ class ClobPublic:
         sides = self._sides(wanted(request, "token_id", BAD_TOKEN))
         side = wanted(request, "side", "Invalid side").upper()
         if side not in ("BUY", "SELL"):
-            raise Refusal(400, "Invalid side")
+            raise HttpRefusal(400, "Invalid side")
         bid, ask = sides.tops()
         names_bid = (side == "BUY") != self.house.exchange.switches.price_of_the_taker
         return as_json({"price": bid if names_bid else ask})
@@ -138,38 +137,38 @@ class ClobPublic:
 
     def _book(self, token: str) -> dict[str, Any]:
         if not token.isdigit():
-            raise Refusal(400, BAD_TOKEN)
+            raise HttpRefusal(400, BAD_TOKEN)
         book = self.house.teller.book_object(token)
         if book is None:
-            raise Refusal(404, NO_BOOK)
+            raise HttpRefusal(404, NO_BOOK)
         unknown = self.house.unknown(token)
         if unknown:
-            raise Refusal(503, f"this book is not known now: {unknown}")
+            raise HttpRefusal(503, f"this book is not known now: {unknown}")
         return book
 
-    def _sides(self, token: str) -> frames.Sides:
+    def _sides(self, token: str) -> clob_frames.Sides:
         self._book(token)
         return self.house.teller.sides(token)
 
     def _market(self, token: str) -> Market:
         market = self.house.market_of(token)
         if market is None:
-            raise Refusal(404 if token.isdigit() else 400, "market not found" if token.isdigit() else BAD_TOKEN)
+            raise HttpRefusal(404 if token.isdigit() else 400, "market not found" if token.isdigit() else BAD_TOKEN)
         return market
 
     def _by_condition(self, condition_id: str) -> Market:
         market = self.house.market(condition_id)
         if market is None:
-            raise Refusal(404, "market not found")
+            raise HttpRefusal(404, "market not found")
         return market
 
 
-def best_bid(sides: frames.Sides) -> int:
+def best_bid(sides: clob_frames.Sides) -> int:
     """0 without bids."""
     return sides.bids[0][0] if sides.bids else 0
 
 
-def best_ask(sides: frames.Sides) -> int:
+def best_ask(sides: clob_frames.Sides) -> int:
     """A dollar without asks."""
     return sides.asks[0][0] if sides.asks else E6
 
@@ -192,7 +191,7 @@ def compact(market: Market, flaws: tuple[str, ...] = ()) -> dict[str, Any]:
         "r": {"mi": 50, "ma": 4.5},
         "itode": market.taker_delay_ns > 0,
         "ao": market.accepting and market.winner is None,
-        "aot": gamma.iso(market.start_s - gamma.LISTED_BEFORE_S),
+        "aot": gamma_objects.iso(market.start_s - gamma_objects.LISTED_BEFORE_S),
         "cbos": False,
         "v": "v1",
     }
@@ -201,21 +200,21 @@ def compact(market: Market, flaws: tuple[str, ...] = ()) -> dict[str, Any]:
     return body
 
 
-def verbose(market: Market, now: gamma.Now, listing: gamma.Listing | None) -> dict[str, Any]:
+def verbose(market: Market, now: gamma_objects.Now, listing: gamma_objects.Listing | None) -> dict[str, Any]:
     """`GET /markets/{cid}`. listing None: what only Gamma knows is empty."""
     up = now.last_e6 if now.last_e6 is not None else E6 // 2
     paid = {"UP": (E6, 0), "DOWN": (0, E6), "SPLIT": (E6 // 2, E6 // 2), None: (up, E6 - up)}[market.winner]
     return {
         "condition_id": market.condition_id,
         "question_id": listing.question_id if listing else "",
-        "question": gamma.title(market.start_s, market.end_s),
-        "description": gamma.description(listing) if listing else "",
+        "question": gamma_objects.title(market.start_s, market.end_s),
+        "description": gamma_objects.description(listing) if listing else "",
         "market_slug": market.slug,
         "active": True,
         "closed": market.winner is not None,
         "archived": False,
         "accepting_orders": market.accepting and market.winner is None,
-        "accepting_order_timestamp": gamma.iso(market.start_s - gamma.LISTED_BEFORE_S),
+        "accepting_order_timestamp": gamma_objects.iso(market.start_s - gamma_objects.LISTED_BEFORE_S),
         "enable_order_book": True,
         "minimum_order_size": number(market.min_size_e6),
         "minimum_tick_size": number(market.tick_e6),
@@ -225,15 +224,15 @@ def verbose(market: Market, now: gamma.Now, listing: gamma.Listing | None) -> di
         "neg_risk_request_id": "",
         "maker_base_fee": 1000,
         "taker_base_fee": 1000,
-        "end_date_iso": gamma.iso(market.end_s),
-        "game_start_time": gamma.iso(market.start_s),
+        "end_date_iso": gamma_objects.iso(market.end_s),
+        "game_start_time": gamma_objects.iso(market.start_s),
         "fpmm": "",
         "is_50_50_outcome": market.winner == "SPLIT",
         "notifications_enabled": False,
         "rewards": {"rates": None, "min_size": 50, "max_spread": 4.5},
         "tags": ["Crypto"],
-        "icon": gamma.PICTURE,
-        "image": gamma.PICTURE,
+        "icon": gamma_objects.PICTURE,
+        "image": gamma_objects.PICTURE,
         "tokens": [
             {"token_id": token, "outcome": name, "price": number(price), "winner": market.winner == name.upper()}
             for token, name, price in zip((market.up_token, market.down_token), ("Up", "Down"), paid, strict=True)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polybot.venue.net.responses import as_json
-from polybot.venue.wire.binance_frames import Bars
+from polybot.venue.wire.binance_frames import WireBars
 
 NS = 1_000_000_000
 BASIS = 0.001
@@ -22,7 +22,7 @@ GECKO_CACHE_S = 60
 class _Cached:
     """A price that is looked at again only every so often, in world time."""
 
-    def __init__(self, bars: Bars, now_ns: Callable[[], int], every_s: int) -> None:
+    def __init__(self, bars: WireBars, now_ns: Callable[[], int], every_s: int) -> None:
         self._bars, self._now_ns, self._every_s = bars, now_ns, every_s
         self.price, self.at_s = 0.0, 0
 
@@ -37,7 +37,7 @@ class _Cached:
 class CoinbaseRest:
     """api.coinbase.com's retail price and api.exchange.coinbase.com's ticker."""
 
-    def __init__(self, bars: Bars, now_ns: Callable[[], int]) -> None:
+    def __init__(self, bars: WireBars, now_ns: Callable[[], int]) -> None:
         self._bars, self._now_ns, self._spot = bars, now_ns, _Cached(bars, now_ns, SPOT_CACHE_S)
 
     def routes(self) -> list[Route]:
@@ -73,7 +73,7 @@ class CoinbaseRest:
 class CoinGeckoRest:
     """api.coingecko.com: the average of the world, a minute old."""
 
-    def __init__(self, bars: Bars, now_ns: Callable[[], int]) -> None:
+    def __init__(self, bars: WireBars, now_ns: Callable[[], int]) -> None:
         self._average = _Cached(bars, now_ns, GECKO_CACHE_S)
 
     def routes(self) -> list[Route]:

@@ -13,12 +13,11 @@ from polybot.adapters.polymarket.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from polybot.sim.venue import Market
 from polybot.venue.accounts.exchange_service import House
 from polybot.venue.accounts.portfolio import fills_of, pays_e6
-from polybot.venue.net.responses import Refusal, as_json
+from polybot.venue.net.responses import HttpRefusal, as_json
 from polybot.venue.rest.clob_batches import INTERVAL_S, ClobBatches
 from polybot.venue.rest.data_rows import number
 from polybot.venue.rest.data_wallets import as_page, ids_of, user_of, whole
-from polybot.venue.wire import clob_objects as views
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire import clob_objects, gamma_objects
 
 Row = dict[str, Any]
 POLYGON = 137
@@ -91,7 +90,7 @@ class DataMarkets:
             "proposed_price": None,
             "reproposed_price": None,
             "price": number(payouts[0] or 0),
-            "transaction_hash": views.transaction_hash(f"resolve/{market.condition_id}"),
+            "transaction_hash": clob_objects.transaction_hash(f"resolve/{market.condition_id}"),
             "log_index": None,
             "last_update_timestamp": market.resolved_ns // 1_000_000_000,
             "market_type": "BINARY",
@@ -99,7 +98,7 @@ class DataMarkets:
             "resolution_source": "reported",
             "reporter": "CHAINLINK",
             "was_arbitrated": False,
-            "resolved_at": gamma.iso(market.resolved_ns // 1_000_000_000),
+            "resolved_at": gamma_objects.iso(market.resolved_ns // 1_000_000_000),
         }
 
     async def history(self, request: Request) -> Response:
@@ -107,10 +106,10 @@ class DataMarkets:
         q = request.query_params
         token, step = q.get("token_id", ""), max(60, whole(q, "bucket_seconds", 60))
         if self.house.market_of(token) is None:
-            raise Refusal(400, "required query param 'token_id' not provided or unknown")
+            raise HttpRefusal(400, "required query param 'token_id' not provided or unknown")
         now_s = self.house.now_ns() // 1_000_000_000
         if q.get("interval", "max") not in INTERVAL_S:
-            raise Refusal(400, "invalid query param 'interval'")
+            raise HttpRefusal(400, "invalid query param 'interval'")
         until_s = whole(q, "as_of", whole(q, "end", now_s))
         points = self._clob.points(
             token, whole(q, "start", until_s - INTERVAL_S[q.get("interval", "max")]), until_s, step
@@ -144,17 +143,17 @@ class DataMarkets:
             "module": "v1_ctf",
             "outcome_index": index,
             "clob_index": index,
-            "outcome": views.outcome_of(market, token),
+            "outcome": clob_objects.outcome_of(market, token),
             "opposite_token_id": market.other(token),
             "resolved": pays is not None,
             "final_price": None if pays is None else number(pays),
-            "title": gamma.title(market.start_s, market.end_s),
+            "title": gamma_objects.title(market.start_s, market.end_s),
             "market_slug": market.slug,
             "closed": pays is not None,
             "neg_risk": market.neg_risk,
             "neg_risk_market_id": None,
             "question_index": None,
-            "event_id": int(gamma.event_id(listing)) if listing else None,
+            "event_id": int(gamma_objects.event_id(listing)) if listing else None,
             "event_slug": market.slug,
         }
 
@@ -213,7 +212,7 @@ class DataMarkets:
     def _of_events(self, request: Request, key: str) -> list[Market]:
         wished = ids_of(request.query_params, key)
         known = [(self.house.listing_of(m), m) for m in self.house.exchange.state.markets.values()]
-        return [m for listing, m in known if listing is not None and gamma.event_id(listing) in wished]
+        return [m for listing, m in known if listing is not None and gamma_objects.event_id(listing) in wished]
 
     def _markets(self, request: Request, key: str = "condition_id") -> list[Market]:
         """Those asked for, by condition, question or event; all that were opened when none is."""
@@ -247,7 +246,7 @@ class DataMarkets:
         if not fills:
             return as_json({"data": None})
         body = {
-            "proxy_wallet": views.shown_address(user),
+            "proxy_wallet": clob_objects.shown_address(user),
             "trades": len({fill.condition_id for fill in fills}),
             "biggest_win": 0,
             "views": 0,
@@ -276,7 +275,7 @@ class DataMarkets:
 
 def _holder(address: str, token: str, index: int, amount_e6: int) -> Row:
     return {
-        "proxy_wallet": views.shown_address(address),
+        "proxy_wallet": clob_objects.shown_address(address),
         "token_id": token,
         "amount": number(amount_e6),
         "outcome_index": index,

@@ -4,9 +4,8 @@ from typing import Any
 
 from messages.units import E6
 from polybot.sim.venue import Market
-from polybot.venue.accounts.portfolio import Fill, Holding, pays_e6, redeemed_e6, status_of
-from polybot.venue.wire import clob_objects as views
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.accounts.portfolio import PortfolioFill, PortfolioPosition, pays_e6, redeemed_e6, status_of
+from polybot.venue.wire import clob_objects, gamma_objects
 
 NOBODY = {"name": "", "pseudonym": "", "bio": "", "profile_image": ""}
 V1_NAMES = {
@@ -53,44 +52,44 @@ def _camel(name: str) -> str:
 def market_keys(market: Market, token: str) -> dict[str, Any]:
     """What every row says of its market."""
     return {
-        "title": gamma.title(market.start_s, market.end_s),
+        "title": gamma_objects.title(market.start_s, market.end_s),
         "slug": market.slug,
         "icon": "",
         "event_slug": market.slug,
-        "outcome": views.outcome_of(market, token),
+        "outcome": clob_objects.outcome_of(market, token),
         "outcome_index": 0 if token == market.up_token else 1,
     }
 
 
-def trade(fill: Fill, market: Market) -> dict[str, Any]:
+def trade(fill: PortfolioFill, market: Market) -> dict[str, Any]:
     """Of /trades."""
     return {
-        "proxy_wallet": views.shown_address(fill.wallet),
+        "proxy_wallet": clob_objects.shown_address(fill.wallet),
         "side": fill.side,
         "token_id": fill.token,
         "condition_id": fill.condition_id,
         "size": number(fill.size_e6),
         "price": number(fill.price_e6),
         "timestamp": fill.at_s,
-        "transaction_hash": views.transaction_hash(fill.trade_id),
+        "transaction_hash": clob_objects.transaction_hash(fill.trade_id),
         **market_keys(market, fill.token),
         **NOBODY,
         "profile_image_optimized": "",
     }
 
 
-def trade_activity(fill: Fill, market: Market) -> dict[str, Any]:
+def trade_activity(fill: PortfolioFill, market: Market) -> dict[str, Any]:
     """The same, of /activity."""
     return trade(fill, market) | {"type": "TRADE", "usdc_size": number(fill.usd_e6), "is_combo": False}
 
 
-def redemption(holding: Holding, market: Market) -> dict[str, Any] | None:
+def redemption(holding: PortfolioPosition, market: Market) -> dict[str, Any] | None:
     """One row an outcome; None when nothing was redeemed."""
     size, pays = redeemed_e6(holding), pays_e6(market, holding.token)
     if pays is None or not size:
         return None
     return {
-        "proxy_wallet": views.shown_address(holding.wallet),
+        "proxy_wallet": clob_objects.shown_address(holding.wallet),
         "type": "REDEEM",
         "side": "",
         "token_id": holding.token,
@@ -99,7 +98,7 @@ def redemption(holding: Holding, market: Market) -> dict[str, Any] | None:
         "usdc_size": number(size * pays // E6),
         "price": 0,
         "timestamp": market.resolved_ns // 1_000_000_000,
-        "transaction_hash": views.transaction_hash(f"redeem/{holding.wallet}/{holding.condition_id}"),
+        "transaction_hash": clob_objects.transaction_hash(f"redeem/{holding.wallet}/{holding.condition_id}"),
         **market_keys(market, holding.token),
         **NOBODY,
         "profile_image_optimized": "",
@@ -110,7 +109,7 @@ def redemption(holding: Holding, market: Market) -> dict[str, Any] | None:
 def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
     """Of /activity: money that left the wallet otherwise than by a trade."""
     return {
-        "proxy_wallet": views.shown_address(wallet),
+        "proxy_wallet": clob_objects.shown_address(wallet),
         "type": "WITHDRAWAL",
         "side": "",
         "token_id": "",
@@ -119,7 +118,7 @@ def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
         "usdc_size": number(usd_e6),
         "price": 0,
         "timestamp": at_s,
-        "transaction_hash": views.transaction_hash(f"withdraw/{wallet}/{at_s}/{usd_e6}"),
+        "transaction_hash": clob_objects.transaction_hash(f"withdraw/{wallet}/{at_s}/{usd_e6}"),
         **dict.fromkeys(("title", "slug", "icon", "event_slug", "outcome"), ""),
         "outcome_index": 0,
         **NOBODY,
@@ -128,7 +127,7 @@ def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
     }
 
 
-def position(holding: Holding, market: Market, price_e6: int) -> dict[str, Any]:
+def position(holding: PortfolioPosition, market: Market, price_e6: int) -> dict[str, Any]:
     """Of /positions; price_e6 is what a share is worth now."""
     pays = pays_e6(market, holding.token)
     worth = price_e6 if pays is None else pays
@@ -137,7 +136,7 @@ def position(holding: Holding, market: Market, price_e6: int) -> dict[str, Any]:
     unrealized = value - holding.cost_left_e6
     opposite = market.down_token if holding.token == market.up_token else market.up_token
     return {
-        "proxy_wallet": views.shown_address(holding.wallet),
+        "proxy_wallet": clob_objects.shown_address(holding.wallet),
         "token_id": holding.token,
         "condition_id": holding.condition_id,
         "current_size": number(holding.size_e6),
@@ -159,9 +158,9 @@ def position(holding: Holding, market: Market, price_e6: int) -> dict[str, Any]:
         "archived": False,
         "verified": True,
         **market_keys(market, holding.token),
-        "opposite_outcome": views.outcome_of(market, opposite),
+        "opposite_outcome": clob_objects.outcome_of(market, opposite),
         "opposite_token_id": opposite,
-        "end_date": gamma.iso(market.end_s)[:10],
+        "end_date": gamma_objects.iso(market.end_s)[:10],
         "negative_risk": False,
         "first_entry_at": holding.first_s,
         "last_event_at": holding.last_s,

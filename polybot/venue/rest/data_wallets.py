@@ -11,9 +11,9 @@ from messages.units import E6
 from polybot.sim.venue import Market
 from polybot.venue.accounts import portfolio
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.accounts.portfolio import Fill, Holding
+from polybot.venue.accounts.portfolio import PortfolioFill, PortfolioPosition
 from polybot.venue.net.paging import cursor_of, offset_of
-from polybot.venue.net.responses import Refusal, as_json
+from polybot.venue.net.responses import HttpRefusal, as_json
 from polybot.venue.rest import data_rows
 from polybot.venue.rest.data_rows import v1
 
@@ -125,7 +125,7 @@ class DataRest:
 
     # --- rows
 
-    def _fills(self, user: str) -> list[Fill]:
+    def _fills(self, user: str) -> list[PortfolioFill]:
         exchange = self.house.exchange
         return portfolio.fills_of(exchange.trades(user) if user else exchange.state.trades.values(), user)
 
@@ -159,7 +159,7 @@ class DataRest:
             row["mergeable"] = other is not None and bool(row["current_size"] and other["current_size"])
         return rows
 
-    def _holdings(self, user: str) -> list[Holding]:
+    def _holdings(self, user: str) -> list[PortfolioPosition]:
         exchange = self.house.exchange
         held = {f.token: exchange.account_balance(user, f.token) for f in self._fills(user)}
         return portfolio.holdings_of(self._fills(user), held)
@@ -182,7 +182,7 @@ def user_of(q: QueryParams) -> str:
     """The wallet asked about, lower case; 400 without one."""
     user = q.get("user", "").lower()
     if len(user) != 42 or not user.startswith("0x"):
-        raise Refusal(400, "required query param 'user' not provided")
+        raise HttpRefusal(400, "required query param 'user' not provided")
     return user
 
 
@@ -200,7 +200,7 @@ def _float(q: QueryParams, key: str, default: float) -> float:
     try:
         return float(q.get(key) or default)
     except ValueError as exc:
-        raise Refusal(400, f"invalid query param '{key}'") from exc
+        raise HttpRefusal(400, f"invalid query param '{key}'") from exc
 
 
 def _in_time(rows: list[Row], q: QueryParams) -> list[Row]:

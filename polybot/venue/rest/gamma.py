@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from polybot.venue.accounts.exchange_service import House
 from polybot.venue.net.responses import as_json
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.wire import gamma_objects
 
 
 class GammaRest:
@@ -25,7 +25,7 @@ class GammaRest:
             Route("/events/slug/{slug}", self.event),
         ]
 
-    def _found(self, slug: str) -> tuple[gamma.Listing, gamma.Now] | None:
+    def _found(self, slug: str) -> tuple[gamma_objects.Listing, gamma_objects.Now] | None:
         listing = self.house.catalogue.listing(slug)
         if listing is None:
             return None
@@ -34,13 +34,15 @@ class GammaRest:
 
     async def market(self, request: Request) -> Response:
         """One object, open or closed."""
-        return self._one(request, gamma.market_object)
+        return self._one(request, gamma_objects.market_object)
 
     async def event(self, request: Request) -> Response:
         """The event with its one market."""
-        return self._one(request, gamma.event_object)
+        return self._one(request, gamma_objects.event_object)
 
-    def _one(self, request: Request, shape: Callable[[gamma.Listing, gamma.Now], dict[str, Any]]) -> Response:
+    def _one(
+        self, request: Request, shape: Callable[[gamma_objects.Listing, gamma_objects.Now], dict[str, Any]]
+    ) -> Response:
         found = self._found(request.path_params["slug"])
         if found is None:
             return as_json({"type": "not found error", "error": "slug not found"}, 404)

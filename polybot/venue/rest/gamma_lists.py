@@ -16,15 +16,21 @@ from starlette.routing import Route
 
 from polybot.core.market.windows import WINDOW_S, slug_of
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.net.responses import Refusal, as_json
-from polybot.venue.wire import gamma_objects as gamma
+from polybot.venue.net.responses import HttpRefusal, as_json
+from polybot.venue.wire import gamma_objects
 
-Found = tuple[gamma.Listing, gamma.Now]
-Shape = Callable[[gamma.Listing, gamma.Now], dict[str, Any]]
+Found = tuple[gamma_objects.Listing, gamma_objects.Now]
+Shape = Callable[[gamma_objects.Listing, gamma_objects.Now], dict[str, Any]]
 LISTED_AHEAD_S = 24 * 3600
 MOST_OFFSET, MOST, KEYSET_MOST = 2000, 500, 100
 TAG = {"id": "21", "label": "Crypto", "slug": "crypto", "forceShow": False}
-SERIES = gamma.SERIES | {"seriesType": "single", "recurrence": "5m", "active": True, "closed": False, "archived": False}
+SERIES = gamma_objects.SERIES | {
+    "seriesType": "single",
+    "recurrence": "5m",
+    "active": True,
+    "closed": False,
+    "archived": False,
+}
 NOT_FOUND = {"type": "not found error", "error": "id not found"}
 
 
@@ -60,11 +66,11 @@ class GammaLists:
 
     async def market(self, request: Request) -> Response:
         """By Gamma's own number."""
-        return self._one(request, gamma.market_object, 0)
+        return self._one(request, gamma_objects.market_object, 0)
 
     async def event(self, request: Request) -> Response:
         """By Gamma's own number."""
-        return self._one(request, gamma.event_object, gamma.EVENT_ID_OFFSET)
+        return self._one(request, gamma_objects.event_object, gamma_objects.EVENT_ID_OFFSET)
 
     def _one(self, request: Request, shape: Shape, offset: int) -> Response:
         wished = str(int(request.path_params["id"]) - offset)
@@ -75,19 +81,19 @@ class GammaLists:
 
     async def markets(self, request: Request) -> Response:
         """`series_id` is ignored here, as in reality."""
-        return self._offset(request, gamma.market_object, self._markets(request.query_params))
+        return self._offset(request, gamma_objects.market_object, self._markets(request.query_params))
 
     async def events(self, request: Request) -> Response:
         """By slug, id or series."""
-        return self._offset(request, gamma.event_object, self._events(request.query_params))
+        return self._offset(request, gamma_objects.event_object, self._events(request.query_params))
 
     async def markets_keyset(self, request: Request) -> Response:
         """Page after page."""
-        return self._keyset(request, "markets", gamma.market_object, self._markets(request.query_params))
+        return self._keyset(request, "markets", gamma_objects.market_object, self._markets(request.query_params))
 
     async def events_keyset(self, request: Request) -> Response:
         """Page after page."""
-        return self._keyset(request, "events", gamma.event_object, self._events(request.query_params))
+        return self._keyset(request, "events", gamma_objects.event_object, self._events(request.query_params))
 
     def _markets(self, q: QueryParams) -> list[Found]:
         slugs, ids = set(q.getlist("slug")), set(q.getlist("id"))
@@ -104,12 +110,12 @@ class GammaLists:
     def _events(self, q: QueryParams) -> list[Found]:
         slugs, ids = set(q.getlist("slug")), set(q.getlist("id"))
         series = set(q.getlist("series_id")) | set(q.getlist("series_slug"))
-        if series and not series & {gamma.SERIES["id"], gamma.SERIES["slug"]}:
+        if series and not series & {gamma_objects.SERIES["id"], gamma_objects.SERIES["slug"]}:
             return []
         return [
             (listing, now)
             for listing, now in self._listed(q)
-            if (not slugs or listing.slug in slugs) and (not ids or gamma.event_id(listing) in ids)
+            if (not slugs or listing.slug in slugs) and (not ids or gamma_objects.event_id(listing) in ids)
         ]
 
     def _listed(self, q: QueryParams) -> list[Found]:
@@ -118,7 +124,7 @@ class GammaLists:
         rows = [
             found
             for found in self._every(set(q.getlist("slug")))
-            if (found[1].winner is not None) == closed and since <= gamma.iso(found[0].end_s) <= until
+            if (found[1].winner is not None) == closed and since <= gamma_objects.iso(found[0].end_s) <= until
         ]
         return rows if q.get("ascending", "true").lower() != "false" else rows[::-1]
 
@@ -134,7 +140,7 @@ class GammaLists:
         known = {m.slug for m in self.house.exchange.state.markets.values()}
         return sorted(known | {slug_of(s) for s in range(now_s, now_s + LISTED_AHEAD_S + 1, WINDOW_S)})
 
-    def _now(self, listing: gamma.Listing) -> gamma.Now:
+    def _now(self, listing: gamma_objects.Listing) -> gamma_objects.Now:
         market = self.house.market_of_listing(listing)
         return self.house.gamma_now(market)
 
@@ -145,7 +151,7 @@ class GammaLists:
         q = request.query_params
         words, limit = q.get("q", "").lower().split(), max(1, min(MOST, _whole(q, "limit_per_type", 10)))
         if not words:
-            raise Refusal(422, "q is required")
+            raise HttpRefusal(422, "q is required")
         first = (max(1, _whole(q, "page", 1)) - 1) * limit
         with_closed = q.get("keep_closed_markets", "0") not in ("0", "", "false")
         found = [
@@ -153,7 +159,7 @@ class GammaLists:
             for listing, now in self._every()
             if (with_closed or now.winner is None) and all(word in _searched(listing) for word in words)
         ]
-        shown = [gamma.event_object(*each) for each in found[first : first + limit]]
+        shown = [gamma_objects.event_object(*each) for each in found[first : first + limit]]
         more = {"hasMore": first + limit < len(found), "totalResults": len(found)}
         return as_json({"events": shown, "tags": [], "profiles": [], "pagination": more})
 
@@ -168,7 +174,7 @@ class GammaLists:
         offset, limit = _whole(q, "offset", 0), min(MOST, _whole(q, "limit", 100))
         if offset > MOST_OFFSET:
             word = request.url.path.strip("/")
-            raise Refusal(422, f"offset too large, use /{word}/keyset")
+            raise HttpRefusal(422, f"offset too large, use /{word}/keyset")
         return as_json([shape(*found) for found in rows[offset : offset + limit]])
 
     def _keyset(self, request: Request, name: str, shape: Shape, rows: list[Found]) -> Response:
@@ -209,11 +215,11 @@ def _whole(q: QueryParams, key: str, default: int) -> int:
     try:
         return max(0, int(q.get(key) or default))
     except ValueError as exc:
-        raise Refusal(422, f"invalid {key}") from exc
+        raise HttpRefusal(422, f"invalid {key}") from exc
 
 
-def _searched(listing: gamma.Listing) -> str:
-    return f"{gamma.title(listing.start_s, listing.end_s)} {listing.slug}".lower()
+def _searched(listing: gamma_objects.Listing) -> str:
+    return f"{gamma_objects.title(listing.start_s, listing.end_s)} {listing.slug}".lower()
 
 
 def _last_of(cursor: str) -> str:
@@ -221,4 +227,4 @@ def _last_of(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor).decode()
     except (ValueError, binascii.Error) as exc:
-        raise Refusal(400, "invalid after_cursor") from exc
+        raise HttpRefusal(400, "invalid after_cursor") from exc

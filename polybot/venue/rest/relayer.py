@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from polybot.adapters.polymarket import eip712
 from polybot.venue.accounts.exchange_service import House
-from polybot.venue.net.responses import Refusal, as_json, parsed, wanted
+from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
 from polybot.venue.wire.clob_objects import transaction_hash
 
 REDEEM = "01b7037c"  # redeemPositions(address,bytes32,bytes32,uint256[])
@@ -39,7 +39,7 @@ class Transaction:
 
 
 @dataclass
-class Relayer:
+class RelayerRoutes:
     """`due` moves what was submitted on to the chain, in order; whoever steps the world calls it."""
 
     house: House
@@ -80,7 +80,7 @@ class Relayer:
         """Taken, and carried out once it is mined."""
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("from"), str):
-            raise Refusal(400, "invalid transaction request")
+            raise HttpRefusal(400, "invalid transaction request")
         signer = body["from"].lower()
         if body.get("type") == "EOA":
             self._check_owner(body, signer)
@@ -107,11 +107,11 @@ class Relayer:
             signed = bytes.fromhex(str(body["signature"]).removeprefix("0x"))
             owner = eip712.recover_address(eip712.personal(asked), signed)
         except (KeyError, ValueError, OverflowError) as exc:
-            raise Refusal(400, "invalid signature") from exc
+            raise HttpRefusal(400, "invalid signature") from exc
         if int(body["nonce"]) != nonce:
-            raise Refusal(400, f"batch nonce {body['nonce']} does not match on-chain nonce {nonce}")
+            raise HttpRefusal(400, f"batch nonce {body['nonce']} does not match on-chain nonce {nonce}")
         if owner.lower() != signer:
-            raise Refusal(400, "invalid signature")
+            raise HttpRefusal(400, "invalid signature")
 
     def _redeem_all(self, wallet: str, conditions: tuple[str, ...]) -> str:
         for condition_id in conditions:
@@ -153,7 +153,7 @@ class Relayer:
     def _found(self, id_: str) -> Transaction:
         found = self.transactions.get(id_)
         if found is None:
-            raise Refusal(404, "transaction not found")
+            raise HttpRefusal(404, "transaction not found")
         return found
 
 

@@ -19,7 +19,7 @@ DAY_S = 24 * 3600
 
 
 @dataclass
-class Bar:
+class WireBar:
     """One interval's trades. n = 0: nothing traded, price carried."""
 
     open: float
@@ -32,7 +32,7 @@ class Bar:
     first_id: int = -1
     last_id: int = -1
 
-    def add(self, other: "Bar") -> None:
+    def add(self, other: "WireBar") -> None:
         """Fold a later bar into this one."""
         if other.n == 0:
             self.close = other.close if self.n == 0 else self.close
@@ -50,20 +50,20 @@ class Bar:
 
 
 @dataclass
-class Bars:
+class WireBars:
     """Second bars of what traded, and any longer interval folded from them."""
 
-    seconds: dict[int, Bar] = field(default_factory=dict)
+    seconds: dict[int, WireBar] = field(default_factory=dict)
     first_s: int = 0
     last_s: int = 0
     price: float = 0.0
     trade_id: int = 0
-    minutes: dict[int, Bar] = field(default_factory=dict)  # of the last 24 hours, those that traded
+    minutes: dict[int, WireBar] = field(default_factory=dict)  # of the last 24 hours, those that traded
 
     def trade(self, at_ms: int, price: float, size: float, trade_id: int) -> None:
         """One more trade, in time order."""
         second = at_ms // 1000
-        new = Bar(price, price, price, price, size, price * size, 1, trade_id, trade_id)
+        new = WireBar(price, price, price, price, size, price * size, 1, trade_id, trade_id)
         bar = self.seconds.get(second)
         if bar is None:
             self.seconds[second] = new
@@ -76,13 +76,13 @@ class Bars:
 
     def put(self, start_s: int, open_: float, high: float, low: float, close: float, volume: float, n: int) -> None:
         """A whole second from before we were there, in time order."""
-        self.seconds[start_s] = Bar(open_, high, low, close, volume, volume * close, n)
+        self.seconds[start_s] = WireBar(open_, high, low, close, volume, volume * close, n)
         if n:
             self._fold(start_s, self.seconds[start_s])
         self.first_s = self.first_s or start_s
         self.last_s, self.price = max(self.last_s, start_s), close
 
-    def _fold(self, second: int, bar: Bar) -> None:
+    def _fold(self, second: int, bar: WireBar) -> None:
         minute = second // 60 * 60
         known = self.minutes.get(minute)
         if known is None:
@@ -92,9 +92,9 @@ class Bars:
         else:
             known.add(bar)
 
-    def day(self) -> Bar | None:
+    def day(self) -> WireBar | None:
         """The last 24 hours, or as much of them as this world has lived; None before the first trade."""
-        whole: Bar | None = None
+        whole: WireBar | None = None
         for bar in self.minutes.values():
             if whole is None:
                 whole = replace(bar)
@@ -107,13 +107,13 @@ class Bars:
             self.seconds.pop(self.first_s, None)
             self.first_s += 1
 
-    def bar(self, start_s: int, step_s: int) -> Bar | None:
+    def bar(self, start_s: int, step_s: int) -> WireBar | None:
         """The bar [start, start + step), or None before the first trade known."""
         if not self.first_s or start_s + step_s <= self.first_s:
             return None
         carried = self._close_before(start_s)
         opening = carried if carried is not None else self.seconds[self.first_s].open
-        whole = Bar(opening, opening, opening, opening)
+        whole = WireBar(opening, opening, opening, opening)
         for second in range(max(start_s, self.first_s), min(start_s + step_s, self.last_s + 1)):
             bar = self.seconds.get(second)
             if bar is not None:
@@ -177,7 +177,7 @@ def trade_data(
     }
 
 
-def kline_data(event_ms: int, start_s: int, interval: str, bar: Bar, closed: bool) -> dict[str, Any]:
+def kline_data(event_ms: int, start_s: int, interval: str, bar: WireBar, closed: bool) -> dict[str, Any]:
     """`@kline_<interval>`."""
     step = STEP_S[interval]
     return {
@@ -206,18 +206,18 @@ def kline_data(event_ms: int, start_s: int, interval: str, bar: Bar, closed: boo
     }
 
 
-def ticker_data(event_ms: int, day: Bar) -> dict[str, Any]:
+def ticker_data(event_ms: int, day: WireBar) -> dict[str, Any]:
     """`@ticker`."""
     texts = {key: value for key, (_, value) in _day_texts(event_ms, day).items()}
     return {"e": "24hrTicker", "E": event_ms, "s": SYMBOL} | texts
 
 
-def day_object(event_ms: int, day: Bar) -> dict[str, Any]:
+def day_object(event_ms: int, day: WireBar) -> dict[str, Any]:
     """/api/v3/ticker/24hr."""
     return {"symbol": SYMBOL} | dict(_day_texts(event_ms, day).values())
 
 
-def _day_texts(event_ms: int, day: Bar) -> dict[str, tuple[str, Any]]:
+def _day_texts(event_ms: int, day: WireBar) -> dict[str, tuple[str, Any]]:
     """The stream's key → (the REST key, the value)."""
     change = day.close - day.open
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 from messages.units import decimal_text
 from polybot.adapters.polymarket.eip712 import checksummed
-from polybot.sim.venue import Market, Order, Trade
+from polybot.sim.venue import EngineOrder, EngineTrade, Market
 from polybot.sim.venue.chain import changed_ns
 
 KeyOf = Callable[[str], str]
@@ -34,12 +34,12 @@ def transaction_hash(trade_id: str) -> str:
     return "0x" + hashlib.sha256(b"tx/" + trade_id.encode()).hexdigest()
 
 
-def wire_status(order: Order) -> str:
+def wire_status(order: EngineOrder) -> str:
     """The venue's word; a held taker is DELAYED."""
     return "DELAYED" if order.status == "HELD" else order.status
 
 
-def open_order(order: Order, market: Market, key: str, in_base_units: bool = False) -> dict[str, Any]:
+def open_order(order: EngineOrder, market: Market, key: str, in_base_units: bool = False) -> dict[str, Any]:
     """OpenOrder of /data/order and /data/orders. in_base_units: its sizes as 6-decimal integers."""
     size = str if in_base_units else decimal_text
     return {
@@ -61,7 +61,7 @@ def open_order(order: Order, market: Market, key: str, in_base_units: bool = Fal
     }
 
 
-def order_event(order: Order, market: Market, key: str, kind: str, at_ns: int) -> dict[str, Any]:
+def order_event(order: EngineOrder, market: Market, key: str, kind: str, at_ns: int) -> dict[str, Any]:
     """The user channel's `order`; kind PLACEMENT, UPDATE or CANCELLATION."""
     shown = open_order(order, market, key)
     return shown | {
@@ -74,12 +74,12 @@ def order_event(order: Order, market: Market, key: str, kind: str, at_ns: int) -
     }
 
 
-def wallets_in(trade: Trade) -> list[str]:
+def wallets_in(trade: EngineTrade) -> list[str]:
     """Everyone in a trade, each once."""
     return list(dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)]))
 
 
-def trade_row(trade: Trade, market: Market, reader: str, key_of: KeyOf, updated_ns: int) -> dict[str, Any]:
+def trade_row(trade: EngineTrade, market: Market, reader: str, key_of: KeyOf, updated_ns: int) -> dict[str, Any]:
     """Trade of /data/trades as the wallet `reader` is shown it."""
     on_chain = transaction_hash(trade.trade_id) if trade.status != "MATCHED" else ""
     return {
@@ -104,7 +104,7 @@ def trade_row(trade: Trade, market: Market, reader: str, key_of: KeyOf, updated_
     }
 
 
-def trade_event(trade: Trade, market: Market, reader: str, key_of: KeyOf, at_ns: int) -> dict[str, Any]:
+def trade_event(trade: EngineTrade, market: Market, reader: str, key_of: KeyOf, at_ns: int) -> dict[str, Any]:
     """The user channel's `trade`, sent again with the same id at every status."""
     row = trade_row(trade, market, reader, key_of, at_ns)
     return row | {
@@ -116,12 +116,12 @@ def trade_event(trade: Trade, market: Market, reader: str, key_of: KeyOf, at_ns:
     }
 
 
-def updated_ns(trade: Trade) -> int:
+def updated_ns(trade: EngineTrade) -> int:
     """When a trade came to the status it has."""
     return changed_ns(trade)
 
 
-def _maker(trade: Trade, market: Market, index: int, key_of: KeyOf) -> dict[str, Any]:
+def _maker(trade: EngineTrade, market: Market, index: int, key_of: KeyOf) -> dict[str, Any]:
     part = trade.makers[index]
     return {
         "order_id": part.order_id or transaction_hash(f"maker/{trade.trade_id}/{index}"),

@@ -676,7 +676,7 @@ class House:
         return True
 
     def _intent(self, intent_id: str) -> OrderIntent:
-        return self.core._serving._signing[intent_id].intent
+        return self.core._service._signing[intent_id].intent
 
     def ask(self, word: ApprovedOrder) -> list[Word]:
         return self.hear(word)

@@ -7,7 +7,7 @@ import pytest
 from messages import Accepted
 from messages.inner import Activity
 from polybot.core.executor.books.entries import ExternalBooked, PaidOut, from_bytes
-from polybot.core.executor.reconciling.external_cash import Explaining
+from polybot.core.executor.reconciling.external_cash import ExternalCash
 
 
 def a_row(kit: Any, amount_e6: int, n: int = 1, kind: str = "DEPOSIT", condition_id: str = "") -> Activity:
@@ -89,7 +89,7 @@ def test_a_payout_and_a_deposit_at_once_are_told_apart(kit: Any) -> None:
 
 
 def test_nothing_differs_nothing_is_explained(kit: Any) -> None:
-    explaining = Explaining()
+    explaining = ExternalCash()
     explaining.activity = (a_row(kit, 5), a_row(kit, -5, 2, "WITHDRAWAL"))
     assert explaining.entries(kit.ready().books, 0) == []
 

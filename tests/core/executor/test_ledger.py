@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import double_entry
 from polybot.core.executor.books.entries import SnapshotEntry, UnknownVersion, Written, from_bytes, to_bytes
 from polybot.core.executor.books.fold import restored, snapshot
 from polybot.core.executor.books.state import Books, books_to_bytes
@@ -27,13 +27,13 @@ from polybot.core.utc import day_text
     ],
 )
 def test_the_fee_of_a_hundred_shares_is_the_published_one(price_e6: int, fee_e6: int) -> None:
-    assert ledger.taker_fee_e6(100_000_000, price_e6, 70_000, 1) == fee_e6
+    assert double_entry.taker_fee_e6(100_000_000, price_e6, 70_000, 1) == fee_e6
 
 
 @pytest.mark.parametrize(("size_e6", "fee_e6"), [(285, 0), (286, 10), (857, 10), (858, 20)])
 def test_the_fee_is_rounded_half_up_at_the_fifth_decimal(size_e6: int, fee_e6: int) -> None:
     """At 0.5 and 0.07 a share pays 0.0175: 0.000286 shares pay 0.000005005, which is half of 0.00001 and a little."""
-    assert ledger.taker_fee_e6(size_e6, 500_000, 70_000, 1) == fee_e6
+    assert double_entry.taker_fee_e6(size_e6, 500_000, 70_000, 1) == fee_e6
 
 
 @given(
@@ -42,7 +42,7 @@ def test_the_fee_is_rounded_half_up_at_the_fifth_decimal(size_e6: int, fee_e6: i
 def test_the_fee_is_the_exact_fraction_rounded_once(size: int, price: int, rate: int, exponent: int) -> None:
     p = Fraction(price, 10**6)
     exact = Fraction(size, 10**6) * Fraction(rate, 10**6) * (p * (1 - p)) ** exponent
-    assert ledger.taker_fee_e6(size, price, rate, exponent) == int(exact * 10**5 + Fraction(1, 2)) * 10
+    assert double_entry.taker_fee_e6(size, price, rate, exponent) == int(exact * 10**5 + Fraction(1, 2)) * 10
 
 
 def test_our_fee_and_the_judges_are_reckoned_apart_and_agree() -> None:
@@ -51,16 +51,16 @@ def test_our_fee_and_the_judges_are_reckoned_apart_and_agree() -> None:
     luck = random.Random(3)
     for _ in range(2_000):
         size, price = luck.randrange(1, 10**9), luck.randrange(1, 10**6)
-        assert ledger.taker_fee_e6(size, price, 70_000, 1) == fee_e6(size, price, 70_000, 1)
+        assert double_entry.taker_fee_e6(size, price, 70_000, 1) == fee_e6(size, price, 70_000, 1)
 
 
 def test_every_posting_balances() -> None:
     books, luck = Books(), random.Random(5)
     names = ("cash", "fees", "position:a", "claims")
     for _ in range(500):
-        ledger.move(books, luck.choice(names), luck.choice(names), luck.randrange(-(10**9), 10**9))
+        double_entry.move(books, luck.choice(names), luck.choice(names), luck.randrange(-(10**9), 10**9))
         assert sum(books.accounts.values()) == 0
-    assert sum(amount for _, amount in ledger.statement(books)) == 0
+    assert sum(amount for _, amount in double_entry.statement(books)) == 0
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_each_outcome_pays_what_it_pays(kit: Any, winner: str, payout_e6: int) -
     house.venue.resolve(kit.SLUG, winner)
     house.hear(kit.resolved(winner))
     house.run(2)
-    lines = dict(ledger.statement(house.books))
+    lines = dict(double_entry.statement(house.books))
     assert (lines["payouts"], lines["claims"], lines["spent"], lines["fees"]) == (-payout_e6, 0, 4_999_956, 168_000)
     assert lines["cash"] == kit.WALLET_E6 + payout_e6 - 4_999_956 - 168_000
     kit.check(house)

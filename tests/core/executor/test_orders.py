@@ -25,7 +25,7 @@ from polybot.core.executor.books.order_state import (
     state_of,
 )
 from polybot.core.executor.books.state import Books
-from polybot.core.executor.orders import venue_facts as facts
+from polybot.core.executor.orders import venue_facts
 
 ID = "0xaa"
 Fact = Callable[[Books], Any]
@@ -84,14 +84,14 @@ def hear(books: Books, fact: Any) -> None:
     """One fact, by its kind. ("user", order) is the channel's word, ("read", order) the endpoint's."""
     match fact:
         case VenueTrade():
-            write(books, facts.of_trade(books, fact))
+            write(books, venue_facts.of_trade(books, fact))
         case PostResult():
-            write(books, facts.of_answer(books.orders[ID], fact))
+            write(books, venue_facts.of_answer(books.orders[ID], fact))
         case ("user", VenueOrder() as order):
-            write(books, facts.of_order(books, order, is_authoritative=False))
+            write(books, venue_facts.of_order(books, order, is_authoritative=False))
         case ("read", VenueOrder() as order):
-            write(books, facts.of_order(books, order, is_authoritative=True))
-    write(books, facts.of_completion(books.orders[ID]))
+            write(books, venue_facts.of_order(books, order, is_authoritative=True))
+    write(books, venue_facts.of_completion(books.orders[ID]))
 
 
 def end_of(kit: Any, heard: list[Any]) -> tuple[Any, ...]:
@@ -196,7 +196,7 @@ def test_an_order_or_trade_of_somebody_else_is_foreign_once(kit: Any) -> None:
     books = books_with_an_order(kit)
     for _ in range(2):
         other = msgspec.structs.replace(trade("t9", "MATCHED", 1_000_000), order_id="0xbb")
-        write(books, facts.of_trade(books, other))
+        write(books, venue_facts.of_trade(books, other))
     assert list(books.foreign) == ["t9"] and books.seq == 2
     assert "cash" not in books.accounts
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from messages import Accepted, FeeSchedule, OrderIntent, OrderUpdate, Refused
 from messages.inner import SignOrder
-from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import double_entry
 from polybot.core.executor.orders.validation import fault
 from polybot.core.sizing.amounts import BuyAmounts, fak_buy
 
@@ -60,7 +60,7 @@ def test_shares_are_sold_and_the_cash_is_exact(kit: Any) -> None:
 @pytest.mark.parametrize(("shares_e6", "reply"), [(9_600_000, Accepted), (9_610_000, Accepted), (9_620_000, Refused)])
 def test_no_more_is_sold_than_is_held_to_two_decimals(kit: Any, shares_e6: int, reply: type) -> None:
     house = holding(kit)
-    assert ledger.sellable_e6(house.books, kit.UP) == 9_610_000, "of 9.6153"
+    assert double_entry.sellable_e6(house.books, kit.UP) == 9_610_000, "of 9.6153"
     sell = a_sell(kit, shares_e6=shares_e6)
     house.ask(kit.approved(sell))
     assert isinstance(house.replies[sell.id], reply)

@@ -114,7 +114,7 @@ def test_a_states_seconds_are_the_venues_and_shorter_by_the_clock_above_speed_1(
     kit: Any, speed: float, retry_after_s: float, over_s: float
 ) -> None:
     house = kit.ready()
-    house.core._probing.venue.speed = speed
+    house.core._tracker.venue.speed = speed
     post = posted(kit, house)
     house.hear(kit.result(post, "retry", code="CANCEL_ONLY", text="503", retry_after_s=retry_after_s))
     house.timers.pop(f"post/{post.order_id}")
@@ -189,14 +189,14 @@ def test_orders_wait_for_what_cancels_have_spent_and_cancels_for_nothing(kit: An
     assert budget.wait_s(0, 0.0) == pytest.approx((500 - 120 + 21) / 80)
     assert budget.wait_s(0, 10.0) == 0.0
     house = kit.ready()
-    house.core._probing.budget.cancelled(10_000, house.mono_s)
+    house.core._tracker.budget.cancelled(10_000, house.mono_s)
     house.hear(kit.halt("h1"))
     assert len(house.all(CancelOrders)) == 1, "the kill switch asks nobody"
 
 
 def test_an_order_over_the_budget_goes_a_moment_later_with_the_same_id(kit: Any) -> None:
     house = kit.ready()
-    house.core._probing.budget.cancelled(200, house.mono_s)
+    house.core._tracker.budget.cancelled(200, house.mono_s)
     house.ask(kit.approved(kit.intent()))
     assert house.venue.posts == []
     house.run(2.9)

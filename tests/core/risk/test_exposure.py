@@ -15,8 +15,7 @@ from messages import (
     Word,
 )
 from messages.inner import NoReply, Tick
-from polybot.core.risk import exposure, losses
-from polybot.core.risk import price_rules as prices
+from polybot.core.risk import exposure, losses, price_rules
 from polybot.settings import Risk, Settings
 
 T0 = 1_795_132_800
@@ -159,7 +158,7 @@ def test_what_is_in_flight_counts_at_once_and_in_full_in_every_limit(kit: Any) -
         (losses.daily_loss, {"daily_loss_usd": 20.0}),
         (exposure.max_market, {"max_market_usd": 20.0}),
         (exposure.max_exposure, {"max_exposure_usd": 20.0}),
-        (prices.funds, {}),
+        (price_rules.funds, {}),
     )
     bench.hear(10.0, kit.an_account(free_e6=20_000_000))
     for rule, knobs in limits:

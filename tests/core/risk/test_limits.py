@@ -13,7 +13,7 @@ from messages import (
 )
 from messages.inner import WriteHalt
 from messages.units import MS, NS
-from polybot.core.risk import price_rules as prices
+from polybot.core.risk import price_rules
 from polybot.core.risk.losses import drawdown_floor_e6
 from polybot.core.risk.table import RULES
 from polybot.settings import Bot, Risk, Settings
@@ -212,9 +212,9 @@ def test_the_collar_against_the_middle_names_value_and_bound(kit: Any) -> None:
 def test_a_wide_book_has_no_middle(kit: Any) -> None:
     view = kit.Bench().ready().core._view((T0 + 10) * NS)
     view.market.books[kit.slug_of(T0)] = kit.with_book(up_bids=((300_000, LOTS),))
-    assert prices.collar(kit.an_intent(limit_e6=640_000), view) is None
+    assert price_rules.collar(kit.an_intent(limit_e6=640_000), view) is None
     view.market.books[kit.slug_of(T0)] = kit.with_book(up_bids=())
-    assert prices.collar(kit.an_intent(limit_e6=640_000), view) is None
+    assert price_rules.collar(kit.an_intent(limit_e6=640_000), view) is None
 
 
 @pytest.mark.parametrize(("probability", "code"), [(0.63, ""), (0.43, ""), (0.6301, "COLLAR"), (0.4299, "COLLAR")])

@@ -7,7 +7,7 @@ import pytest
 
 from messages import ApprovedOrder, RiskVerdict, SentOrder
 from messages.units import NS
-from polybot.core.risk import frequency as pace
+from polybot.core.risk import frequency
 
 T0 = 1_795_132_800
 
@@ -73,8 +73,8 @@ def test_another_market_is_not_cooled_and_two_who_spoke_in_one_moment_are_both_h
 def test_an_order_in_flight_cools_its_market_at_once(kit: Any) -> None:
     bench = kit.Bench().ready()
     bench.judge(kit.an_intent(strategy="other"))
-    assert pace.cooldown(later(kit, 10.1), bench.core._view((T0 + 11) * NS)) is not None
-    assert pace.cooldown(later(kit, 10.1), bench.core._view((T0 + 40) * NS)) is None
+    assert frequency.cooldown(later(kit, 10.1), bench.core._view((T0 + 11) * NS)) is not None
+    assert frequency.cooldown(later(kit, 10.1), bench.core._view((T0 + 40) * NS)) is None
 
 
 @pytest.mark.parametrize(("count", "code"), [(19, ""), (20, "RUNAWAY")])
@@ -103,8 +103,10 @@ def test_an_order_in_flight_counts_as_sent_and_once(kit: Any) -> None:
     bench = kit.Bench().ready()
     bench.judge()
     view = bench.core._view((T0 + 11) * NS)
-    assert (pace.orders_in_a_minute(view), pace.orders_in_vain(view)) == (1, 1)
+    assert (frequency.orders_in_a_minute(view), frequency.orders_in_vain(view)) == (1, 1)
     told = sent(kit, 1, 10.0, T0, "coin")
     bench.hear(11.0, kit.an_account(sent=(told,), unfilled=1))
     view = bench.core._view((T0 + 11) * NS)
-    assert (pace.orders_in_a_minute(view), pace.orders_in_vain(view)) == (1, 1), "in the books and still in flight"
+    assert (frequency.orders_in_a_minute(view), frequency.orders_in_vain(view)) == (1, 1), (
+        "in the books and still in flight"
+    )

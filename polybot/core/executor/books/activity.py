@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 from messages import DayResult, SentOrder
 from messages.units import NS
-from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import double_entry
 from polybot.core.executor.books.order_state import standing
 from polybot.core.executor.books.settlement import holdings, outcome_of
-from polybot.core.executor.books.state import Books, Order, Window
+from polybot.core.executor.books.state import BookedOrder, BookedWindow, Books
 from polybot.core.utc import day_of
 
 MINUTE_NS = 60 * NS
 HOUR_NS = 3600 * NS
 
 
-def days(books: Books, unsettled: list[Window], today: str) -> tuple[DayResult, ...]:
+def days(books: Books, unsettled: list[BookedWindow], today: str) -> tuple[DayResult, ...]:
     """By day and strategy, from today on; realised and what is still open. unsettled: windows in which something is held."""
     realised = {(d, s): pnl for d, of_day in books.days.items() if d >= today for s, pnl in of_day.items()}
     risked = _open_e6(books, unsettled)
@@ -28,7 +28,7 @@ def days(books: Books, unsettled: list[Window], today: str) -> tuple[DayResult, 
     )
 
 
-def _open_e6(books: Books, unsettled: list[Window]) -> dict[tuple[str, str], int]:
+def _open_e6(books: Books, unsettled: list[BookedWindow]) -> dict[tuple[str, str], int]:
     """What positions without an outcome cost, and what orders may still cost."""
     found: dict[tuple[str, str], int] = {}
     for window in unsettled:
@@ -38,7 +38,7 @@ def _open_e6(books: Books, unsettled: list[Window]) -> dict[tuple[str, str], int
     for order_id in books.open:
         intent = books.orders[order_id].intent
         key = (day_of(intent.end_s), intent.strategy)
-        found[key] = found.get(key, 0) + ledger.order_reserved_e6(books, order_id)
+        found[key] = found.get(key, 0) + double_entry.order_reserved_e6(books, order_id)
     return found
 
 
@@ -68,7 +68,7 @@ def unfilled(books: Books, now_ns: int) -> int:
     return count
 
 
-def _since(books: Books, from_ns: int) -> Iterator[Order]:
+def _since(books: Books, from_ns: int) -> Iterator[BookedOrder]:
     """Newest first."""
     for order_id in reversed(books.orders):
         order = books.orders[order_id]

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from messages import OrderIntent
 from messages.units import E6, mul_e6
-from polybot.core.executor.books.state import Books, Fill
+from polybot.core.executor.books.state import BookedFill, Books
 
 CASH, CAPITAL, EXTERNAL = "cash", "capital", "external"
 FEES, SPENT, PAYOUTS, CLAIMS = "fees", "spent", "payouts", "claims"
@@ -57,7 +57,7 @@ def move(books: Books, debit: str, credit: str, amount_e6: int) -> None:
             books.accounts.pop(account, None)
 
 
-def book_fill(books: Books, intent: OrderIntent, fill: Fill, sign: int = 1) -> None:
+def book_fill(books: Books, intent: OrderIntent, fill: BookedFill, sign: int = 1) -> None:
     """A fill that stands; sign −1 takes it back."""
     if intent.side == "BUY":
         move(books, position(intent.token_id), CASH, sign * fill.cost_e6)

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from messages import Fill as FillEvent
 from messages import OrderUpdate, Settlement
-from polybot.core.executor.books import double_entry as ledger
-from polybot.core.executor.books import order_state as orders
+from polybot.core.executor.books import double_entry, order_state
 from polybot.core.executor.books.state import Books, FillNote, Note, OrderNote, RefusalNote, SettledNote
 
 MoneyEvent = OrderUpdate | FillEvent | Settlement
@@ -33,7 +32,7 @@ def event_of(books: Books, note: Note) -> MoneyEvent:
             return note.said
         case RefusalNote():
             row = books.refusals[note.intent_id]
-            return orders.refused_update(
+            return order_state.refused_update(
                 books.account, row.intent, row.reason_code, row.reason, row.refused_ns, note.seq
             )
         case FillNote():
@@ -96,16 +95,16 @@ def _order_event(books: Books, note: OrderNote) -> OrderUpdate:
 def order_now(books: Books, order_id: str) -> OrderUpdate:
     """An order as it stands, for the level of positions."""
     order = books.orders[order_id]
-    code, text = orders.reason_of(order)
+    code, text = order_state.reason_of(order)
     note = OrderNote(
         seq=books.seq,
         order_id=order_id,
-        state=orders.state_of(order),
+        state=order_state.state_of(order),
         final=order_id not in books.open,
-        filled_e6=orders.filled_e6(order),
-        cost_e6=orders.spent_e6(order),
-        fee_e6=orders.fees_e6(order),
-        reserved_e6=ledger.order_reserved_e6(books, order_id),
+        filled_e6=order_state.filled_e6(order),
+        cost_e6=order_state.spent_e6(order),
+        fee_e6=order_state.fees_e6(order),
+        reserved_e6=double_entry.order_reserved_e6(books, order_id),
         code=code,
         text=text,
         posts=order.posts,

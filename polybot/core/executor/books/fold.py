@@ -1,20 +1,18 @@
 """One entry more: the only place where Books change, live and after a restart alike."""
 
-from polybot.core.executor.books import double_entry as ledger
-from polybot.core.executor.books import entries
-from polybot.core.executor.books import order_state as orders
+from polybot.core.executor.books import double_entry, entries, order_state
 from polybot.core.executor.books.entries import AnyEntry, OrderTold, Written
 from polybot.core.executor.books.settlement import count_days, key_of, note_pending, note_traded, outcome_of, resettle
 from polybot.core.executor.books.state import (
+    BookedFill,
+    BookedOrder,
+    BookedWindow,
     Books,
-    Fill,
     FillNote,
-    Order,
     OrderNote,
-    Redeeming,
-    Refusal,
+    RedemptionState,
     RefusalNote,
-    Window,
+    RefusedIntent,
     books_from_bytes,
     books_to_bytes,
 )
@@ -63,7 +61,7 @@ def apply(books: Books, written: Written) -> None:
         case _:
             _house(books, entry)
     if books.purse_e6:
-        equity = ledger.equity_e6(books)
+        equity = double_entry.equity_e6(books)
         books.peak_equity_e6 = max(books.peak_equity_e6, equity)
         books.max_drawdown_e6 = max(books.max_drawdown_e6, books.peak_equity_e6 - equity)
 
@@ -73,15 +71,15 @@ def _house(books: Books, entry: AnyEntry) -> None:
         case entries.Opened():
             books.account, books.purse_e6, books.opened_ns = entry.account, entry.purse_e6, books.last_ns
             books.peak_equity_e6 = entry.purse_e6
-            ledger.move(books, ledger.CASH, ledger.CAPITAL, entry.wallet_e6)
+            double_entry.move(books, double_entry.CASH, double_entry.CAPITAL, entry.wallet_e6)
         case entries.IntentRefused():
-            row = Refusal(
+            row = RefusedIntent(
                 intent=entry.intent, reason_code=entry.reason_code, reason=entry.reason, refused_ns=books.last_ns
             )
             books.refusals[entry.intent.id] = row
             books.notes.append(RefusalNote(seq=books.seq, intent_id=entry.intent.id))
         case entries.ExternalBooked():
-            ledger.move(books, ledger.CASH, ledger.EXTERNAL, entry.amount_e6)
+            double_entry.move(books, double_entry.CASH, double_entry.EXTERNAL, entry.amount_e6)
             if entry.activity_id:
                 books.activities[entry.activity_id] = None
         case entries.ForeignSeen():
@@ -102,7 +100,7 @@ def _house(books: Books, entry: AnyEntry) -> None:
 
 def _sign(books: Books, entry: entries.IntentSigned) -> None:
     intent = entry.intent
-    books.orders[entry.order_id] = Order(
+    books.orders[entry.order_id] = BookedOrder(
         intent=intent,
         order_id=entry.order_id,
         body=entry.body,
@@ -120,7 +118,7 @@ def _sign(books: Books, entry: entries.IntentSigned) -> None:
 
 def _told(books: Books, entry: OrderTold) -> None:
     order = books.orders[entry.order_id]
-    orders.join(order, entry)
+    order_state.join(order, entry)
     order.updated_ns = books.last_ns
     _note_order(books, order)
 
@@ -132,7 +130,7 @@ def _fill(
     order.updated_ns = books.last_ns
     match entry:
         case entries.FillBooked():
-            fill = order.fills[entry.trade_id] = Fill(
+            fill = order.fills[entry.trade_id] = BookedFill(
                 trade_id=entry.trade_id,
                 size_e6=entry.size_e6,
                 price_e6=entry.price_e6,
@@ -144,19 +142,19 @@ def _fill(
                 booked_seq=books.seq,
             )
             if fill.status != "FAILED":
-                ledger.book_fill(books, order.intent, fill)
+                double_entry.book_fill(books, order.intent, fill)
         case entries.FillConfirmed():
             fill = order.fills[entry.trade_id]
             fill.status = "CONFIRMED"
         case entries.FillReversed():
             fill = order.fills[entry.trade_id]
-            ledger.book_fill(books, order.intent, fill, sign=-1)
+            double_entry.book_fill(books, order.intent, fill, sign=-1)
             fill.status = "FAILED"
         case entries.FillRepriced():
             fill = order.fills[entry.trade_id]
-            ledger.book_fill(books, order.intent, fill, sign=-1)
+            double_entry.book_fill(books, order.intent, fill, sign=-1)
             fill.cost_e6 = entry.cost_e6
-            ledger.book_fill(books, order.intent, fill)
+            double_entry.book_fill(books, order.intent, fill)
     books.notes.append(
         FillNote(
             seq=books.seq,
@@ -172,24 +170,24 @@ def _fill(
     _follow(books, window)
 
 
-def _note_order(books: Books, order: Order) -> None:
-    final = orders.is_final(order)
+def _note_order(books: Books, order: BookedOrder) -> None:
+    final = order_state.is_final(order)
     if final:
         books.open.pop(order.order_id, None)
         order.body = b""
     else:
         books.open[order.order_id] = None
-    code, text = orders.reason_of(order)
+    code, text = order_state.reason_of(order)
     books.notes.append(
         OrderNote(
             seq=books.seq,
             order_id=order.order_id,
-            state=orders.state_of(order),
+            state=order_state.state_of(order),
             final=final,
-            filled_e6=orders.filled_e6(order),
-            cost_e6=orders.spent_e6(order),
-            fee_e6=orders.fees_e6(order),
-            reserved_e6=ledger.order_reserved_e6(books, order.order_id),
+            filled_e6=order_state.filled_e6(order),
+            cost_e6=order_state.spent_e6(order),
+            fee_e6=order_state.fees_e6(order),
+            reserved_e6=double_entry.order_reserved_e6(books, order.order_id),
             code=code,
             text=text,
             posts=order.posts,
@@ -213,7 +211,7 @@ def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -
         _follow(books, window)
 
 
-def _follow(books: Books, window: Window) -> None:
+def _follow(books: Books, window: BookedWindow) -> None:
     """A window's outcome, fills or payments have changed."""
     if outcome_of(window):
         resettle(books, window)
@@ -222,11 +220,11 @@ def _follow(books: Books, window: Window) -> None:
     note_pending(books, window)
 
 
-def _window_of(books: Books, slug: str, start_s: int, end_s: int) -> Window:
+def _window_of(books: Books, slug: str, start_s: int, end_s: int) -> BookedWindow:
     """Made at first sight; the oldest windows in which we never ordered are forgotten."""
     window = books.windows.get(slug)
     if window is None:
-        window = books.windows[slug] = Window(slug=slug, start_s=start_s, end_s=end_s)
+        window = books.windows[slug] = BookedWindow(slug=slug, start_s=start_s, end_s=end_s)
         books.idle.append(slug)
         if len(books.idle) > IDLE_WINDOWS:
             oldest = books.idle.pop(0)
@@ -238,7 +236,7 @@ def _window_of(books: Books, slug: str, start_s: int, end_s: int) -> Window:
 def _paid(books: Books, entry: entries.PaidOut) -> None:
     key = key_of(entry.strategy, entry.slug)
     books.paid[key] = books.paid.get(key, 0) + entry.amount_e6
-    ledger.move(books, ledger.CASH, ledger.CLAIMS, entry.amount_e6)
+    double_entry.move(books, double_entry.CASH, double_entry.CLAIMS, entry.amount_e6)
     _follow(books, books.windows[entry.slug])
     if entry.slug in books.redeems and entry.slug not in books.pending:
         row = books.redeems[entry.slug]
@@ -249,7 +247,7 @@ def _redeem(books: Books, entry: entries.RedeemBegun | entries.RedeemTold) -> No
     """An attempt goes out, or more is known of it. What is said of an older attempt is history."""
     row = books.redeems.get(entry.slug)
     if isinstance(entry, entries.RedeemBegun):
-        books.redeems[entry.slug] = Redeeming(
+        books.redeems[entry.slug] = RedemptionState(
             condition_id=entry.condition_id,
             attempt=entry.attempt,
             state="sending",

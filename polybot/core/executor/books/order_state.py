@@ -24,37 +24,37 @@ from messages.inner import OrderFields
 from messages.money import OrderState
 from messages.units import NS
 from polybot.core.executor.books.entries import OrderTold
-from polybot.core.executor.books.state import Fill, Order
+from polybot.core.executor.books.state import BookedFill, BookedOrder
 
 IMMEDIATE = ("FAK", "FOK")
 MAX_SALT = 2**53 - 1  # a JSON number; beyond this JavaScript rounds
 
 
-def standing(order: Order) -> list[Fill]:
+def standing(order: BookedOrder) -> list[BookedFill]:
     """The fills that happened, as far as is known."""
     return [fill for fill in order.fills.values() if fill.status != "FAILED"]
 
 
-def filled_e6(order: Order) -> int:
+def filled_e6(order: BookedOrder) -> int:
     """Shares."""
     return sum(fill.size_e6 for fill in standing(order))
 
 
-def spent_e6(order: Order) -> int:
+def spent_e6(order: BookedOrder) -> int:
     """pUSD before fee; of a SELL, what it brought."""
     return sum(fill.cost_e6 for fill in standing(order))
 
 
-def fees_e6(order: Order) -> int:
+def fees_e6(order: BookedOrder) -> int:
     """pUSD."""
     return sum(fill.fee_e6 for fill in standing(order))
 
 
-def _matched(order: Order) -> bool:
+def _matched(order: BookedOrder) -> bool:
     return order.matched_e6 > 0 or bool(order.fills)
 
 
-STATES: tuple[tuple[OrderState, Callable[[Order], bool]], ...] = (
+STATES: tuple[tuple[OrderState, Callable[[BookedOrder], bool]], ...] = (
     ("MATCHED", lambda o: o.over and _matched(o)),
     ("LIVE", _matched),
     ("REJECTED", lambda o: o.refused and (o.over or not o.seen)),
@@ -66,12 +66,12 @@ STATES: tuple[tuple[OrderState, Callable[[Order], bool]], ...] = (
 )
 
 
-def state_of(order: Order) -> OrderState:
+def state_of(order: BookedOrder) -> OrderState:
     """By the table above."""
     return next(state for state, holds in STATES if holds(order))
 
 
-def is_final(order: Order) -> bool:
+def is_final(order: BookedOrder) -> bool:
     """No further fill is expected."""
     match state_of(order):
         case "REJECTED" | "WRITTEN_OFF":
@@ -82,12 +82,12 @@ def is_final(order: Order) -> bool:
             return False
 
 
-def traded_e6(order: Order) -> int:
+def traded_e6(order: BookedOrder) -> int:
     """Shares of all its trades, those that failed included."""
     return sum(fill.size_e6 for fill in order.fills.values())
 
 
-def reason_of(order: Order) -> tuple[str, str]:
+def reason_of(order: BookedOrder) -> tuple[str, str]:
     """(code, sentence) for people; codes of rules.md."""
     match state_of(order):
         case "REJECTED":
@@ -109,14 +109,14 @@ def reason_of(order: Order) -> tuple[str, str]:
 # --- joining
 
 
-def is_news(order: Order, told: OrderTold) -> bool:
+def is_news(order: BookedOrder, told: OrderTold) -> bool:
     """Would joining this change anything that counts? (A new sentence alone does not.)"""
     flags = ("unsure", "seen", "over", "refused", "lapsed", "cancelled")
     more = any(getattr(told, flag) and not getattr(order, flag) for flag in flags)
     return more or any(getattr(told, f) > getattr(order, f) for f in ("posts", "matched_e6", "making_e6"))
 
 
-def join(order: Order, told: OrderTold) -> None:
+def join(order: BookedOrder, told: OrderTold) -> None:
     """Both as far as they go."""
     for flag in ("unsure", "seen", "over", "lapsed", "cancelled"):
         setattr(order, flag, getattr(order, flag) or getattr(told, flag))
@@ -185,6 +185,6 @@ def refused_update(account: str, intent: OrderIntent, code: str, text: str, at_n
     )
 
 
-def unknown_of(orders: Iterable[Order]) -> list[Order]:
+def unknown_of(orders: Iterable[BookedOrder]) -> list[BookedOrder]:
     """Those whose fate is not clear."""
     return [order for order in orders if state_of(order) == "UNKNOWN"]

@@ -10,10 +10,9 @@ from typing import Literal
 import msgspec
 
 from messages import Outcome, Settlement, Streak
-from polybot.core.executor.books import double_entry as ledger
-from polybot.core.executor.books import streaks
+from polybot.core.executor.books import double_entry, streaks
 from polybot.core.executor.books.order_state import standing
-from polybot.core.executor.books.state import Books, Order, Settled, SettledNote, Window
+from polybot.core.executor.books.state import BookedOrder, BookedWindow, Books, Settled, SettledNote
 from polybot.core.executor.books.streaks import Traded
 from polybot.core.utc import day_of
 
@@ -23,7 +22,7 @@ class Holding:
     """What a strategy has of one window: shares by token, net cost by token (what sold shares brought is taken off)."""
 
     strategy: str
-    window: Window
+    window: BookedWindow
     shares: dict[str, int] = field(default_factory=dict)
     cost: dict[str, int] = field(default_factory=dict)
     fees_e6: int = 0
@@ -32,7 +31,7 @@ class Holding:
     outcome_of: dict[str, Outcome] = field(default_factory=dict)
     confirmed: dict[str, int] = field(default_factory=dict)
 
-    def add(self, order: Order) -> None:
+    def add(self, order: BookedOrder) -> None:
         """One of its orders."""
         intent = order.intent
         sign = 1 if intent.side == "BUY" else -1
@@ -66,7 +65,7 @@ class Holding:
         return sum(n for token, n in self.shares.items() if self.outcome_of[token] == outcome)
 
 
-def holdings(books: Books, window: Window) -> dict[str, Holding]:
+def holdings(books: Books, window: BookedWindow) -> dict[str, Holding]:
     """By strategy, of those whose orders filled."""
     found: dict[str, Holding] = {}
     for order_id in window.orders:
@@ -81,12 +80,12 @@ def key_of(strategy: str, slug: str) -> str:
     return f"{strategy}/{slug}"
 
 
-def outcome_of(window: Window) -> str:
+def outcome_of(window: BookedWindow) -> str:
     """Final, else provisional; "" while there is none."""
     return window.winner or window.outcome or ""
 
 
-def note_traded(books: Books, window: Window) -> None:
+def note_traded(books: Books, window: BookedWindow) -> None:
     """Bring the streaks' view of one window up to date with its fills and outcome."""
     for strategy, holding in holdings(books, window).items():
         traded = books.traded.setdefault(strategy, {})
@@ -121,7 +120,7 @@ def claim_e6(books: Books, key: str) -> int:
     return row.said.payout_e6 - books.paid.get(key, 0) if row else 0
 
 
-def note_pending(books: Books, window: Window) -> None:
+def note_pending(books: Books, window: BookedWindow) -> None:
     """Keep the list of windows in which something is held, or owed."""
     if any(_is_pending(books, holding) for holding in holdings(books, window).values()):
         books.pending[window.slug] = None
@@ -137,7 +136,7 @@ def _is_pending(books: Books, holding: Holding) -> bool:
     return claim_e6(books, key) != 0
 
 
-def resettle(books: Books, window: Window) -> None:
+def resettle(books: Books, window: BookedWindow) -> None:
     """Bring the settlements of a window, and the streaks after it, in line with outcomes, fills and payments."""
     note_traded(books, window)
     for strategy, holding in holdings(books, window).items():
@@ -162,10 +161,10 @@ def _settle(books: Books, holding: Holding, win_streak: int) -> None:
     if row is not None and _same(row.said, said):
         return
     if row is not None:
-        ledger.book_outcome(books, row.said.payout_e6, row.moved, sign=-1)
+        double_entry.book_outcome(books, row.said.payout_e6, row.moved, sign=-1)
         _count(books, row.said, -1)
     books.settled[key] = Settled(said=said, moved=dict(holding.cost))
-    ledger.book_outcome(books, said.payout_e6, holding.cost)
+    double_entry.book_outcome(books, said.payout_e6, holding.cost)
     _count(books, said, 1)
     books.notes.append(SettledNote(seq=books.seq, said=said))
 

@@ -8,11 +8,11 @@ from polybot.core.executor.books.entries import FillStatus
 from polybot.core.executor.books.streaks import Traded
 
 
-class Row(msgspec.Struct, kw_only=True):
+class BookStruct(msgspec.Struct, kw_only=True):
     """A mutable part of the state."""
 
 
-class Fill(Row, kw_only=True):
+class BookedFill(BookStruct, kw_only=True):
     """One trade of an order. FAILED ones stay, moving nothing. booked_seq: the entry that first told of it."""
 
     trade_id: str
@@ -26,7 +26,7 @@ class Fill(Row, kw_only=True):
     booked_seq: int
 
 
-class Order(Row, kw_only=True):
+class BookedOrder(BookStruct, kw_only=True):
     """An order of ours, for ever: a repeat of its intent is answered from here. body is dropped once it is final."""
 
     intent: OrderIntent
@@ -47,10 +47,10 @@ class Order(Row, kw_only=True):
     making_e6: int = 0
     code: str = ""
     text: str = ""
-    fills: dict[str, Fill] = {}
+    fills: dict[str, BookedFill] = {}
 
 
-class Refusal(Row, kw_only=True):
+class RefusedIntent(BookStruct, kw_only=True):
     """An approved order that was not taken."""
 
     intent: OrderIntent
@@ -59,7 +59,7 @@ class Refusal(Row, kw_only=True):
     refused_ns: int
 
 
-class Window(Row, kw_only=True):
+class BookedWindow(BookStruct, kw_only=True):
     """A window that ended or in which we have orders. outcome: provisional; winner: official; orders: ids, oldest first."""
 
     slug: str
@@ -73,14 +73,14 @@ class Window(Row, kw_only=True):
     orders: list[str] = []
 
 
-class Settled(Row, kw_only=True):
+class Settled(BookStruct, kw_only=True):
     """What was last booked and said of a strategy's window. moved: cost taken out of each token's position."""
 
     said: Settlement
     moved: dict[str, int]
 
 
-class Redeeming(Row, kw_only=True):
+class RedemptionState(BookStruct, kw_only=True):
     """The newest attempt to redeem a window. failures: attempts so far that came to nothing, or to nothing known."""
 
     condition_id: str
@@ -92,7 +92,7 @@ class Redeeming(Row, kw_only=True):
     failures: int = 0
 
 
-class OrderNote(Row, kw_only=True, tag=True):
+class OrderNote(BookStruct, kw_only=True, tag=True):
     """An OrderUpdate as it was said: what of it changes. The rest stands in the order."""
 
     seq: int
@@ -109,14 +109,14 @@ class OrderNote(Row, kw_only=True, tag=True):
     updated_ns: int
 
 
-class RefusalNote(Row, kw_only=True, tag=True):
+class RefusalNote(BookStruct, kw_only=True, tag=True):
     """The OrderUpdate of an intent that was refused."""
 
     seq: int
     intent_id: str
 
 
-class FillNote(Row, kw_only=True, tag=True):
+class FillNote(BookStruct, kw_only=True, tag=True):
     """A Fill as it was said: what of it changes."""
 
     seq: int
@@ -127,7 +127,7 @@ class FillNote(Row, kw_only=True, tag=True):
     fee_e6: int
 
 
-class SettledNote(Row, kw_only=True, tag=True):
+class SettledNote(BookStruct, kw_only=True, tag=True):
     """A Settlement as it was said."""
 
     seq: int
@@ -137,7 +137,7 @@ class SettledNote(Row, kw_only=True, tag=True):
 Note = OrderNote | RefusalNote | FillNote | SettledNote
 
 
-class Books(Row, kw_only=True):
+class Books(BookStruct, kw_only=True):
     """The fold of the journal up to `seq`. accounts: debit-positive balances, their sum is always 0.
 
     traded     strategy → slug → what its streak is folded from
@@ -157,17 +157,17 @@ class Books(Row, kw_only=True):
     opened_ns: int = 0
     purse_e6: int = 0
     accounts: dict[str, int] = {}
-    orders: dict[str, Order] = {}
+    orders: dict[str, BookedOrder] = {}
     by_intent: dict[str, str] = {}
-    refusals: dict[str, Refusal] = {}
+    refusals: dict[str, RefusedIntent] = {}
     open: dict[str, None] = {}
-    windows: dict[str, Window] = {}
+    windows: dict[str, BookedWindow] = {}
     idle: list[str] = []
     traded: dict[str, dict[str, Traded]] = {}
     settled: dict[str, Settled] = {}
     pending: dict[str, None] = {}
     paid: dict[str, int] = {}
-    redeems: dict[str, Redeeming] = {}
+    redeems: dict[str, RedemptionState] = {}
     notes: list[Note] = []
     foreign: dict[str, str] = {}
     accepted_foreign: dict[str, None] = {}

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 from messages import Account, OrderUpdate, Position, Positions, Streak
 from messages.units import NS
-from polybot.core.executor.books import activity as pace
-from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import activity, double_entry
 from polybot.core.executor.books.events import order_now
 from polybot.core.executor.books.settlement import Holding, holdings, outcome_of
-from polybot.core.executor.books.state import Books, Window
+from polybot.core.executor.books.state import BookedWindow, Books
 from polybot.core.executor.orders.admission import blocking
 from polybot.core.utc import day_of
 
@@ -38,7 +37,7 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
     pending = [w for w in unsettled(books) if w.end_s * NS <= view.now_ns]
     unknown = blocking(books)
     today = day_of(view.now_ns // NS)
-    cash = ledger.cash_e6(books)
+    cash = double_entry.cash_e6(books)
     wallet = cash if view.wallet_e6 < 0 else view.wallet_e6
     return Account(
         account=view.account,
@@ -46,16 +45,16 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
         why_not_ready=view.why_not_ready,
         purse_e6=books.purse_e6 or purse_e6,
         wallet_e6=wallet,
-        cash_pnl_e6=ledger.cash_pnl_e6(books),
-        free_e6=ledger.free_e6(books, wallet),
-        reserved_e6=ledger.reserved_e6(books),
-        positions_e6=ledger.positions_e6(books),
-        claims_e6=ledger.balance_e6(books, ledger.CLAIMS),
-        equity_e6=ledger.equity_e6(books) if books.purse_e6 else purse_e6,
+        cash_pnl_e6=double_entry.cash_pnl_e6(books),
+        free_e6=double_entry.free_e6(books, wallet),
+        reserved_e6=double_entry.reserved_e6(books),
+        positions_e6=double_entry.positions_e6(books),
+        claims_e6=double_entry.balance_e6(books, double_entry.CLAIMS),
+        equity_e6=double_entry.equity_e6(books) if books.purse_e6 else purse_e6,
         realised_e6=books.realised_e6,
         peak_equity_e6=books.peak_equity_e6 or purse_e6,
         max_drawdown_e6=books.max_drawdown_e6,
-        fees_e6=ledger.balance_e6(books, ledger.FEES),
+        fees_e6=double_entry.balance_e6(books, double_entry.FEES),
         streaks=streaks,
         halted=view.is_halted,
         halt_reason=view.halt_reason,
@@ -73,10 +72,10 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
         venue_why=view.venue_why,
         pulse_state=view.pulse_state,
         pulse_why=view.pulse_why,
-        open_e6=sum(ledger.order_reserved_e6(books, i) for i in books.open if books.orders[i].seen),
-        days=pace.days(books, unsettled(books), today),
-        sent=pace.sent(books, view.now_ns),
-        unfilled=pace.unfilled(books, view.now_ns),
+        open_e6=sum(double_entry.order_reserved_e6(books, i) for i in books.open if books.orders[i].seen),
+        days=activity.days(books, unsettled(books), today),
+        sent=activity.sent(books, view.now_ns),
+        unfilled=activity.unfilled(books, view.now_ns),
     )
 
 
@@ -118,6 +117,6 @@ def _positions(books: Books, holding: Holding, view: View) -> list[Position]:
     ]
 
 
-def unsettled(books: Books) -> list[Window]:
+def unsettled(books: Books) -> list[BookedWindow]:
     """Windows in which something is held, or owed, oldest first."""
     return sorted((books.windows[slug] for slug in books.pending), key=lambda w: w.start_s)

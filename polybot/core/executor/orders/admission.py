@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from messages import ApprovedOrder, OrderIntent, RiskState
 from messages.units import NS, decimal_text
-from polybot.core.executor.books import double_entry as ledger
-from polybot.core.executor.books import order_state as orders
-from polybot.core.executor.books.state import Books, Order
-from polybot.core.executor.orders import validation as wellformed
+from polybot.core.executor.books import double_entry, order_state
+from polybot.core.executor.books.state import BookedOrder, Books
+from polybot.core.executor.orders import validation
 from polybot.core.reasons import Reason
 from polybot.settings import Trade
 
 
 @dataclass
-class Switch:
+class OrderSwitch:
     """Whether orders may leave at all. cancelling: everything is being cancelled; leaving: the process is on its way out;
     pulse: why the dead-man heartbeat lets nothing out. mono_s: machine time as of the last tick.
     """
@@ -50,7 +49,7 @@ class Switch:
         return None
 
 
-def fenced(word: ApprovedOrder, books: Books, switch: Switch, account: str) -> Reason | None:
+def fenced(word: ApprovedOrder, books: Books, switch: OrderSwitch, account: str) -> Reason | None:
     """Not ours to judge, and nothing to remember: an older life of risk, or a letter for someone else."""
     newest = max(books.risk_boot, switch.risk.boot if switch.risk else 0)
     if word.risk_boot < newest:
@@ -61,7 +60,7 @@ def fenced(word: ApprovedOrder, books: Books, switch: Switch, account: str) -> R
 
 
 def refusal(
-    word: ApprovedOrder, books: Books, switch: Switch, trade: Trade, wallet_e6: int, now_ns: int
+    word: ApprovedOrder, books: Books, switch: OrderSwitch, trade: Trade, wallet_e6: int, now_ns: int
 ) -> Reason | None:
     """The first reason against it; None = it may be signed."""
     intent = word.intent
@@ -80,18 +79,18 @@ def refusal(
         return Reason("UNKNOWN_ORDER", f"{len(books.foreign)} orders or trades at the venue are not ours: {first}")
     for order in blocking(books, intent.slug):
         return Reason("UNKNOWN_ORDER", f"{intent.slug} is blocked: the fate of order {order.order_id} is unknown")
-    wrong = wellformed.fault(intent, now_ns)
+    wrong = validation.fault(intent, now_ns)
     return wrong or _cannot_pay(intent, books, wallet_e6)
 
 
 def _cannot_pay(intent: OrderIntent, books: Books, wallet_e6: int) -> Reason | None:
     if intent.side == "SELL":
-        shares = ledger.sellable_e6(books, intent.token_id)
+        shares = double_entry.sellable_e6(books, intent.token_id)
         if intent.maker_e6 <= shares:
             return None
         text = f"{decimal_text(intent.maker_e6)} shares exceed the {decimal_text(shares)} that are settled and free to sell"
         return Reason("SHARES", text)
-    free = ledger.free_e6(books, wallet_e6)
+    free = double_entry.free_e6(books, wallet_e6)
     if intent.worst_e6 > free:
         return Reason(
             "FUNDS", f"worst case {decimal_text(intent.worst_e6)} USD exceeds free cash {decimal_text(free)} USD"
@@ -99,13 +98,13 @@ def _cannot_pay(intent: OrderIntent, books: Books, wallet_e6: int) -> Reason | N
     return None
 
 
-def blocking(books: Books, slug: str = "") -> list[Order]:
+def blocking(books: Books, slug: str = "") -> list[BookedOrder]:
     """Orders whose fate is unknown, in one market or all."""
-    found = orders.unknown_of(books.orders[order_id] for order_id in books.open)
+    found = order_state.unknown_of(books.orders[order_id] for order_id in books.open)
     return [order for order in found if slug in ("", order.intent.slug)]
 
 
-def not_again(order: Order, switch: Switch, now_ns: int) -> str:
+def not_again(order: BookedOrder, switch: OrderSwitch, now_ns: int) -> str:
     """Why the same bytes may not be sent (again); "" = they may. Said of unknown orders that the venue has not heard."""
     closed = switch.shut(order.intent.reduce_only)
     if closed is not None:

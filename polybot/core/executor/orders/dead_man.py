@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from messages import Word
 from messages.inner import HeartbeatSent, MoveGate, SendHeartbeat, WakeIn, WriteHalt
-from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.admission import OrderSwitch
 
 EVERY_S = 5.0
 LATE_S = 0.9
@@ -27,7 +27,7 @@ INSTANCE = "ANOTHER_INSTANCE"
 class DeadMan:
     """is_acked: the newest beat was taken. failing: why nothing new may leave, "" = it may."""
 
-    def __init__(self, switch: Switch) -> None:
+    def __init__(self, switch: OrderSwitch) -> None:
         self._switch = switch
         self.is_armed = self.is_acked = False
         self._id = ""

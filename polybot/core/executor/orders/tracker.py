@@ -29,10 +29,10 @@ from messages.inner import (
 )
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.order_state import IMMEDIATE, is_final, state_of, traded_e6
-from polybot.core.executor.books.state import Order
+from polybot.core.executor.books.state import BookedOrder
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.orders import venue_facts as facts
-from polybot.core.executor.orders.admission import Switch, not_again
+from polybot.core.executor.orders import venue_facts
+from polybot.core.executor.orders.admission import OrderSwitch, not_again
 from polybot.core.executor.orders.dead_man import DeadMan
 from polybot.core.executor.orders.rate_budget import Budget
 from polybot.core.executor.orders.venue_status import VenueState
@@ -53,10 +53,10 @@ STOPPERS: dict[str, str] = {
 }
 
 
-class Probing:
+class OrderTracker:
     """in_flight: order id → attempt, from PostOrder to PostResult. closed: slugs whose market the venue says is closed."""
 
-    def __init__(self, writer: Writer, switch: Switch, dead_man: DeadMan) -> None:
+    def __init__(self, writer: Writer, switch: OrderSwitch, dead_man: DeadMan) -> None:
         self._writer, self._switch, self._dead_man = writer, switch, dead_man
         self.venue, self.budget = VenueState(), Budget()
         self.in_flight: dict[str, int] = {}
@@ -70,7 +70,7 @@ class Probing:
 
     # --- sending
 
-    def post(self, order: Order) -> Iterator[Word]:
+    def post(self, order: BookedOrder) -> Iterator[Word]:
         """The journalled bytes, through the gate; rule 7 first."""
         wait_s = 0.0
         if order.intent.order_type not in IMMEDIATE and not self._dead_man.is_acked:
@@ -94,7 +94,7 @@ class Probing:
         over_s = self.venue.answered(result)
         if over_s:
             yield WakeIn(name=VENUE_OVER, after_s=over_s)
-        yield from self._writer.write_all(facts.of_answer(order, result), now_ns)
+        yield from self._writer.write_all(venue_facts.of_answer(order, result), now_ns)
         if result.outcome == "retry" and not order.unsure:
             self._in_the_way[order.order_id] = self.venue.reason
             least_s = NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1]
@@ -129,7 +129,7 @@ class Probing:
         for trade in shown:
             order = books.orders.get(trade.order_id)
             was_written_off = order is not None and state_of(order) == "WRITTEN_OFF"
-            yield from self._writer.write_all(facts.of_trade(books, trade), now_ns)
+            yield from self._writer.write_all(venue_facts.of_trade(books, trade), now_ns)
             if was_written_off:
                 text = f"order {trade.order_id} was written off, and trade {trade.trade_id} filled it"
                 yield WriteHalt(by="executor", reason_code="WRITTEN_OFF_FILL", reason=text)
@@ -146,7 +146,7 @@ class Probing:
         if word.known:
             yield from self.trades(word.trades, now_ns)
             if word.order is not None:
-                shown = facts.of_order(self._writer.books, word.order, is_authoritative=True)
+                shown = venue_facts.of_order(self._writer.books, word.order, is_authoritative=True)
                 yield from self._writer.write_all(shown, now_ns)
             elif not word.trades:
                 yield from self._absent(order, closed, now_ns)
@@ -161,7 +161,7 @@ class Probing:
         if has_stood and not self._switch.is_halted:
             yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
 
-    def _absent(self, order: Order, closed: bool, now_ns: int) -> Iterator[Word]:
+    def _absent(self, order: BookedOrder, closed: bool, now_ns: int) -> Iterator[Word]:
         """Rule 3."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
@@ -172,9 +172,9 @@ class Probing:
 
     # --- asking
 
-    def follow(self, order: Order, now_ns: int) -> Iterator[Word]:
+    def follow(self, order: BookedOrder, now_ns: int) -> Iterator[Word]:
         """After anything was heard of an order: done with it, or see to it that it is asked after."""
-        yield from self._writer.write_all(facts.of_completion(order), now_ns)
+        yield from self._writer.write_all(venue_facts.of_completion(order), now_ns)
         if is_final(order) or self._is_resting(order):
             self._tries.pop(order.order_id, None)
             self._in_the_way.pop(order.order_id, None)
@@ -185,7 +185,7 @@ class Probing:
             yield WakeIn(name=f"probe/{order.order_id}", after_s=PROBE_S[min(tries, len(PROBE_S) - 1)])
 
     @staticmethod
-    def _is_resting(order: Order) -> bool:
+    def _is_resting(order: BookedOrder) -> bool:
         """Open on the book as it should be: the user channel and reconciliation watch it."""
         is_open = state_of(order) == "LIVE" and not order.over and not order.cancelled
         may_rest = order.intent.order_type not in IMMEDIATE

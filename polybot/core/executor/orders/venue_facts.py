@@ -8,7 +8,7 @@ middle of a match. The order endpoint and POST's own answer do.
 from collections.abc import Iterator
 
 from messages.inner import PostResult, VenueOrder, VenueTrade
-from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import double_entry
 from polybot.core.executor.books.entries import (
     AnyEntry,
     FillBooked,
@@ -20,7 +20,7 @@ from polybot.core.executor.books.entries import (
     OrderTold,
 )
 from polybot.core.executor.books.order_state import IMMEDIATE, is_news, traded_e6
-from polybot.core.executor.books.state import Books, Order
+from polybot.core.executor.books.state import BookedOrder, Books
 
 STATUS: dict[str, FillStatus] = {
     "MATCHED": "MATCHED",
@@ -33,7 +33,7 @@ KILLED = ("FAK_NO_MATCH", "FOK_KILLED", "CANCELED")  # the venue took it and end
 ROUNDING_E6 = 10_000  # a cent: beyond it the venue's amount and ours differ by more than rounding, and cash will tell
 
 
-def told(order: Order, entry: OrderTold) -> Iterator[AnyEntry]:
+def told(order: BookedOrder, entry: OrderTold) -> Iterator[AnyEntry]:
     """If it is news."""
     if is_news(order, entry):
         yield entry
@@ -75,13 +75,13 @@ def of_trade(books: Books, shown: VenueTrade) -> Iterator[AnyEntry]:
     status, known = STATUS[shown.status], order.fills.get(shown.trade_id)
     if known is None:
         intent = order.intent
-        fee = ledger.taker_fee_e6(shown.size_e6, shown.price_e6, intent.fee_rate_e6, intent.fee_exponent)
+        fee = double_entry.taker_fee_e6(shown.size_e6, shown.price_e6, intent.fee_rate_e6, intent.fee_exponent)
         yield FillBooked(
             order_id=order.order_id,
             trade_id=shown.trade_id,
             size_e6=shown.size_e6,
             price_e6=shown.price_e6,
-            cost_e6=ledger.cost_e6(shown.size_e6, shown.price_e6),
+            cost_e6=double_entry.cost_e6(shown.size_e6, shown.price_e6),
             fee_e6=fee if shown.is_taker else 0,
             status=status,
             is_taker=shown.is_taker,
@@ -93,7 +93,7 @@ def of_trade(books: Books, shown: VenueTrade) -> Iterator[AnyEntry]:
         yield FillConfirmed(order_id=order.order_id, trade_id=shown.trade_id)
 
 
-def of_answer(order: Order, result: PostResult) -> Iterator[AnyEntry]:
+def of_answer(order: BookedOrder, result: PostResult) -> Iterator[AnyEntry]:
     """What a POST came to. A no, a shut gate and a "not now" say something of this POST only: while an earlier one may have
     been heard, the order stays unknown.
     """
@@ -113,7 +113,7 @@ def of_answer(order: Order, result: PostResult) -> Iterator[AnyEntry]:
     yield from told(order, entry)
 
 
-def _accepted(order: Order, result: PostResult) -> OrderTold:
+def _accepted(order: BookedOrder, result: PostResult) -> OrderTold:
     """The answer to an order that cannot rest is its end, when it names what matched."""
     is_buy = order.intent.side == "BUY"
     matched = result.taking_e6 if is_buy else result.making_e6
@@ -127,7 +127,7 @@ def _accepted(order: Order, result: PostResult) -> OrderTold:
     )
 
 
-def of_completion(order: Order) -> Iterator[AnyEntry]:
+def of_completion(order: BookedOrder) -> Iterator[AnyEntry]:
     """All its trades are known and confirmed: the venue's own amount for the whole decides about the last rounding. Not
     before, since it says nothing of which part a trade that fails had in it.
     """

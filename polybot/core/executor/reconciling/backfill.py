@@ -14,7 +14,7 @@ MOST_TRIES = 5
 Heard = WindowObserved | MarketResolved
 
 
-class CatchingUp:
+class Backfill:
     """One open question at a time; its id names this boot."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ MOST_PIECES = 12  # 4,096 sums at most; more than three unpaid windows stop new 
 Piece = tuple[int, list[AnyEntry]]
 
 
-class Explaining:
+class ExternalCash:
     """activity: the newest known rows; they explain nothing until cash itself has moved."""
 
     def __init__(self) -> None:

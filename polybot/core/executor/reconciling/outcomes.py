@@ -6,11 +6,11 @@ from messages import MarketResolved, WindowObserved, Word
 from messages.inner import MarketRead, ReadBalance, ReadMarket
 from messages.units import NS
 from polybot.core.executor.books.entries import WindowNoted, WindowResolved
-from polybot.core.executor.books.state import Window
+from polybot.core.executor.books.state import BookedWindow
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders.account_levels import unsettled
 from polybot.core.executor.orders.admission import blocking
-from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.orders.tracker import OrderTracker
 
 ASK_AFTER_S = 15  # world seconds after its end: the venue resolves after 21 s at the earliest
 ASK_EVERY_S = 2.0  # machine time
@@ -20,8 +20,8 @@ MOST_ASKED = 4
 class Outcomes:
     """Asks ReadMarket for ended windows in which something is held or in doubt; the bus alone could lose the word."""
 
-    def __init__(self, writer: Writer, probing: Probing) -> None:
-        self._writer, self._probing = writer, probing
+    def __init__(self, writer: Writer, tracker: OrderTracker) -> None:
+        self._writer, self._tracker = writer, tracker
         self._asked_s = 0.0
         self._asked: dict[str, None] = {}
 
@@ -52,12 +52,12 @@ class Outcomes:
         """Official, by our own asking."""
         self._asked.pop(word.slug, None)
         if word.known and word.closed:
-            self._probing.closed[word.slug] = None
+            self._tracker.closed[word.slug] = None
         if word.known and word.winner:
             yield from self._official(word.slug, word.winner, now_ns)
 
     def _official(self, slug: str, winner: str, now_ns: int) -> Iterator[Word]:
-        self._probing.closed[slug] = None
+        self._tracker.closed[slug] = None
         window = self._writer.books.windows.get(slug)
         if window is None or not window.orders or window.winner == winner:
             return
@@ -80,7 +80,7 @@ class Outcomes:
             self._asked[window.slug] = None
             yield ReadMarket(tag="market", slug=window.slug, condition_id=condition_id)
 
-    def _wanted(self, now_ns: int) -> list[tuple[Window, str]]:
+    def _wanted(self, now_ns: int) -> list[tuple[BookedWindow, str]]:
         books = self._writer.books
         doubtful = [books.windows[order.intent.slug] for order in blocking(books)]
         found = {w.slug: w for w in (*unsettled(books), *doubtful)}

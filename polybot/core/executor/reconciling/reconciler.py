@@ -33,15 +33,15 @@ from messages.inner import (
     WriteHalt,
 )
 from messages.units import NS, decimal_text
-from polybot.core.executor.books import double_entry as ledger
+from polybot.core.executor.books import double_entry
 from polybot.core.executor.books.entries import ExternalBooked, ForeignAccepted, Opened
 from polybot.core.executor.books.settlement import holdings
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.orders import venue_facts as facts
+from polybot.core.executor.orders import venue_facts
 from polybot.core.executor.orders.account_levels import unsettled
-from polybot.core.executor.orders.admission import Switch
-from polybot.core.executor.orders.tracker import Probing
-from polybot.core.executor.reconciling.external_cash import Explaining
+from polybot.core.executor.orders.admission import OrderSwitch
+from polybot.core.executor.orders.tracker import OrderTracker
+from polybot.core.executor.reconciling.external_cash import ExternalCash
 
 EVERY_S = 30.0
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -66,8 +66,8 @@ class Differs:
 class Reconciler:
     """wallet_e6: the wallet as last read, -1 before. mono_s: machine time as of the core's last tick."""
 
-    def __init__(self, writer: Writer, switch: Switch, probing: Probing) -> None:
-        self._writer, self._switch, self._probing = writer, switch, probing
+    def __init__(self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker) -> None:
+        self._writer, self._switch, self._tracker = writer, switch, tracker
         self.account, self.purse_e6 = "main", 0
         self.wallet_e6 = -1
         self.why = "the venue's books have not been read yet"
@@ -81,7 +81,7 @@ class Reconciler:
         self._failed = ""
         self._accepts = False
         self._halted_for = ""
-        self._explaining = Explaining()
+        self._external_cash = ExternalCash()
         self._knows_positions = False  # the Data API has answered in this life
         self._is_looking = False  # one look at a time: a venue that hangs must not be asked into a queue
 
@@ -99,7 +99,7 @@ class Reconciler:
         yield WakeIn(name="reconcile", after_s=EVERY_S)
         yield ReadOpenOrders(tag=tag)
         for order_id in list(books.open):
-            yield from self._probing.ask(order_id, tag)
+            yield from self._tracker.ask(order_id, tag)
         yield ReadTrades(tag=tag, after_s=self.trades_since_s(now_ns))
         for token in tokens:
             yield ReadBalance(tag=tag, token_id=token)
@@ -164,16 +164,16 @@ class Reconciler:
     def open_orders(self, word: OpenOrdersRead, now_ns: int) -> Iterator[Word]:
         """What is open there: ours, or foreign."""
         for shown in word.orders if word.known else ():
-            found = facts.of_order(self._writer.books, shown, is_authoritative=False)
+            found = venue_facts.of_order(self._writer.books, shown, is_authoritative=False)
             yield from self._writer.write_all(found, now_ns)
             if shown.order_id in self._writer.books.orders:
-                yield from self._probing.follow(self._writer.books.orders[shown.order_id], now_ns)
+                yield from self._tracker.follow(self._writer.books.orders[shown.order_id], now_ns)
         yield from self._answer(word.tag, "open", word.known, word.why, now_ns)
 
     def trades(self, word: TradesRead, now_ns: int) -> Iterator[Word]:
         """What was traded: ours, or foreign."""
         if word.known:
-            yield from self._probing.trades(word.trades, now_ns)
+            yield from self._tracker.trades(word.trades, now_ns)
         yield from self._answer(word.tag, "trades", word.known, word.why, now_ns)
 
     def order(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
@@ -189,7 +189,7 @@ class Reconciler:
         elif word.known:
             self.wallet_e6 = word.balance_e6
             yield from self._explain(word.balance_e6, now_ns)
-            self._judge("", ledger.cash_e6(self._writer.books), word.balance_e6)
+            self._judge("", double_entry.cash_e6(self._writer.books), word.balance_e6)
         yield from self._answer(word.tag, word.token_id, word.known, word.why, now_ns)
 
     def _explain(self, theirs_e6: int, now_ns: int) -> Iterator[Word]:
@@ -199,9 +199,9 @@ class Reconciler:
             opened = Opened(account=self.account, purse_e6=self.purse_e6, wallet_e6=theirs_e6)
             yield from self._writer.write(opened, now_ns)
             return
-        off = theirs_e6 - ledger.cash_e6(books)
-        yield from self._writer.write_all(self._explaining.entries(books, off), now_ns)
-        off = theirs_e6 - ledger.cash_e6(books)
+        off = theirs_e6 - double_entry.cash_e6(books)
+        yield from self._writer.write_all(self._external_cash.entries(books, off), now_ns)
+        off = theirs_e6 - double_entry.cash_e6(books)
         if off and self._accepts:
             entry = ExternalBooked(amount_e6=off, why="a difference the user accepted by lifting the halt")
             yield from self._writer.write(entry, now_ns)
@@ -210,7 +210,7 @@ class Reconciler:
     def activity(self, word: ActivityRead) -> None:
         """Kept for the next sight of the wallet."""
         if word.known:
-            self._explaining.activity = word.rows
+            self._external_cash.activity = word.rows
 
     def holdings(self, word: HoldingsRead, now_ns: int) -> Iterator[Word]:
         """Rule 5."""
@@ -219,7 +219,7 @@ class Reconciler:
         for token, size in word.shares.items() if word.known else ():
             if token not in ours and size:
                 text = f"position of {decimal_text(size)} shares of token {token[:12]}…, bought by somebody else"
-                yield from self._writer.write_all(facts.foreign(books, f"position:{token}", text), now_ns)
+                yield from self._writer.write_all(venue_facts.foreign(books, f"position:{token}", text), now_ns)
         self._knows_positions |= word.known
         why = f"the Data API has not told which positions the wallet holds: {word.why}"
         yield from self._answer(word.tag, POSITIONS, word.known, why, now_ns)

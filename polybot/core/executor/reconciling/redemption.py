@@ -21,10 +21,10 @@ from messages.inner import BalanceRead, PollRedeem, ReadBalance, RedeemRead, Sub
 from polybot.core.executor.books.entries import RedeemBegun, RedeemTold
 from polybot.core.executor.books.order_state import standing
 from polybot.core.executor.books.settlement import claim_e6, holdings, key_of
-from polybot.core.executor.books.state import Books, Window
+from polybot.core.executor.books.state import BookedWindow, Books
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders.account_levels import unsettled
-from polybot.core.executor.orders.admission import Switch
+from polybot.core.executor.orders.admission import OrderSwitch
 
 TAG = "redeem"
 POLL_S = (0.1, 0.25, 0.5, 1.0, 2.0)
@@ -35,7 +35,7 @@ MOST_CASH_READS = 60  # confirmed, and the wallet has not risen in a minute: are
 UNDER_WAY = ("sending", "sent", "mined")
 
 
-def owed_e6(books: Books, window: Window) -> int:
+def owed_e6(books: Books, window: BookedWindow) -> int:
     """What a resolved window owes the wallet over all strategies; 0 before the official word."""
     if not window.winner:
         return 0
@@ -48,7 +48,7 @@ def redemptions(books: Books) -> tuple[Redemption, ...]:
     return tuple(_shown(books, window, owed) for window, owed in owing)
 
 
-def _shown(books: Books, window: Window, owed: int) -> Redemption:
+def _shown(books: Books, window: BookedWindow, owed: int) -> Redemption:
     row = books.redeems.get(window.slug)
     is_new = row is None or (row.state == "paid" and owed > 0)  # paid once, and owes again after a correction
     return Redemption(
@@ -63,11 +63,11 @@ def _shown(books: Books, window: Window, owed: int) -> Redemption:
     )
 
 
-def _condition(books: Books, window: Window) -> str:
+def _condition(books: Books, window: BookedWindow) -> str:
     return books.orders[window.orders[0]].intent.condition_id
 
 
-def _not_yet(books: Books, window: Window) -> str:
+def _not_yet(books: Books, window: BookedWindow) -> str:
     """Rule 1: shares of a trade that is not settled would come after the redemption."""
     for order_id in window.orders:
         waiting = [f.trade_id for f in standing(books.orders[order_id]) if f.status != "CONFIRMED"]
@@ -81,7 +81,7 @@ def _not_yet(books: Books, window: Window) -> str:
 class Redeemer:
     """Timers are `redeem/SLUG`, on machine time; counters are of this life only."""
 
-    def __init__(self, writer: Writer, switch: Switch) -> None:
+    def __init__(self, writer: Writer, switch: OrderSwitch) -> None:
         self._writer, self._switch = writer, switch
         self._polls: dict[str, int] = {}  # looks at the newest attempt, answered or not
 
@@ -237,7 +237,7 @@ class Redeemer:
         ]
 
 
-def _winning(books: Books, window: Window) -> dict[str, int]:
+def _winning(books: Books, window: BookedWindow) -> dict[str, int]:
     """Token → shares that pay something, over all strategies."""
     found: dict[str, int] = {}
     for holding in holdings(books, window).values():

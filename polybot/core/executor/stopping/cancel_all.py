@@ -17,9 +17,9 @@ from messages.inner import CancelOrders, CancelResult, Leave, OpenOrdersRead, Or
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.state import Books
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.orders import venue_facts as facts
-from polybot.core.executor.orders.admission import Switch, blocking
-from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.orders import venue_facts
+from polybot.core.executor.orders.admission import OrderSwitch, blocking
+from polybot.core.executor.orders.tracker import OrderTracker
 
 TAKER_DELAY_S = 0.15  # world time; at speeds above 1 it is less of machine time
 APART_S = 0.2
@@ -32,7 +32,7 @@ LEAST_S = (
 
 
 @dataclass
-class Round:
+class _Attempt:
     """One attempt. began_s and zero_s are machine time, None = not yet; zeros: known readings of no open order in a row."""
 
     number: int
@@ -47,12 +47,12 @@ class Round:
     read: dict[str, None] = field(default_factory=dict)
 
 
-class Halting:
+class CancelRound:
     """held: how positions are told, given by the core."""
 
-    def __init__(self, writer: Writer, switch: Switch, probing: Probing) -> None:
-        self._writer, self._switch, self._probing = writer, switch, probing
-        self._round: Round | None = None
+    def __init__(self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker) -> None:
+        self._writer, self._switch, self._tracker = writer, switch, tracker
+        self._round: _Attempt | None = None
         self._count = 0
         self.leave: Leave | None = None  # what to say once it is proven
 
@@ -66,20 +66,20 @@ class Halting:
             self._count += 1
             books = self._writer.books
             since = books.halt_seq if self._switch.is_halted and books.halt_id else books.seq
-            self._round = Round(self._count, since)
+            self._round = _Attempt(self._count, since)
             self._switch.cancelling = True
             yield from self._cancel(self._round, now_ns)
             yield WakeIn(name="proof", after_s=0.0)
         if waiter and waiter not in self._round.waiters:
             self._round.waiters.append(waiter)
 
-    def _cancel(self, run: Round, now_ns: int) -> Iterator[Word]:
+    def _cancel(self, run: _Attempt, now_ns: int) -> Iterator[Word]:
         """Rule 1. The mark is on disk before the cancel goes out, so that no later life sends such an order again."""
         run.is_cancelled = False
         books = self._writer.books
         for order_id in list(books.open):
             entry = OrderTold(order_id=order_id, cancelled=True)
-            yield from self._writer.write_all(facts.told(books.orders[order_id], entry), now_ns)
+            yield from self._writer.write_all(venue_facts.told(books.orders[order_id], entry), now_ns)
         yield CancelOrders(tag=f"all/{run.number}", order_ids=())
         ids = tuple(order_id for order_id in books.open if order_id not in run.cancelled)
         if ids:
@@ -117,7 +117,7 @@ class Halting:
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
         """An unknown order was asked after."""
-        if self._round is not None and word.known and word.order_id not in self._probing.in_flight:
+        if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
             self._round.read[word.order_id] = None
             yield WakeIn(name="proof", after_s=0.0)
 
@@ -145,16 +145,16 @@ class Halting:
         else:
             yield from self._step(run, mono_s, held)
 
-    def _step(self, run: Round, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
+    def _step(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
         yield WakeIn(name="proof", after_s=RETRY_S)
-        if not run.is_cancelled or self._probing.in_flight or run.reading:
+        if not run.is_cancelled or self._tracker.in_flight or run.reading:
             return
         unread = [o.order_id for o in blocking(self._writer.books) if o.order_id not in run.read]
         if run.zeros >= 2 and not unread:
             yield from self._finish(run, mono_s, held)
         elif run.zeros == 0:
             for order_id in unread:
-                yield from self._probing.ask(order_id)
+                yield from self._tracker.ask(order_id)
             yield from self._look(run)
         elif run.zeros == 1:
             run.zero_s = mono_s if run.zero_s is None else run.zero_s
@@ -164,15 +164,15 @@ class Halting:
                 yield WakeIn(name="proof", after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
 
     @staticmethod
-    def _look(run: Round) -> Iterator[Word]:
+    def _look(run: _Attempt) -> Iterator[Word]:
         run.reading = True
         yield ReadOpenOrders(tag=f"proof/{run.number}")
 
-    def _finish(self, run: Round, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
+    def _finish(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
         """Say it to all who asked, each once."""
         books = self._writer.books
-        unknown = tuple(order.order_id for order in blocking(books) if order.order_id not in self._probing.in_flight)
-        pending = tuple(self._probing.in_flight)
+        unknown = tuple(order.order_id for order in blocking(books) if order.order_id not in self._tracker.in_flight)
+        pending = tuple(self._tracker.in_flight)
         began_s = mono_s if run.began_s is None else run.began_s
         for waiter in run.waiters:
             yield CancelProof(

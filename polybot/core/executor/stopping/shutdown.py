@@ -7,19 +7,19 @@ from messages.inner import CancelOrders, CancelResult, Leave, WakeIn
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.order_state import IMMEDIATE
 from polybot.core.executor.books.writer import Writer
-from polybot.core.executor.orders import venue_facts as facts
-from polybot.core.executor.orders.admission import Switch
-from polybot.core.executor.orders.tracker import Probing
+from polybot.core.executor.orders import venue_facts
+from polybot.core.executor.orders.admission import OrderSwitch
+from polybot.core.executor.orders.tracker import OrderTracker
 
 LEAVE_S = 1.5  # the loop goes after 1.8 s whatever we say; the venue's dead-man switch is behind both
 TAG = "leave"
 
 
-class Leaving:
+class Shutdown:
     """Whoever hears of an answer calls `go_if_done`."""
 
-    def __init__(self, writer: Writer, switch: Switch, probing: Probing) -> None:
-        self._writer, self._switch, self._probing = writer, switch, probing
+    def __init__(self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker) -> None:
+        self._writer, self._switch, self._tracker = writer, switch, tracker
         self._rests = False  # the cancel of what rests is not answered yet
 
     def begin(self, now_ns: int) -> Iterator[Word]:
@@ -30,7 +30,7 @@ class Leaving:
         self._rests = bool(resting)
         for order_id in resting:
             entry = OrderTold(order_id=order_id, cancelled=True)
-            yield from self._writer.write_all(facts.told(books.orders[order_id], entry), now_ns)
+            yield from self._writer.write_all(venue_facts.told(books.orders[order_id], entry), now_ns)
         if resting:
             yield CancelOrders(tag=TAG, order_ids=tuple(resting))
         yield WakeIn(name=TAG, after_s=LEAVE_S)
@@ -49,5 +49,5 @@ class Leaving:
 
     def go_if_done(self) -> Iterator[Word]:
         """Nothing rests, nothing is under way."""
-        if self._switch.leaving and not self._probing.in_flight and not self._rests:
+        if self._switch.leaving and not self._tracker.in_flight and not self._rests:
             yield Leave(code=0, why="SIGTERM")
