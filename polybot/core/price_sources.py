@@ -32,7 +32,7 @@ PERIOD_S = {
     "binance_rest": 0.5,
     "coinbase": 1.0,
     "coingecko": 30.0,
-}  # world; facts §15: weight 2 of 6000/min · ≤ 1/s · cached 60 s
+}  # world; facts §15.1, §15.2, §15.3: weight 2 of 6000/min · ≤ 1/s · cached 60 s
 FRESH_S = {"coinbase": 5.0, "coingecko": 120.0}  # world seconds since its answer; binance_rest: the stream's own limit
 LEAST_PAUSE_S = 0.05  # machine
 FAILED_S = 0.5  # world; the first pause after a failure, doubled up to …

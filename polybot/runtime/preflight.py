@@ -8,7 +8,7 @@ from polybot.runtime.config import ConfigError, strategies
 from polybot.runtime.paths import ROOT, Paths, UnsafeMode
 from polybot.runtime.topology import TABLE
 
-# Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
+# Refused  carries the exit code: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
 
 
 class Refused(Exception):
