@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reason:
-    """code as in rules.md ("PRICE_ABOVE_CAP"); text for people."""
+    """code as in docs/rules.md ("PRICE_ABOVE_CAP"); text for people."""
 
     code: str
     text: str

@@ -31,7 +31,7 @@ VECTORS = Path(__file__).parents[3] / "shared/data/signing-vectors/vectors.json"
 
 
 def the_fields(**changed: Any) -> OrderFields:
-    """Order A of the facts sheet."""
+    """Order A of facts §5.2."""
     fields = OrderFields(
         salt=271828182845,
         token_id=TOKEN,

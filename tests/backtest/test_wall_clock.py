@@ -1,4 +1,4 @@
-"""Our wall clock wrong by a second, five minutes, a day, from the start or of a sudden (R18): the world goes on by the true
+"""Our wall clock wrong by a second, five minutes, a day, from the start or of a sudden: the world goes on by the true
 time, and no order ever arrives in a window that is not the one it was meant for.
 """
 

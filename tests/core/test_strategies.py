@@ -18,9 +18,9 @@ from messages.inner import Tick
 from polybot.core.market.view import MarketView
 from polybot.core.market.windows import SessionPlan
 from polybot.core.signal.slot import Bound
-from polybot.core.strategies import BUILT_IN, protocol
+from polybot.core.strategies import BUILT_IN, builtin, protocol
 from polybot.core.strategies.builtin.rsi_ema import decide_from_samples
-from polybot.core.strategies.candles import Candles, candles_of
+from polybot.core.strategies.candles import COLUMNS, Candles, candles_of
 from polybot.core.strategies.decision import decide, split
 from polybot.core.strategies.protocol import Bet, Decision, EventView, StrategyError
 from polybot.core.strategies.registry import by_name, params_of
@@ -70,7 +70,7 @@ def test_every_strategy_loads_by_its_name_and_tells_about_itself() -> None:
 
 
 def test_the_registry_names_exactly_the_files_of_the_folder() -> None:
-    folder = Path(strategies.__file__).parent
+    folder = Path(builtin.__file__).parent
     assert sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")) == list(BUILT_IN)
 
 

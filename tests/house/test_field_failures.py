@@ -1,6 +1,6 @@
 """The 27 failures that users of this venue have reported, and for each the tests that fail if our defence is taken away.
 
-The numbers are those of the fact sheet's list. A test that is renamed must be renamed here; one that is deleted leaves a
+The numbers are those of facts §14. A test that is renamed must be renamed here; one that is deleted leaves a
 number without a guard, and that is a defect.
 """
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from polybot.core.strategies import BUILT_IN
 from polybot.runtime.base.paths import ROOT
 from polybot.topology import TABLE
 
@@ -69,8 +68,3 @@ def test_polybot_without_a_python_says_what_is_missing(tmp_path: Path) -> None:
     )
     assert done.returncode == 69, done.stderr
     assert "needs Python 3.11" in done.stderr
-
-
-def test_every_strategy_of_the_house_is_a_file_and_stands_in_the_list() -> None:
-    files = {path.stem for path in (ROOT / "polybot/core/strategies/builtin").glob("*.py") if path.stem[0] != "_"}
-    assert files == set(BUILT_IN)

@@ -37,7 +37,7 @@ MAY_DIFFER: dict[str, tuple[set[str], set[str]]] = {
     "market_resolved": ({"tags[]"}, set()),
     "open order": ({"associate_trades[]"}, set()),
     "user order": (set(), {"associate_trades[]"}),
-    # facts §5.5, §7.1, §4.2 and V2TS name these; the (older) fixtures leave them out
+    # facts §5.5, §7.1, §4.2 name these; the (older) fixtures leave them out
     "last_trade_price": (set(), {"transaction_hash"}),
     "order placed": (set(), {"makingAmount", "status", "takingAmount", "tradeIDs", "transactionsHashes"}),
     "trade": (set(), {"maker_orders[].outcome_index"}),

@@ -1,7 +1,7 @@
 """What a redemption says to the chain: the bytes of one contract call, and of that call made by a proxy wallet.
 
-A standard market is redeemed whole through the collateral adapters (pUSD; the raw contract would pay another coin, facts
-§13), a protocol-v2 position by amount through the router (§5.9).
+A standard market is redeemed whole through the collateral adapters (pUSD; the raw contract would pay another coin:
+facts §13), a protocol-v2 position by amount through the router (facts §5.9).
 """
 
 from typing import NamedTuple

@@ -27,7 +27,7 @@ from polybot.core.market.windows import STALE_ORACLE_S, WINDOW_S, slug_of, stale
 from polybot.core.market_feed.clock_offset import Doubt, proven_by_second
 
 READ_S = 5.0  # machine time, each read
-MAX_OFFSET_S = 0.5  # reliability R18: beyond it live sends no new orders
+MAX_OFFSET_S = 0.5  # rules §6: beyond it live sends no new orders
 CLOCK_LOOKS = 10  # the venue tells whole seconds: several looks bound its clock from both sides
 CLOCK_PAUSE_S = 0.13
 ORACLE_S = 8.0  # machine time in which a print must come; they come each second

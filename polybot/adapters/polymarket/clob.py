@@ -215,7 +215,7 @@ class Clob(ClobPublic):
     # --- money
 
     def refresh_balance(self, token_id: str = "") -> None:
-        """Make the venue look at the chain again: what it shows of a wallet is a cache (facts §14, 7)."""
+        """Make the venue look at the chain again: what it shows of a wallet is a cache (facts §14.7)."""
         self._read("/balance-allowance/update", self._asset(token_id))
 
     def balance(self, token_id: str = "") -> Known[tuple[int, int]] | Unknown:

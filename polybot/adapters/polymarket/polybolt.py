@@ -1,7 +1,7 @@
-"""PolyBolt, Polymarket's reference prices: the settlement TWAP, for those who show CLOB API credentials. Pure. Facts §8.2.
+"""PolyBolt, Polymarket's reference prices: the settlement TWAP, for those who show CLOB API credentials (facts §8.2). Pure.
 
 Who holds the socket: the executor. PolyBolt wants API credentials, these can cancel orders, and secrets are read by the
-executor alone (design §12): they stand on no bus, in no file and in no other actor's environment. Handing market_feed a file
+executor alone: they stand on no bus, in no file and in no other actor's environment. Handing market_feed a file
 of them would have broken that; a throw-away wallet with credentials of its own would have registered an account at the venue
 at every start. So the executor subscribes and says each print on the bus (`OracleRelayed`: a print, never a secret), at one
 or two small words a second; market_feed, which alone judges prints, takes it as the strike chain's first link (rules §3).

@@ -1,4 +1,4 @@
-"""RTDS, Polymarket's legacy price stream: oracle prints. Pure. Facts §8.1.
+"""RTDS, Polymarket's legacy price stream: oracle prints (facts §8.1). Pure.
 
 Subscribed unfiltered (a filtered subscription gets one snapshot and then nothing, as two probes of the real server found);
 other symbols are dropped here.

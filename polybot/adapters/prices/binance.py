@@ -1,4 +1,4 @@
-"""Binance spot: combined stream, klines, 24-hour statistics. Facts §15.1. Prices here are estimates, hence floats.
+"""Binance spot: combined stream, klines, 24-hour statistics (facts §15.1). Prices here are estimates, hence floats.
 
 A trade's price is passed on as it was written, NaN and all: whether it is a price is the core's to judge, and to count.
 """

@@ -1,4 +1,4 @@
-"""Coinbase's retail spot price. Facts §15.2: no stamp, cached for seconds, at most one request a second."""
+"""Coinbase's retail spot price (facts §15.2): no stamp, cached for seconds, at most one request a second."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""CoinGecko's average. Facts §15.3: cached for a minute, few calls without a key; a sanity check, nothing to trade on."""
+"""CoinGecko's average (facts §15.3): cached for a minute, few calls without a key; a sanity check, nothing to trade on."""
 
 from messages.inner import PriceFetched
 from messages.units import NS

@@ -63,7 +63,7 @@ def _facts(f: Figures) -> dict[str, Any]:
 
 
 def _staleness(speed: float) -> dict[str, Any]:
-    """The limits as they were in force: speed stretches them (design §5)."""
+    """The limits as they were in force: speed stretches them (architecture §4)."""
     limits = {"price": STALE_PRICE_S, "book": STALE_BOOK_S, "oracle": STALE_ORACLE_S}
     used = {name: {"limit_s": limit, "used_s": staleness_s(limit, speed)} for name, limit in limits.items()}
     return {"speed": speed, **used}

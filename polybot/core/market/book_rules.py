@@ -1,4 +1,4 @@
-"""What a book must look like to be hit (rules.md §3). Each rule a function: book → sentence, or None where it holds.
+"""What a book must look like to be hit (rules §3). Each rule a function: book → sentence, or None where it holds.
 
 Asked twice: by `signal`, so that the row says why, and by `risk`, on the book as it is then.
 A missing bid counts as 0: the spread is then the ask itself (the losing side's bids vanish near the end).

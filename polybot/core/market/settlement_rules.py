@@ -27,7 +27,7 @@ class RuleRow:
     lookback_s: int | None
 
 
-# as of 2026-11: facts/polymarket-api §0.1, §9, §10.3
+# as of 2026-11: facts §0.1, §9, §10.3
 KNOWN: tuple[RuleRow, ...] = (
     RuleRow("spot", STREAMS + "btc-usd", None),  # until 2026-08-06
     RuleRow("twap30", STREAMS + "btc-usd-twap-30s-streams", 30),  # 2026-08-07 … 08-13

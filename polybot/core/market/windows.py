@@ -1,6 +1,6 @@
 """The five-minute windows: their names, their moments, and what the oracle's prints say they came to. Pure arithmetic.
 
-Rules (rules.md §2, §4):
+Rules (rules §2, §4):
  1. A window is [start, start + 300 s), start a multiple of 300; its market's slug is btc-updown-5m-<start>.
  2. A decision falls into [start + decide_after_s, start + 20 s]; it is good for 3 s.
  3. No entry outside [start, end − no_entry_last_s], except that a bet on a window to come, cancelled when it opens, may be

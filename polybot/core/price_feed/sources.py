@@ -27,7 +27,7 @@ from polybot.core.market.windows import is_stale, staleness_s
 AskedName = Literal["binance_rest", "coinbase", "coingecko"]
 ASKED: tuple[AskedName, ...] = ("binance_rest", "coinbase", "coingecko")
 SYMBOLS = {"binance_rest": "BTCUSDT", "coinbase": "BTC-USD", "coingecko": "bitcoin/usd"}
-# World seconds between two questions; facts §15: weight 2 of 6000/min · ≤ 1/s · cached 60 s.
+# World seconds between two questions; facts §15.1, §15.2, §15.3: weight 2 of 6000/min · ≤ 1/s · cached 60 s.
 PERIOD_S = {"binance_rest": 0.5, "coinbase": 1.0, "coingecko": 30.0}
 FRESH_S = {"coinbase": 5.0, "coingecko": 120.0}  # world seconds since its answer; binance_rest: the stream's own limit
 LEAST_PAUSE_S = 0.05  # machine

@@ -1,4 +1,4 @@
-"""The window's row: a pure fold over what the actors said of one window and one strategy (rules.md §7).
+"""The window's row: a pure fold over what the actors said of one window and one strategy (rules §7).
 
 What wins, when several speak (later in the path of money beats earlier):
  1. an order of ours that filled: the window was traded

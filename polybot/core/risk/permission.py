@@ -7,7 +7,7 @@ from polybot.core.market.windows import staleness_s
 from polybot.core.risk.view import RiskView, known
 
 ACCOUNT_SILENCE_S = 5.0  # machine time; the level is said each second
-MAX_OFFSET_MS = 500  # reliability R18; at speed 1, which real money always has
+MAX_OFFSET_MS = 500  # rules §6; at speed 1, which real money always has
 
 
 def halted(intent: OrderIntent, view: RiskView) -> str | None:

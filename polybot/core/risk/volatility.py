@@ -1,4 +1,4 @@
-"""How rough the market is (rules.md §6): the range of the last five minutes, and volatility against its own last hour.
+"""How rough the market is (rules §6): the range of the last five minutes, and volatility against its own last hour.
 
 Range: (high − low) / low of accepted trades of the last 300 s, from trades heard and from the candles that lie whole within
 (the bus may conflate trades, never candles). Trades are kept in slots of 5 s, so up to 5 s more may be looked at.

@@ -1,6 +1,6 @@
 """From a stake to the venue's two integers. Decimals never pass through floats: 0.29, 0.57 and 0.58 survive.
 
-Rules (rules.md §3):
+Rules (rules §3):
  1. limit = min(ask + slack, max_price), floored to the 0.01 grid even where the tick is 0.001: valid under both.
  2. maker = floor(stake, 2 decimals) pUSD; taker = floor(maker / limit, 4 decimals) shares: the implied price is never
     below the limit, so the last cent of the limit is really offered.

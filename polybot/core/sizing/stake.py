@@ -1,6 +1,6 @@
 """How much a window is worth: four rules, the caps that hold for all of them, and what is refused rather than raised.
 
-win_streak (rules.md §4, §5), with base 5, factor 1.5, cap 25:
+win_streak (rules §4, §5), with base 5, factor 1.5, cap 25:
 
     wins in a row   0     1     2      3      4 and more
     stake, USD      5.00  7.50  11.25  16.88  25.00
@@ -37,7 +37,7 @@ from polybot.settings import Settings, usd_e6
 
 CENT_E6 = 10_000
 MIN_MOVE_BP = 0.5
-WORST_RATE_E6 = 70_000  # the venue's dearest schedule for these markets; facts §6
+WORST_RATE_E6 = 70_000  # the venue's dearest schedule for these markets; facts §6.1
 MOST_STEPS = 500  # beyond it any factor above 1 has passed any cap; bounds the integers
 
 

@@ -78,7 +78,7 @@ def ewma(values: Floats, half_life: float) -> Floats:
 def ewma_volatility(returns: Floats, half_life: float) -> Floats:
     """Root of the exponential mean of squared returns, mean return taken as zero; per the spacing of the returns.
 
-    source  RiskMetrics Technical Document (1996) §5.2, with weights that sum to 1
+    source  RiskMetrics Technical Document (1996), section 5.2, with weights that sum to 1
     """
     return np.sqrt(ewma(returns * returns, half_life))
 

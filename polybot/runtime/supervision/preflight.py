@@ -11,7 +11,7 @@ from polybot.runtime.supervision import reachability, session, supervisord
 from polybot.settings import Settings
 from polybot.topology import TABLE
 
-# Refused  carries the exit code of design: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
+# Refused  carries the exit code: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
 
 
 class StartRefused(Exception):

@@ -1,4 +1,4 @@
-"""The world's own figures beside those measured on the recorded day (rules.md §8)."""
+"""The world's own figures beside those measured on the recorded day (rules §8)."""
 
 from __future__ import annotations
 

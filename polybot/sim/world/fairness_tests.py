@@ -1,4 +1,4 @@
-"""Is the world honest? Four tests over many windows (rules.md §8): nothing in it may be free money.
+"""Is the world honest? Four tests over many windows (rules §8): nothing in it may be free money.
 
 coin     tossed at every window at the price then asked, it loses 4–6 % of its stake: fee and spread, no more, no less.
          The toss is averaged out (both sides of each window are priced). 2,000 windows still leave ± 0.8 points of luck

@@ -1,4 +1,4 @@
-"""The makers' ladder: rules.md §8. A pure function of market and moment, over whatever ground the world stands on.
+"""The makers' ladder: rules §8. A pure function of market and moment, over whatever ground the world stands on.
 
 Several makers, each with its own σ within ± 15 %, quote one ladder around their mean. They place new quotes from the price
 with a lag of median 150 ms, but pull a quote that has gone wrong by over a cent within 100 ms: less than the taker delay,

@@ -1,4 +1,4 @@
-"""The latent price, its volatility and the oracle's values: rules.md §8's generator, in blocks of an hour.
+"""The latent price, its volatility and the oracle's values: rules §8's generator, in blocks of an hour.
 
 log σ is three mean-reverting processes over the session's level; the latent price is a martingale with tenths of a
 second of normal steps and rare jumps. No autocorrelation in it: what one sees in the oracle is the oracle's smoothing.

@@ -3,7 +3,7 @@
 Every frame is answered by an acknowledgement or an error acknowledgement that echoes its `rid`; a subscription brings one
 snapshot of the last two minutes and then updates. `price.crypto` is another vendor's price, never what settles;
 `price.crypto.twap` is. `full_accuracy_value` is a plain decimal text here, not RTDS's integer × 1e18 (official migration
-guide and SDK; the facts sheet's example shows the other one: the switch `polybolt_e18` makes it so).
+guide and SDK; the switch `polybolt_e18` makes it that integer: facts §8.2).
 
 Policy breaches (65th subscription, 21st frame within a second, a frame over 64 KB, ninth auth frame) close with 4008; a
 credential that is deleted while its socket is open with 4001; who cannot keep up loses frames, which the next one counts as

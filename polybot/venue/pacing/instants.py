@@ -1,4 +1,4 @@
-"""At which instants the world waits, for whom, and until what was heard (design §5). One plan per window of the session.
+"""At which instants the world waits, for whom, and until what was heard (architecture §4). One plan per window of the session.
 
 early_decision    when a strategy that bets before the window opens may first do so: it has, or has said why not
 books             just before the decision: full snapshots go out, and get machine time to arrive

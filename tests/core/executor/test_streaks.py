@@ -1,4 +1,4 @@
-"""Wins in a row: the rules of rules.md §4, and what corrections do to them."""
+"""Wins in a row: rules §4, and what corrections do to them."""
 
 from typing import Any
 

@@ -88,7 +88,7 @@ def traded_e6(order: BookedOrder) -> int:
 
 
 def reason_of(order: BookedOrder) -> tuple[str, str]:
-    """(code, sentence) for people; codes of rules.md."""
+    """(code, sentence) for people; codes as in docs/rules.md."""
     match state_of(order):
         case "REJECTED":
             return order.code or "REJECTED", order.text

@@ -1,4 +1,4 @@
-"""rsi_ema (rules.md §5): a pure function of the last 60 thirty-second samples.
+"""rsi_ema (rules §5): a pure function of the last 60 thirty-second samples.
 
 1. More than `max_missing` (3) of the 60 missing → INSUFFICIENT_DATA; more than half unchanged → FLAT_FEED. A missing one
    takes the value before it.

@@ -1,4 +1,4 @@
-"""rsi_macd (rules.md §5): closed one-minute bars only, the last 120 of them, at least WARM_UP.
+"""rsi_macd (rules §5): closed one-minute bars only, the last 120 of them, at least WARM_UP.
 
 1. As in rsi_ema: more than 1 in 20 bars missing → INSUFFICIENT_DATA; more than half unchanged → FLAT_FEED.
 2. UP when RSI(14) was < 30 at any of the last `rsi_within_bars` (10) closes and MACD(12, 26, 9) crossed above its signal

@@ -1,4 +1,4 @@
-"""streak_reversal (rules.md §5): after `streak` (4) windows with one outcome, the other one, placed before the window opens.
+"""streak_reversal (rules §5): after `streak` (4) windows with one outcome, the other one, placed before the window opens.
 
 1. The bet on window k+1 is placed 30 s before it opens, while k still runs: the outcomes are those of k−1 … k−N, one after
    the other and none of them unknown (INSUFFICIENT_DATA); k itself is not used. The venue's word counts, before it the
