@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from polybot.runtime.paths import ROOT
+from polybot.runtime.base.paths import ROOT
 
 PAGES = {"rules": "docs/rules.md", "facts": "docs/venue-facts.md", "architecture": "docs/architecture.md"}
 KINDS = {".py", ".md", ".toml", ".sh", ".conf", ".yml", ".yaml", ""}
