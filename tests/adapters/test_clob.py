@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from messages.inner import CancelOrders, PostOrder, ReadBalance, ReadMarket, ReadOpenOrders, ReadOrder, ReadTrades
+from messages.inner import (
+    BalanceRead,
+    CancelOrders,
+    OpenOrdersRead,
+    OrderRead,
+    PostOrder,
+    ReadBalance,
+    ReadMarket,
+    ReadOpenOrders,
+    ReadOrder,
+    ReadTrades,
+    TradesRead,
+)
 from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.effects import AccountEffects
@@ -427,7 +439,7 @@ def test_the_official_outcome_is_read_from_both_places(
 
 def test_a_read_that_refuses_us_carries_its_status(effects: AccountEffects, http: Any, answer: Any) -> None:
     http.say = [answer(401, {"error": "Unauthorized/Invalid api key"})]
-    reads = [
+    reads: list[OrderRead | OpenOrdersRead | TradesRead | BalanceRead] = [
         effects.read_order(ReadOrder(tag="t", order_id=ORDER, condition_id=CID)),
         effects.read_open_orders(ReadOpenOrders(tag="t")),
         effects.read_trades(ReadTrades(tag="t", after_s=0)),

@@ -9,13 +9,13 @@ import pytest
 
 from messages import FeeSchedule, MarketListed, MarketResolved
 from messages.inner import FetchCandles, FetchMarket, MarketFetched
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.market_parser import listed_of, winner_of
-from polybot.adapters.polymarket.rtds import BadFrame, prints_of
-from polybot.adapters.prices.binance import BadFrame as BadKlines
+from polybot.adapters.polymarket.rtds import prints_of
 from polybot.adapters.prices.binance import BinanceRest, word_of
 
 SHARED = Path(__file__).parents[3] / "shared/data"
@@ -98,7 +98,7 @@ def test_a_page_lost_in_the_middle_leaves_nothing(http: Any, answer: Any) -> Non
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"stream":"btcusdt@trade"}',
                                   '{"stream":"btcusdt@depth20@100ms","data":{"bids":[["1"]],"asks":[]}}'])  # fmt: skip
 def test_exchange_frames_of_garbage_are_bad(text: str) -> None:
-    with pytest.raises(BadKlines):
+    with pytest.raises(BadFrame):
         word_of(text, "BTCUSDT", 1)
 
 
@@ -359,6 +359,7 @@ def test_a_closed_market_is_resolved_even_while_the_clob_is_silent(http: Any, an
     assert resolved == MarketResolved(
         slug=WISH.slug, condition_id=CID, winner="DOWN", resolved_ns=(START_S + 321) * NS, source="gamma"
     )
+    assert isinstance(fetched, MarketFetched)
     assert (fetched.known, fetched.why) == (False, "HTTP 500")
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from messages import OraclePrice, OracleRelayed
 from messages.inner import SourceState
-from polybot.adapters.net.websocket import Backoff
+from polybot.adapters.net.bad_frame import BadFrame
+from polybot.adapters.net.retry import Backoff
 from polybot.adapters.polymarket.channels import PolyBoltSource
-from polybot.adapters.polymarket.polybolt import BadFrame, Frames, PolyBoltRefused
+from polybot.adapters.polymarket.polybolt import Frames, PolyBoltRefused
 from polybot.adapters.polymarket.signing import Credentials
 
 SECOND = 1_795_132_800
@@ -33,7 +34,8 @@ def read(text: str) -> tuple[OraclePrice, ...]:
 def test_an_update_is_an_exact_print_of_the_settlement_feed() -> None:
     (print_,) = read(a_frame())
     assert (print_.symbol, print_.feed, print_.value_e18, print_.observed_ns) == ("btc/usd", "twap60", E18, NOW_NS)
-    assert (print_.source, print_.price) == ("polybolt", pytest.approx(64210.1234567))
+    assert print_.source == "polybolt"
+    assert print_.price == pytest.approx(64210.1234567)
 
 
 def test_both_spellings_of_the_exact_price_are_understood_and_never_confused() -> None:

@@ -30,7 +30,12 @@ def test_one_that_was_closed_meanwhile_is_opened_again(http: Any, answer: Any, w
     clob.warm()
     wait_for(lambda: http.connections == 1, "the first")
     http.close_connections()
-    wait_for(lambda: (clob.warm(), http.connections == 2)[1], "the second")
+
+    def warmed_again() -> bool:
+        clob.warm()
+        return http.connections == 2
+
+    wait_for(warmed_again, "the second")
     assert clob.post_order(POST).outcome == "refused"
     assert http.connections == 2
 

@@ -55,7 +55,8 @@ def away(name: str) -> Switches:
     default = getattr(Switches(), name)
     other = not default if isinstance(default, bool) else OTHER_NUMBERS[name]
     assert other != default
-    return Switches(**{name: other})
+    changed: dict[str, Any] = {name: other}
+    return Switches(**changed)
 
 
 def a_session(strategy: str, switches: Switches, windows: int) -> tuple[Simulator, WorldOutside]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -104,7 +105,7 @@ def test_two_runs_say_identical_bytes() -> None:
     digests = []
     for _ in range(2):
         sim = a_house(2)
-        sim.at(at(150), lambda sim=sim: sim.kill("executor"))
+        sim.at(at(150), partial(sim.kill, "executor"))
         sim.run_until(at(700))
         digests.append(sim.digest)
     assert digests[0] == digests[1]

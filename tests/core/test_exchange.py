@@ -213,7 +213,10 @@ def test_a_market_buy_may_spend_its_whole_dollars_when_the_switch_says_so() -> N
 
 def test_the_venue_refuses_in_its_own_words() -> None:
     exchange = an_exchange()
-    say = lambda order: words(exchange.submit(order, NOW))  # noqa: E731
+
+    def say(order: NewOrder) -> str:
+        return words(exchange.submit(order, NOW))
+
     assert say(a_buy("x", "2.6", "5", token="999")) == "the market is not yet ready to process new orders"
     assert say(a_buy("x", "0", "5")) == "Invalid order payload"
     assert say(a_buy("x", "2.6", "5", post_only=True)) == "Invalid order payload"

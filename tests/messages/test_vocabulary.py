@@ -56,7 +56,7 @@ def an_example(hint: Any, depth: int = 0) -> Any:
     return plain[hint]
 
 
-def an_envelope(body: Word) -> Envelope:
+def an_envelope(body: AnyWord) -> Envelope:
     return Envelope(source="risk", boot=2, seq=3, at_ns=1795132800 * 10**9, cause="request:x", body=body)
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -19,6 +19,8 @@ from polybot.runtime.safety import locks
 
 GRANT_E6 = 1_000_000_000
 ROOT = Path(__file__).resolve().parents[2]
+
+T = TypeVar("T")
 
 
 class Bot:
@@ -83,7 +85,9 @@ class Bot:
 
     def wait_back(self, actor: str, killed: int) -> int:
         """Until supervision has it running again."""
-        return wait_for(lambda: (p := self.pid(actor)) != killed and p, f"{actor} to come back after {killed}", 30)
+        return wait_for(
+            lambda: p if (p := self.pid(actor)) != killed else None, f"{actor} to come back after {killed}", 30
+        )
 
     # --- the venue's own books
 
@@ -138,7 +142,7 @@ class Bot:
             self.ctl("down")
 
 
-def wait_for(condition: Callable[[], Any], what: str, deadline_s: float) -> Any:
+def wait_for(condition: Callable[[], T | None], what: str, deadline_s: float) -> T:
     """Poll until true; its value."""
     end = time.monotonic() + deadline_s
     while not (value := condition()):

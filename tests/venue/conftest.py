@@ -50,7 +50,7 @@ SECOND = 1_000_000_000
 
 
 def a_listing(start_s: int = START_S, **change: Any) -> Listing:
-    facts = {
+    facts: dict[str, Any] = {
         "slug": f"btc-updown-5m-{start_s}",
         "start_s": start_s,
         "end_s": start_s + 300,
@@ -129,7 +129,7 @@ class Client:
     def signed(self, intent: str = "main/test/w/1", **change: Any) -> tuple[str, bytes]:
         """(order id, body of POST /order)."""
         assert self.credentials is not None
-        facts = {
+        facts: dict[str, Any] = {
             "salt": salt_of(intent),
             "token_id": UP,
             "maker_e6": 5_000_000,

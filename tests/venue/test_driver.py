@@ -122,14 +122,24 @@ def a_table(
     switches = replace(parsed.switches, payout_by_redeem=False)  # nobody sits here who would redeem
     house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000, switches)
     house.restore()
-    rtds, streams = Rtds(), BinanceHub()
-    wires = PriceWires(rtds, PolyBolt(lambda *_: True, lambda _: True, lambda: 0.0))
     printed: list[tuple[str, int]] = []
     sent: list[dict[str, Any]] = []
     oracle = ("crypto_prices_chainlink", "crypto_prices_twap_sixty")
-    rtds.publish = lambda topic, at_ms, *_: printed.append((topic, at_ms // 1000)) if topic in oracle else None  # type: ignore
-    streams.wanted = lambda _name: True  # type: ignore[method-assign]
-    streams.publish = lambda name, data: sent.append({"stream": name} | data)  # type: ignore[method-assign]
+
+    class HeardRtds(Rtds):
+        def publish(self, topic: str, observed_ms: int, *_: Any) -> None:
+            if topic in oracle:
+                printed.append((topic, observed_ms // 1000))
+
+    class HeardStreams(BinanceHub):
+        def wanted(self, stream: str) -> bool:
+            return True
+
+        def publish(self, stream: str, data: dict[str, Any]) -> None:
+            sent.append({"stream": stream} | data)
+
+    rtds, streams = HeardRtds(), HeardStreams()
+    wires = PriceWires(rtds, PolyBolt(lambda *_: True, lambda _: True, lambda: 0.0))
     faults = FaultEngine(parsed, START_S, lambda: now["ns"], lambda: 0.0, speed)
     driver = Driver(house, catalogue, WireBars(), wires, streams, speed, now["ns"], faults)
     driver.begin(history_s=60)

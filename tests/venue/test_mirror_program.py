@@ -217,8 +217,12 @@ def test_takers_get_what_the_real_book_shows_and_no_share_twice(two: Two) -> Non
     watcher = Watcher(two.real.urls["ws_market"], pair)
     wait_for(lambda: watcher.states, "the real book")
     traders, results = [two.trader(17), two.trader(18)], []
+
+    def buy(trader: Trader) -> None:
+        results.append(trader.buy(pair.up_token, 900, 99))
+
     began = time.monotonic()
-    threads = [threading.Thread(target=lambda t=t: results.append(t.buy(pair.up_token, 900, 99))) for t in traders]  # type: ignore[misc]
+    threads = [threading.Thread(target=buy, args=(trader,)) for trader in traders]
     for thread in threads:
         thread.start()
     for thread in threads:

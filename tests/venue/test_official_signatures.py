@@ -92,7 +92,7 @@ def test_ten_thousand_orders_are_signed_alike(python: str) -> None:
         signer, fields = OrderSigner(wallet, OWNER, kind, funder), an_order(luck)
         ours.append(signer.sign(SignOrder(intent_id="i", fields=fields)))
         wallets.append(wallet)
-        order = {
+        order: dict[str, Any] = {
             "key": "0x" + wallet.key.to_hex(),
             "owner": OWNER,
             "post_only": fields.post_only,

@@ -51,11 +51,11 @@ def test_our_orders_sizes_are_read_the_same_in_either_unit(opener: Any, in_base_
     match clob.order(order_id):
         case Known(order):
             assert order.original_e6 == 10_000_000
-        case other:
-            raise AssertionError(other)
+        case unread:
+            raise AssertionError(unread)
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "INSUFFICIENT": {"maker_e6": 9_000_000_000, "taker_e6": 10_000_000_000},
     "TICK": {"maker_e6": 5_250_000, "taker_e6": 10_000_000, "order_type": "GTC"},
     "POST_ONLY": {"maker_e6": 5_500_000, "taker_e6": 10_000_000, "order_type": "GTC", "post_only": True},

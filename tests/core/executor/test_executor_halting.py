@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from messages import CancelAll, CancelProof, OrderUpdate, Refused
+from messages import CancelAll, CancelProof, OrderUpdate, Refused, Word
 from messages.inner import CancelOrders, Leave, PostOrder, ReadOpenOrders, WriteHalt
 
 
@@ -24,9 +24,13 @@ def test_the_proof_says_what_the_venue_says_twice_and_apart(kit: Any) -> None:
     house = resting(kit)
     read_at = []
     answer = house.venue.answer
-    house.venue.answer = lambda w: (read_at.append(house.now_ns) if isinstance(w, ReadOpenOrders) else None, answer(w))[
-        1
-    ]
+
+    def watched(word: Word) -> Word | None:
+        if isinstance(word, ReadOpenOrders):
+            read_at.append(house.now_ns)
+        return answer(word)
+
+    house.venue.answer = watched
     house.hear(cancel())
     house.run(3)
     proof = house.replies["c1"]

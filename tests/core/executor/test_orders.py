@@ -203,7 +203,7 @@ def test_an_order_or_trade_of_somebody_else_is_foreign_once(kit: Any) -> None:
 
 @pytest.mark.parametrize("state", [name for name, _ in STATES])
 def test_every_line_of_the_table_can_be_reached(kit: Any, state: str) -> None:
-    reach = {
+    reach: dict[str, dict[str, Any]] = {
         "MATCHED": {"over": True, "matched_e6": 1},
         "LIVE": {"seen": True},
         "REJECTED": {"refused": True, "code": "X"},

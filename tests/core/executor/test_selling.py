@@ -170,7 +170,7 @@ def test_a_market_buy_never_implies_a_price_below_its_limit(limit: int, stake: i
     buy = fak_buy(stake * 10_000, limit * 10_000, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True))
     assert isinstance(buy, BuyAmounts)
     given_usd, price = Decimal(stake) / 100, Decimal(limit) / 100
-    assert (buy.maker_e6, buy.taker_e6) == (
+    assert (Decimal(buy.maker_e6), Decimal(buy.taker_e6)) == (
         given_usd * 1_000_000,
         (given_usd / price).quantize(Decimal("0.0001"), ROUND_DOWN) * 1_000_000,
     )

@@ -10,6 +10,8 @@ import secrets
 import sys
 import time
 import urllib.request
+from collections.abc import AsyncIterable, Callable
+from typing import Any
 
 from eth_account import Account
 from polymarket.clients.async_secure import AsyncSecureClient
@@ -24,7 +26,7 @@ from polymarket.streams import (
 )
 
 urls = json.loads(sys.argv[1])
-done = {}
+done: dict[str, bool] = {}
 config = dataclasses.replace(
     PRODUCTION._config,
     clob_url=urls["clob"],
@@ -38,7 +40,7 @@ config = dataclasses.replace(
 )
 
 
-async def until(handle, wanted, deadline_s=40.0):
+async def until(handle: AsyncIterable[Any], wanted: Callable[[Any], bool], deadline_s: float = 40.0) -> Any:
     """The first event that is wanted; None if it never came."""
     try:
         async with asyncio.timeout(deadline_s):
@@ -49,7 +51,7 @@ async def until(handle, wanted, deadline_s=40.0):
         return None
 
 
-async def main():
+async def main() -> None:
     key = "0x" + secrets.token_hex(32)
     environment = _create_environment(name="local", config=config)
     wallet = Account.from_key(key).address
