@@ -6,8 +6,8 @@
 
 A builder is `functools.partial` of the message with a value for every field that has no default. So any field may be given
 anew, by keyword, and mypy checks its name and its type as it checks the message's own; a field that is added to a message
-is missing here, once. `window` and `of_intent` are typed dicts, hence checked too. All examples are of one scene: Up at
-0.51 in the market of the window that starts at T0, one strategy, 100 USD.
+is missing here, once. `window` and `of_intent` are typed dicts, hence checked too. All examples are of one scene: ten
+seconds into the window that starts at T0, Up is offered at 0.51, and one strategy has 100 USD for it.
 
 Found as `tests.build` from everywhere (pyproject.toml: pytest's `pythonpath`): the tests' folders are packages without an
 __init__.py, none of which hides one of ours. A message whose few fields every test states anyway has no builder; a scene
@@ -24,7 +24,6 @@ from messages import (
     ApprovedOrder,
     Book,
     Candle,
-    DayResult,
     DayStats,
     FeedStatus,
     FeeSchedule,
@@ -34,6 +33,7 @@ from messages import (
     MarketResolved,
     OraclePrice,
     OrderIntent,
+    OrderType,
     OrderUpdate,
     Outcome,
     Position,
@@ -42,7 +42,6 @@ from messages import (
     PriceTick,
     RiskState,
     RiskVerdict,
-    SentOrder,
     Settlement,
     Side,
     Signal,
@@ -53,6 +52,7 @@ from messages.inner import HaltSeen, OrderFields, PostOrder, SourceState, Starte
 from messages.units import NS
 
 T0 = 1_795_132_800  # 2026-11-20, midnight UTC
+NOW_NS = (T0 + 10) * NS
 FEE = FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True)
 UP, DOWN = "111", "222"
 STRIKE_E18 = "64000000000000000000000"
@@ -95,17 +95,17 @@ a_risk_state = partial(
 
 # --- the exchange, the oracle
 
-a_tick = partial(PriceTick, symbol="BTCUSDT", price=64_000.0, size=0.1, trade_id=1, traded_ns=T0 * NS, source="binance")
+a_tick = partial(PriceTick, symbol="BTCUSDT", price=64_000.0, size=0.1, trade_id=1, traded_ns=NOW_NS, source="binance")
 a_candle = partial(
-    Candle, symbol="BTCUSDT", interval_s=30, start_ns=T0 * NS, open=64_000.0, high=64_000.0, low=64_000.0, close=64_000.0,
-    volume=1.0, traded=True, source="binance",
+    Candle, symbol="BTCUSDT", interval_s=30, start_ns=(T0 - 30) * NS, open=64_000.0, high=64_000.0, low=64_000.0,
+    close=64_000.0, volume=1.0, traded=True, source="binance",
 )  # fmt: skip
 a_print = partial(
-    OraclePrice, symbol="btc/usd", feed="twap60", price=64_000.0, value_e18=STRIKE_E18, observed_ns=T0 * NS,
-    received_ns=T0 * NS, source="rtds",
+    OraclePrice, symbol="btc/usd", feed="twap60", price=64_000.0, value_e18=STRIKE_E18, observed_ns=NOW_NS,
+    received_ns=NOW_NS, source="rtds",
 )  # fmt: skip
-a_feed_status = partial(FeedStatus, feed="price", state="up", reason="", age_s=0.0, since_ns=T0 * NS)
-a_day = partial(
+a_feed_status = partial(FeedStatus, feed="price", state="up", reason="", age_s=0.0, since_ns=NOW_NS)
+day_stats = partial(
     DayStats, open=63_000.0, high=65_000.0, low=62_500.5, last=64_000.0, volume=12_345.67, change_pct=1.587, as_of_ns=1
 )
 
@@ -124,7 +124,7 @@ a_market = partial(
 )  # fmt: skip
 a_book = partial(
     Book, slug=slug_of(), condition_id="0x1", up_bids=((490_000, 200_000_000),), up_asks=((510_000, 200_000_000),),
-    down_bids=((490_000, 200_000_000),), down_asks=((510_000, 200_000_000),), venue_ns=T0 * NS, received_ns=T0 * NS,
+    down_bids=((490_000, 200_000_000),), down_asks=((510_000, 200_000_000),), venue_ns=NOW_NS, received_ns=NOW_NS,
 )  # fmt: skip
 a_window = partial(WindowObserved, **window(), strike_e18=STRIKE_E18, strike=64_000.0, strike_source="rtds_twap60")
 a_resolution = partial(
@@ -136,7 +136,7 @@ a_resolution = partial(
 a_prediction = partial(
     Prediction, **window(), account="main", strategy="coin", condition_id="0x1", n=1, signal_type="baseline", label="low",
     prediction="UP", probability=None, indicators={}, btc_price=64_000.0, strike=64_000.0, strike_source="rtds_twap60",
-    up_ask_e6=510_000, down_ask_e6=500_000, reason_code="", reason="", decided_ns=(T0 + 10) * NS,
+    up_ask_e6=510_000, down_ask_e6=500_000, reason_code="", reason="", decided_ns=NOW_NS,
     good_until_ns=(T0 + 13) * NS,
 )  # fmt: skip
 a_signal = partial(
@@ -167,12 +167,12 @@ class IntentFields(TypedDict, total=False):
     token_id: str
     outcome: Outcome
     side: Side
+    order_type: OrderType
     stake_e6: int
     limit_e6: int
     maker_e6: int
     taker_e6: int
     worst_e6: int
-    end_s: int
     good_until_ns: int
     cancel_at_ns: int
     prediction: Prediction
@@ -256,15 +256,6 @@ a_position = partial(
 positions = partial(Positions, account="main", positions=(), orders=(), foreign=(), journal_seq=1)
 a_streak = partial(
     Streak, wins=0, losses=0, known=True, last_slug=slug_of(T0 - 300), last_move_bp=4.0, trades=3, won=2, lost=1
-)
-a_day_result = partial(DayResult, day="2026-11-20", strategy="coin", realised_e6=0, open_e6=0)
-a_sent_order = partial(
-    SentOrder,
-    intent_id=f"main/coin/{slug_of()}/1",
-    strategy="coin",
-    slug=slug_of(),
-    signed_ns=(T0 + 10) * NS,
-    filled=True,
 )
 an_account = partial(
     Account, account="main", ready=True, why_not_ready="", purse_e6=100_000_000, wallet_e6=1_000_000_000, cash_pnl_e6=0,
