@@ -16,7 +16,7 @@ that only one folder plays (an intent whose amounts fit its stake, a house) stan
 
 import json
 from functools import partial
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from messages import (
     Account,
@@ -135,7 +135,8 @@ a_resolution = partial(
 
 a_prediction = partial(
     Prediction, **window(), account="main", strategy="coin", condition_id="0x1", n=1, signal_type="baseline", label="low",
-    prediction="UP", probability=None, indicators={}, btc_price=64_000.0, strike=64_000.0, strike_source="rtds_twap60",
+    prediction="UP", probability=None, indicators={"rsi": 27.5}, btc_price=64_010.5, strike=64_000.0,
+    strike_source="rtds_twap60",
     up_ask_e6=510_000, down_ask_e6=500_000, reason_code="", reason="", decided_ns=NOW_NS,
     good_until_ns=(T0 + 13) * NS,
 )  # fmt: skip
@@ -193,6 +194,9 @@ def approved(intent: OrderIntent, risk_boot: int = 1) -> ApprovedOrder:
 
 
 # --- the order at the venue
+
+VenueOrderState = Literal["LIVE", "MATCHED", "CANCELED", "DELAYED", "OTHER"]
+TradeStatus = Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
 
 order_fields = partial(
     OrderFields, salt=1, token_id=UP, maker_e6=5_000_000, taker_e6=9_090_900, side="BUY", timestamp_ms=T0 * 1000,
@@ -255,7 +259,7 @@ a_position = partial(
 )  # fmt: skip
 positions = partial(Positions, account="main", positions=(), orders=(), foreign=(), journal_seq=1)
 a_streak = partial(
-    Streak, wins=0, losses=0, known=True, last_slug=slug_of(T0 - 300), last_move_bp=4.0, trades=3, won=2, lost=1
+    Streak, wins=2, losses=0, known=True, last_slug=slug_of(T0 - 300), last_move_bp=4.0, trades=3, won=2, lost=1
 )
 an_account = partial(
     Account, account="main", ready=True, why_not_ready="", purse_e6=100_000_000, wallet_e6=1_000_000_000, cash_pnl_e6=0,

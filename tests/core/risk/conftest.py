@@ -45,7 +45,9 @@ def an_intent(start_s: int = T0, strategy: str = "coin", **changed: Unpack[Inten
         "worst_e6": buy.worst_e6,
         "good_until_ns": (start_s + 13) * NS,
         "cancel_at_ns": (start_s + 270) * NS,
-        "prediction": build.a_prediction(**window(start_s), decided_ns=(start_s + 10) * NS),
+        "prediction": build.a_prediction(
+            **window(start_s), decided_ns=(start_s + 10) * NS, good_until_ns=(start_s + 13) * NS
+        ),
     }
     return build.an_intent(**window(start_s), strategy=strategy, **(facts | changed))
 

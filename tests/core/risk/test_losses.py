@@ -114,17 +114,22 @@ def test_a_strategys_own_day_is_held_against_its_own_limit(kit: Kit, lost: int, 
     [(4, T0, ""), (5, T0, "LOSS_PAUSE"), (6, T0, "LOSS_PAUSE"), (5, T0 - 3300, "LOSS_PAUSE"), (5, T0 - 3600, "")],
 )
 def test_losses_in_a_row_pause_for_an_hour_of_windows(kit: Kit, count: int, ended_s: int, code: str) -> None:
-    verdict = judged(kit, streaks={"coin": a_streak(losses=count, last_loss_s=ended_s)})
+    verdict = judged(kit, streaks={"coin": a_streak(wins=0, losses=count, last_loss_s=ended_s)})
     assert verdict.reason_code == code
     if (count, ended_s) == (5, T0):
         assert verdict.reason == "coin lost 5 windows in a row, loss_pause_after = 5: it pauses until 01:00:00 UTC"
-    assert judged(kit, streaks={"other": a_streak(losses=count, last_loss_s=ended_s)}).reason_code == "", "per strategy"
+    assert judged(kit, streaks={"other": a_streak(wins=0, losses=count, last_loss_s=ended_s)}).reason_code == "", (
+        "per strategy"
+    )
 
 
 def test_a_strategy_may_be_paused_earlier_by_its_own_table(kit: Kit) -> None:
     knobs = Settings(strategy={"coin": {"loss_pause_after": 2}})
-    assert judged(kit, knobs=knobs, streaks={"coin": a_streak(losses=1, last_loss_s=T0)}).reason_code == ""
-    assert judged(kit, knobs=knobs, streaks={"coin": a_streak(losses=2, last_loss_s=T0)}).reason_code == "LOSS_PAUSE"
+    assert judged(kit, knobs=knobs, streaks={"coin": a_streak(wins=0, losses=1, last_loss_s=T0)}).reason_code == ""
+    assert (
+        judged(kit, knobs=knobs, streaks={"coin": a_streak(wins=0, losses=2, last_loss_s=T0)}).reason_code
+        == "LOSS_PAUSE"
+    )
 
 
 # --- a live session
