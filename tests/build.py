@@ -118,6 +118,8 @@ def a_flat_candle(end_s: int, close: float, interval_s: int = 30) -> Candle:
 
 # --- the market
 
+Winner = Literal["UP", "DOWN", "SPLIT"]
+
 a_market = partial(
     MarketListed, **window(), condition_id="0x1", up_token=UP, down_token=DOWN, tick_e6=10_000, min_size_e6=5_000_000,
     fee=FEE, neg_risk=False, rule="twap60", rule_why="", synthetic_books=True,
