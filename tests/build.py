@@ -80,6 +80,11 @@ def session(windows: int = 3, speed: float = 1.0) -> str:
     return json.dumps({"id": "s", "first_window_s": T0, "windows": windows, "speed": speed})
 
 
+def nth(n: int) -> Window:
+    """The n-th window of that session, from 1."""
+    return window(T0 + (n - 1) * 300)
+
+
 # --- the actor
 
 a_start = partial(Started, actor="signal", boot=1, config="{}", versions={}, mono_s=0.0, speed=1.0, session="")

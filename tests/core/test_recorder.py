@@ -32,7 +32,6 @@ from polybot.settings import Settings
 from polybot.topology import CLASS_OF, TABLE
 from tests.build import (
     T0,
-    Window,
     a_fill,
     a_heartbeat,
     a_prediction,
@@ -48,8 +47,8 @@ from tests.build import (
     an_allocation,
     an_intent,
     an_order,
+    nth,
     of_intent,
-    window,
 )
 
 S = 1_000_000_000
@@ -57,11 +56,6 @@ CONFIG = msgspec.json.encode(Settings()).decode()
 SESSION = json.dumps(
     {"id": "s", "profile": "demo", "strategies": ["coin"], "first_window_s": T0, "windows": 3, "speed": 1.0}
 )
-
-
-def nth(n: int) -> Window:
-    """The n-th window of the session, from 1."""
-    return window(T0 + (n - 1) * 300)
 
 
 def slug(n: int = 1) -> str:
