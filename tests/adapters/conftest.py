@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 import pytest
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.inbox import ListInbox
+
 DEADLINE_S = 5.0
 S = TypeVar("S", bound="Source")
 
@@ -169,21 +171,6 @@ def ws() -> Iterator[WsScript]:
     script.start()
     yield script
     script.stop()
-
-
-class ListInbox:
-    """An inbox that keeps everything, with the key it was conflated by."""
-
-    def __init__(self) -> None:
-        self.words: list[Any] = []
-        self.keys: list[str | None] = []
-
-    def put(self, word: Any, conflate: str | None = None) -> None:
-        self.words.append(word)
-        self.keys.append(conflate)
-
-    def of(self, *kinds: type) -> list[Any]:
-        return [word for word in list(self.words) if isinstance(word, kinds)]
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from polybot.adapters.net.retry import Backoff
 from polybot.adapters.polymarket.channels import PolyBoltSource
 from polybot.adapters.polymarket.polybolt import Frames, PolyBoltRefused
 from polybot.adapters.polymarket.signing import Credentials
-from tests.adapters.conftest import ListInbox, Running, WsScript
+from tests.adapters.conftest import Running, WsScript
+from tests.inbox import ListInbox
 from tests.waiting import wait_for
 
 SECOND = 1_795_132_800

@@ -21,8 +21,9 @@ from polybot.adapters.net.retry import Backoff
 from polybot.adapters.net.websocket import WebSocketSource
 from polybot.adapters.prices.binance_stream import BinanceSource
 from polybot.core.price_feed.core import PriceFeedCore
-from tests.adapters.conftest import HttpScript, ListInbox, WsScript, answer
+from tests.adapters.conftest import HttpScript, WsScript, answer
 from tests.build import a_start
+from tests.inbox import ListInbox
 from tests.waiting import wait_for
 
 QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)

@@ -18,8 +18,9 @@ from polybot.adapters.polymarket.rtds_stream import RtdsSource
 from polybot.adapters.polymarket.signing import Credentials
 from polybot.adapters.prices.binance_stream import BinanceSource
 from tests import build
-from tests.adapters.conftest import HttpScript, ListInbox, Running, WsScript
+from tests.adapters.conftest import HttpScript, Running, WsScript
 from tests.build import T0, window
+from tests.inbox import ListInbox
 from tests.waiting import wait_for
 
 QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)

@@ -17,6 +17,7 @@ from messages.inner import OrderFields, SignOrder, SubmitRedeem
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import MAX_SALT, OrderSigner, Wallet
+from tests.venue.conftest import Opener
 
 CLIENTS = Path(__file__).parent / "clients"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -126,7 +127,7 @@ def test_ten_thousand_orders_are_signed_alike(python: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
-def test_redemptions_are_signed_alike(python: str, kind: int, opener: Any) -> None:
+def test_redemptions_are_signed_alike(python: str, kind: int, opener: Opener) -> None:
     luck = random.Random(kind)
     bench = opener.open()
     deadline_s = bench.clock.ns // 10**9 + 600

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import AsyncIterable, Callable
+from functools import partial
 from typing import Any
 
 from eth_account import Account
@@ -51,6 +52,10 @@ async def until(handle: AsyncIterable[Any], wanted: Callable[[Any], bool], deadl
         return None
 
 
+def is_trade(status: str, event: Any) -> bool:
+    return getattr(event.payload, "status", "") == status and event.type == "trade"
+
+
 async def main() -> None:
     key = "0x" + secrets.token_hex(32)
     environment = _create_environment(name="local", config=config)
@@ -77,9 +82,7 @@ async def main() -> None:
     done["stream an order's cancellation"] = bool(gone)
     await client.place_limit_order(asset_id=up, price="0.9", size="10", side="BUY")
     for status in ("MATCHED", "MINED", "CONFIRMED"):
-        trade = await until(
-            user, lambda e, status=status: getattr(e.payload, "status", "") == status and e.type == "trade"
-        )
+        trade = await until(user, partial(is_trade, status))
         done[f"stream a trade's {status}"] = bool(trade)
     await market.close()
     await user.close()
