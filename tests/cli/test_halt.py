@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import supervisord
 from polybot.topology import BY_NAME
+from tests.waiting import wait_for
 
 # risk and executor as far as halting goes: they answer, and remember what the folder tells them to say.
 STUB = """
@@ -89,7 +89,9 @@ class House:
     def end(self) -> None:
         self.supervisord.kill()
         self.supervisord.wait()
-        wait_for(lambda: not any(locks.holder(self.paths, name) for name in ("risk", "executor")))
+        wait_for(
+            lambda: not any(locks.holder(self.paths, name) for name in ("risk", "executor")), "everyone to be gone"
+        )
 
 
 def environment(paths: Paths) -> dict[str, str]:
@@ -110,13 +112,6 @@ def ctl(paths: Paths, *argv: str) -> "subprocess.CompletedProcess[str]":
 def halted(paths: Paths, *argv: str) -> tuple[int, dict[str, Any]]:
     done = ctl(paths, "halt", "--json", *argv)
     return done.returncode, json.loads(done.stdout)
-
-
-def wait_for(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -218,7 +213,7 @@ def test_an_executor_that_does_not_move_is_fenced_and_its_successor_proves(house
 
 def test_a_dead_risk_does_not_stop_it(house: House) -> None:
     supervisord.Supervisor.of(house.paths).stop("edge:risk")
-    wait_for(lambda: locks.holder(house.paths, "risk") is None)
+    wait_for(lambda: locks.holder(house.paths, "risk") is None, "risk to be gone")
     code, proof = halted(house.paths)
     assert code == 0
     assert proof["risk"] == "did not answer"
@@ -261,5 +256,5 @@ def test_pause_asks_risk_and_says_when_it_is_not_there(house: House) -> None:
     done = ctl(house.paths, "pause")
     assert (done.returncode, done.stdout.strip()) == (0, "trading state REDUCING")
     supervisord.Supervisor.of(house.paths).stop("edge:risk")
-    wait_for(lambda: locks.holder(house.paths, "risk") is None)
+    wait_for(lambda: locks.holder(house.paths, "risk") is None, "risk to be gone")
     assert ctl(house.paths, "pause").returncode == 4
