@@ -33,7 +33,8 @@ def a_row(n: int, outcome: str | None = "UP", code: str = "NO_STRIKE") -> Window
 
 
 def as_dict(row: WindowRow) -> dict[str, Any]:
-    return json.loads(msgspec.json.encode(row))  # type: ignore[no-any-return]
+    shown: dict[str, Any] = json.loads(msgspec.json.encode(row))
+    return shown
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import typer
 import zmq
 from typer.testing import CliRunner
 
-from messages import Envelope, PriceTick, encode, topic_of
+from messages import Envelope, Event, PriceTick, encode, topic_of
 from polybot.cli.commands import tail
 from polybot.runtime.loop.bus import Publisher
 from tests import build
@@ -38,7 +38,8 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         def speak() -> None:
             while not over.wait(0.02):
                 for envelope in envelopes:
-                    publisher.send(topic_of(envelope.body), encode(envelope))  # type: ignore[arg-type]
+                    assert isinstance(envelope.body, Event)
+                    publisher.send(topic_of(envelope.body), encode(envelope))
 
         thread = threading.Thread(target=speak)
         thread.start()

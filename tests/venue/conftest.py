@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -50,6 +53,7 @@ T = TypeVar("T")
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 DOWN = "76630000000000000000000000000000000000000000000000000000000000000000000003403"
 SECOND = 1_000_000_000
+CLIENTS = Path(__file__).parent / "clients"
 
 
 def a_listing(start_s: int = START_S) -> Listing:
@@ -345,3 +349,20 @@ def bench(opener: Opener) -> Bench:
 def trader(bench: Bench) -> Client:
     bench.client.login()
     return bench.client
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The interpreter of an environment that has the official clients, made once; or the one that is named."""
+    given = os.environ.get("POLYBOT_CLIENTS_PYTHON")
+    if given:
+        return given
+    home = tmp_path_factory.mktemp("clients") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    made = str(home / "bin" / "python")
+    lock = str(CLIENTS / "requirements.lock")
+    command = [made, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        pytest.skip(f"the official clients cannot be installed here: {done.stderr.strip()[-300:]}")
+    return made

@@ -7,11 +7,11 @@ from polybot.core.executor.books.streaks import Traded, fold
 from tests.core.executor.conftest import House, Kit
 
 
-def a_window(n: int, outcome: str, cost_e6: int = 5_000_000, held: str = "UP") -> Traded:
+def a_window(n: int, outcome: str, cost_e6: int = 5_000_000, held: Outcome = "UP") -> Traded:
     return Traded(
         slug=f"w{n}",
         start_s=300 * n,
-        held=held,  # type: ignore[arg-type]
+        held=held,
         outcome=outcome,
         cost_e6=cost_e6,
         stake_e6=5_000_000,

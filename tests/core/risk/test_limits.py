@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -276,8 +276,12 @@ def test_the_rules_stand_in_one_table_each_with_its_own_words() -> None:
 # --- our clock
 
 
-def a_clock(source: str, offset_ms: float | None, why: str = "", error_ms: float = 5.0) -> ClockOffset:
-    return ClockOffset(source=source, offset_ms=offset_ms, error_ms=error_ms, round_trip_ms=3.0, measured_ns=1, why=why)  # type: ignore[arg-type]
+Clock = Literal["venue", "sntp"]
+CLOCKS: tuple[Clock, ...] = ("venue", "sntp")
+
+
+def a_clock(source: Clock, offset_ms: float | None, why: str = "", error_ms: float = 5.0) -> ClockOffset:
+    return ClockOffset(source=source, offset_ms=offset_ms, error_ms=error_ms, round_trip_ms=3.0, measured_ns=1, why=why)
 
 
 LIVE = Settings(bot=Bot(profile="live"))
@@ -296,7 +300,7 @@ LIVE = Settings(bot=Bot(profile="live"))
     ],
 )
 def test_live_needs_a_clock_that_is_known_to_be_right(kit: Kit, offsets: tuple[float | None, ...], code: str) -> None:
-    heard = [a_clock(source, ms) for source, ms in zip(("venue", "sntp"), offsets, strict=False)]
+    heard = [a_clock(source, ms) for source, ms in zip(CLOCKS, offsets, strict=False)]
     assert kit.code_with(10.0, *heard, knobs=LIVE) == code
     assert kit.code_with(10.0, *heard) == "", "the demo's venue lives by our own clock"
 
