@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import supervisord
-from polybot.topology import BY_NAME
+from tests.supervised import Supervised, environment
 from tests.waiting import wait_for
 
 # risk and executor as far as halting goes: they answer, and remember what the folder tells them to say.
@@ -48,26 +48,11 @@ exec {python} -P {folder}/stub.py "$2"
 """
 
 
-class House:
-    """risk and executor under a supervisord in a folder of their own."""
+class House(Supervised):
+    """risk and executor."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.paths = folder, Paths(folder / "state")
-        halt.prepare(self.paths)
-        (folder / "bin").mkdir()
-        (folder / "stub.py").write_text(STUB)
-        script = folder / "bin" / "polybot"
-        script.write_text(BIN.format(root=ROOT, folder=folder, python=sys.executable))
-        script.chmod(0o700)
-        rows = (BY_NAME["risk"], BY_NAME["executor"])
-        conf = supervisord.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows)
-        (folder / "supervisor.conf").write_text(conf)
-        self.supervisord = subprocess.Popen(
-            [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(folder / "supervisor.conf")],
-            env=environment(self.paths),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        super().__init__(folder, ("risk", "executor"), BIN, STUB)
 
     def begin(self) -> "House":
         self.wait_served("risk")
@@ -85,18 +70,6 @@ class House:
         found = locks.holder(self.paths, name)
         assert found is not None
         return found.pid
-
-    def end(self) -> None:
-        self.supervisord.kill()
-        self.supervisord.wait()
-        wait_for(
-            lambda: not any(locks.holder(self.paths, name) for name in ("risk", "executor")), "everyone to be gone"
-        )
-
-
-def environment(paths: Paths) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT_")}
-    return kept | {"POLYBOT_STATE": str(paths.state), "PYTHONPATH": str(ROOT)}
 
 
 def ctl(paths: Paths, *argv: str) -> "subprocess.CompletedProcess[str]":

@@ -13,11 +13,11 @@ import pytest
 
 from messages import ActorDied, Envelope, Health, Heartbeat
 from polybot.runtime.base import process
-from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.base.paths import ROOT
 from polybot.runtime.loop.bus import Subscriber
 from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import supervisord
-from polybot.topology import BY_NAME
+from tests.supervised import Supervised
 from tests.waiting import wait_for
 
 ACTORS = ("risk", "executor", "watchdog")
@@ -40,29 +40,12 @@ exec {python} -P {folder}/stub.py "$2"
 """
 
 
-class House:
-    """A supervisord in its own folder, and an ear on its bus."""
+class House(Supervised):
+    """With an ear on its bus."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.paths = Paths(folder / "state")
-        halt.prepare(self.paths)
-        (folder / "bin").mkdir()
-        (folder / "stub.py").write_text(STUB)
-        script = folder / "bin" / "polybot"
-        script.write_text(BIN.format(root=ROOT, folder=folder, python=sys.executable))
-        script.chmod(0o700)
-        rows = tuple(BY_NAME[name] for name in ACTORS)
-        self.conf = folder / "supervisor.conf"
-        self.conf.write_text(supervisord.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows))
-        self.supervisord = self.start()
+        super().__init__(folder, ACTORS, BIN, STUB)
         self.ears = Subscriber(self.paths.sockets, ACTORS, (Heartbeat, Health, ActorDied))
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        env = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT_")}
-        env |= {"POLYBOT_STATE": str(self.paths.state), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(self.conf)]
-        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def hear(self, wanted: Callable[[Envelope], bool], within_s: float = 30.0) -> Envelope:
         deadline = time.monotonic() + within_s
@@ -88,9 +71,7 @@ class House:
 
     def end(self) -> None:
         self.ears.close()
-        self.supervisord.kill()
-        self.supervisord.wait()
-        wait_for(lambda: not any(locks.holder(self.paths, name) for name in ACTORS), "everyone to be gone")
+        super().end()
 
 
 @pytest.fixture
