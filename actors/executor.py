@@ -223,7 +223,7 @@ def cancel_only() -> int:
 
 
 def main() -> None:
-    """Turn until told to leave."""
+    """Run the actor until it is told to leave, or cancel everything with --cancel-only."""
     if "--cancel-only" in sys.argv[1:]:
         sys.exit(cancel_only())
     run("executor", ExecutorCore(), wire)

@@ -281,7 +281,7 @@ def says(actor: Actor) -> tuple[type[Event], ...]:
 
 
 def speakers_of(word: type[Event]) -> Iterator[Actor]:
-    """Who may say this event."""
+    """The actors that may say this event."""
     return (a for a in TABLE if word in says(a))
 
 

@@ -62,7 +62,7 @@ class Outside(Protocol):
     """The world behind the effects. Everything it lets happen it puts on the simulator's heap itself."""
 
     def join(self, sim: "Simulator") -> None:
-        """Before anyone starts."""
+        """Take the simulator that will run this outside; called once, before any actor starts."""
         ...
 
     def begin(self) -> None:
@@ -82,7 +82,7 @@ class Weather(Protocol):
     """What the bus does to one event on its way to one hearer: arrival delays in ns, none = lost, two = doubled."""
 
     def strike(self, event: Event, hearer: str) -> Iterable[int]:
-        """Delays of each arrival."""
+        """How late each copy of this event reaches the hearer, in ns; none: it is lost."""
         ...
 
 
@@ -158,7 +158,7 @@ class Simulator:
         heapq.heappush(self._heap, (max(at_ns, self.now_ns), self._count, happen))
 
     def run_until(self, until_ns: int) -> None:
-        """Turn until world time until_ns."""
+        """Deliver everything due up to and including world time until_ns, which is then now."""
         while self._heap and self._heap[0][0] <= until_ns:
             at_ns, _, happen = heapq.heappop(self._heap)
             self.now_ns = at_ns
@@ -187,7 +187,7 @@ class Simulator:
 
     @property
     def mono_s(self) -> float:
-        """Machine time."""
+        """Machine seconds since the simulator's origin; one with world time here."""
         return (self.now_ns - self.origin_ns) / 1e9
 
     # --- life and death
@@ -374,7 +374,7 @@ class Simulator:
             self._tell_halt()
 
     def lift_halt(self) -> None:
-        """The file is gone."""
+        """Take the halt file away, and tell the actors that watch it."""
         self.halt, self.halt_id = None, ""
         self._tell_halt()
 

@@ -25,7 +25,7 @@ NS = 1_000_000_000
 
 
 class SntpError(Exception):
-    """No time to be had."""
+    """The time server gave no time that can be used; the text says why."""
 
 
 class SntpRefused(SntpError):
@@ -33,7 +33,7 @@ class SntpRefused(SntpError):
 
 
 class Unreadable(SntpError):
-    """Not an answer to our question."""
+    """What arrived is not an answer to the question that was asked."""
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Breaker:
             return f"left alone for {self.retry_s:.1f} s more: {self.why}"
 
     def succeeded(self) -> None:
-        """The host answered."""
+        """The host answered: forget its failures and close the breaker."""
         with self._lock:
             self.failures = self._failed_openings = self._refusals = 0
             self.why = ""

@@ -20,15 +20,15 @@ Gate = Callable[[], AbstractContextManager[str]]
 
 
 class HttpError(Exception):
-    """The request failed below HTTP."""
+    """The request failed below HTTP: no status code came back."""
 
 
 class NotSent(HttpError):
-    """Nothing left this machine."""
+    """Nothing left this machine: the same request may be made again."""
 
 
 class Lost(HttpError):
-    """Bytes left; the outcome is unknown."""
+    """Bytes left and no whole answer came back: the outcome is unknown."""
 
 
 class Shut(HttpError):
@@ -105,7 +105,7 @@ class HttpConnection:
         return True
 
     def request(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-        """All of its bytes."""
+        """The request's bytes as they go out: request line, headers and body."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if body:
             lines += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"

@@ -27,7 +27,7 @@ _PROXY = _selector("proxy((uint8,address,uint256,bytes)[])")
 
 
 class Call(NamedTuple):
-    """One contract call without value."""
+    """One contract call without value: the contract and its calldata."""
 
     to: str
     data: bytes

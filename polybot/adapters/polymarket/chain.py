@@ -63,7 +63,7 @@ class ChainRedeemer:
         return _read(wish, "sent", handle.transaction_hash)
 
     def poll(self, wish: PollRedeem) -> RedeemRead:
-        """Its receipt, looked for once."""
+        """Look once for the transaction's receipt; unknown for one that an earlier process sent."""
         handle = self._sent.get(wish.tx_id)
         if handle is None:
             return _read(wish, "unknown", why=f"transaction {wish.tx_id} was sent by an earlier life")

@@ -140,6 +140,7 @@ class UserChannelSource(SocketSource):
         self.inbox.put(UserFact(kind=state, why=why))
 
     def bad(self, why: str) -> None:
+        """Say that a frame of the user channel could not be read, and why."""
         self.inbox.put(UserFact(kind="bad", why=why))
 
     def _frame(self, text: str) -> None:

@@ -157,7 +157,7 @@ class Clob(ClobPublic):
         return Known((tuple(done), left))
 
     def cancel_all(self) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
-        """Everything of this account."""
+        """Cancel every order of this account: (cancelled ids, id → reason of those left), or not known."""
         return self._cancel("/cancel-all", b"")
 
     def _cancel(self, path: str, body: bytes) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
@@ -185,7 +185,7 @@ class Clob(ClobPublic):
                 return other
 
     def open_orders(self) -> Known[tuple[VenueOrder, ...]] | Unknown:
-        """All open orders of this account."""
+        """All open orders of this account, every page; not known if a page fails."""
         rows = self._pages("/data/orders", {})
         return rows if isinstance(rows, Unknown) else _parsed(lambda: tuple(order_of(r) for r in rows.value))
 
@@ -300,7 +300,7 @@ def _base(value: object) -> int:
 
 
 def _allowance(shown: dict[str, Any]) -> int:
-    """The standard exchange's."""
+    """What the standard exchange contract may still spend, in millionths; 0 when it is not named."""
     return _allowances(shown).get(eip712.EXCHANGE.lower(), 0)
 
 

@@ -79,7 +79,7 @@ class AccountEffects:
         self._clob, self._gamma = clob, gamma
 
     def cancel(self, word: CancelOrders) -> CancelResult:
-        """These, or everything."""
+        """Cancel the orders named in the wish, or all of this account when it names none."""
         answer = self._clob.cancel(word.order_ids) if word.order_ids else self._clob.cancel_all()
         match answer:
             case Known((canceled, left)):
@@ -109,7 +109,7 @@ class AccountEffects:
         return OrderRead(tag=word.tag, order_id=word.order_id, known=False, order=None, trades=(), why=why, http=http)
 
     def read_open_orders(self, word: ReadOpenOrders) -> OpenOrdersRead:
-        """All pages, or not known."""
+        """All open orders, every page; not known if a page fails."""
         match self._clob.open_orders():
             case Known(orders):
                 return OpenOrdersRead(tag=word.tag, known=True, orders=orders, why="")
@@ -117,7 +117,7 @@ class AccountEffects:
                 return OpenOrdersRead(tag=word.tag, known=False, orders=(), why=why, http=http)
 
     def read_trades(self, word: ReadTrades) -> TradesRead:
-        """All pages, or not known."""
+        """All trades since `after_s`, every page; not known if a page fails."""
         match self._clob.trades(word.after_s):
             case Known(trades):
                 return TradesRead(tag=word.tag, known=True, trades=trades, why="")

@@ -42,7 +42,7 @@ def address_word(address: str) -> bytes:
 
 
 def domain_separator(version: str, contract: str, chain_id: int = POLYGON) -> bytes:
-    """Of an exchange contract."""
+    """EIP-712's domain hash of an exchange contract in this version."""
     return keccak256(
         keccak256(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
         + keccak256(b"Polymarket CTF Exchange")
@@ -172,7 +172,7 @@ def checksummed(address: bytes) -> str:
 
 
 def address_of(key: coincurve.PublicKey) -> str:
-    """The account of a public key."""
+    """The account address (EIP-55 checksummed) of a public key."""
     return checksummed(keccak256(key.format(compressed=False)[1:])[12:])
 
 

@@ -53,7 +53,7 @@ class Frames:
         self._seq = 0
 
     def begin(self) -> None:
-        """A new connection counts anew."""
+        """Start the sequence anew: a new connection counts its frames from the beginning."""
         self._seq = 0
 
     def auth(self, credentials: Credentials) -> str:
@@ -77,7 +77,7 @@ class Frames:
         return {"channel": CHANNEL, "filter": {"symbol": self._wire, "window_seconds": WINDOW_S}}
 
     def read(self, text: str, received_ns: int) -> "FrameOutcome":
-        """One frame. Raises BadFrame."""
+        """What one frame says: prints, or an acknowledgement. Raises BadFrame, PolyBoltRefused on an error frame."""
         try:
             shown = msgspec.json.decode(text)
             match shown.get("op"):

@@ -109,7 +109,7 @@ class Relayer:
         return _submitted(wish, response)
 
     def poll(self, wish: PollRedeem) -> RedeemRead:
-        """How far it is."""
+        """Ask once how far the transaction is; silent when no readable answer came."""
         path = f"/v1/account/transactions/{wish.tx_id}"
         try:
             read = answered(self._http.read(path, self._headers("GET", path, b"")))

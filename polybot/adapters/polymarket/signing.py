@@ -77,7 +77,7 @@ class RequestSigner:
         self._passphrase = credentials.passphrase
 
     def signature(self, stamp: str, method: str, path: str, body: bytes = b"") -> str:
-        """urlsafe base64, padding kept."""
+        """The HMAC of a request as the header wants it: urlsafe base64 with its padding."""
         mac = self._mac.copy()
         mac.update(f"{stamp}{method}{path}".encode() + body)
         return base64.urlsafe_b64encode(mac.digest()).decode()

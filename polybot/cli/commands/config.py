@@ -1,4 +1,4 @@
-"""`config explain` and `config check`."""
+"""`config explain`, `config check` and `config supervisor`."""
 
 import difflib
 import re
@@ -96,5 +96,5 @@ def check(preset: Preset = None, as_json: Json = False) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add the `config` commands to the command line."""
     app.add_typer(config_app, name="config")

@@ -17,7 +17,7 @@ Settle = Literal["spot", "twap30", "twap60"]
 
 @app.callback()
 def data() -> None:
-    """What recorded data says."""
+    """What recorded data says, such as how good the probabilities of fair_value were."""
 
 
 @app.command()

@@ -50,7 +50,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as a JSON object, for programs."""
         shown = [asdict(check) for check in self.checks]
         return {"profile": self.profile, "address": self.address, "stand_in": self.stand_in, "checks": shown}
 
@@ -249,5 +249,5 @@ def checks_of(text: str) -> tuple[str, list[Check]]:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `doctor` to the command line."""
     app.command()(doctor)

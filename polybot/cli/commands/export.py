@@ -55,5 +55,5 @@ def export(
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `export` to the command line."""
     app.command()(export)

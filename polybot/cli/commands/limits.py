@@ -77,5 +77,5 @@ def limits(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `limits` to the command line."""
     app.command()(limits)

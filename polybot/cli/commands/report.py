@@ -86,7 +86,7 @@ def _counted(strategies: list[str]) -> str:
 
 
 def text(facts: dict[str, Any], balance: str) -> str:
-    """The report for people."""
+    """The whole report as text for people; `balance` is the statement's last line."""
     lines = [facts["warning"], ""] if facts["warning"] else []
     if s := facts["session"]:
         world = f"tape {s['tape']}" if s["tape"] else f"seed {s['seed']}"
@@ -260,5 +260,5 @@ def report(
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `report` to the command line."""
     app.command()(report)

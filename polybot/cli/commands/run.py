@@ -1,4 +1,4 @@
-"""`run`, `up`, `down` as verbs."""
+"""`run`, `up` and `down` as the verbs of the command line."""
 
 import os
 import sys
@@ -258,7 +258,7 @@ def _absolute(spec: str) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `run`, `up` and `down` to the command line."""
     app.command()(run)
     app.command()(up)
     app.command()(down)

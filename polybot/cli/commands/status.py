@@ -315,5 +315,5 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `status` to the command line."""
     app.command()(status)

@@ -48,7 +48,7 @@ class Statement:
 
     @property
     def payouts_e6(self) -> int:
-        """What the venue paid out."""
+        """What the venue has paid out for settled windows, pUSD millionths."""
         return self._cash_of("payout")
 
     @property
@@ -58,12 +58,12 @@ class Statement:
 
     @property
     def fees_e6(self) -> int:
-        """Fees charged."""
+        """All fees charged, as a positive amount of pUSD millionths."""
         return -self._cash_of("fee")
 
     @property
     def cash_e6(self) -> int:
-        """Purse and everything booked."""
+        """The cash there must be: the purse and everything booked to cash since."""
         return self.account.purse_e6 + self.sum_e6("cash")
 
     @property
@@ -73,7 +73,7 @@ class Statement:
 
     @property
     def difference_e6(self) -> int:
-        """Must be 0."""
+        """The executor's cash less the statement's; anything but 0 is an error in the books."""
         return self.stated_e6 - self.cash_e6
 
     def sums(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class Statement:
         }
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The entries and their sums as a JSON object, for programs."""
         return {
             "statement": [
                 {
@@ -119,7 +119,7 @@ class Statement:
             yield (tables.hms(e.at_ns), e.what, e.debit, e.credit, decimal_text(e.amount_e6), decimal_text(cash_e6))
 
     def sum_text(self) -> str:
-        """The line that must add up."""
+        """The lines that show whether start, payouts, cost and fees add up to the executor's cash."""
         verdict = "balanced" if not self.difference_e6 else f"DIFFERENCE {decimal_text(self.difference_e6)}"
         return (
             f"start {decimal_text(self.account.purse_e6)} + payouts {decimal_text(self.payouts_e6)}"

@@ -52,7 +52,7 @@ class Figures:
 
 
 def figures(name: str, rows: Sequence[Row]) -> Figures:
-    """Count and sum."""
+    """Counts and sums over these rows, under a name; money in millionths."""
     traded = [r for r in rows if r["state"] == "traded"]
     settled = [r for r in traded if r["pnl_e6"] is not None]
     sides = [r for r in settled if r["outcome"] in ("UP", "DOWN")]
@@ -87,7 +87,7 @@ class RefusalCount:
 
 
 def refusals(rows: Sequence[Row]) -> list[RefusalCount]:
-    """By rule, the most frequent first."""
+    """How many windows each rule refused, the most frequent rule first."""
     counted: dict[str, RefusalCount] = {}
     for row in rows:
         if row["state"] == "skipped":

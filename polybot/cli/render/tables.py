@@ -67,7 +67,7 @@ def hms(at_ns: int) -> str:
 
 
 def minute(start_s: int) -> str:
-    """MM-DD HH:MM UTC."""
+    """A unix second as UTC text without the year, "11-20 00:05"."""
     return f"{datetime.fromtimestamp(start_s, UTC):%m-%d %H:%M}"
 
 
@@ -85,7 +85,7 @@ def exact(value_e6: int | None) -> str:
 
 
 def price(value: float | None) -> str:
-    """An estimate in dollars with cents."""
+    """An estimate in dollars with cents, "-" when unknown."""
     return "-" if value is None else f"{value:,.2f}"
 
 

@@ -235,6 +235,7 @@ def _is_there(pid: int, popen: subprocess.Popen[bytes] | None) -> bool:
 
 
 def running(paths: Paths) -> list[str]:
+    """Names of the actors that are running, that is, whose lock is held."""
     return [a.name for a in TABLE if locks.holder(paths, a.name)]
 
 

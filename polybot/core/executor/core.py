@@ -81,7 +81,7 @@ SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never hear
 
 
 class ExecutorCore:
-    """See the head of this file."""
+    """Alone with the key, the journal and the venue; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._boot = 0

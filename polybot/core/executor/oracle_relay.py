@@ -23,7 +23,7 @@ class OracleRelay:
         self._speed, self._mono_s = 1.0, 0.0
 
     def start(self, word: Started) -> None:
-        """How fast the world turns."""
+        """Take from the first word how fast the world turns and what machine time it is."""
         self._speed, self._mono_s = word.speed, word.mono_s
 
     def hear(self, word: OracleRelayed | SourceState, now_ns: int) -> Iterator[Word]:
@@ -40,7 +40,7 @@ class OracleRelay:
                 yield from health.source_state(word, now_ns)
 
     def beat(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Each machine second."""
+        """Say PolyBolt's FeedStatus; called each machine second."""
         self._mono_s = mono_s
         if self._health is not None:
             yield from self._health.beat(mono_s, now_ns)

@@ -26,7 +26,7 @@ MOST_WAITING = 100
 
 
 class OrderService:
-    """See the rules above."""
+    """Answers ApprovedOrder, Snapshot and EventsSince; the rules stand at the head of this file."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class OrderService:
         self._waiting: list[ApprovedOrder | Snapshot] = []
 
     def serve(self, word: ApprovedOrder | Snapshot | EventsSince, now_ns: int) -> Iterator[Word]:
-        """Answer, or let it wait."""
+        """Answer the request at once, or keep it until the books are ready."""
         match word:
             case EventsSince():
                 found, more = events.page(self._writer.books, word.after, word.limit)
@@ -100,7 +100,7 @@ class OrderService:
             yield SignOrder(intent_id=word.id, fields=fields_of(word.intent))
 
     def _first_answer(self, word: ApprovedOrder) -> Seen | None:
-        """Rule 2."""
+        """The answer this intent id got before, None when it is new (rule 2)."""
         books = self._writer.books
         order_id = books.by_intent.get(word.id)
         if order_id is not None:

@@ -77,7 +77,7 @@ class FeedHealth:
             yield self._wake()
 
     def woken(self, now_ns: int) -> Iterator[Word]:
-        """The timer named `timer` has come."""
+        """The timer named `timer` has come: say the level if it has changed, and set the timer anew."""
         self._armed = False
         yield from self._if_changed(now_ns)
         if self._state(now_ns)[0] == "up":
@@ -100,7 +100,7 @@ class FeedHealth:
         return TIMER + self.feed
 
     def status(self, now_ns: int) -> FeedStatus:
-        """The level as of now."""
+        """The FeedStatus level as of now."""
         state, reason = self._state(now_ns)
         if state != self._said:
             self._said, self._since_ns = state, now_ns

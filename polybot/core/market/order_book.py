@@ -28,7 +28,7 @@ class TokenBook:
 
 
 class BookBuilder:
-    """The two tokens of one market."""
+    """The books of one market's two tokens, as far as they are believed."""
 
     def __init__(self, slug: str, condition_id: str, up_token: str, down_token: str) -> None:
         self.slug, self.condition_id = slug, condition_id
@@ -45,7 +45,7 @@ class BookBuilder:
         self._venue_ns = max(self._venue_ns, venue_ns)
 
     def change(self, token: str, is_bid: bool, price_e6: int, size_e6: int, venue_ns: int) -> None:
-        """Rule 1."""
+        """Set the new total of one price level; a size of 0 deletes it (rule 1)."""
         book = self.tokens[token]
         side = book.bids if is_bid else book.asks
         if size_e6:

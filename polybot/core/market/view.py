@@ -56,7 +56,7 @@ class MarketView:
         self.winners: dict[str, MarketResolved] = {}
 
     def hear(self, word: Word, now_ns: int) -> None:
-        """Keep the newest of each kind."""
+        """Take a word in: the newest of each kind is kept, other kinds are ignored."""
         match word:
             case PriceTick() if word.source in TRADED_ON:
                 self.tick, self._tick_ns = word, min(word.traded_ns, now_ns)
@@ -103,14 +103,16 @@ class MarketView:
         return observed.outcome if observed else None
 
     def hear_again(self, words: Iterable[MarketListed | WindowObserved | MarketResolved], now_ns: int) -> None:
-        """What market_feed said before we listened."""
+        """Take in what market_feed said before this process listened."""
         for word in words:
             self.hear(word, now_ns)
 
     # --- reasons
 
     def unlisted(self, window: Window) -> Reason | None:
-        """NO_MARKET, RULE_UNKNOWN, NO_FEE_SCHEDULE, NOT_ACCEPTING"""
+        """Why this window's market cannot be traded, None if it can: NO_MARKET, RULE_UNKNOWN, NO_FEE_SCHEDULE,
+        NOT_ACCEPTING.
+        """
         market = self.markets.get(window.slug)
         if market is None:
             return Reason("NO_MARKET", f"the venue has not listed {window.slug}")
@@ -136,7 +138,7 @@ class MarketView:
         return self._stale("STALE_PRICE", "price", self.price_ns, now_ns, STALE_PRICE_S)
 
     def stale_book(self, slug: str, now_ns: int) -> Reason | None:
-        """STALE_BOOK"""
+        """STALE_BOOK with the book's age when it is too old or missing, else None."""
         book = self.books.get(slug)
         stamp_ns = book.received_ns if book else None
         return self._stale("STALE_BOOK", "book", stamp_ns, now_ns, STALE_BOOK_S)
@@ -159,7 +161,7 @@ class MarketView:
 
     @property
     def price_ns(self) -> int | None:
-        """Stamp of the newest price."""
+        """Stamp of the newest price, world ns; None before the first."""
         return self._tick_ns if self.tick else None
 
     @property

@@ -76,18 +76,22 @@ class Window:
 
     @property
     def slug(self) -> str:
+        """The market's name at the venue, btc-updown-5m-<start>."""
         return slug_of(self.start_s)
 
     @property
     def end_s(self) -> int:
+        """The second at which the window is over, unix time."""
         return self.start_s + WINDOW_S
 
     @property
     def start_ns(self) -> int:
+        """The window's first moment, world ns."""
         return self.start_s * NS
 
     @property
     def end_ns(self) -> int:
+        """The moment at which the window is over, world ns."""
         return self.end_s * NS
 
     def decide_from_ns(self, trade: Trade) -> int:
@@ -127,7 +131,7 @@ def good_until_ns(decided_ns: int) -> int:
 
 
 def slug_of(start_s: int) -> str:
-    """btc-updown-5m-<start>."""
+    """The name of the market whose window starts then, btc-updown-5m-<start>."""
     return f"{SLUG_PREFIX}{start_s}"
 
 
@@ -141,7 +145,7 @@ def window_of(slug: str) -> Window | None:
 
 
 def window_at(at_ns: int) -> Window:
-    """The window this moment falls into."""
+    """The window into which this moment (world ns) falls."""
     return Window(at_ns // NS // WINDOW_S * WINDOW_S)
 
 

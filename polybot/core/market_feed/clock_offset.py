@@ -39,10 +39,12 @@ class Doubt:
 
     @property
     def width_ns(self) -> int:
+        """How much is in doubt, ns."""
         return self.most_ns - self.least_ns
 
     @property
     def middle_ns(self) -> int:
+        """The middle of what is possible, ns."""
         return (self.least_ns + self.most_ns) // 2
 
     def narrowed(self, other: "Doubt") -> "Doubt | None":
@@ -86,12 +88,12 @@ class ClockOffsets:
             yield meter.ask()
 
     def hear(self, read: ClockRead, now_ns: int) -> Iterator[Word]:
-        """An answer."""
+        """Take in one answer of another clock, and say what follows."""
         if meter := self._meters.get(read.source):
             yield from meter.hear(read, self._beat[1], now_ns)
 
     def woken(self, name: str) -> Iterator[Word]:
-        """The timer clock/<source>."""
+        """Ask the clock whose timer, clock/<source>, has come."""
         for source, meter in self._meters.items():
             if name == TIMER + source:
                 yield meter.ask()
@@ -108,7 +110,7 @@ class ClockOffsets:
 
 
 class _Meter:
-    """One source."""
+    """Measures one other clock in rounds, and keeps what it found."""
 
     def __init__(self, source: Clock, speed: float) -> None:
         self.source = source

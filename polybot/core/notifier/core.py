@@ -33,7 +33,7 @@ class _Feed:
 
 
 class NotifierCore:
-    """See the head of this file."""
+    """Decides what a person must be told, and tells it once; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._now_s = 0.0

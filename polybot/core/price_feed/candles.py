@@ -20,7 +20,7 @@ Row = tuple[int, float, float, float, float, float, int]
 
 @dataclass(slots=True)
 class OpenMinute:
-    """The trades of one second."""
+    """The prices of one second, or of one bar that is still open."""
 
     open: float
     high: float
@@ -28,6 +28,7 @@ class OpenMinute:
     close: float
 
     def add(self, price: float) -> None:
+        """Take in one later trade of the bar."""
         self.high = max(self.high, price)
         self.low = min(self.low, price)
         self.close = price
@@ -105,7 +106,7 @@ class Gap:
 
     @property
     def closed(self) -> bool:
-        """Nothing is unknown."""
+        """True when nothing is unknown."""
         return self._from_s is None
 
     def broken(self, since_s: int) -> None:
@@ -120,13 +121,13 @@ class Gap:
             self._close_if_done()
 
     def touches(self, start_s: int, end_s: int) -> bool:
-        """Is any of [start, end) unknown?"""
+        """True when any second of [start_s, end_s) is unknown."""
         if self._from_s is None or end_s <= self._from_s:
             return False
         return self._to_s is None or start_s < self._to_s
 
     def reaches_before(self, second: int) -> bool:
-        """Is anything before this second unknown?"""
+        """True when anything before this second is unknown."""
         return self._from_s is not None and self._from_s < second
 
     def ask(self, safe_s: int, at_once: bool = False) -> tuple[int, int] | None:
@@ -179,7 +180,7 @@ class Minutes:
         return True
 
     def of_row(self, row: Row) -> Candle:
-        """A kline as a candle."""
+        """A one-minute kline as a Candle."""
         return Candle(
             symbol=self._symbol,
             interval_s=MINUTE_S,

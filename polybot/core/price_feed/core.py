@@ -204,7 +204,7 @@ class PriceFeedCore:
             yield from self._levels(words, now_ns)
 
     def _answered(self, word: PriceFetched, now_ns: int) -> Iterator[Word]:
-        """Of one that was asked."""
+        """Take in the answer of a source that is asked, not listened to."""
         if not (word.known and is_sane(word.price, word.size) and word.price > 0):
             self._chain.failed(word.source, word.why or f"an answer of {word.price}")
         elif word.source == "binance_rest":
@@ -263,7 +263,7 @@ class PriceFeedCore:
             self._day = day
 
     def _ask_day(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Rule 4."""
+        """Ask for the 24-hour statistics while the stream brings none (rule 4)."""
         old_ns = round(max(DAY_OLD_S, self._speed) * NS)
         is_known = self._day is not None and now_ns - self._day.as_of_ns <= old_ns
         if not is_known and (self._day_asked_s is None or mono_s - self._day_asked_s >= DAY_AGAIN_S):

@@ -56,7 +56,7 @@ class PriceSeries:
         self._minute_gap.broken(self._streamed_s // MINUTE_S * MINUTE_S if newest is None else newest + MINUTE_S)
 
     def trade(self, second: int, price: float, now_ns: int) -> Iterator[Word]:
-        """A trade of the stream."""
+        """Take in a trade of the stream and say the candles that it closes or corrects."""
         if self._joining:  # this second was heard in part; from the next on the stream is whole
             self._joining = False
             self._gap.joined(second + 1)
@@ -197,5 +197,5 @@ def _bar(row: Row) -> OpenMinute:
 
 
 def is_sane(*values: float) -> bool:
-    """Numbers, none of them negative."""
+    """True when all values are finite numbers, none of them negative."""
     return all(math.isfinite(v) and v >= 0 for v in values)

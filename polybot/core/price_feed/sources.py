@@ -133,5 +133,5 @@ class SourceChain:
         return WakeIn(name=f"poll/{name}", after_s=pause_s)
 
     def paused(self, name: str) -> None:
-        """The timer of `heard` has come."""
+        """The pause after an answer of this source is over: it may be asked again."""
         self.asked[name].is_pausing = False

@@ -45,7 +45,7 @@ class Absences:
         self._open(word.actor, word.died_ns, word.how)
 
     def health(self, word: Health, now_ns: int) -> None:
-        """A level: whoever is down now."""
+        """Take in the watchdog's level: note whoever is down now."""
         for actor in word.actors:
             if actor.state in ("down", "stopped"):
                 self._open(actor.actor, actor.down_since_ns or now_ns, actor.state)

@@ -116,7 +116,7 @@ def message(table: str, envelope: Envelope) -> Store:
 
 
 def level(envelope: Envelope) -> Store:
-    """The newest of a level topic."""
+    """The row for the newest message of a level topic; the one before is replaced."""
     body = envelope.body
     assert isinstance(body, Event)
     row = LevelRow(
@@ -163,7 +163,7 @@ def happened_ns(event: MoneyEvent) -> int:
 
 
 def equity(account: Account, at_ns: int) -> Store:
-    """A point of the equity curve."""
+    """The row for one point of the equity curve."""
     row = EquityRow(
         account=account.account,
         at_ns=at_ns,
@@ -181,7 +181,7 @@ def equity(account: Account, at_ns: int) -> Store:
 
 
 def window(row: WindowRow) -> Store:
-    """A window's row as it stands."""
+    """The row for a window as it stands; the one before is replaced."""
     return Store(table="windows", row=_json(row))
 
 
@@ -191,10 +191,10 @@ def mark(source: str, boot: int, safe_ns: int) -> Store:
 
 
 def known_from(data: bytes) -> RestoredIndex:
-    """As the store hands it back."""
+    """What the store handed back at start; raises msgspec.MsgspecError when it does not decode."""
     return _known.decode(data)
 
 
 def counter(name: str, value: int) -> Store:
-    """A count."""
+    """The row for a counter's value, under its name."""
     return Store(table="counters", row=_json(CounterRow(name=name, value=value)))

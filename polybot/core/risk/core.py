@@ -68,7 +68,7 @@ NOT_YET = ("RULE_UNKNOWN", "NO_STRIKE", "STALE_PRICE", "STALE_ORACLE", "STALE_BO
 
 
 class RiskCore:
-    """See the head of this file."""
+    """Judges every wish and keeps the trading state; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings, self._session = Settings(), SessionPlan()

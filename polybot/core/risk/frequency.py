@@ -23,7 +23,7 @@ def one_entry(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def entry_open(intent: OrderIntent, view: RiskView) -> str | None:
-    """Over all windows and strategies."""
+    """Refuses while any entry order, of whichever window and strategy, is not final."""
     pending = [o.intent_id for o in known(view)[1].orders if not o.final] + [i.id for i in view.in_flight]
     return f"entry order {pending[0]} is not final yet; 1 is allowed at a time" if pending else None
 
@@ -51,7 +51,7 @@ def runaway(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def orders_in_a_minute(view: RiskView) -> int:
-    """Of all strategies, in world time."""
+    """How many orders of all strategies were sent within the last minute of world time."""
     return sum(view.now_ns - order.at_ns < 60 * NS for order in sent(view))
 
 

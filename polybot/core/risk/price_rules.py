@@ -63,6 +63,7 @@ def _too_far(limit_e6: int, what: str, value: Fraction) -> str:
 
 
 def limit_above_cap(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a limit above max_price."""
     cap = usd_e6(view.settings.trade.max_price)
     if intent.limit_e6 <= cap:
         return None
@@ -96,6 +97,7 @@ def below_minimum(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def max_order(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a stake above max_stake_usd, in live also above live_max_stake_usd."""
     settings = view.settings
     bounds = [("max_stake_usd", settings.max_stake_of(intent.strategy))]
     if settings.bot.profile == "live":
@@ -107,6 +109,7 @@ def max_order(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def funds(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses when the worst case exceeds free cash less what is in flight."""
     reserved = sum(other.worst_e6 for other in view.in_flight)
     free = known(view)[0].free_e6 - reserved
     if intent.worst_e6 <= free:

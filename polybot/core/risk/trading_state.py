@@ -29,15 +29,16 @@ class TradingStates:
 
     @property
     def state(self) -> TradingState:
+        """The trading state as it stands, for RiskState and for the rules."""
         return "HALTED" if self.halted else "REDUCING" if self.reason else "ACTIVE"
 
     @property
     def reason(self) -> Reason | None:
-        """Why not ACTIVE."""
+        """Why the state is not ACTIVE, None while it is."""
         return self.halted or self.paused or self.day_over
 
     def look(self, account: Account | None, settings: Settings, now_ns: int) -> Iterator[Word]:
-        """At what has been lost."""
+        """Look at what has been lost: halt, begin or end the day's REDUCING, and say the level if that changed."""
         if account is None:
             return
         text = day_over_of(account, settings, now_ns)
@@ -49,7 +50,7 @@ class TradingStates:
             yield self._level(now_ns)
 
     def halt(self, by: str, reason: Reason, now_ns: int) -> Iterator[Word]:
-        """At once, and in the file."""
+        """Halt at once, write the halt file and say the level."""
         self.halted = reason
         yield WriteHalt(by=by, reason_code=reason.code, reason=reason.text)
         yield self._level(now_ns)

@@ -48,7 +48,7 @@ class Range:
         self._slots: dict[int, tuple[float, float]] = {}
 
     def trade(self, price: float, traded_ns: int) -> None:
-        """One accepted trade."""
+        """Take in one accepted trade; the price is in USD."""
         slot = traded_ns // SLOT_NS
         seen = self._slots.get(slot)
         if seen is None:

@@ -23,7 +23,7 @@ class CandleFeeds:
         self._feeds = {interval_s: BarFeed(asker, interval_s, n, speed) for interval_s, n in bars.items()}
 
     def ask(self, now_ns: int) -> Iterator[Word]:
-        """For everything wanted."""
+        """Ask price_feed for the history of every interval wanted."""
         for feed in self._feeds.values():
             yield from feed.ask(now_ns)
 
@@ -34,7 +34,7 @@ class CandleFeeds:
             yield from feed.ask(now_ns)
 
     def hear(self, word: Word, now_ns: int) -> Iterator[Word]:
-        """Candles, answers, timers."""
+        """Take in candles, answers to History and timers; says what is to be asked next."""
         for feed in self._feeds.values():
             yield from feed.hear(word, now_ns)
 

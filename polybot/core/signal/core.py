@@ -56,7 +56,7 @@ LISTINGS = ("MarketListed/", "WindowObserved/", "MarketResolved/")
 
 
 class SignalCore:
-    """See the head of this file."""
+    """Decides once a window and strategy; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -217,13 +217,13 @@ class SignalCore:
         yield from self._signal(prediction)
 
     def _refusal(self, decision: Decision, window: Window) -> Reason | None:
-        """Why this is not worth trading."""
+        """Why this decision is not worth trading, None when it is."""
         if decision.side is None:
             return Reason(decision.reason_code or "NO_SIGNAL", decision.reason or "no signal")
         return book_reason(self._market.books[window.slug], decision.side, self._settings.trade)
 
     def _signal(self, prediction: Prediction) -> Iterator[Word]:
-        """Of a prediction worth trading."""
+        """Say the Signal of a prediction worth trading, nothing for one that is not."""
         if prediction.prediction is None or prediction.reason_code:
             return
         signal = Signal(

@@ -47,12 +47,12 @@ class Bound:
 
     @property
     def warm_up(self) -> int:
-        """How many of them."""
+        """How many candles the strategy needs before it can say anything."""
         return int(getattr(self.strategy, "warm_up", WARM_UP[self.timeframe]))
 
     @property
     def is_early(self) -> bool:
-        """It bets before the window opens."""
+        """True when it bets before the window opens."""
         return self.event is not None and self.event.until_s <= 0
 
     @property
@@ -62,7 +62,7 @@ class Bound:
 
     @property
     def window(self) -> Window:
-        """The one to be decided next."""
+        """The window to be decided next."""
         return Window(self._session.start_of(self.n))
 
     def has_window(self, session: SessionPlan) -> bool:
@@ -70,7 +70,7 @@ class Bound:
         return self.n <= session.windows
 
     def done(self) -> None:
-        """The window is decided."""
+        """Go on to the next window: this one is decided."""
         self.n += 1
         self._last, self.is_final, self.why_not = NOTHING, False, None
 

@@ -42,7 +42,7 @@ def limit_e6(ask_e6: int, slack_e6: int, cap_e6: int) -> int:
 
 
 def worst_e6(maker_e6: int, rate_e6: int) -> int:
-    """Rule 3."""
+    """pUSD millionths to reserve for an order: the stake and the dearest fee, rounded up (rule 3)."""
     return maker_e6 - (-maker_e6 * rate_e6 // E6)
 
 

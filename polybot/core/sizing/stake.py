@@ -58,14 +58,14 @@ class Purse:
     positions: Positions
 
     def free_e6(self, strategy: str, share: float) -> int:
-        """Rule 3: the strategy's free cash."""
+        """The strategy's free cash: its share of the account less what it holds and reserves, at least 0 (rule 3)."""
         own = sum(p.cost_e6 for p in self.positions.positions if p.strategy == strategy)
         own += sum(o.reserved_e6 for o in self.positions.orders if o.strategy == strategy)
         left = share_e6(self.account, self.positions, share) - own
         return max(0, min(self.account.free_e6, left))
 
     def in_market_e6(self, slug: str) -> int:
-        """Of all strategies, at worst."""
+        """What all strategies hold and reserve in this market, fee included, at worst."""
         held = sum(p.cost_e6 for p in self.positions.positions if p.slug == slug)
         return held + sum(o.reserved_e6 for o in self.positions.orders if o.slug == slug)
 

@@ -83,21 +83,27 @@ class Strategy(Protocol):
     default_params: ClassVar[Params]
     param_grid: ClassVar[Mapping[str, Sequence[Value]]]
 
-    def evaluate(self, candles: Any, **params: Any) -> Any: ...
+    def evaluate(self, candles: Any, **params: Any) -> Any:
+        """The bets, one element a candle: −1 DOWN, 0 no bet, +1 UP; with or without confidences."""
+        ...
 
 
 @runtime_checkable
 class Explains(Protocol):
-    """A strategy that can say why."""
+    """A strategy that can say why it bets as it does."""
 
-    def explain(self, candles: Candles, **params: Any) -> Decision: ...
+    def explain(self, candles: Candles, **params: Any) -> Decision:
+        """Why the last element of `evaluate` is what it is, with the same side."""
+        ...
 
 
 @runtime_checkable
 class Checks(Protocol):
     """A strategy that knows which of its parameters make sense."""
 
-    def check(self, params: Params, has_volumes: bool) -> None: ...
+    def check(self, params: Params, has_volumes: bool) -> None:
+        """Refuse parameters that cannot work; raises StrategyError. has_volumes: False on a tape without volumes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -135,15 +141,17 @@ class EventStrategy(Protocol):
     from_s: float
     until_s: float
 
-    def on_event(self, message: Word, view: EventView, now_ns: int, **params: Any) -> Iterable[Bet]: ...
+    def on_event(self, message: Word, view: EventView, now_ns: int, **params: Any) -> Iterable[Bet]:
+        """Bets on windows, if this message is a reason for any; now_ns is world time."""
+        ...
 
 
 def is_event_strategy(strategy: object) -> bool:
-    """Which of the two it is."""
+    """True for an EventStrategy, False for one that judges candles."""
     return hasattr(strategy, "on_event")
 
 
 def must(holds: bool, sentence: str) -> None:
-    """For `check`: StrategyError unless it holds."""
+    """Raises StrategyError with this sentence unless `holds`; for use in `check`."""
     if not holds:
         raise StrategyError(sentence)

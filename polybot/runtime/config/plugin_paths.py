@@ -7,7 +7,7 @@ GROUPS = ("polybot.strategies", "polybot.indicators")
 
 
 def folder() -> Path:
-    """Where drop-in files lie."""
+    """The folder whose *.py files are looked at as strategies; it may not exist."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home) / "polybot" / "plugins"
 

@@ -17,11 +17,11 @@ class Source(Protocol):
     """A thread of its own that puts words into the inbox (a websocket)."""
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin to hear and put words into the inbox; returns at once."""
         ...
 
     def stop(self) -> None:
-        """End within a second."""
+        """End, with all threads, within a second."""
         ...
 
 
@@ -75,7 +75,7 @@ class Inbox:
         os.eventfd_write(self.wake_fd, 1)
 
     def take(self) -> list[Heard]:
-        """Everything unread, oldest first."""
+        """Everything unread, the oldest first; it is read then."""
         with self._lock:
             if not self._cells:
                 return []

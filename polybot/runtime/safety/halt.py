@@ -26,15 +26,15 @@ from polybot.runtime.base.paths import Paths, sync_folder
 
 
 class HaltError(Exception):
-    """The switch could not be moved."""
+    """The kill switch could not be moved; nothing is known to have changed."""
 
 
 class HaltNotWritten(HaltError):
-    """The file could not be written."""
+    """The halt file could not be written: trading was not stopped by it."""
 
 
 class NotLifted(HaltError):
-    """The switch stands as it stood."""
+    """The halt was not lifted: the kill switch stands as it stood."""
 
 
 USER = "user"  # `by` of a halt by hand; all others are automatic
@@ -53,6 +53,7 @@ class Standing(NamedTuple):
 
     @property
     def is_manual(self) -> bool:
+        """True when a person wrote the halt, not a program."""
         return self.by == USER
 
     @property
@@ -324,7 +325,7 @@ class Gate:
             yield self._why_shut(good_until_ns)
 
     def _why_shut(self, good_until_ns: int) -> str:
-        """ "" or CODE: sentence."""
+        """Why nothing may leave now, as "CODE: sentence"; empty when it may."""
         if self._closed:
             return f"HALTED: {self._closed}"
         if self._paused:

@@ -41,7 +41,7 @@ class Lock:
         return boot
 
     def release(self) -> None:
-        """Let go."""
+        """Give the lock up: another process may take the name."""
         os.close(self._fd)
 
 

@@ -42,11 +42,11 @@ class FlightRecorder:
         self._write(_line(BOOT, 0, str(boot).encode()))
 
     def heard(self, now_ns: int, envelope: bytes) -> None:
-        """Before the core hears it."""
+        """Note a word before the core hears it."""
         self._write(_line(IN, now_ns, envelope))
 
     def said(self, now_ns: int, envelope: bytes) -> None:
-        """Before it goes out."""
+        """Note what the core said before it goes out."""
         self._write(_line(OUT, now_ns, envelope))
 
     def roll_if_full(self, core: object, stamper: object, now_ns: int) -> None:
@@ -58,7 +58,7 @@ class FlightRecorder:
         self._write(_line(SNAPSHOT, now_ns, pickle.dumps((core, stamper))))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file; every word is written already."""
         os.close(self._fd)
 
     def _roll(self) -> None:
@@ -90,7 +90,7 @@ class FlightRecorder:
 
 
 def segments_of(folder: Path) -> list[Path]:
-    """The actor's segments, oldest first."""
+    """The files of an actor's flight recorder, the oldest first."""
     return sorted(folder.glob("*.bin"), key=lambda p: int(p.stem))
 
 

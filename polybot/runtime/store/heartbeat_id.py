@@ -16,7 +16,7 @@ def kept(paths: Paths) -> str:
 
 
 def with_kept(paths: Paths, word: SendHeartbeat) -> str:
-    """The id to send."""
+    """The heartbeat id to send: the one in the word, else the one kept on disk."""
     return word.heartbeat_id or kept(paths)
 
 

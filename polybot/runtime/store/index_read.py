@@ -38,7 +38,7 @@ class IndexReader:
             raise NoLedger(f"the ledger in {path.parent} is empty: the recorder has not begun it yet")
 
     def close(self) -> None:
-        """Let go."""
+        """Close the index; nothing can be read afterwards."""
         self._db.close()
 
     def windows(self, first_s: int = 0) -> list[Row]:
@@ -50,7 +50,7 @@ class IndexReader:
         return self._rows("SELECT * FROM orders ORDER BY updated_ns, journal_seq")
 
     def fills(self) -> list[Row]:
-        """Each fill's newest state, oldest first."""
+        """Each fill in its newest state, the oldest fill first."""
         return self._rows("SELECT * FROM fills ORDER BY traded_ns, trade_id, order_id")
 
     def settlements(self) -> list[Row]:
@@ -58,7 +58,7 @@ class IndexReader:
         return self._rows("SELECT * FROM settlements ORDER BY start_s, strategy")
 
     def equity(self) -> list[Row]:
-        """The account whenever money moved."""
+        """The account at each moment when money moved, the oldest first."""
         return self._rows("SELECT * FROM equity ORDER BY at_ns, journal_seq")
 
     def level(self, tag: str) -> list[Row]:
@@ -70,7 +70,7 @@ class IndexReader:
         return self._rows("SELECT * FROM money WHERE journal_seq <= ? ORDER BY journal_seq, tag, key", upto_seq)
 
     def money_of(self, slug: str) -> list[Row]:
-        """Every money event of a window."""
+        """Every money event of a window, in the order of the journal."""
         return self._rows("SELECT * FROM money WHERE slug = ? ORDER BY journal_seq, tag, key", slug)
 
     def messages_of(self, slug: str) -> list[Row]:
@@ -78,7 +78,7 @@ class IndexReader:
         return self._rows("SELECT * FROM messages WHERE slug = ? ORDER BY at_ns, name", slug)
 
     def messages(self, tag: str) -> list[Row]:
-        """Every kept message of a kind."""
+        """Every kept message of this kind, the oldest first."""
         return self._rows("SELECT * FROM messages WHERE tag = ? ORDER BY at_ns, name", tag)
 
     def named(self, name: str) -> Row | None:
@@ -97,7 +97,7 @@ class IndexReader:
         return next((row for row in samples if row["body"][stamp] <= stamp_ns), None)
 
     def counters(self) -> dict[str, int]:
-        """What was counted."""
+        """The recorder's counters by name."""
         return {row["name"]: row["value"] for row in self._rows("SELECT * FROM counters")}
 
     def applied_seq(self) -> int:

@@ -34,7 +34,7 @@ def of_the_machine(paths: Paths, settings: Settings) -> list[Check]:
 
 
 def state_folder(paths: Paths) -> Check:
-    """Ours alone (0700)."""
+    """Is the state folder ours alone (mode 0700), or not made yet?"""
     name = "state folder"
     if not paths.state.exists():
         return passed(name, f"{paths.state} is made at the first start")
@@ -78,7 +78,7 @@ def _size_mb(folder: Path) -> int:
 
 
 def supervisor() -> Check:
-    """The supervisord whose ways were tried."""
+    """Is supervisord installed, in a version whose ways were tried?"""
     name = "supervisord"
     least = ".".join(map(str, LEAST_SUPERVISOR))
     mend = "set up anew: remove .venv, then bin/polybot set-up"

@@ -163,7 +163,7 @@ class Supervisor:
         return found
 
     def pid(self) -> int:
-        """supervisord's own."""
+        """The process id of supervisord itself."""
         found: int = self._call("getPID")
         return found
 
@@ -172,7 +172,7 @@ class Supervisor:
         self._call("stopProcess", program, False)
 
     def start(self, program: str) -> None:
-        """Start one program."""
+        """Have supervisord start one program; does not wait for it."""
         self._call("startProcess", program, False)
 
     def shutdown(self) -> None:

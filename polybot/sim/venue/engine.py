@@ -64,7 +64,7 @@ class VenueEngine(Queries):
             self.state.add_market(market)
 
     def set_accepting(self, condition_id: str, accepting: bool) -> None:
-        """Stop or resume taking orders."""
+        """Stop or resume taking orders for a market."""
         market = self.state.markets[condition_id]
         market.accepting = accepting
         self.state.touch_market(market)

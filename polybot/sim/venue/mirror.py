@@ -66,7 +66,7 @@ class MirrorEngine(VenueEngine):
         self._settle_book(market, now_ns)
 
     def show(self, condition_id: str, changes: Iterable[Change], now_ns: int) -> None:
-        """New real totals of some levels."""
+        """Take new real totals of some levels, then fill what they make possible."""
         market, real = self.state.markets[condition_id], self._of(condition_id)
         if market.winner is None:
             self._join(condition_id, real)
@@ -98,7 +98,7 @@ class MirrorEngine(VenueEngine):
                         real.recalled[level] = real.recalled.get(level, 0) + maker.size_e6
 
     def resolve(self, condition_id: str, winner: Winner, now_ns: int, is_final: bool = True) -> dict[str, int]:
-        """The real venue's word."""
+        """Resolve the market as the real venue did; returns what each wallet was paid."""
         self.replace(condition_id, (), (), now_ns)
         self._real.pop(condition_id, None)
         return super().resolve(condition_id, winner, now_ns, is_final)
@@ -106,11 +106,11 @@ class MirrorEngine(VenueEngine):
     # --- what may be asked
 
     def visible_e6(self, condition_id: str, side: BookSide, price_e6: int) -> int:
-        """Real size at a level."""
+        """The real size that stands at a level, in millionths of a share."""
         return self._of(condition_id).visible.get((side, price_e6), 0)
 
     def ahead_e6(self, order_id: str) -> int:
-        """Real shares before a resting order."""
+        """Real shares that stand before a resting order of ours, in millionths."""
         order = self.state.orders[order_id]
         real = self._of(order.condition_id)
         self._join(order.condition_id, real)
@@ -122,7 +122,7 @@ class MirrorEngine(VenueEngine):
         return self._real.setdefault(condition_id, Real())
 
     def _set(self, changes: Iterable[Change], market: Market, real: Real) -> None:
-        """Rule 2, level by level."""
+        """Offer at each level its new real size less what was taken there (rule 2)."""
         book = self.state.books[market.condition_id]
         for side, price, size in changes:
             half, level = book.sides[side], (side, price)

@@ -60,7 +60,7 @@ class TradeSteps:
         return new.maker_e6 + fee
 
     def reserve(self, order: EngineOrder, amount_e6: int) -> None:
-        """Set an order's reservation to this."""
+        """Set an order's reservation to amount_e6: pUSD of a BUY, shares of a SELL."""
         asset = COLLATERAL if order.side == "BUY" else order.token
         self.state.ledger.reserve(self.state.ledger.account(order.owner), asset, amount_e6 - order.reserved_e6)
         order.reserved_e6 = amount_e6

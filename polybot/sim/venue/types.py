@@ -49,7 +49,7 @@ class Market:
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def other(self, token: str) -> str:
-        """The opposite outcome's token."""
+        """The token of the opposite outcome."""
         return self.down_token if token == self.up_token else self.up_token
 
 
@@ -99,7 +99,7 @@ class EngineOrder:
 
     @property
     def is_open(self) -> bool:
-        """Whether it rests on the book."""
+        """Whether the order rests on the book."""
         return self.status == "LIVE"
 
 
@@ -237,6 +237,7 @@ class TradeChanged:
 
     @property
     def public(self) -> bool:
+        """True for the event that everybody hears of: the match itself, no later status."""
         return self.trade.status == "MATCHED"
 
 

@@ -55,7 +55,7 @@ def within(window: int, from_s: float, to_s: float) -> Span:
 
 
 def move(window: int, at_s: float, bp: float, over_s: float = 0.0) -> Move:
-    """In one window's seconds."""
+    """A move of the price, timed in the seconds of one window."""
     return Move((window - 1) * WINDOW_S + at_s, bp, over_s)
 
 
@@ -120,7 +120,7 @@ class Scenario:
         return moved
 
     def is_untraded(self, since_s: float) -> bool:
-        """Is the exchange silent?"""
+        """True when the exchange is silent that many seconds after the first window's start."""
         return any(a <= since_s < b for a, b in self.untraded)
 
     def is_unprinted(self, since_s: float) -> bool:

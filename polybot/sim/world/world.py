@@ -108,7 +108,7 @@ class World(Protocol):
         ...
 
     def market(self, slug: str) -> WorldMarket | None:
-        """The market of a slug."""
+        """The market of this slug, None when the world has none."""
         ...
 
     def spot_print(self, second: int) -> OraclePrint | None:
@@ -124,7 +124,7 @@ class World(Protocol):
         ...
 
     def trades(self, after_ns: int, upto_ns: int) -> list[ExchangeTrade]:
-        """Exchange trades in (after, upto]."""
+        """The exchange's trades in (after_ns, upto_ns], in order."""
         ...
 
     def klines(self, interval_s: int, from_s: int, to_s: int, upto_ns: int) -> list[Kline]:
@@ -140,7 +140,7 @@ class World(Protocol):
         ...
 
     def taker_flow(self, market: WorldMarket, after_ns: int, upto_ns: int) -> list[TakerOrder]:
-        """Anonymous takers in (after, upto]."""
+        """Orders of anonymous takers in (after_ns, upto_ns], in order."""
         ...
 
     def strike_e18(self, market: WorldMarket) -> int | None:
@@ -148,15 +148,15 @@ class World(Protocol):
         ...
 
     def end_e18(self, market: WorldMarket) -> int | None:
-        """The settlement variable at the end."""
+        """The settlement variable at the market's end, × 1e18; None while unknown."""
         ...
 
     def outcome(self, market: WorldMarket) -> Winner:
-        """Who wins officially; ties are Up."""
+        """Who wins officially; a tie is Up."""
         ...
 
     def resolved_ns(self, market: WorldMarket) -> int:
-        """When the venue says so officially."""
+        """When the venue says the outcome officially, world ns."""
         ...
 
 

@@ -43,7 +43,7 @@ class Catalogue(Protocol):
         ...
 
     def open_listing(self, condition_id: str = "", token: str = "") -> gamma_objects.Listing | None:
-        """By the names the CLOB uses."""
+        """The listing of this condition or token that is open now, None when there is none."""
         ...
 
 
@@ -145,7 +145,7 @@ class House:
             self._docs.append(("withdrawal", name, clob_frames.encode(self.withdrawals[-1])))
 
     def wallets(self) -> list[str]:
-        """All that were ever admitted."""
+        """All wallets that were ever admitted, in that order."""
         return list(self._key_of_wallet)
 
     def remember_key(self, made: IssuedKey) -> None:
@@ -169,7 +169,7 @@ class House:
         return None if listing is None else self._unopened(listing)
 
     def market_of(self, token: str) -> Market | None:
-        """By token."""
+        """The market to which this token belongs, also when it is only listed; None when there is none."""
         found = self.exchange.market_of(token)
         if found is not None:
             return found
@@ -210,7 +210,7 @@ class House:
         )
 
     def listing_of(self, market: Market) -> gamma_objects.Listing | None:
-        """What Gamma knows of it."""
+        """What Gamma knows of this market, None when it is not listed."""
         return self.catalogue.listing(market.slug)
 
     def _gamma_id_of(self, condition_id: str) -> str:

@@ -42,7 +42,7 @@ class OrderDesk:
         return made
 
     def drop_key(self, me: IssuedKey) -> None:
-        """These credentials are nobody's any more."""
+        """Delete these credentials: from now on they are nobody's."""
         self.house.forget_key(me)
         self.house.flush(durable=True)
 
@@ -91,7 +91,7 @@ class OrderDesk:
         }
 
     async def _released(self, new: NewOrder, until_ns: int) -> Result:
-        """What became of a held order."""
+        """Wait until until_ns, then let the held order through; returns what became of it."""
         self.house.flush()
         await self._delay(until_ns, new.token)
         unknown, now_ns = self.house.unknown(new.token), max(until_ns, self.house.now_ns())
@@ -128,7 +128,7 @@ class OrderDesk:
     # --- the dead-man switch
 
     def beat(self, me: IssuedKey, sent: str, mono_s: float) -> tuple[bool, str]:
-        """(taken, the id to send next)."""
+        """Take one heartbeat of this key: (was it taken, the id to send next). mono_s is machine time."""
         return self._pulses.beat(me.api_key, sent, mono_s)
 
     def cancel_silent(self, mono_s: float) -> None:
@@ -141,7 +141,7 @@ class OrderDesk:
     # --- reads
 
     def order(self, me: IssuedKey, order_id: str) -> EngineOrder | None:
-        """Mine, in any state."""
+        """The order of this id in any state if it is this key's, else None."""
         order = self.house.exchange.order(order_id)
         return order if order is not None and order.owner in self.house.wallets_of(me) else None
 

@@ -49,7 +49,7 @@ class PortfolioPosition:
 
     @property
     def average_e6(self) -> int:
-        """Of what was bought."""
+        """The mean price of all that was bought, in millionths; 0 when nothing was."""
         return self.cost_e6 * E6 // self.bought_e6 if self.bought_e6 else 0
 
     @property
@@ -64,7 +64,7 @@ class PortfolioPosition:
 
 
 def fills_of(trades: Iterable[EngineTrade], wallet: str = "") -> list[PortfolioFill]:
-    """Everyone's, or one wallet's, newest first."""
+    """The fills on chain, of one wallet or (wallet "") of everyone, the newest first."""
     found = [fill for trade in trades if trade.status in ON_CHAIN for fill in _fills(trade)]
     mine = [fill for fill in found if not wallet or fill.wallet == wallet]
     return sorted(mine, key=lambda fill: fill.at_s)[::-1]

@@ -37,7 +37,7 @@ class VenueStore:
         self._changes = next(iter(self._db.execute("SELECT coalesce(max(changed), 0) FROM doc")))[0]
 
     def meta(self, name: str) -> bytes | None:
-        """A fact about the file itself."""
+        """A fact about the file itself, None when it was never written."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
@@ -56,7 +56,7 @@ class VenueStore:
         return iter(self._db.execute("SELECT id, body FROM doc WHERE kind = ? ORDER BY changed", (kind,)).fetchall())
 
     def close(self) -> None:
-        """Everything is committed already."""
+        """Close the file; everything is committed already."""
         self._db.close()
 
 

@@ -16,17 +16,17 @@ class BinanceHub:
     sent: int = 0
 
     def join(self, connection: Connection, streams: Iterable[str]) -> None:
-        """Begin to hear these."""
+        """Let this socket hear these streams from now on."""
         for name in streams:
             self.hearers.setdefault(name, {})[connection] = None
 
     def part(self, connection: Connection, streams: Iterable[str]) -> None:
-        """Hear these no longer."""
+        """Let this socket hear these streams no longer."""
         for name in streams:
             self.hearers.get(name, {}).pop(connection, None)
 
     def leave(self, connection: Connection) -> None:
-        """The socket has closed."""
+        """Forget a socket that has closed."""
         for sockets in self.hearers.values():
             sockets.pop(connection, None)
 

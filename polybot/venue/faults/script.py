@@ -124,7 +124,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole file."""
+    """A whole fault script: seed, switches and faults."""
 
     seed: int = 0
     switches: Switches = HONEST

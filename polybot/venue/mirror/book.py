@@ -117,11 +117,11 @@ class RealBook:
         return "" if age_s <= FRESH_S else f"nothing was heard of it for {age_s:.1f} s (limit {FRESH_S:g} s)"
 
     def best(self) -> tuple[int | None, int | None]:
-        """(best bid, best ask)."""
+        """The best bid and the best ask, in millionths; None where there is none."""
         return max(self.levels["BID"], default=None), min(self.levels["ASK"], default=None)
 
     def ladders(self) -> tuple[Levels, Levels]:
-        """(bids, asks), best first."""
+        """Bids and asks as (price, size) in millionths, the best first."""
         bids, asks = self.levels["BID"], self.levels["ASK"]
         return tuple((p, bids[p]) for p in sorted(bids, reverse=True)), tuple((p, asks[p]) for p in sorted(asks))
 

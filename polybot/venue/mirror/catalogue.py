@@ -15,7 +15,7 @@ class MirrorCatalogue:
         self.wished: dict[str, None] = {}
 
     def put(self, listing: Listing) -> None:
-        """Read just now."""
+        """Keep a listing that was read just now; it is wished for no longer."""
         self._by_slug[listing.slug] = listing
         for name in (listing.condition_id, listing.up_token, listing.down_token):
             self._by_name[name] = listing
@@ -33,5 +33,5 @@ class MirrorCatalogue:
         return found
 
     def open_listing(self, condition_id: str = "", token: str = "") -> Listing | None:
-        """By the names the CLOB uses."""
+        """The listing of this condition or token that is open now, None when it was not read."""
         return self._by_name.get(condition_id or token)

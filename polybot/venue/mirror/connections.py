@@ -54,7 +54,7 @@ class Channel:
         self._is_silent = True
 
     def stop(self) -> None:
-        """Close; within a second."""
+        """Close the socket and the lane, within a second."""
         self.socket.stop()
         self._lane.shutdown(wait=False, cancel_futures=True)
 

@@ -84,6 +84,7 @@ class Follower:
 
     @property
     def house(self) -> House:
+        """The house whose markets follow the real ones; only after `serve`."""
         assert self._house is not None, "serve() comes first"
         return self._house
 
@@ -122,7 +123,7 @@ class Follower:
     # --- the channel
 
     def opened(self) -> None:
-        """A connection; every book comes anew."""
+        """A connection is there: every book is unknown until it comes anew."""
         self.is_open, self._opened_s = True, self._mono_s()
         self.heard.upstream = "connected"
         for followed in self.followed.values():
@@ -136,7 +137,7 @@ class Follower:
             self._lose(followed, self.heard.upstream, speaks=False)
 
     def hear(self, text: str) -> None:
-        """One frame."""
+        """Take in one frame of the real market channel."""
         self.heard.frames += 1
         for news in self.reader.read(text):
             followed = self.followed.get(news.condition_id)

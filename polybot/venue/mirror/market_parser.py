@@ -27,7 +27,7 @@ class MirroredMarket:
     winner: Winner | None
 
     def market(self) -> Market:
-        """As the exchange opens it."""
+        """The market as the venue's engine opens it."""
         fee = self.told.fee
         return Market(
             condition_id=self.told.condition_id,

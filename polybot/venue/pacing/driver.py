@@ -39,7 +39,7 @@ CENT_E6, DOLLAR_E6 = 10_000, 1_000_000
 
 @dataclass
 class OpenWindow:
-    """A window with a live book."""
+    """A window with a live book, and up to when its quotes and its crowd have been played."""
 
     market: WorldMarket
     resolves_ns: int
@@ -49,7 +49,7 @@ class OpenWindow:
 
 @dataclass
 class Thinned:
-    """What the rule above left out."""
+    """How much the thinning above has left out."""
 
     quotes: int = 0
     takers: int = 0
@@ -81,7 +81,7 @@ class Driver:
 
     @property
     def world(self) -> World:
-        """Synthetic or a tape."""
+        """The world that is stepped: a synthetic one, or a tape."""
         return self.catalogue.world
 
     # --- beginning
@@ -105,7 +105,7 @@ class Driver:
     # --- stepping
 
     def step(self, to_ns: int) -> None:
-        """Everything up to and including to_ns."""
+        """Let everything happen up to and including world time to_ns."""
         if to_ns <= self.at_ns:
             return
         from_ns, self.at_ns = self.at_ns, to_ns

@@ -28,7 +28,7 @@ class ClobPrivate:
         self.switches = desk.house.exchange.switches
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/auth/api-key", self.create_key, methods=["POST"]),
             Route("/auth/api-key", self.delete_key, methods=["DELETE"]),
@@ -75,14 +75,14 @@ class ClobPrivate:
         return as_json(self.desk.open_key(address, nonce).body())
 
     async def derive_key(self, request: Request) -> Response:
-        """The same again."""
+        """Answers `/auth/derive-api-key`: the credentials that were created before, again."""
         known = self.house.keys.of(*self._wallet(request))
         if known is None:
             raise HttpRefusal(400, "Could not derive api key!")
         return as_json(known.body())
 
     async def list_keys(self, request: Request) -> Response:
-        """Those of this wallet."""
+        """Answers `/auth/api-keys`: the keys of this wallet."""
         me = await self.key(request)
         mine = [k.api_key for k in self.house.keys.by_key.values() if k.address.lower() == me.address.lower()]
         return as_json({"apiKeys": mine})
@@ -93,7 +93,7 @@ class ClobPrivate:
         return as_json("OK")
 
     async def closed_only(self, request: Request) -> Response:
-        """Nobody is banned here."""
+        """Answers for the ban status: false, for nobody is banned here."""
         await self.key(request)
         return as_json({"closed_only": False})
 
@@ -130,7 +130,7 @@ class ClobPrivate:
     # --- cancels
 
     async def cancel_one(self, request: Request) -> Response:
-        """One id."""
+        """Answers DELETE `/order`: cancels the one order named in the body."""
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("orderID"), str):
@@ -150,7 +150,7 @@ class ClobPrivate:
         return as_json(self.desk.cancel(me, ids))
 
     async def cancel_all(self, request: Request) -> Response:
-        """Everything this key's wallets have resting."""
+        """Answers DELETE `/cancel-all`: cancels everything that this key's wallets have resting."""
         me = await self.key(request)
         return as_json(self.desk.cancel(me, [o.order_id for o in self.desk.open_orders(me)]))
 
@@ -190,7 +190,7 @@ class ClobPrivate:
         return as_json(self._shown(order))
 
     async def read_orders(self, request: Request) -> Response:
-        """Open ones only, oldest first."""
+        """Answers `/data/orders`: this key's open orders by the page, the oldest first."""
         me = await self.key(request)
         q = request.query_params
         rows = [

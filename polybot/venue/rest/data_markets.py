@@ -50,7 +50,7 @@ class DataMarkets:
         self._clob = ClobBatches(house)
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/holders", self.holders_v1),
             Route("/oi", self.interest_v1),
@@ -158,11 +158,11 @@ class DataMarkets:
         }
 
     async def holders_v1(self, request: Request) -> Response:
-        """By token, largest first."""
+        """Answers `/holders`: by token who holds how much, the largest first."""
         return as_json([_v1_holders(row) for row in self._holders(request, "market")])
 
     async def holders_v2(self, request: Request) -> Response:
-        """As v1, in v2's names."""
+        """Answers `/v2/holders`: the same as v1 in v2's names, by the page."""
         return as_page(self._holders(request, "condition_id"), request.query_params)
 
     def _holders(self, request: Request, key: str) -> list[Row]:
@@ -178,13 +178,13 @@ class DataMarkets:
         return [a for a in self.house.exchange.state.ledger.accounts.values() if a.address.startswith("0x")]
 
     async def interest_v1(self, request: Request) -> Response:
-        """Sets outstanding, a dollar each."""
+        """Answers `/oi`: sets outstanding, a dollar each, by market."""
         return as_json(
             [{"market": m.condition_id, "value": number(m.pool_e6)} for m in self._markets(request, "market")]
         )
 
     async def interest_v2(self, request: Request) -> Response:
-        """As v1."""
+        """Answers `/v2/oi`: the same as v1 in v2's names."""
         rows = [{"condition_id": m.condition_id, "value": number(m.pool_e6)} for m in self._markets(request)]
         return as_json({"data": rows})
 
@@ -195,7 +195,7 @@ class DataMarkets:
         return as_json([{"total": round(sum(value for _, value in found), 6), "markets": rows}])
 
     async def volume_v2(self, request: Request) -> Response:
-        """In shares."""
+        """Answers `/v2/live-volume`: what takers traded in an event's markets, in shares."""
         markets = self._of_events(request, "event_id")
         found = [(m.condition_id, self._shares(m)) for m in markets]
         rows = [{"condition_id": condition, "taker_volume": shares} for condition, shares in found]
@@ -269,7 +269,7 @@ class DataMarkets:
         return as_json({"data": {"status": "ok", "indexed_at": self.house.now_ns() // 1_000_000_000, "lag_seconds": 0}})
 
     async def nobody(self, request: Request) -> Response:
-        """An empty page."""
+        """Answers for what nobody has here: an empty page."""
         return as_page([], request.query_params)
 
 

@@ -40,7 +40,7 @@ def number(value_e6: int) -> float | int:
 
 
 def v1(row: dict[str, Any]) -> dict[str, Any]:
-    """The same in v1's names."""
+    """The same row in the names that v1 of the Data API uses."""
     return {V1_NAMES.get(key) or _camel(key): value for key, value in row.items() if key not in V2_ONLY}
 
 
@@ -62,7 +62,7 @@ def market_keys(market: Market, token: str) -> dict[str, Any]:
 
 
 def trade(fill: PortfolioFill, market: Market) -> dict[str, Any]:
-    """Of /trades."""
+    """One fill as a row of `/v2/trades`."""
     return {
         "proxy_wallet": clob_objects.shown_address(fill.wallet),
         "side": fill.side,
@@ -79,7 +79,7 @@ def trade(fill: PortfolioFill, market: Market) -> dict[str, Any]:
 
 
 def trade_activity(fill: PortfolioFill, market: Market) -> dict[str, Any]:
-    """The same, of /activity."""
+    """One fill as a row of `/v2/activity`."""
     return trade(fill, market) | {"type": "TRADE", "usdc_size": number(fill.usd_e6), "is_combo": False}
 
 

@@ -22,7 +22,7 @@ MAX_CHANGES = 24  # levels in one price_change frame; more changes than this are
 
 @dataclass(frozen=True)
 class Sides:
-    """One token's book, best first."""
+    """Both sides of one token's book, the best prices first."""
 
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
@@ -52,12 +52,12 @@ class Pair:
 
 
 def milliseconds(ns: int) -> str:
-    """The venue's timestamp: ms as text."""
+    """A time as the CLOB writes it: unix milliseconds as text."""
     return str(ns // 1_000_000)
 
 
 def wire_levels(levels: Iterable[Level]) -> list[dict[str, str]]:
-    """Best first in, best last out."""
+    """Levels as the wire has them: given best first, written best last."""
     return [{"price": decimal_text(p), "size": decimal_text(s)} for p, s in levels][::-1]
 
 

@@ -18,7 +18,7 @@ KeyOf = Callable[[str], str]
 
 
 def outcome_of(market: Market, token: str) -> str:
-    """The outcome's name."""
+    """The name of the outcome that this token stands for, "Up" or "Down"."""
     return "Up" if token == market.up_token else "Down"
 
 
@@ -75,7 +75,7 @@ def order_event(order: EngineOrder, market: Market, key: str, kind: str, at_ns: 
 
 
 def wallets_in(trade: EngineTrade) -> list[str]:
-    """Everyone in a trade, each once."""
+    """Every wallet in a trade, each once, the taker first."""
     return list(dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)]))
 
 

@@ -69,7 +69,7 @@ def unfilled(books: Books, now_ns: int) -> int:
 
 
 def _since(books: Books, from_ns: int) -> Iterator[BookedOrder]:
-    """Newest first."""
+    """Orders signed at or after from_ns, newest first."""
     for order_id in reversed(books.orders):
         order = books.orders[order_id]
         if order.signed_ns < from_ns:

@@ -15,7 +15,7 @@ VERSION = 1
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One fact."""
+    """One fact of the journal."""
 
 
 class Opened(Entry, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class FillBooked(Entry, frozen=True, kw_only=True):
 
 
 class FillConfirmed(Entry, frozen=True, kw_only=True):
-    """Provisional no more."""
+    """A trade of ours is confirmed on chain: its fill is provisional no more."""
 
     order_id: str
     trade_id: str
@@ -233,7 +233,7 @@ _version = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw, msgspec.
 
 
 def to_bytes(entry: AnyEntry, seq: int, at_ns: int) -> bytes:
-    """As `Persist.record`."""
+    """The entry as the journal's record, the bytes of `Persist.record`."""
     return _encoder.encode(Written(version=VERSION, seq=seq, at_ns=at_ns, entry=entry))
 
 

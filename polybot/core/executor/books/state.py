@@ -9,7 +9,7 @@ from polybot.core.executor.books.streaks import Traded
 
 
 class BookStruct(msgspec.Struct, kw_only=True):
-    """A mutable part of the state."""
+    """Base of the mutable structs that make up the executor's books."""
 
 
 class BookedFill(BookStruct, kw_only=True):
@@ -128,7 +128,7 @@ class FillNote(BookStruct, kw_only=True, tag=True):
 
 
 class SettledNote(BookStruct, kw_only=True, tag=True):
-    """A Settlement as it was said."""
+    """Note that this Settlement was said, under which journal sequence."""
 
     seq: int
     said: Settlement
@@ -195,5 +195,5 @@ def books_to_bytes(books: Books) -> bytes:
 
 
 def books_from_bytes(data: bytes) -> Books:
-    """Raises msgspec.MsgspecError."""
+    """The books out of a snapshot; raises msgspec.MsgspecError when it does not decode."""
     return _decoder.decode(data)

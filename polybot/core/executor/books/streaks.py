@@ -29,10 +29,12 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_won(self) -> bool:
+        """True when the window's outcome, provisional or official, is the side held."""
         return self.outcome == self.held
 
     @property
     def is_lost(self) -> bool:
+        """True when there is an outcome and it is the other side; a split is neither."""
         return self.outcome not in ("", "SPLIT", self.held)
 
     @property

@@ -107,7 +107,7 @@ class OrderTracker:
             yield WriteHalt(by="executor", reason_code=result.code, reason=text)
 
     def again(self, order_id: str, now_ns: int) -> Iterator[Word]:
-        """Rule 4."""
+        """Send the same bytes once more, or refuse the order by what was in the way (rule 4)."""
         order = self._writer.books.orders[order_id]
         if is_final(order) or order_id in self.in_flight:
             return
@@ -162,7 +162,7 @@ class OrderTracker:
             yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
 
     def _absent(self, order: BookedOrder, closed: bool, now_ns: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Neither endpoint knows the order: send it again, write it off after the close, or wait (rule 3)."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
         if not not_again(order, self._switch, now_ns):

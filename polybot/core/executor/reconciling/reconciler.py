@@ -171,17 +171,17 @@ class Reconciler:
         yield from self._answer(word.tag, "open", word.known, word.why, now_ns)
 
     def trades(self, word: TradesRead, now_ns: int) -> Iterator[Word]:
-        """What was traded: ours, or foreign."""
+        """Book what was traded, ours or foreign, and count the answer for the round."""
         if word.known:
             yield from self._tracker.trades(word.trades, now_ns)
         yield from self._answer(word.tag, "trades", word.known, word.why, now_ns)
 
     def order(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Its facts are booked already (Probing.read)."""
+        """Count the answer for the round; OrderTracker has booked its facts already."""
         yield from self._answer(word.tag, word.order_id, word.known, word.why, now_ns)
 
     def balance(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Hold a balance against the books; explain a difference in cash before judging it (rule 3)."""
         if word.tag == LOOK and not word.token_id:
             self._is_looking = False
         if word.known and word.token_id:
@@ -213,7 +213,7 @@ class Reconciler:
             self._external_cash.activity = word.rows
 
     def holdings(self, word: HoldingsRead, now_ns: int) -> Iterator[Word]:
-        """Rule 5."""
+        """Note positions of tokens we never ordered as foreign (rule 5)."""
         books = self._writer.books
         ours = dict.fromkeys(order.intent.token_id for order in books.orders.values())
         for token, size in word.shares.items() if word.known else ():

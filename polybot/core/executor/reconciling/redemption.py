@@ -43,7 +43,7 @@ def owed_e6(books: Books, window: BookedWindow) -> int:
 
 
 def redemptions(books: Books) -> tuple[Redemption, ...]:
-    """Everything owed, oldest window first."""
+    """Every window that still owes the wallet, the oldest first."""
     owing = [(w, owed) for w in unsettled(books) if (owed := owed_e6(books, w)) > 0]
     return tuple(_shown(books, window, owed) for window, owed in owing)
 
@@ -185,7 +185,7 @@ class Redeemer:
         yield WakeIn(name=f"{TAG}/{slug}", after_s=after_s)
 
     def tick(self, slug: str, now_ns: int) -> Iterator[Word]:
-        """The next step of one window."""
+        """Take the next step for one window, by the state its redemption is in."""
         books = self._writer.books
         found = next((r for r in redemptions(books) if r.slug == slug), None)
         if found is None or not self._may:

@@ -61,7 +61,7 @@ class CancelRound:
         return self._round is not None
 
     def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
-        """Start, or join what runs."""
+        """Start a round, or join the one that runs; waiter is the request to answer, "" = none."""
         if self._round is None:
             self._count += 1
             books = self._writer.books
@@ -88,7 +88,7 @@ class CancelRound:
     # --- answers
 
     def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
-        """Of the cancel of everything."""
+        """Note what the cancel of everything did; ask again when it was not clear."""
         run = self._round
         if run is None or word.tag not in (f"all/{run.number}", f"ids/{run.number}"):
             return
@@ -101,7 +101,7 @@ class CancelRound:
                 yield WakeIn(name="proof/cancel", after_s=RETRY_S)
 
     def open_read(self, word: OpenOrdersRead) -> Iterator[Word]:
-        """Rule 3."""
+        """Count a read without open orders; anything open is cancelled again (rule 3)."""
         run = self._round
         if run is None or word.tag != f"proof/{run.number}":
             return
@@ -116,13 +116,13 @@ class CancelRound:
             yield WakeIn(name="proof", after_s=0.0)
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
-        """An unknown order was asked after."""
+        """Note that an order whose fate was unknown has been read once more."""
         if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
             self._round.read[word.order_id] = None
             yield WakeIn(name="proof", after_s=0.0)
 
     def post_answered(self) -> Iterator[Word]:
-        """Rule 2."""
+        """Look whether the proof is complete, now that one POST less is under way (rule 2)."""
         if self._round is not None:
             yield WakeIn(name="proof", after_s=0.0)
 

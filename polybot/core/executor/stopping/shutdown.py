@@ -48,6 +48,6 @@ class Shutdown:
             yield CancelOrders(tag=TAG, order_ids=again)
 
     def go_if_done(self) -> Iterator[Word]:
-        """Nothing rests, nothing is under way."""
+        """End the process once nothing rests and no POST is under way."""
         if self._switch.leaving and not self._tracker.in_flight and not self._rests:
             yield Leave(code=0, why="SIGTERM")

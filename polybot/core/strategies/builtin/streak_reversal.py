@@ -24,7 +24,7 @@ MOST = 10
 
 
 class StreakReversal:
-    """See the head of this file."""
+    """Bets on the other outcome after a run of equal ones; see the head of this file."""
 
     name = "streak_reversal"
     description = "after N windows with one outcome bets on the other, 30 s before the window opens"
