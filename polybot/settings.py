@@ -31,7 +31,7 @@ class Bot(KnobTable, frozen=True, kw_only=True):
 
     @property
     def strategy_names(self) -> tuple[str, ...]:
-        """The names they trade under: of a plug-in given as path.py:Name, its Name."""
+        """The names the strategies trade under; for a plug-in given as path.py:Name that is Name."""
         return tuple(spec.rpartition(":")[2] for spec in self.strategies)
 
 

@@ -166,7 +166,7 @@ class Counter:
         return {token: size for token, size in shares.items() if size}
 
     def facts(self, events: list[ExchangeEvent]) -> Iterator[UserFact]:
-        """What the user channel would push of these."""
+        """What the user channel would push of these events to this wallet."""
         for event in events:
             match event:
                 case OrderChanged() if event.order.owner == self.wallet:

@@ -236,7 +236,7 @@ class Simulator:
             self.hear(name, word, cause)
 
     def hear(self, name: str, word: Word, cause: str = "") -> None:
-        """A word from inside the actor's own house."""
+        """Hand an actor a word from inside its own house."""
         inner = Stamper(f"{name}.source", self.members[name].boot)
         self._hear_envelope(name, inner.envelope(word, self.wall_ns, cause))
 

@@ -38,7 +38,7 @@ def failed(name: str, seen: str, mend: str, *, blocks: bool = True) -> Check:
 
 
 def unknown(name: str, why: str, mend: str, *, blocks: bool = True) -> Check:
-    """No clear answer: neither passed nor failed."""
+    """A check without a clear answer: neither passed nor failed."""
     return Check(name, "unknown", why, mend, blocks)
 
 

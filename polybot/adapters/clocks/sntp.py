@@ -102,7 +102,7 @@ class Sntp:
         self._asked = 0
 
     def ask(self) -> Stamps:
-        """One question to the next server. Raises SntpError."""
+        """Ask the next server one question; raises SntpError when it gives no usable time."""
         if not self._servers:
             raise SntpError("no time server is named")
         server = self._servers[self._asked % len(self._servers)]

@@ -54,7 +54,7 @@ class Breaker:
                 self._become("closed")
 
     def failed(self, why: str) -> None:
-        """Unreached, or an answer that is none."""
+        """The host was not reached, or gave an answer that is none; enough of these in a row open the breaker."""
         with self._lock:
             self.failures += 1
             self.why = why

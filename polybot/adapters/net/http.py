@@ -37,7 +37,7 @@ class Shut(HttpError):
 
 @dataclass(frozen=True)
 class Response:
-    """status, body and headers (names in lower case)."""
+    """A whole answer: status, body and headers (names in lower case)."""
 
     status: int
     body: bytes

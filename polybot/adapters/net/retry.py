@@ -52,7 +52,9 @@ class Backoff:
 
 @dataclass(frozen=True)
 class Retries:
-    """Of a read: so many tries in all, first_s between the first two, then factor times as long; jitter ±20 %."""
+    """How often a read is tried: so many tries in all, first_s between the first two, then factor times as long; jitter
+    ±20 %.
+    """
 
     tries: int = 3
     first_s: float = 1.0

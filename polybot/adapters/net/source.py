@@ -25,7 +25,7 @@ class SocketSource:
         self.socket.stop()
 
     def reconnect(self, why: str) -> None:
-        """Close and open again (a silent stall)."""
+        """Close the socket and open it again; for a silent stall."""
         self.socket.reconnect(why)
 
     def said(self, state: Literal["open", "closed", "bad"], why: str = "") -> None:

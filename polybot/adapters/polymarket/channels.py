@@ -216,5 +216,5 @@ class PolyBoltSource(SocketSource):
 
 
 def _tokens(markets: Iterable[MarketListed]) -> list[str]:
-    """Both tokens of each market together: fan-out is per market."""
+    """The tokens of these markets, both of each together: fan-out is per market."""
     return [token for market in markets for token in (market.up_token, market.down_token)]

@@ -126,7 +126,7 @@ class _Newest:
 
 
 def oracle(url: str, symbol: str, now_ns: Callable[[], int], speed: float) -> Check:
-    """Do its prints arrive, and are they new?"""
+    """Do the prints of this oracle arrive, and are they new?"""
     name, limit = "oracle", staleness_s(STALE_ORACLE_S, speed)
     inbox = _Newest()
     source = RtdsSource(url, symbol, inbox, now_ns)

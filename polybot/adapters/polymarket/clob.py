@@ -175,7 +175,7 @@ class Clob(ClobPublic):
             return Unknown(f"unreadable answer to a cancel: {exc}")
 
     def order(self, order_id: str) -> Known[VenueOrder] | Empty | Unknown:
-        """Also of orders that are over. Empty only on the venue's own "not found"."""
+        """One order, also of those that are over; Empty only on the venue's own "not found"."""
         match self._read(f"/data/order/{order_id}"):
             case Known(None):
                 return Empty()
@@ -277,7 +277,7 @@ def cancelled_of(shown: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]
 
 
 def balance_of(shown: dict[str, Any]) -> tuple[int, int]:
-    """(balance, allowance for the exchange) in millionths."""
+    """What a wallet has and what the exchange contract may spend of it: (balance, allowance) in millionths."""
     return _base(shown["balance"]), _allowance(shown)
 
 
@@ -305,7 +305,7 @@ def _allowance(shown: dict[str, Any]) -> int:
 
 
 def _allowances(shown: dict[str, Any]) -> dict[str, int]:
-    """By spender. The old form had one for all, which was the standard exchange's."""
+    """Allowances by spender. The old form had one for all, which was the standard exchange contract's."""
     texts = {str(k).lower(): str(v) for k, v in (shown.get("allowances") or {}).items()}
     if not texts:
         texts = {eip712.EXCHANGE.lower(): str(shown.get("allowance", "0"))}

@@ -30,7 +30,7 @@ from polybot.adapters.polymarket.numbers import GARBAGE
 
 
 class MarketEffects:
-    """For market_feed. One lane. now_ns: world time."""
+    """Carries out what market_feed asks, on one lane; now_ns tells world time."""
 
     def __init__(self, gamma: Gamma, clob: ClobPublic, now_ns: Callable[[], int]) -> None:
         self._gamma, self._clob, self._now_ns = gamma, clob, now_ns
@@ -73,7 +73,7 @@ def _json(read: Read) -> str:
 
 
 class AccountEffects:
-    """For the executor. One lane each: build another on `clob.sibling()` for cancels."""
+    """Carries out what the executor asks, one lane each: build another on `clob.sibling()` for cancels."""
 
     def __init__(self, clob: Clob, gamma: Gamma) -> None:
         self._clob, self._gamma = clob, gamma
@@ -88,7 +88,7 @@ class AccountEffects:
                 return CancelResult(tag=word.tag, known=False, canceled=(), not_canceled={}, why=why)
 
     def read_order(self, word: ReadOrder) -> OrderRead:
-        """Both endpoints must have answered; one that is silent leaves the order unknown."""
+        """What the venue knows of the order; one endpoint that is silent leaves it unknown."""
         order = self._clob.order(word.order_id)
         if isinstance(order, Unknown):
             return self._order(word, f"order: {order.why}", order.http)

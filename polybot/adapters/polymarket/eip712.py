@@ -53,7 +53,7 @@ def domain_separator(version: str, contract: str, chain_id: int = POLYGON) -> by
 
 
 def auth_domain_separator(chain_id: int = POLYGON) -> bytes:
-    """Of ClobAuth: version "1" for ever, and no contract."""
+    """EIP-712's domain hash of ClobAuth: version "1" for ever, and no contract."""
     return keccak256(
         keccak256(b"EIP712Domain(string name,string version,uint256 chainId)")
         + keccak256(b"ClobAuthDomain")
@@ -102,7 +102,7 @@ def order_domain(token: int, neg_risk: bool) -> bytes:
 
 
 def struct_hash(order: OrderStruct) -> bytes:
-    """Of the order alone, without a domain."""
+    """EIP-712's hash of the order alone, without a domain."""
     return keccak256(
         b"".join(
             (
@@ -124,12 +124,12 @@ def struct_hash(order: OrderStruct) -> bytes:
 
 
 def digest(domain: bytes, hashed: bytes) -> bytes:
-    """What is signed. Of an order: its id."""
+    """What is signed of an order, which is also its id at the venue."""
     return keccak256(b"\x19\x01" + domain + hashed)
 
 
 def auth_digest(address: str, timestamp_s: int, nonce: int, domain: bytes = AUTH_DOMAIN) -> bytes:
-    """Of ClobAuth: `address` attests at this world second."""
+    """What is signed of ClobAuth: `address` attests that it is ours at this world second."""
     return digest(
         domain,
         keccak256(
@@ -165,7 +165,7 @@ def wallet_signature(
 
 
 def checksummed(address: bytes) -> str:
-    """20 bytes as people write them (EIP-55)."""
+    """An address of 20 bytes as people write it, with EIP-55's capitals."""
     text = address.hex()
     hashed = keccak256(text.encode()).hex()
     return "0x" + "".join(c.upper() if int(h, 16) >= 8 else c for c, h in zip(text, hashed, strict=False))

@@ -24,7 +24,7 @@ def by_object(data: bytes) -> bytes:
 
 
 def by_one_call() -> Callable[[bytes], bytes] | None:
-    """The quick way, if this version has it."""
+    """The hash by one call of the C library, None where this version does not have it as expected."""
     declared = " ".join(str(getattr(keccak, "_keccak_cdecl", "")).split())
     library = getattr(keccak, "_raw_keccak_lib", None)
     if _DECLARED not in declared or not isinstance(library, ctypes.CDLL):

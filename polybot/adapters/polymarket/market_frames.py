@@ -52,7 +52,7 @@ class MarketFrames:
         self._of_condition: dict[str, str] = {}
 
     def add(self, market: MarketListed) -> None:
-        """From now on this market's frames are heard."""
+        """Hear this market's frames from now on; its books begin empty."""
         slug = market.slug
         self._listed[slug] = market
         self.builders[slug] = BookBuilder(slug, market.condition_id, market.up_token, market.down_token)
@@ -202,7 +202,7 @@ def subscribe_frame(tokens: Iterable[str]) -> str:
 
 
 def unsubscribe_frame(tokens: Iterable[str]) -> str:
-    """Both tokens of a market together: fan-out is per market."""
+    """The frame that leaves these tokens; both of a market together, for fan-out is per market."""
     return _json({"operation": "unsubscribe", "assets_ids": list(tokens)})
 
 

@@ -38,7 +38,7 @@ _MOST_USD = 10**9
 
 
 class PolyBoltRefused(BadFrame):
-    """An error acknowledgement; `code` is the server's."""
+    """An error acknowledgement from PolyBolt; `code` is the server's."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the server said: {code}")
@@ -57,7 +57,7 @@ class Frames:
         self._seq = 0
 
     def auth(self, credentials: Credentials) -> str:
-        """The first frame; never to be logged."""
+        """The first frame of a connection, with the credentials; never to be logged."""
         shown = {
             "apiKey": credentials.api_key,
             "secret": credentials.secret,

@@ -62,7 +62,7 @@ _DELAYED = "order match delayed"
 
 
 class PostAnswer(NamedTuple):
-    """As PostResult. making, taking: given and received so far, by the answer."""
+    """What an answer means, in the words of PostResult. making, taking: given and received so far, by the answer."""
 
     outcome: Outcome
     code: str

@@ -1,4 +1,4 @@
-"""The user channel's frames as words. Pure."""
+"""The user channel's frames as words for the executor. Pure: text in, words out."""
 
 from collections.abc import Iterator
 

@@ -34,7 +34,7 @@ def heard(paths: Paths) -> RiskState:
 
 
 def facts_of(level: RiskState) -> dict[str, Any]:
-    """As JSON. share: used as a part of the limit, null where there is no such number."""
+    """The limits as a JSON object. share: used as a part of the limit, null where there is no such number."""
     return {
         "trading_state": level.state,
         "reason_code": level.reason_code,

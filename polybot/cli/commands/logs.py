@@ -29,7 +29,7 @@ class FollowedLog:
     rest: bytes = b""
 
     def fresh(self) -> Iterator[str]:
-        """Whole lines written since the last look."""
+        """Whole lines that were written since the last look."""
         try:
             seen = os.stat(self.path)
         except FileNotFoundError:

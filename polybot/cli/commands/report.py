@@ -233,7 +233,7 @@ def _page(words: str, curve: str) -> str:
 
 
 def show(paths: Paths, page: Path | None = None) -> None:
-    """Print it; the curve goes to state/report/equity.svg."""
+    """Print the report; the equity curve goes to state/report/equity.svg."""
     facts, rows = gather(paths)
     curve = picture(facts, rows)
     paths.report.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -159,7 +159,7 @@ def up(
     preset: Preset = None,
     confirm_live: Confirm = None,
 ) -> None:
-    """The same, detached: go on with the session that stands, or begin one."""
+    """Start as `run` does, detached: go on with the session that stands, or begin one."""
     use_preset(preset)
     flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()

@@ -39,7 +39,7 @@ class Statement:
     entries: list[StatementEntry] = field(default_factory=list)
 
     def sum_e6(self, name: str) -> int:
-        """Balance of one account of the book."""
+        """The balance of one account of the statement, pUSD millionths, debit-positive."""
         debits = sum(e.amount_e6 for e in self.entries if e.debit == name)
         return debits - sum(e.amount_e6 for e in self.entries if e.credit == name)
 
@@ -77,7 +77,7 @@ class Statement:
         return self.stated_e6 - self.cash_e6
 
     def sums(self) -> dict[str, Any]:
-        """The line that must add up, as JSON."""
+        """The sums that must add up, as a JSON object."""
         return {
             "source": self.source,
             "journal_seq": self.account.journal_seq,
@@ -112,7 +112,7 @@ class Statement:
         }
 
     def cells(self) -> Iterator[tuple[str, ...]]:
-        """Lines of the table, with cash running along."""
+        """The entries as cells of a table, with cash running along."""
         cash_e6 = self.account.purse_e6
         for e in self.entries:
             cash_e6 += _signed(e, "cash")

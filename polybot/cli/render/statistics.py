@@ -37,17 +37,17 @@ class Figures:
 
     @property
     def hit(self) -> float | None:
-        """Won of won and lost; pushes are neither."""
+        """Windows won as a part of won and lost; pushes are neither. None without either."""
         return self.won / (self.won + self.lost) if self.won + self.lost else None
 
     @property
     def even(self) -> float | None:
-        """What the average share cost with its fee: as a rate of hits, the one that neither wins nor loses."""
+        """The hit rate at which these bets neither win nor lose: what the average share cost with its fee."""
         return (self.cost_e6 + self.fee_e6) / self.shares_e6 if self.shares_e6 else None
 
     @property
     def fee_drag(self) -> float | None:
-        """Fees as a share of what was staked."""
+        """Fees as a part of what was staked, None when nothing was."""
         return self.fee_e6 / self.cost_e6 if self.cost_e6 else None
 
 

@@ -120,13 +120,13 @@ class Board:
 
     @property
     def windows_done(self) -> int:
-        """Windows of which every strategy's row is finished."""
+        """How many windows have a finished row of every strategy."""
         starts = [start_s for start_s, _ in self.done]
         return sum(starts.count(s) >= len(self.session.strategies) for s in dict.fromkeys(starts))
 
     @property
     def running_s(self) -> int:
-        """Start of the window that runs now."""
+        """The start of the window that runs now, in unix seconds."""
         return int(self.now_s) // WINDOW_S * WINDOW_S
 
 

@@ -35,7 +35,7 @@ class AccountPublisher:
         yield self._positions(view)
 
     def say_if_changed(self, now_ns: int) -> Iterator[Word]:
-        """Both, if they differ from what was said last."""
+        """Say Account and Positions if they differ from what was said last."""
         if self._said != self._seen():
             yield from self.say(now_ns)
 

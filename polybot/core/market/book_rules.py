@@ -16,13 +16,13 @@ MIN_SUM_E6 = 990_000
 
 
 def ask_e6(book: Book, outcome: Outcome) -> int | None:
-    """Best price to buy an outcome at."""
+    """The best price at which the outcome can be bought, None when nobody offers it."""
     asks = book.up_asks if outcome == "UP" else book.down_asks
     return asks[0][0] if asks else None
 
 
 def bid_e6(book: Book, outcome: Outcome) -> int | None:
-    """Best price to sell an outcome at."""
+    """The best price at which the outcome can be sold, None when nobody bids."""
     bids = book.up_bids if outcome == "UP" else book.down_bids
     return bids[0][0] if bids else None
 
@@ -75,7 +75,7 @@ BOOK_RULES: tuple[tuple[str, Callable[[Book, Outcome, Trade], str | None]], ...]
 
 
 def book_reason(book: Book, outcome: Outcome, trade: Trade) -> Reason | None:
-    """The first rule that does not hold."""
+    """The first rule that does not hold, None when all do."""
     for code, rule in BOOK_RULES:
         text = rule(book, outcome, trade)
         if text is not None:

@@ -96,7 +96,7 @@ class FeedHealth:
 
     @property
     def timer(self) -> str:
-        """Name of the timer this feed asks for."""
+        """The name of the timer that this feed asks for."""
         return TIMER + self.feed
 
     def status(self, now_ns: int) -> FeedStatus:
@@ -137,7 +137,7 @@ class FeedHealth:
             yield self.status(now_ns)
 
     def _wake(self) -> WakeAt:
-        """At the first moment at which what we have would be stale."""
+        """A timer for the first moment at which what we have would be stale."""
         self._armed = True
         oldest_ns = self._arrived_ns or 0
         if self._stamp_ns is not None:

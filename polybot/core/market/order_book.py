@@ -37,7 +37,7 @@ class BookBuilder:
         self._venue_ns = 0
 
     def snapshot(self, token: str, bids: Iterable[Level], asks: Iterable[Level], venue_ns: int) -> None:
-        """Rule 1. Levels in any order; those of size 0 are none."""
+        """Replace a token's book (rule 1). Levels come in any order; those of size 0 are none."""
         book = self.tokens[token]
         book.bids = {price: size for price, size in bids if size}
         book.asks = {price: size for price, size in asks if size}
@@ -55,7 +55,7 @@ class BookBuilder:
         self._venue_ns = max(self._venue_ns, venue_ns)
 
     def agrees(self, token: str, best_bid_e6: int | None, best_ask_e6: int | None) -> bool:
-        """Rule 2: are these the best prices? None = the side is empty. If not, the token's book is no longer believed."""
+        """Are these the best prices (rule 2)? None = the side is empty. If not, the token's book is no longer believed."""
         book = self.tokens[token]
         if book.believed and book.best() != (best_bid_e6, best_ask_e6):
             book.believed = False
@@ -70,7 +70,9 @@ class BookBuilder:
         return was_believed
 
     def book_word(self, received_ns: int) -> Book | None:
-        """Rule 3: the top five of each side, best first."""
+        """The market as a Book, the top five of each side, best first; None while a token's book is not believed (rule
+        3).
+        """
         if not (self._up.believed and self._down.believed):
             return None
         return Book(

@@ -144,19 +144,21 @@ class MarketView:
         return self._stale("STALE_BOOK", "book", stamp_ns, now_ns, STALE_BOOK_S)
 
     def stale_oracle(self, slug: str, now_ns: int) -> Reason | None:
-        """STALE_ORACLE: of the feed that this market settles on."""
+        """STALE_ORACLE when the feed that this market settles on is too old or missing, else None."""
         market = self.markets.get(slug)
         feed = market.rule if market else None
         return self._stale("STALE_ORACLE", "oracle", self._print_ns(feed), now_ns, STALE_ORACLE_S)
 
     def stale_spot(self, now_ns: int) -> Reason | None:
-        """STALE_ORACLE: of the spot feed, whatever a market settles on; on a TWAP market it may be silent all alone."""
+        """STALE_ORACLE when the spot feed is, whatever a market settles on; on a TWAP market it may be silent all
+        alone.
+        """
         return self._stale(
             "STALE_ORACLE", "oracle", self._print_ns("spot"), now_ns, STALE_ORACLE_S, "oracle's spot feed"
         )
 
     def age_s(self, stamp_ns: int | None, now_ns: int) -> float | None:
-        """World seconds since; None without a stamp."""
+        """World seconds since a stamp; None without one."""
         return None if stamp_ns is None else max(0, now_ns - stamp_ns) / NS
 
     @property
@@ -166,7 +168,7 @@ class MarketView:
 
     @property
     def newest_book_ns(self) -> int | None:
-        """Arrival of the newest book of any market."""
+        """When the newest book of any market arrived, world ns."""
         return max((book.received_ns for book in self.books.values()), default=None)
 
     @property

@@ -75,8 +75,10 @@ RETRIES_S = (0.3, 0.6, 1.0, 2.0, 4.0)
 
 
 class MarketFeedCore:
-    """See the rules above. Its sources put Book, TradePrint, TickSizeChanged, MarketResolved, OraclePrice and SourceState
-    words into its inbox; the effect of FetchMarket answers MarketListed (and MarketResolved), then MarketFetched.
+    """The venue's markets, books and prints as everyone else sees them; see the rules above.
+
+    Its sources put Book, TradePrint, TickSizeChanged, MarketResolved, OraclePrice and SourceState words into its inbox; the
+    effect of FetchMarket answers MarketListed (and MarketResolved), then MarketFetched.
     """
 
     def __init__(self) -> None:
@@ -294,7 +296,9 @@ class MarketFeedCore:
         return market.rule if market else None
 
     def _conclude(self, window: Window, now_ns: int) -> Iterator[Word]:
-        """Rule 4. Of a window that began before us, nothing is said until something is known of it."""
+        """Say what a window came to (rule 4). Of one that began before us, nothing is said until something is known of
+        it.
+        """
         if self._session.n_of(window.start_s) == 0:
             return
         market = self._markets.get(window.slug)
@@ -311,7 +315,9 @@ class MarketFeedCore:
     # --- what we said before
 
     def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rule 6: our own MarketListed, WindowObserved and MarketResolved of the last moments, oldest first."""
+        """Take our own words of the last moments back in (rule 6), oldest first: MarketListed, WindowObserved,
+        MarketResolved.
+        """
         bodies = [decode_word(record) for record in word.records]
         for body in bodies:
             if isinstance(body, MarketResolved):

@@ -69,7 +69,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rules 1 and 5: what we told in former lives; a halt that stands and is not among it is told now."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 5)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):

@@ -43,7 +43,7 @@ class Seconds:
         self._oldest_s: int | None = None
 
     def trade(self, second: int, price: float) -> None:
-        """One accepted trade; in order within its second."""
+        """Take in one accepted trade; they come in order within their second."""
         bar = self._bars.get(second)
         if bar is None:
             self._bars[second] = OpenMinute(price, price, price, price)
@@ -52,7 +52,7 @@ class Seconds:
             bar.add(price)
 
     def replace(self, rows: Iterable[tuple[int, OpenMinute | None]], from_s: int) -> None:
-        """What klines say, None = nobody traded: rule 3. A second they leave out stays as the stream had it."""
+        """Take what klines say, None = nobody traded (rule 3). A second they leave out stays as the stream had it."""
         for second, bar in rows:
             if bar is not None:
                 self._bars[second] = bar
@@ -115,7 +115,7 @@ class Gap:
         self._to_s = None
 
     def joined(self, from_s: int) -> None:
-        """From from_s on the stream is whole again."""
+        """The stream is whole again from second from_s on."""
         if self._from_s is not None and self._to_s is None:
             self._to_s = from_s
             self._close_if_done()
@@ -148,7 +148,7 @@ class Gap:
         return self.asked
 
     def filled(self) -> tuple[int, int]:
-        """What was asked has come; returns it."""
+        """What was asked has come: returns the span, which is known now."""
         assert self.asked is not None
         span, self.asked = self.asked, None
         if self._from_s is not None and span[0] <= self._from_s:
@@ -170,7 +170,7 @@ class Minutes:
         self.newest_s: int | None = None
 
     def put(self, start_s: int, candle: Candle) -> bool:
-        """Keep it; True when it says something new."""
+        """Keep a candle; True when it says something new."""
         if self._candles.get(start_s) == candle:
             return False
         self._candles[start_s] = candle
@@ -195,10 +195,10 @@ class Minutes:
         )
 
     def since(self, after_s: float) -> Iterator[Candle]:
-        """Those that end after after_s, oldest first."""
+        """The candles that end after second after_s, the oldest first."""
         return (self._candles[s] for s in sorted(self._candles) if s + MINUTE_S > after_s)
 
 
 def marks(after_s: int, upto_s: int) -> range:
-    """The multiples of 30 in (after, upto]."""
+    """The multiples of 30 in (after, upto], in unix seconds."""
     return range(after_s // SAMPLE_S * SAMPLE_S + SAMPLE_S, upto_s + 1, SAMPLE_S)

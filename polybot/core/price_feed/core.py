@@ -46,7 +46,10 @@ DAY_AGAIN_S = 30.0  # machine, between two questions
 
 
 class PriceFeedCore:
-    """See the rules above. Its sources put PriceTick, Candle (minutes), Depth, DayHeard and SourceState into its inbox."""
+    """The exchange's price as everyone else hears it; see the rules above.
+
+    Its sources put PriceTick, Candle (minutes), Depth, DayHeard and SourceState into its inbox.
+    """
 
     def __init__(self) -> None:
         self._prints = TradeFilter()
@@ -149,7 +152,7 @@ class PriceFeedCore:
             yield self._level(word, now_ns) if isinstance(word, FeedStatus) else word
 
     def _level(self, stream: FeedStatus, now_ns: int) -> FeedStatus:
-        """The stream's health, made the feed's: by whatever source it lives now (rule 1)."""
+        """The stream's health made the feed's: by whatever source it lives now (rule 1)."""
         state, reason, age_s, price = stream.state, stream.reason, stream.age_s, 0.0
         if self._source == STREAM and self._prints.last is not None:
             price = self._prints.last.price
@@ -178,7 +181,7 @@ class PriceFeedCore:
     # --- prints
 
     def _printed(self, tick: PriceTick, now_ns: int) -> Iterator[Word]:
-        """Of the stream. What is refused or held keeps nothing fresh (rule 1)."""
+        """Take in a print of the stream. What is refused or held keeps nothing fresh (rule 1)."""
         refused, held = self._prints.total, self._prints.held
         believed = self._prints.hear(tick, now_ns)
         self._health.dropped += self._prints.total - refused

@@ -46,7 +46,7 @@ class TradeFilter:
             self.refused[name] = self.refused.get(name, 0) + n
 
     def hear(self, tick: PriceTick, now_ns: int) -> tuple[PriceTick, ...]:
-        """One print; those that are believed now."""
+        """Take in one print; returns those that are believed now."""
         wrong = self._wrong(tick, now_ns)
         if wrong:
             self.refuse(wrong)

@@ -53,7 +53,7 @@ class CatchUp:
             mark.since_ns = mark.last_ns
 
     def follow(self, source: str, boot: int, topic: str, seq: int, at_ns: int) -> bool:
-        """One event of a kept or level topic; False: of a boot older than one already heard."""
+        """Note one event of a kept or level topic; False when it is of a boot older than one already heard."""
         mark = self.marks.get(source)
         if mark is None:
             mark = self.marks[source] = Mark(boot=boot, last_ns=at_ns)

@@ -76,7 +76,7 @@ class MarkRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RestoredIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger hands back first. counters: as they stood.
+    """What the index hands back first. counters: as they stood.
 
     absent  (start_s, account, strategy, code, sentence) of rows nobody spoke about
     """
@@ -87,7 +87,7 @@ class RestoredIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Something counted over the life of the ledger."""
+    """Something counted over the life of the index."""
 
     name: str
     value: int
@@ -130,7 +130,7 @@ def level(envelope: Envelope) -> Store:
 
 
 def money(event: MoneyEvent, at_ns: int, name: str, cause: str) -> Store:
-    """The event as the journal numbered it."""
+    """The row for a money event, under the number that the journal gave it."""
     row = MoneyRow(
         journal_seq=event.journal_seq,
         tag=tag_of(event),
@@ -186,7 +186,7 @@ def window(row: WindowRow) -> Store:
 
 
 def mark(source: str, boot: int, safe_ns: int) -> Store:
-    """Where to ask from after a restart."""
+    """The row that says from when this source is to be asked after a restart."""
     return Store(table="marks", row=_json(MarkRow(source=source, boot=boot, safe_ns=safe_ns)))
 
 

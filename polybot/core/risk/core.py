@@ -187,7 +187,7 @@ class RiskCore:
             yield from self._answer(intent, reason, "", now_ns)
 
     def _hold(self, intent: OrderIntent) -> None:
-        """Rule 2. A repeat takes the place of its first."""
+        """Keep a wish that comes too early; a repeat takes the place of its first (rule 2)."""
         self._held = [held for held in self._held if held.id != intent.id] + [intent]
 
     def _hand_on(self, intent: OrderIntent, now_ns: int) -> Iterator[Word]:

@@ -29,8 +29,8 @@ def entry_open(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def cooldown(intent: OrderIntent, view: RiskView) -> str | None:
-    """After an order into a market nobody decides on it anew for a while. Two strategies that had decided before that order
-    left have not: they spoke in one moment, and both are heard, one after the other.
+    """Refuses for a while after an order into the same market. Two strategies that had decided before that order left spoke in
+    one moment: both are heard, one after the other.
     """
     decided_ns = intent.prediction.decided_ns
     newest = max((o.at_ns for o in sent(view) if o.slug == intent.slug and o.at_ns < decided_ns), default=None)
@@ -56,7 +56,7 @@ def orders_in_a_minute(view: RiskView) -> int:
 
 
 def orders_in_vain(view: RiskView) -> int:
-    """As the account counts them; what is in flight has not filled yet either."""
+    """Orders in a row without a fill, as the account counts them; what is in flight has not filled yet either."""
     account = known(view)[0]
     told = [s.intent_id for s in account.sent]
     return account.unfilled + sum(i.id not in told for i in view.in_flight)

@@ -7,7 +7,7 @@ from polybot.core.risk.view import RiskView, is_early
 
 
 def no_strike(intent: OrderIntent, view: RiskView) -> str | None:
-    """A window that has not begun has none."""
+    """Refuses a window without a strike; one that has not begun needs none."""
     if is_early(intent):
         return None
     return _text(view.market.no_strike(Window(intent.start_s)))

@@ -30,7 +30,7 @@ class InFlight:
 
     @property
     def intents(self) -> tuple[OrderIntent, ...]:
-        """In the order they were handed on."""
+        """The intents in flight, in the order in which they were handed on."""
         return tuple(self._intents.values())
 
     @property

@@ -54,7 +54,7 @@ def live_loss_of(account: Account, settings: Settings) -> str | None:
 
 
 def halting(account: Account, settings: Settings) -> Reason | None:
-    """The loss that halts, if one does."""
+    """The loss that halts, as a reason; None when no loss does."""
     for code, text in (("DRAWDOWN", drawdown_of(account, settings)), ("LIVE_LOSS", live_loss_of(account, settings))):
         if text is not None:
             return Reason(code, text)
@@ -109,7 +109,7 @@ def _above(intent: OrderIntent, lost_e6: int, knob: str, limit_usd: float) -> st
 
 
 def day_loss_e6(view: RiskView, day: str, strategy: str = "") -> int:
-    """Of all strategies, or of one; negative = a gain."""
+    """What a day has lost, of all strategies or of one, pUSD millionths; negative = a gain."""
     lost = sum(d.open_e6 - d.realised_e6 for d in known(view)[0].days if d.day == day and strategy in ("", d.strategy))
     flying = [i for i in view.in_flight if day_of(i.end_s) == day and strategy in ("", i.strategy)]
     return lost + sum(i.worst_e6 for i in flying)

@@ -54,7 +54,7 @@ def clock_offset(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def max_offset_ms(view: RiskView) -> float:
-    """Of world time: a rehearsal that runs faster reads its venue's clock as much more coarsely, as with staleness."""
+    """How far our clock may be off: a rehearsal that runs faster reads its venue's clock as much more coarsely."""
     return staleness_s(MAX_OFFSET_MS / 1000, view.session.speed) * 1000
 
 
@@ -78,13 +78,14 @@ class Off:
 
 
 def worst_clock(view: RiskView) -> Off | None:
-    """Of those that are known, the one we may be furthest from."""
+    """Of the known offsets the one by which we may be furthest off, None when none is known."""
     found = [Off(c.source, c.offset_ms, c.error_ms) for c in view.clocks if c.offset_ms is not None]
     return max(found, key=lambda off: off.far_ms) if found else None
 
 
 def venue_state(intent: OrderIntent, view: RiskView) -> str | None:
-    """As the executor has learnt it from the venue's answers (core/executor/venue_state.py), and forgets it by the clock.
+    """Refuses in states in which the venue takes no orders, as the executor has learnt from its answers
+    (core/executor/venue_state.py), and forgets it by the clock.
 
     "unreachable" refuses nothing here: a read went unanswered, each order has its own fate.
     """

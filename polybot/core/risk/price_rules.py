@@ -27,7 +27,7 @@ def depth_e6(book: Book, outcome: Outcome) -> int:
 
 
 def thin(intent: OrderIntent, view: RiskView) -> str | None:
-    """The side we hit; who rests hits nobody."""
+    """Refuses when the side we would hit is too thin; an order that rests hits nobody."""
     least = usd_e6(view.settings.risk.min_depth_usd)
     depth = depth_e6(view.market.books[intent.slug], intent.outcome)
     if intent.post_only or depth >= least:

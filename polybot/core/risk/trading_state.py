@@ -16,7 +16,7 @@ from polybot.settings import Settings
 
 
 class TradingStates:
-    """See the head of this file. level: says the level as of now."""
+    """Keeps the trading state by the rules above. level: says the level as of now."""
 
     def __init__(self, level: Callable[[int], RiskState], halt_id: str = "", paused: str = "") -> None:
         self._level = level
@@ -56,7 +56,9 @@ class TradingStates:
         yield self._level(now_ns)
 
     def switch(self, word: HaltSeen | Halt | Resume | Pause, now_ns: int) -> Iterator[Word]:
-        """By hand, or by the file. After Resume and HaltSeen the cause is to be looked at again, before Done."""
+        """Change the state by hand or by the file. After Resume and HaltSeen the cause is to be looked at again, before
+        Done.
+        """
         match word:
             case HaltSeen():
                 self._halt_id = word.halt_id

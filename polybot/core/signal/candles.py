@@ -28,7 +28,7 @@ class CandleFeeds:
             yield from feed.ask(now_ns)
 
     def ask_for(self, frame: Timeframe, now_ns: int) -> Iterator[Word]:
-        """For what this timeframe is made of, if it has not been heard."""
+        """Ask for what this timeframe is made of, if it has not been heard."""
         feed = self._of(frame)
         if feed is not None and not feed.is_heard(now_ns):
             yield from feed.ask(now_ns)

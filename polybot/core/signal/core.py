@@ -127,7 +127,7 @@ class SignalCore:
             bound.skip_to(now_ns, self._session, self._settings.trade)
 
     def _recall(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rule 4: the process before us may have died in the middle of saying it."""
+        """Say again what is still good: the process before us may have died in the middle of saying it (rule 4)."""
         for body in (decode_word(record) for record in word.records):
             if isinstance(body, Prediction) and body.account == self._settings.bot.account:
                 self._recalled[body.key] = body
@@ -176,7 +176,7 @@ class SignalCore:
             yield from self._decide(bound, window, now_ns)
 
     def _was_traded(self, bound: Bound, window: Window, account: Account) -> bool:
-        """Rule 4: by the process before this one."""
+        """True when the process before this one traded the window (rule 4)."""
         if bound.from_ns(self._settings.trade) >= self._started_ns or not account.ready:
             return False
         streak = account.streaks.get(bound.name)

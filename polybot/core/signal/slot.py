@@ -41,7 +41,7 @@ class Bound:
 
     @property
     def timeframe(self) -> Timeframe:
-        """Of the candles it wants; "" for none."""
+        """The timeframe of the candles it wants; "" for none."""
         frame: Timeframe = getattr(self.strategy, "timeframe", "")
         return frame
 
@@ -110,7 +110,9 @@ class Bound:
 
 
 def bind(name: str, settings: Settings, session: SessionPlan) -> Bound:
-    """By name, with the knobs of its own table. on_no_signal is the bot's knob; that table may overrule it."""
+    """The strategy of this name with the knobs of its own table. on_no_signal is the bot's knob; that table may
+    overrule it.
+    """
     strategy = strategy_registry.by_name(name)
     given = settings.params_of(name)
     if "on_no_signal" in strategy.default_params:

@@ -71,7 +71,7 @@ class Purse:
 
 
 def share_e6(account: Account, positions: Positions, share: float) -> int:
-    """The part of everything there is, free or out: rule 3."""
+    """A strategy's share of everything there is, free or out, pUSD millionths (rule 3)."""
     capital = account.free_e6 + account.reserved_e6 + sum(p.cost_e6 for p in positions.positions)
     return int(capital * Fraction(repr(share)))
 
@@ -185,7 +185,7 @@ def steps(streak: Streak | None) -> tuple[int, str]:
 
 
 def streak_stake_e6(base_e6: int, factor: float, wins: int) -> int:
-    """Rule 1 before the caps: base × factor^wins in whole cents, half-up."""
+    """The streak's stake before the caps: base × factor^wins in whole cents, half-up (rule 1)."""
     exact = base_e6 * Fraction(repr(factor)) ** min(wins, MOST_STEPS) / CENT_E6
     return int(exact + Fraction(1, 2)) * CENT_E6
 

@@ -71,7 +71,7 @@ class Decision:
 
 
 class Strategy(Protocol):
-    """See the head of this file.
+    """A strategy that judges candles: see the head of this file.
 
     timeframe     of its candles: "30s", "1m", "5m", or "" for none: then one candle comes, with only the window's start
     param_grid    parameter → values worth trying, for sweeps
@@ -128,7 +128,7 @@ class EventView:
 
 
 class EventStrategy(Protocol):
-    """See the head of this file.
+    """A strategy that hears events: see the head of this file.
 
     from_s, until_s   when it may bet, world seconds after the window's start; after until_s without a bet the window's row
                       says why it wanted none. Negative: before the start (at most 60 s), when there is no strike yet

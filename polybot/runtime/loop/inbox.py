@@ -103,7 +103,7 @@ class Lanes:
             threading.Thread(target=self._work, args=(lane,), name=f"lane-{lane}", daemon=True).start()
 
     def serves(self, word: Word) -> bool:
-        """Is this word an effect of ours?"""
+        """Whether this word is an effect that runs on one of these lanes."""
         return type(word) in self._effects
 
     def start(self, word: Word, cause: str) -> None:

@@ -81,7 +81,7 @@ def why_not(paths: Paths, session: str, stand_in: str) -> str:
 
 
 def require(paths: Paths, session: str, stand_in: str) -> None:
-    """For actors of a live session: leaves with 77 unless it was confirmed."""
+    """For an actor of a live session: leaves with 77 unless the session was confirmed."""
     _leave_if(why_not(paths, session, stand_in))
 
 

@@ -21,6 +21,6 @@ def with_kept(paths: Paths, word: SendHeartbeat) -> str:
 
 
 def keep(paths: Paths, answer: HeartbeatSent) -> None:
-    """On disk before anyone acts on it."""
+    """Keep the newest heartbeat id; it is on disk before anyone acts on it."""
     if answer.outcome == "acked":
         replace_synced(paths.heartbeat, answer.heartbeat_id + "\n")

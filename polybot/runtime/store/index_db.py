@@ -26,7 +26,7 @@ from polybot.core.recorder.window_row import WindowRow
 
 
 class IndexUnusable(Exception):
-    """The ledger cannot be used as it is."""
+    """The index cannot be used as it is; the text says what to do."""
 
 
 class LedgerTooNew(IndexUnusable):

@@ -42,11 +42,11 @@ class IndexReader:
         self._db.close()
 
     def windows(self, first_s: int = 0) -> list[Row]:
-        """The rows in order of windows and strategies."""
+        """All windows' rows, in order of windows and strategies."""
         return self._rows("SELECT * FROM windows WHERE start_s >= ? ORDER BY start_s, strategy", first_s)
 
     def orders(self) -> list[Row]:
-        """Each order's newest state, oldest order first."""
+        """Each order in its newest state, the oldest order first."""
         return self._rows("SELECT * FROM orders ORDER BY updated_ns, journal_seq")
 
     def fills(self) -> list[Row]:
@@ -74,7 +74,7 @@ class IndexReader:
         return self._rows("SELECT * FROM money WHERE slug = ? ORDER BY journal_seq, tag, key", slug)
 
     def messages_of(self, slug: str) -> list[Row]:
-        """Every kept message about a window, as said."""
+        """Every kept message about a window, in the order in which they were said."""
         return self._rows("SELECT * FROM messages WHERE slug = ? ORDER BY at_ns, name", slug)
 
     def messages(self, tag: str) -> list[Row]:

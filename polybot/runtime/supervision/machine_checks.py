@@ -108,7 +108,7 @@ def program_locks(paths: Paths) -> Check:
 
 
 def notify_command(settings: Settings) -> Check:
-    """Can what shall be told be told?"""
+    """Can the operator's `notify_cmd` be run as it stands?"""
     name, text = "notify_cmd", settings.bot.notify_cmd
     if not text:
         return passed(name, "not set: nobody is told of a halt but who looks")

@@ -150,7 +150,7 @@ class VenueEngine(Queries):
         return Canceled(tuple(gone), {id_: self.words(why) for id_, why in kept.items()})
 
     def words(self, text: str) -> str:
-        """A refusal as this venue words it."""
+        """A refusal in the words that this venue uses."""
         return reworded(text) if self.switches.other_words else text
 
     def cancel_all(self, owner: str, now_ns: int, condition_id: str = "", token: str = "") -> Canceled:
@@ -160,7 +160,7 @@ class VenueEngine(Queries):
         return self.cancel(owner, [o.order_id for o in chosen], now_ns)
 
     def wipe(self, now_ns: int) -> int:
-        """After the venue's restart: resting orders and held takers are gone. Returns how many."""
+        """What a restart of the real engine does: resting orders and held takers are gone. Returns how many."""
         open_orders = list(self.state.open.values())
         for order in open_orders:
             self._end(order, "CANCELED", now_ns)

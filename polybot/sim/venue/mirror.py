@@ -52,7 +52,7 @@ class MirrorEngine(VenueEngine):
     # --- what is heard
 
     def replace(self, condition_id: str, bids: Levels, asks: Levels, now_ns: int) -> None:
-        """The whole real book: at first, and after a gap (rule 5)."""
+        """Take the whole real book: at first, and after a gap (rule 5)."""
         market, real = self.state.markets[condition_id], self._of(condition_id)
         if market.winner is not None:
             return
@@ -135,7 +135,7 @@ class MirrorEngine(VenueEngine):
             self.state.touch_level(market.condition_id, side, price)
 
     def _join(self, condition_id: str, real: Real) -> None:
-        """Rule 3, for orders that came to rest since the book last changed: what is visible now is what they found."""
+        """Set what stands before orders that came to rest since the book last changed: what is visible now (rule 3)."""
         for side, price, entry in self._resting(condition_id):
             if entry.order_id not in real.ahead:
                 real.ahead[entry.order_id] = real.visible.get((side, price), 0)

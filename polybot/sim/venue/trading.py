@@ -104,7 +104,7 @@ class TradeSteps:
         return Rejected(order.order_id, error, stored=True)
 
     def end(self, order: EngineOrder, market: Market, status: str, now_ns: int) -> None:
-        """Off the book, nothing reserved, this status for good."""
+        """Take an order off the book, reserve nothing for it, and give it this status for good."""
         is_up = order.token == market.up_token
         side: BookSide = "BID" if (order.side == "BUY") == is_up else "ASK"
         price = order.price_e6 if is_up else E6 - order.price_e6
@@ -136,7 +136,7 @@ class TradeSteps:
         return "" if need <= able else rules.BALANCE.format(what="balance", have=able, need=need)
 
     def _cannot_pay_fee(self, account: VenueAccount, market: Market, wish: Wish, fills: tuple[PlannedFill, ...]) -> str:
-        """Of a SELL whose fee is not kept back from what it brings."""
+        """Why a SELL whose fee is not kept back from its proceeds cannot pay it."""
         parts = parts_of(wish, by_price(fills))
         fee = sum(fees_e6(parts, market.fee_rate_e6, market.fee_exponent, self.switches.fee_on_whole_order))
         free = account.available_e6(COLLATERAL)

@@ -27,7 +27,7 @@ TREND_FROM_S, TREND_UNTIL_S = (
 
 
 class Span(NamedTuple):
-    """Seconds [from_s, to_s) since the first window's start."""
+    """The seconds [from_s, to_s) since the first window's start."""
 
     from_s: float
     to_s: float
@@ -49,7 +49,7 @@ class Pace(NamedTuple):
 
 
 def within(window: int, from_s: float, to_s: float) -> Span:
-    """Of one window's seconds; they may lie before its start or after its end."""
+    """A span in one window's seconds; it may lie before its start or after its end."""
     start_s = (window - 1) * WINDOW_S
     return Span(start_s + from_s, start_s + to_s)
 
@@ -183,7 +183,7 @@ class UnknownScenario(ValueError):
 
 
 def scenario_named(name: str) -> Scenario:
-    """ "" is the ordinary day. Raises UnknownScenario."""
+    """The scenario of this name; "" is the ordinary day. Raises UnknownScenario."""
     for scenario in (ORDINARY, *SCENARIOS):
         if scenario.name == name:
             return scenario

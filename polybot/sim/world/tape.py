@@ -167,12 +167,12 @@ class TapeWorld:
         return found.market if found else None
 
     def strike_e18(self, market: WorldMarket) -> int | None:
-        """As the venue published it, else by the prints, else unknown."""
+        """The strike as the venue published it, else by the prints, else None, × 1e18."""
         recorded = self.tape_markets[market.slug].strike_e18
         return recorded if recorded is not None else self.settle_e18(market.rule, market.start_s)
 
     def end_e18(self, market: WorldMarket) -> int | None:
-        """By the prints, None where they are missing."""
+        """The settlement variable by the recorded prints, × 1e18; None where they are missing."""
         return self.settle_e18(market.rule, market.end_s)
 
     def outcome(self, market: WorldMarket) -> Winner:

@@ -43,7 +43,7 @@ class Keys:
     by_owner: dict[tuple[str, int], IssuedKey] = field(default_factory=dict)
 
     def restore(self, credentials: IssuedKey) -> None:
-        """Known from the store, or just created."""
+        """Take in credentials known from the store, or just created."""
         self.by_key[credentials.api_key] = credentials
         self.by_owner[(credentials.address.lower(), credentials.nonce)] = credentials
 
@@ -53,7 +53,7 @@ class Keys:
         self.by_owner.pop((credentials.address.lower(), credentials.nonce), None)
 
     def of(self, address: str, nonce: int) -> IssuedKey | None:
-        """What was created for this wallet, if anything."""
+        """The credentials that were created for this wallet, None when there are none."""
         return self.by_owner.get((address.lower(), nonce))
 
     def made(self, address: str, nonce: int) -> IssuedKey:

@@ -8,7 +8,7 @@ from polybot.sim.venue import COLLATERAL
 
 
 class Cached:
-    """truth_of(wallet, asset): the balance on chain, in millionths."""
+    """What the CLOB's cache shows. truth_of(wallet, asset): the balance on chain, in millionths."""
 
     def __init__(self, truth_of: Callable[[str, str], int]) -> None:
         self._truth_of = truth_of

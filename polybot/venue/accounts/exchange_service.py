@@ -39,11 +39,11 @@ class Catalogue(Protocol):
     """The windows' markets as the world lists them."""
 
     def listing(self, slug: str) -> gamma_objects.Listing | None:
-        """None: no such market, or not listed yet."""
+        """The listing of this slug; None: no such market, or not listed yet."""
         ...
 
     def open_listing(self, condition_id: str = "", token: str = "") -> gamma_objects.Listing | None:
-        """The listing of this condition or token that is open now, None when there is none."""
+        """The listing of this condition or token, None when it is not listed by now."""
         ...
 
 
@@ -149,7 +149,7 @@ class House:
         return list(self._key_of_wallet)
 
     def remember_key(self, made: IssuedKey) -> None:
-        """To be committed with the next flush."""
+        """Take in new credentials, to be committed with the next flush."""
         self.keys.restore(made)
         self._docs.append(("key", f"{made.address.lower()}/{made.nonce}", _key_body(made)))
 
@@ -177,7 +177,7 @@ class House:
         return None if listing is None else self._unopened(listing)
 
     def market_of_listing(self, listing: gamma_objects.Listing) -> Market:
-        """Open, resolved, or as it will open."""
+        """The market of this listing: open, resolved, or as it will open."""
         return self.exchange.market(listing.condition_id) or self._unopened(listing)
 
     def _unopened(self, listing: gamma_objects.Listing) -> Market:

@@ -24,7 +24,9 @@ class BookUnknown(Exception):
 
 
 class OrderDesk:
-    """`delay` is the pacer's: at high speed the world jumps over the taker delay, at speed 1 one waits."""
+    """Carries out what verified wallets ask. `delay` is the pacer's: at high speed the world jumps over the taker delay, at
+    speed 1 one waits.
+    """
 
     def __init__(self, house: House, delay: Delay) -> None:
         self.house, self._delay = house, delay
@@ -151,7 +153,7 @@ class OrderDesk:
         return sorted(found, key=lambda o: o.created_ns)
 
     def trades(self, me: IssuedKey) -> list[tuple[EngineTrade, str]]:
-        """(trade, my wallet in it), newest first."""
+        """This key's trades as (trade, the wallet of its that took part), the newest first."""
         found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.exchange.trades(w)]
         return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
 

@@ -54,12 +54,12 @@ class PortfolioPosition:
 
     @property
     def cost_left_e6(self) -> int:
-        """Of what is still held, at the average."""
+        """What the shares still held cost, at the average price, pUSD millionths."""
         return self.size_e6 * self.average_e6 // E6
 
     @property
     def realized_e6(self) -> int:
-        """Gains of what is not held any more."""
+        """What the shares no longer held have gained, pUSD millionths."""
         return self.got_e6 - (self.cost_e6 - self.cost_left_e6)
 
 
@@ -124,7 +124,7 @@ def redeemed_e6(holding: PortfolioPosition) -> int:
 
 
 def status_of(holding: PortfolioPosition, market: Market) -> Status:
-    """As a position row reports it: lost ones are redeemable for nothing."""
+    """The status that a position's row reports: lost ones are redeemable for nothing."""
     if not holding.size_e6:
         return "CLOSED"
     return "OPEN" if market.winner is None else "REDEEMABLE"

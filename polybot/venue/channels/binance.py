@@ -35,7 +35,7 @@ class BinanceHub:
         return bool(self.hearers.get(stream))
 
     def publish(self, stream: str, data: dict[str, Any]) -> None:
-        """One payload to all hearers of a stream."""
+        """Send one payload to all who hear this stream."""
         sockets = self.hearers.get(stream)
         if not sockets:
             return

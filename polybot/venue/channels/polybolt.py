@@ -192,7 +192,7 @@ class PolyBolt:
     # --- what they are told
 
     def publish(self, key: Key, observed_ms: int, published_ms: int, value_e18: int) -> None:
-        """One new price to all who hear it."""
+        """Send one new price to all who hear it."""
         points = self.recent.setdefault(key, deque(maxlen=SNAPSHOT_S))
         points.append(PriceSample(observed_ms, value_e18))
         self._tell(key, published_ms, self._update(key, points[-1], carried=False))

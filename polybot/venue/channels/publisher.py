@@ -150,7 +150,7 @@ class ChannelPublisher:
                 self._send_book(token)
 
     def tell_listed(self, listing: gamma_objects.Listing) -> None:
-        """A market that was not there before."""
+        """Tell of a market that was not there before."""
         now = gamma_objects.Now(tick_e6=10_000)
         pair = clob_frames.Pair(listing.condition_id, listing.up_token, listing.down_token)
         listed, event = gamma_objects.market_object(listing, now), gamma_objects.event_object(listing, now)

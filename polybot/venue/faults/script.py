@@ -118,7 +118,7 @@ class Fault:
 
     @property
     def life_s(self) -> float:
-        """From its first moment to its last; 0 = without end."""
+        """Seconds from the fault's first moment to its last; 0 = without end."""
         return self.for_s + self.post_only_s if self.for_s else 0.0
 
 

@@ -49,7 +49,7 @@ class RealBook:
     # --- what the channel says
 
     def snapshot(self, shown: BookSnapshot, now_s: float) -> list[Change]:
-        """Rule 1; what differs from the book before."""
+        """Take the whole book (rule 1); returns what differs from the one before."""
         self._hear(shown.at_ms, now_s)
         if not shown.is_intact:
             self.lose("the hash of a snapshot is not that of what it shows", speaks=True)
@@ -59,7 +59,7 @@ class RealBook:
         return changed
 
     def change(self, changed: Changes, now_s: float) -> bool:
-        """Rule 1; whether the book is known after it."""
+        """Take one change (rule 1); returns whether the book is known after it."""
         self._hear(changed.at_ms, now_s)
         if not self.is_known:
             self._keep(changed)
@@ -82,13 +82,13 @@ class RealBook:
     # --- what REST says
 
     def wants_check(self, now_s: float) -> bool:
-        """Rules 2 and 4: is it time to ask REST?"""
+        """Whether it is time to ask REST (rules 2 and 4)."""
         if now_s - self.asked_s < QUIET_S:
             return False
         return self._speaks if not self.is_known else now_s - max(self.heard_s, self.proved_s) >= QUIET_S
 
     def check(self, shown: BookSnapshot, asked_s: float, now_s: float) -> Checked:
-        """REST's answer to what was asked then."""
+        """Hold the book against REST's answer to what was asked then."""
         if not shown.is_intact:
             return "nothing"
         if not self.is_known:

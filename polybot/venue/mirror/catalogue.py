@@ -22,16 +22,16 @@ class MirrorCatalogue:
         self.wished.pop(listing.slug, None)
 
     def known(self, slug: str) -> Listing | None:
-        """As far as it was read; nobody's wish."""
+        """The listing as far as it was read; asking wishes for nothing."""
         return self._by_slug.get(slug)
 
     def listing(self, slug: str) -> Listing | None:
-        """None: not read yet, or no such market."""
+        """The listing of this slug; None: not read yet, or no such market."""
         found = self._by_slug.get(slug)
         if found is None and window_of(slug) is not None and len(self.wished) < MOST_WISHED:
             self.wished[slug] = None
         return found
 
     def open_listing(self, condition_id: str = "", token: str = "") -> Listing | None:
-        """The listing of this condition or token that is open now, None when it was not read."""
+        """The listing of this condition or token, None when it was not read."""
         return self._by_name.get(condition_id or token)

@@ -130,7 +130,7 @@ class Follower:
             followed.since_s = self._opened_s
 
     def closed(self, why: str) -> None:
-        """What happens from here on is not heard."""
+        """The connection is gone: what happens from here on is not heard."""
         self.is_open = False
         self.heard.upstream = f"the real market channel is closed: {why}"
         for followed in self.followed.values():
@@ -221,7 +221,7 @@ class Follower:
         return due
 
     def checked(self, followed: FollowedMarket, shown: dict[str, object], asked_s: float) -> None:
-        """REST's book of Up. Raises one of GARBAGE."""
+        """REST's book of a market, in Up's terms; raises one of GARBAGE when it cannot be read."""
         match followed.book.check(snapshot_of(shown, followed.pair), asked_s, self._mono_s()):
             case "found":
                 self._found(followed)

@@ -91,7 +91,7 @@ class FrameReader:
         self.pairs: dict[str, Pair] = {}
 
     def follow(self, pair: Pair) -> None:
-        """From now on its frames are news."""
+        """Read frames about this market as news from now on."""
         for name in (pair.condition_id, pair.up_token, pair.down_token):
             self.pairs[name] = pair
 

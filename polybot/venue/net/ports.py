@@ -41,7 +41,9 @@ WHERE = (
 
 
 def bind(first_port: int, remembered: Path, services: Sequence[str] = SERVICES) -> dict[str, socket.socket]:
-    """A listening socket for each service: from first_port on when it is set, else where we stood before, else anywhere."""
+    """Bind a listening socket for each service: from first_port on when it is set, else where we stood before, else
+    anywhere.
+    """
     known = _recall(remembered)
     sockets = {}
     for i, service in enumerate(services):

@@ -89,19 +89,19 @@ class Pacer:
         self.begin()
 
     def begin(self) -> None:
-        """From here on the world ought to keep up with its speed."""
+        """Note from when on the world ought to keep up with its speed."""
         self._held_s = 0.0
         self._began_s, self._began_ns = self._mono_s(), self.clock.now_ns()
 
     @property
     def waits_at_all(self) -> bool:
-        """Only a world faster than people waits."""
+        """True for a world faster than people: only such a one waits."""
         return self.clock.speed > 1
 
     def hold(
         self, at_ns: int, kind: str, answered: Callable[[], bool], prepare: Callable[[], None] | None = None
     ) -> None:
-        """The world is to wait at at_ns."""
+        """Let the world wait at at_ns until the actors concerned have answered."""
         if self.waits_at_all:
             self._number += 1
             heapq.heappush(self._holds, Hold(at_ns, self._number, kind, answered, prepare))

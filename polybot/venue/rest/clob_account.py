@@ -18,7 +18,7 @@ CANCELLATION, FILL = 1, 2
 
 
 class ClobAccount:
-    """key_of_request is ClobPrivate's: who asks, or 401."""
+    """Handlers for the rest of an account's questions. key_of_request is ClobPrivate's: who asks, or 401."""
 
     def __init__(self, desk: OrderDesk, key_of_request: Any) -> None:
         self.desk, self.house, self._key = desk, desk.house, key_of_request
@@ -48,7 +48,7 @@ class ClobAccount:
         ]
 
     async def notifications(self, request: Request) -> Response:
-        """Of orders that ended: filled or cancelled, newest first, until dropped."""
+        """Answers `/notifications`: orders that ended, filled or cancelled, the newest first, until dropped."""
         me = await self._key(request)
         mine = self.house.wallets_of(me)
         ended = [o for o in self.house.exchange.state.orders.values() if o.owner in mine and not o.is_open]
@@ -129,7 +129,7 @@ class ClobAccount:
         return as_json({"readonlyApiKeys": []})
 
     async def no_more_keys(self, request: Request) -> Response:
-        """Neither read-only nor builder keys are made here."""
+        """Refuses to make read-only or builder keys: there are none here."""
         await self._key(request)
         raise HttpRefusal(400, "Could not create api key")
 

@@ -96,7 +96,7 @@ class ClobBatches:
         return as_json(page(rows, request.query_params.get("next_cursor"), MARKETS_PAGE))
 
     async def simplified(self, request: Request) -> Response:
-        """The few keys of them that change."""
+        """Answers `/simplified-markets`: of each market the few keys that change."""
         rows = [simple(self._verbose(m)) for m in self._every(request)]
         return as_json(page(rows, request.query_params.get("next_cursor"), MARKETS_PAGE))
 

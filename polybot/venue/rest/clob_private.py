@@ -88,7 +88,7 @@ class ClobPrivate:
         return as_json({"apiKeys": mine})
 
     async def delete_key(self, request: Request) -> Response:
-        """Forgotten; derive fails until it is created again."""
+        """Answers DELETE `/auth/api-key`: forgets the key; derive fails until it is created again."""
         self.desk.drop_key(await self.key(request))
         return as_json("OK")
 
@@ -155,7 +155,7 @@ class ClobPrivate:
         return as_json(self.desk.cancel(me, [o.order_id for o in self.desk.open_orders(me)]))
 
     async def cancel_market(self, request: Request) -> Response:
-        """Everything in one market, one token, or both."""
+        """Answers DELETE `/cancel-market-orders`: cancels everything in one market, of one token, or both."""
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict):
@@ -182,7 +182,7 @@ class ClobPrivate:
     # --- reads
 
     async def read_order(self, request: Request) -> Response:
-        """Also when it is matched or cancelled; 404 when this key never had it."""
+        """Answers `/data/order/{order_id}`, also when it is matched or cancelled; 404 when this key never had it."""
         me = await self.key(request)
         order = self.desk.order(me, request.path_params["order_id"])
         if order is None:
@@ -203,7 +203,7 @@ class ClobPrivate:
         return as_json(page(rows, q.get("next_cursor")))
 
     async def read_trades(self, request: Request) -> Response:
-        """Newest first; `before` and `after` in unix seconds."""
+        """Answers `/data/trades`, the newest first; `before` and `after` are unix seconds."""
         me = await self.key(request)
         q = request.query_params
         try:
@@ -256,7 +256,7 @@ class ClobPrivate:
         return asset, int(shown) if shown else None
 
     async def balance_update(self, request: Request) -> Response:
-        """The cache looks at the chain again."""
+        """Answers `/balance-allowance/update`: the cache looks at the chain again."""
         me = await self.key(request)
         self.desk.refresh(me, *self._asset(request))
         return Response(b"", 200)

@@ -62,7 +62,7 @@ class ClobPublicRoutes:
         return as_json(self._book(wanted(request, "token_id", BAD_TOKEN)))
 
     async def books(self, request: Request) -> Response:
-        """Several; tokens without a book are left out."""
+        """Answers `/books` for several tokens; those without a book are left out."""
         wishes = parsed(await request.body())
         if not isinstance(wishes, list) or not all(isinstance(w, dict) for w in wishes):
             raise HttpRefusal(400, "Invalid payload")
@@ -94,7 +94,7 @@ class ClobPublicRoutes:
         return as_json({"spread": decimal_text(best_ask(sides) - best_bid(sides))})
 
     async def last_trade_price(self, request: Request) -> Response:
-        """With no trade yet 0.5 and no side."""
+        """Answers `/last-trade-price`; with no trade yet it is 0.5 and has no side."""
         token = wanted(request, "token_id", BAD_TOKEN)
         self._market(token)
         last = self.house.teller.last_trade(token)

@@ -71,7 +71,9 @@ class DataMarkets:
     # --- markets
 
     async def resolutions(self, request: Request) -> Response:
-        """Of markets that have a final or an announced winner; price 69 stands for none, as the oracle's contracts have it."""
+        """Answers `/v2/resolutions`: markets with a final or announced winner; price 69 stands for none, as the oracle's
+        contracts have it.
+        """
         rows = [self._resolution(market) for market in self._markets(request) if market.winner is not None]
         return as_json({"data": rows})
 
@@ -189,7 +191,7 @@ class DataMarkets:
         return as_json({"data": rows})
 
     async def volume_v1(self, request: Request) -> Response:
-        """Of an event (`id`): one market each here."""
+        """Answers `/live-volume` for an event (`id`), which has one market here."""
         found = [(m.condition_id, self._volume(m)) for m in self._of_events(request, "id")]
         rows = [{"market": condition, "value": value} for condition, value in found]
         return as_json([{"total": round(sum(value for _, value in found), 6), "markets": rows}])
@@ -240,7 +242,7 @@ class DataMarkets:
         return as_json({"data": {"address": user, "chain_id": POLYGON, "contracts": rows}})
 
     async def stats(self, request: Request) -> Response:
-        """Of a wallet; null for one that never traded."""
+        """Answers `/v2/user-stats`: a wallet's statistics; null for one that never traded."""
         user = user_of(request.query_params)
         fills = fills_of(self.house.exchange.trades(user), user)
         if not fills:
@@ -255,7 +257,7 @@ class DataMarkets:
         return as_json({"data": body})
 
     async def user_volume(self, request: Request) -> Response:
-        """What a wallet traded, in shares and dollars."""
+        """Answers `/v2/user-volume`: what a wallet traded, in shares and dollars."""
         user = user_of(request.query_params)
         fills = fills_of(self.house.exchange.trades(user), user)
         shares, dollars = sum(f.size_e6 for f in fills), sum(f.usd_e6 for f in fills)

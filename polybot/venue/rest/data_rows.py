@@ -35,7 +35,7 @@ V2_ONLY = frozenset(
 
 
 def number(value_e6: int) -> float | int:
-    """Dollars or shares as a JSON number."""
+    """Dollars or shares in millionths as a JSON number."""
     return value_e6 // E6 if value_e6 % E6 == 0 else value_e6 / E6
 
 
@@ -50,7 +50,7 @@ def _camel(name: str) -> str:
 
 
 def market_keys(market: Market, token: str) -> dict[str, Any]:
-    """What every row says of its market."""
+    """The keys that every row has about its market."""
     return {
         "title": gamma_objects.title(market.start_s, market.end_s),
         "slug": market.slug,
@@ -107,7 +107,7 @@ def redemption(holding: PortfolioPosition, market: Market) -> dict[str, Any] | N
 
 
 def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
-    """Of /activity: money that left the wallet otherwise than by a trade."""
+    """A row of `/activity` for money that left the wallet otherwise than by a trade."""
     return {
         "proxy_wallet": clob_objects.shown_address(wallet),
         "type": "WITHDRAWAL",
@@ -128,7 +128,7 @@ def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
 
 
 def position(holding: PortfolioPosition, market: Market, price_e6: int) -> dict[str, Any]:
-    """Of /positions; price_e6 is what a share is worth now."""
+    """A row of `/positions`; price_e6 is what a share is worth now."""
     pays = pays_e6(market, holding.token)
     worth = price_e6 if pays is None else pays
     value = holding.size_e6 * worth // E6

@@ -50,7 +50,7 @@ class DataRest:
     # --- v1
 
     async def trades_v1(self, request: Request) -> Response:
-        """Newest first; takers only unless told otherwise."""
+        """Answers `/trades`, the newest first; takers only unless told otherwise."""
         q = request.query_params
         return _array([v1(row) for row in self._trades(q, q.get("takerOnly", "true") != "false", "market")], q)
 
@@ -220,7 +220,7 @@ def _array(rows: list[Row], q: QueryParams) -> Response:
 
 
 def as_page(rows: list[Row], q: QueryParams) -> Response:
-    """v2's envelope, by cursor or by offset."""
+    """The rows in v2's envelope, by cursor or by offset."""
     offset = offset_of(q["cursor"]) if q.get("cursor") else int(_float(q, "offset", 0))
     limit = max(1, min(MAX_V2, int(_float(q, "limit", 100))))
     more = offset + limit < len(rows)

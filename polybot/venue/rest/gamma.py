@@ -1,4 +1,4 @@
-"""Gamma by REST: one market, one event."""
+"""Gamma by REST: one market and one event, each by its slug."""
 
 from collections.abc import Callable
 from typing import Any

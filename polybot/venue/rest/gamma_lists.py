@@ -41,7 +41,7 @@ class GammaLists:
         self.house = house
 
     def routes(self) -> list[Route]:
-        """Path → handler. Words stand before ids."""
+        """The paths that are served, each with its handler; words stand before ids."""
         return [
             Route("/markets", self.markets),
             Route("/markets/keyset", self.markets_keyset),
@@ -80,7 +80,7 @@ class GammaLists:
     # --- many
 
     async def markets(self, request: Request) -> Response:
-        """`series_id` is ignored here, as in reality."""
+        """Answers `/markets`; `series_id` is ignored here, as in reality."""
         return self._offset(request, gamma_objects.market_object, self._markets(request.query_params))
 
     async def events(self, request: Request) -> Response:
@@ -164,7 +164,7 @@ class GammaLists:
         return as_json({"events": shown, "tags": [], "profiles": [], "pagination": more})
 
     async def none(self, _request: Request) -> Response:
-        """There are no comments, teams or sports here."""
+        """Answers for comments, teams and sports: there are none here."""
         return as_json([])
 
     # --- pages

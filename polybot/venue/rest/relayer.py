@@ -77,7 +77,7 @@ class RelayerRoutes:
         return as_json({"deployed": True})
 
     async def submit(self, request: Request) -> Response:
-        """Taken, and carried out once it is mined."""
+        """Answers `/submit`: the transaction is taken, and carried out once it is mined."""
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("from"), str):
             raise HttpRefusal(400, "invalid transaction request")

@@ -248,7 +248,7 @@ FloatLevels = Iterable[tuple[float, float]]
 
 
 def depth_data(update_id: int, bids: FloatLevels, asks: FloatLevels) -> dict[str, Any]:
-    """`@depth20` and /api/v3/depth; best first on both sides."""
+    """The levels as `@depth20` and /api/v3/depth carry them, best first on both sides."""
     return {
         "lastUpdateId": update_id,
         "bids": [[price_text(p), price_text(q)] for p, q in bids],

@@ -35,7 +35,7 @@ def transaction_hash(trade_id: str) -> str:
 
 
 def wire_status(order: EngineOrder) -> str:
-    """The venue's word; a held taker is DELAYED."""
+    """An order's status in the venue's word; a held taker is DELAYED."""
     return "DELAYED" if order.status == "HELD" else order.status
 
 

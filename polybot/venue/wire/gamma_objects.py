@@ -98,7 +98,7 @@ def market_object(listing: Listing, now: Now) -> dict[str, Any]:
 
 
 def _flawed(body: dict[str, Any], flaws: tuple[str, ...]) -> dict[str, Any]:
-    """As the venue might describe a market one day: no fee, or a look-back of the TWAP that nobody has seen yet."""
+    """The market as the venue might describe it one day: no fee, or a look-back of the TWAP that nobody has seen yet."""
     if "no_fee_schedule" in flaws:
         body.pop("feeSchedule", None)
     if "rule_unknown" in flaws:

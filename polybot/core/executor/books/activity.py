@@ -18,7 +18,9 @@ HOUR_NS = 3600 * NS
 
 
 def days(books: Books, unsettled: list[BookedWindow], today: str) -> tuple[DayResult, ...]:
-    """By day and strategy, from today on; realised and what is still open. unsettled: windows in which something is held."""
+    """Results by day and strategy, from today on: realised, and still open. unsettled: windows in which something is
+    held.
+    """
     realised = {(d, s): pnl for d, of_day in books.days.items() if d >= today for s, pnl in of_day.items()}
     risked = _open_e6(books, unsettled)
     keys = dict.fromkeys([*realised, *(key for key in risked if key[0] >= today)])

@@ -133,7 +133,7 @@ def sellable_e6(books: Books, token_id: str) -> int:
 
 
 def free_e6(books: Books, wallet_e6: int) -> int:
-    """min(wallet spendable, purse + P&L in cash) − reserved, never below 0. wallet_e6: as the venue last said."""
+    """min(wallet spendable, purse + P&L in cash) − reserved, never below 0. wallet_e6 is what the venue said last."""
     return max(0, min(wallet_e6, cash_e6(books), books.purse_e6 + cash_pnl_e6(books)) - reserved_e6(books))
 
 

@@ -121,7 +121,7 @@ class WindowNoted(Entry, frozen=True, kw_only=True):
 
 
 class WindowResolved(Entry, frozen=True, kw_only=True):
-    """The venue's official word. Another winner later corrects."""
+    """The venue's official word on a window; a later one with another winner corrects it."""
 
     slug: str
     start_s: int

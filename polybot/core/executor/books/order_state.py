@@ -131,7 +131,7 @@ def join(order: BookedOrder, told: OrderTold) -> None:
 
 
 def salt_of(intent_id: str) -> int:
-    """A function of the intent: the same intent can only ever be the same order."""
+    """The order's salt, a function of the intent: the same intent can only ever be the same order."""
     return int.from_bytes(hashlib.sha256(b"salt/" + intent_id.encode()).digest()[:8], "big") & MAX_SALT
 
 
@@ -153,7 +153,7 @@ def fields_of(intent: OrderIntent) -> OrderFields:
 
 
 def expiration_s(intent: OrderIntent) -> int:
-    """Of a GTD order: the venue ends it a minute before the second it is told (facts §5.7). 0 = none."""
+    """When a GTD order is to expire: the venue ends it a minute before the second it is told (facts §5.7). 0 = never."""
     return intent.cancel_at_ns // NS + 60 if intent.order_type == "GTD" else 0
 
 

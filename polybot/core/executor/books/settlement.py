@@ -66,7 +66,7 @@ class Holding:
 
 
 def holdings(books: Books, window: BookedWindow) -> dict[str, Holding]:
-    """By strategy, of those whose orders filled."""
+    """What each strategy whose orders filled holds in a window."""
     found: dict[str, Holding] = {}
     for order_id in window.orders:
         order = books.orders[order_id]
@@ -81,7 +81,7 @@ def key_of(strategy: str, slug: str) -> str:
 
 
 def outcome_of(window: BookedWindow) -> str:
-    """Final, else provisional; "" while there is none."""
+    """The window's official outcome, else the provisional one; "" while there is none."""
     return window.winner or window.outcome or ""
 
 

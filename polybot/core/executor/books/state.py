@@ -51,7 +51,7 @@ class BookedOrder(BookStruct, kw_only=True):
 
 
 class RefusedIntent(BookStruct, kw_only=True):
-    """An approved order that was not taken."""
+    """An approved order that the executor did not take, and why."""
 
     intent: OrderIntent
     reason_code: str
@@ -110,7 +110,7 @@ class OrderNote(BookStruct, kw_only=True, tag=True):
 
 
 class RefusalNote(BookStruct, kw_only=True, tag=True):
-    """The OrderUpdate of an intent that was refused."""
+    """Note that the OrderUpdate of a refused intent was said, under which journal sequence."""
 
     seq: int
     intent_id: str
@@ -190,7 +190,7 @@ _decoder = msgspec.msgpack.Decoder(Books)
 
 
 def books_to_bytes(books: Books) -> bytes:
-    """The same books give the same bytes."""
+    """The books as a snapshot; the same books give the same bytes."""
     return _encoder.encode(books)
 
 

@@ -39,7 +39,7 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def counts(self) -> bool:
-        """Rule 2: half of the stake, at least."""
+        """True when at least half of the stake had filled: only then a win adds to the streak (rule 2)."""
         return 2 * self.cost_e6 >= self.stake_e6
 
 

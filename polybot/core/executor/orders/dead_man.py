@@ -39,7 +39,7 @@ class DeadMan:
 
     @property
     def state(self) -> str:
-        """As `Account.pulse_state` carries it: "off", "beating" or "failing"."""
+        """The heartbeat's state as `Account.pulse_state` carries it: "off", "beating" or "failing"."""
         return "failing" if self._switch.pulse else "beating" if self.is_acked else "off"
 
     def arm(self) -> Iterator[Word]:

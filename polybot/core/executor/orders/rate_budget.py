@@ -47,6 +47,6 @@ class Budget:
         return wait_s
 
     def cancelled(self, orders: int, mono_s: float) -> None:
-        """A cancel of so many went out."""
+        """Count a cancel of so many orders that went out."""
         self._cancels.refill(mono_s)
         self._cancels.level -= orders

@@ -124,7 +124,7 @@ class OrderTracker:
     # --- hearing
 
     def trades(self, shown: tuple[VenueTrade, ...], now_ns: int) -> Iterator[Word]:
-        """Each once; those of written-off orders halt."""
+        """Book each trade once; a trade of a written-off order halts."""
         books = self._writer.books
         for trade in shown:
             order = books.orders.get(trade.order_id)
@@ -137,7 +137,7 @@ class OrderTracker:
                 yield from self.follow(order, now_ns)
 
     def read(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Both endpoints' word on one order; or that one of them said nothing."""
+        """Take in both endpoints' word on one order, or that one of them said nothing."""
         order = self._writer.books.orders.get(word.order_id)
         if order is None:
             return
@@ -173,7 +173,7 @@ class OrderTracker:
     # --- asking
 
     def follow(self, order: BookedOrder, now_ns: int) -> Iterator[Word]:
-        """After anything was heard of an order: done with it, or see to it that it is asked after."""
+        """After anything was heard of an order: be done with it, or see to it that it is asked after."""
         yield from self._writer.write_all(venue_facts.of_completion(order), now_ns)
         if is_final(order) or self._is_resting(order):
             self._tries.pop(order.order_id, None)

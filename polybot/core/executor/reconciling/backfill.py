@@ -25,7 +25,7 @@ class Backfill:
         self._asked = ""
 
     def begin(self, boot: int, since_ns: int) -> Iterator[Word]:
-        """Everything said of windows since this world time."""
+        """Ask for everything that was said of windows since this world time."""
         self._boot, self._since_ns, self._topics = boot, since_ns, list(TOPICS)
         yield from self._ask()
 

@@ -136,7 +136,7 @@ class Reconciler:
         return held
 
     def _answer(self, tag: str, what: str, known: bool, why: str, now_ns: int) -> Iterator[Word]:
-        """Rule 1. An answer to an earlier round's question is a fact, but completes nothing."""
+        """Count an answer. One to an earlier round's question is a fact, but completes nothing (rule 1)."""
         if tag != f"rec/{self._round}" or what not in self._awaited:
             return
         del self._awaited[what]
@@ -162,7 +162,7 @@ class Reconciler:
     # --- answers
 
     def open_orders(self, word: OpenOrdersRead, now_ns: int) -> Iterator[Word]:
-        """What is open there: ours, or foreign."""
+        """Take in what is open at the venue: ours, or foreign."""
         for shown in word.orders if word.known else ():
             found = venue_facts.of_order(self._writer.books, shown, is_authoritative=False)
             yield from self._writer.write_all(found, now_ns)
@@ -208,7 +208,7 @@ class Reconciler:
         self._accepts = False
 
     def activity(self, word: ActivityRead) -> None:
-        """Kept for the next sight of the wallet."""
+        """Keep what came and went, for the next sight of the wallet."""
         if word.known:
             self._external_cash.activity = word.rows
 

@@ -68,7 +68,7 @@ def _condition(books: Books, window: BookedWindow) -> str:
 
 
 def _not_yet(books: Books, window: BookedWindow) -> str:
-    """Rule 1: shares of a trade that is not settled would come after the redemption."""
+    """Why the window is not due: shares of a trade that is not settled would come after the redemption (rule 1)."""
     for order_id in window.orders:
         waiting = [f.trade_id for f in standing(books.orders[order_id]) if f.status != "CONFIRMED"]
         if waiting:
@@ -90,7 +90,7 @@ class Redeemer:
         return not (self._switch.leaving or self._writer.broken)
 
     def resume(self) -> Iterator[Word]:
-        """After a restart, each is gone on with from where the journal left it."""
+        """After a restart, go on with each redemption from where the journal left it."""
         for owing in redemptions(self._writer.books):
             if owing.state != "due":
                 yield from self._wake(owing.slug, BACK_OFF_S[0])
@@ -122,7 +122,7 @@ class Redeemer:
     # --- answers
 
     def heard(self, word: RedeemRead, now_ns: int) -> Iterator[Word]:
-        """Of the newest attempt; what is said of an older one is history."""
+        """Take in how far the newest attempt is; what is said of an older one is history."""
         books = self._writer.books
         row = books.redeems.get(word.slug)
         if row is None or row.attempt != word.attempt or row.state in ("paid", "confirmed"):
@@ -145,7 +145,9 @@ class Redeemer:
         yield from self.go(now_ns)
 
     def shares(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
-        """Rule 4, and a confirmation that brought nothing."""
+        """Take in the shares read: of an attempt that may have been heard (rule 4), or whose confirmation brought
+        nothing.
+        """
         slug = word.tag.partition("/")[2]
         found = next((r for r in redemptions(self._writer.books) if r.slug == slug), None)
         if found is None:
@@ -211,7 +213,7 @@ class Redeemer:
     # --- the user
 
     def asked(self, word: Redeem, now_ns: int) -> Iterator[Word]:
-        """`polybot-ctl redeem`: at once what waits for its next turn; the answer tells how far all of it is."""
+        """For `polybot-ctl redeem`: try at once what waits for its next turn; the answer tells how far all of it is."""
         if word.now and self._may:
             for found in redemptions(self._writer.books):
                 if found.state in ("failed", "unknown"):

@@ -74,7 +74,9 @@ class CancelRound:
             self._round.waiters.append(waiter)
 
     def _cancel(self, run: _Attempt, now_ns: int) -> Iterator[Word]:
-        """Rule 1. The mark is on disk before the cancel goes out, so that no later life sends such an order again."""
+        """Mark and cancel everything (rule 1). The mark is on disk before the cancel goes out, so that no later life
+        sends such an order.
+        """
         run.is_cancelled = False
         books = self._writer.books
         for order_id in list(books.open):
@@ -169,7 +171,7 @@ class CancelRound:
         yield ReadOpenOrders(tag=f"proof/{run.number}")
 
     def _finish(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
-        """Say it to all who asked, each once."""
+        """Say the proof to all who asked, each once."""
         books = self._writer.books
         unknown = tuple(order.order_id for order in blocking(books) if order.order_id not in self._tracker.in_flight)
         pending = tuple(self._tracker.in_flight)

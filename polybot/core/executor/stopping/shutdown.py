@@ -16,7 +16,7 @@ TAG = "leave"
 
 
 class Shutdown:
-    """Whoever hears of an answer calls `go_if_done`."""
+    """Leaves in order after SIGTERM. Whoever hears of an answer calls `go_if_done`."""
 
     def __init__(self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker) -> None:
         self._writer, self._switch, self._tracker = writer, switch, tracker
@@ -37,7 +37,7 @@ class Shutdown:
         yield from self.go_if_done()
 
     def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
-        """Not known: once more, while there is time."""
+        """Cancel once more when the answer was not clear and there is time."""
         if word.tag != TAG or not self._rests:
             return
         if word.known:
