@@ -13,7 +13,10 @@ class FetchMarket(Inner, frozen=True, kw_only=True):
 
 
 class MarketFetched(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. gamma, clob: the bodies as text, "" where the venue said it has none."""
+    """The read of a market is done; what it told came before this, as MarketListed and MarketResolved.
+
+    known False: no clear answer. gamma, clob: the bodies as text, for the record alone; "" where there is none.
+    """
 
     slug: str
     known: bool
@@ -49,7 +52,9 @@ class FetchCandles(Inner, frozen=True, kw_only=True):
 
 
 class CandlesFetched(Inner, frozen=True, kw_only=True):
-    """rows: (open_time_ns, open, high, low, close, volume, trades), oldest first."""
+    """The klines asked for, as (open_time_ns, open, high, low, close, volume, trades), oldest first. known False: no
+    clear answer.
+    """
 
     tag: str
     symbol: str
@@ -95,7 +100,10 @@ class FetchPrice(Inner, frozen=True, kw_only=True):
 
 
 class PriceFetched(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. stamped_ns: the source's own stamp, the arrival where it has none. size 0.0 = not said."""
+    """The newest price of a source that was asked. known False: no clear answer.
+
+    stamped_ns  the source's own stamp, the arrival where it has none       size   0.0 = not said
+    """
 
     source: Literal["binance_rest", "coinbase", "coingecko"]
     known: bool
