@@ -39,8 +39,8 @@ class OrderSigned(Inner, frozen=True, kw_only=True):
 
 
 class PostOrder(Inner, frozen=True, kw_only=True):
-    """Send these bytes through the gate. It looks, its lock held while they leave, whether the journal has failed, the dead-man
-    heartbeat goes unanswered, a halt file stands or good_until_ns is past. risk's boot was looked at before signing.
+    """Send these bytes through the gate. It looks, its lock held while they leave, whether the journal has failed, the
+    dead-man heartbeat goes unanswered, a halt file stands or good_until_ns is past. risk's boot was looked at before signing.
     """
 
     order_id: str

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 BP = 1e-4
 FOR_EVER_S = 10**9
-TREND_FROM_S, TREND_UNTIL_S = (
-    30,
-    230,
-)  # a window's trend runs between these: after the decision, and well before the next
+# A window's trend runs between these: after the decision, and well before the next.
+TREND_FROM_S, TREND_UNTIL_S = 30, 230
 
 
 class Span(NamedTuple):

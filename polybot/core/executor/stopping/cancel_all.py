@@ -26,9 +26,8 @@ APART_S = 0.2
 DEADLINE_S = 4.5  # who asked waits 5 s
 AGAIN_S = 1.0
 RETRY_S = 0.1
-LEAST_S = (
-    0.01  # the float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever
-)
+# The float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever.
+LEAST_S = 0.01
 
 
 @dataclass
