@@ -373,11 +373,6 @@ class Simulator:
             self.halt, self.halt_id = word, f"halt-{self._count}"
             self._tell_halt()
 
-    def lift_halt(self) -> None:
-        """Take the halt file away, and tell the actors that watch it."""
-        self.halt, self.halt_id = None, ""
-        self._tell_halt()
-
     def _tell_halt(self) -> None:
         for name in WATCH_HALT:
             if name in self.members:

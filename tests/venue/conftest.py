@@ -21,9 +21,8 @@ from polybot.adapters.polymarket.signing import (
     RequestSigner,
     Wallet,
     auth_headers,
-    metadata_of,
-    salt_of,
 )
+from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.sim.venue.engine import VenueEngine
 from polybot.sim.venue.switches import Switches
 from polybot.venue.accounts.api_keys import Keys

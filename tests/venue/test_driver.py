@@ -44,7 +44,6 @@ class SmallWorld:
 
     label: str = "a test's world"
     first_start_s: int = START_S
-    last_start_s: int | None = None
     moves: dict[int, int] = field(default_factory=dict)
     resolves_after_s: int = 20
 

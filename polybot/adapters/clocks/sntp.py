@@ -55,14 +55,10 @@ class Stamps:
     took_ms: float
 
 
-def to_ntp(unix_ns: int) -> int:
-    """A 64-bit timestamp: seconds since 1900 modulo 2**32, and a fraction of 2**-32 s."""
-    second, rest = divmod(unix_ns, NS)
-    return ((second + NTP_TO_UNIX_S) % ERA_S) << 32 | (rest << 32) // NS
-
-
 def from_ntp(stamp: int, near_ns: int) -> int:
-    """Unix nanoseconds of a 64-bit timestamp, in the era that puts it nearest to near_ns."""
+    """Unix nanoseconds of a 64-bit timestamp (seconds since 1900 modulo 2**32, and a fraction of 2**-32 s), in the era that
+    puts it nearest to near_ns.
+    """
     second, fraction = stamp >> 32, stamp & (ERA_S - 1)
     unix_s = second - NTP_TO_UNIX_S
     eras = round((near_ns // NS - unix_s) / ERA_S)

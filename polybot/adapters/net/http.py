@@ -70,7 +70,6 @@ class HttpConnection:
             self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout_s)
         host = parts.hostname if port is None else f"{parts.hostname}:{port}"
         self._common = f" HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nUser-Agent: polybot\r\n"
-        self.connects = 0
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
@@ -86,7 +85,6 @@ class HttpConnection:
             except (OSError, http.client.HTTPException) as exc:
                 self.close()
                 raise NotSent(f"cannot connect: {exc}") from exc
-            self.connects += 1
 
     def _is_gone(self) -> bool:
         """Was the idle connection closed by the other side? Bytes out of turn make it as useless. A look at readability

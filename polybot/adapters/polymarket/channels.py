@@ -38,7 +38,6 @@ class MarketChannelSource(SocketSource):
         self._markets: dict[str, MarketListed] = {}
         self._since: dict[str, float] = {}
         self._is_open = self._has_begun = False
-        self.resubscribed = 0
         self.socket = WebSocketSource(
             self.name,
             url,
@@ -108,7 +107,6 @@ class MarketChannelSource(SocketSource):
 
     def _again(self, slug: str) -> None:
         self._frames.builders[slug].forget()
-        self.resubscribed += 1
         tokens = _tokens([self._markets[slug]])
         self.socket.send(market_frames.unsubscribe_frame(tokens))
         self.socket.send(market_frames.subscribe_frame(tokens))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import coincurve
 
 from polybot.adapters.polymarket.keccak import keccak256 as keccak256
+from polybot.core.eip55 import with_case
 
 POLYGON = 137
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
@@ -167,8 +168,7 @@ def wallet_signature(
 def checksummed(address: bytes) -> str:
     """An address of 20 bytes as people write it, with EIP-55's capitals."""
     text = address.hex()
-    hashed = keccak256(text.encode()).hex()
-    return "0x" + "".join(c.upper() if int(h, 16) >= 8 else c for c, h in zip(text, hashed, strict=False))
+    return with_case(text, keccak256(text.encode()).hex())
 
 
 def address_of(key: coincurve.PublicKey) -> str:

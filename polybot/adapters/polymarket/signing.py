@@ -5,7 +5,6 @@ The private key lives in these objects and nowhere else: it is never in a messag
 
 import base64
 import binascii
-import hashlib
 import hmac
 from dataclasses import dataclass, field
 
@@ -41,16 +40,6 @@ class Credentials:
     api_key: str
     secret: str = field(repr=False)
     passphrase: str = field(repr=False)
-
-
-def salt_of(intent_id: str) -> int:
-    """A function of the intent: the same intent can only ever be the same order."""
-    return int.from_bytes(hashlib.sha256(b"salt/" + intent_id.encode()).digest()[:8], "big") & MAX_SALT
-
-
-def metadata_of(intent_id: str) -> str:
-    """The signed `metadata`: 0x and the SHA-256 of the intent's id."""
-    return "0x" + hashlib.sha256(intent_id.encode()).hexdigest()
 
 
 def auth_headers(wallet: Wallet, now_s: int, nonce: int = 0) -> dict[str, str]:

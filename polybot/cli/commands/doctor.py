@@ -4,7 +4,6 @@ It only reads. Beside the executor it is the one program that opens the key's fi
 own text, the credentials and the signatures stand in no line it prints.
 """
 
-import json
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
@@ -237,15 +236,6 @@ def doctor(
         show(report)
         sys.stdout.flush()
     raise typer.Exit(exit_code(report.checks))
-
-
-def checks_of(text: str) -> tuple[str, list[Check]]:
-    """(address, checks) out of --json, for who asked another process. Raises ValueError."""
-    try:
-        facts = json.loads(text)
-        return str(facts["address"]), [Check(**check) for check in facts["checks"]]
-    except (KeyError, TypeError) as exc:
-        raise ValueError(f"not doctor's report: {exc}") from exc
 
 
 def register(app: typer.Typer) -> None:

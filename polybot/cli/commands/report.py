@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from polybot.cli.commands.books import AsJson, current_statement, of_session
@@ -33,7 +34,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     speed = found.speed if found else 1.0
     facts: dict[str, Any] = {
         "warning": books_label(found, ledger),
-        "session": asdict(found) if found else None,
+        "session": msgspec.structs.asdict(found) if found else None,
         "equity": {"start_e6": start_e6, "end_e6": end_e6, "drawdown_e6": depth_e6, "drawdown": depth_share},
         "all": _facts(whole),
         "strategies": [

@@ -33,7 +33,9 @@ SPEED_SLACK_S = 0.15  # machine seconds that delivery may take; at 60× they are
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`session.json` as `Started.session` carries it. Windows outside 1…windows are nobody's business."""
+    """A session as cores know it, out of `Started.session`. Window n starts at first_window_s + (n − 1)·300; windows outside
+    1…windows are nobody's business. runtime/supervision/session.py writes it down, with what cores need not know.
+    """
 
     id: str = ""
     profile: str = "demo"
@@ -53,11 +55,6 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
     def start_of(self, n: int) -> int:
         """The start of window number n ≥ 1, in unix seconds."""
         return self.first_window_s + (n - 1) * WINDOW_S
-
-    @property
-    def starts(self) -> range:
-        """The starts of all windows, in order."""
-        return range(self.first_window_s, self.first_window_s + self.windows * WINDOW_S, WINDOW_S)
 
 
 _sessions = msgspec.json.Decoder(SessionPlan)

@@ -40,9 +40,6 @@ TIMEFRAMES: tuple[Timeframe, ...] = ("30s", "1m", "5m", "")
 WARM_UP: dict[Timeframe, int] = {"30s": 60, "1m": 120, "5m": 24, "": 1}
 """Candles handed over where a strategy states no `warm_up` of its own; more than three hours of them are never kept."""
 
-LABEL_ODDS = {"high": 0.9, "medium": 0.6, "low": 0.5}
-"""What the labels stand for where they are shown. Labels, not probabilities: nothing is sized by them."""
-
 # StrategyError   the operator named a strategy or a parameter that does not exist, or gave it an impossible value
 
 

@@ -196,7 +196,6 @@ class Server:
         self.socket.setsockopt(zmq.SNDHWM, 1000)
         self.socket.bind(req_endpoint(sockets, name))
         self.dropped = 0
-        self.expired = 0
         self._askers: dict[str, list[bytes]] = {}
 
     def drain(self, most: int) -> Iterator[tuple[Envelope, bytes]]:
@@ -230,7 +229,6 @@ class Server:
             self.dropped += 1
             return None
         if time.monotonic_ns() > deadline_ns:
-            self.expired += 1
             return None
         return envelope
 

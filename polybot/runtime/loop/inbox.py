@@ -58,7 +58,6 @@ class Inbox:
         self._lock = threading.Lock()
         self._cells: deque[list[Any]] = deque()
         self._keyed: dict[str, list[Any]] = {}
-        self.conflated = 0
 
     def put(self, word: Word, conflate: str | None = None, cause: str = "") -> None:
         """Hand a word to the loop and wake it."""
@@ -66,7 +65,6 @@ class Inbox:
         with self._lock:
             if conflate is not None and (cell := self._keyed.get(conflate)) is not None:
                 cell[0] = heard
-                self.conflated += 1
                 return
             cell = [heard, conflate]
             self._cells.append(cell)

@@ -34,7 +34,6 @@ class FlightRecorder:
     def __init__(self, folder: Path, boot: int, keep_bytes: int) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._boot, self._keep = folder, boot, keep_bytes
-        self.dropped_segments = 0
         self._number = max((int(p.stem) for p in folder.glob("*.bin")), default=0)
         self._fd = -1
         self._size = 0
@@ -80,7 +79,6 @@ class FlightRecorder:
             oldest = segments.pop(0)
             total -= oldest.stat().st_size
             oldest.unlink()
-            self.dropped_segments += 1
 
     def _write(self, line: bytes) -> None:
         written = os.write(self._fd, line)

@@ -53,14 +53,6 @@ class IndexReader:
         """Each fill in its newest state, the oldest fill first."""
         return self._rows("SELECT * FROM fills ORDER BY traded_ns, trade_id, order_id")
 
-    def settlements(self) -> list[Row]:
-        """What each window came to, newest word, oldest window first."""
-        return self._rows("SELECT * FROM settlements ORDER BY start_s, strategy")
-
-    def equity(self) -> list[Row]:
-        """The account at each moment when money moved, the oldest first."""
-        return self._rows("SELECT * FROM equity ORDER BY at_ns, journal_seq")
-
     def level(self, tag: str) -> list[Row]:
         """The newest of each topic of this level, body decoded."""
         return self._rows("SELECT * FROM levels WHERE tag = ? ORDER BY topic", tag)
@@ -99,11 +91,6 @@ class IndexReader:
     def counters(self) -> dict[str, int]:
         """The recorder's counters by name."""
         return {row["name"]: row["value"] for row in self._rows("SELECT * FROM counters")}
-
-    def applied_seq(self) -> int:
-        """The journal sequence up to which no money event is missing."""
-        found = self._rows("SELECT safe_ns FROM marks WHERE source = 'journal'")
-        return int(found[0]["safe_ns"]) if found else 0
 
     def slug_of(self, ident: str) -> tuple[str, str]:
         """(slug, strategy) that an order id, a prefix of one (≥ 6 characters), an intent id, a slug, a window's start or

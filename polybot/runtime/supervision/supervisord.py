@@ -171,10 +171,6 @@ class Supervisor:
         """Stop one program and do not wait; it stays down until started."""
         self._call("stopProcess", program, False)
 
-    def start(self, program: str) -> None:
-        """Have supervisord start one program; does not wait for it."""
-        self._call("startProcess", program, False)
-
     def shutdown(self) -> None:
         """The clean stop of everything, in the table's order."""
         self._call("shutdown")

@@ -257,12 +257,6 @@ class VenueEngine(Queries):
             if (order.expiration_s - rules.GTD_EARLY_S) * 10**9 <= now_ns:
                 self._end(order, "CANCELED_EXPIRED_ORDER", now_ns)
 
-    def next_due_ns(self) -> int | None:
-        """When `due` next has something to do; None when nothing is pending."""
-        lives = [o.expiration_s - rules.GTD_EARLY_S for o in self.state.open.values() if o.kind == "GTD"]
-        times = [s * 10**9 for s in lives] + self.state.next_trade_ns()
-        return min(times, default=None)
-
     # --- what happened, what to keep
 
     def take_events(self) -> list[ExchangeEvent]:

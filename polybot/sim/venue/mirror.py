@@ -105,10 +105,6 @@ class MirrorEngine(VenueEngine):
 
     # --- what may be asked
 
-    def visible_e6(self, condition_id: str, side: BookSide, price_e6: int) -> int:
-        """The real size that stands at a level, in millionths of a share."""
-        return self._of(condition_id).visible.get((side, price_e6), 0)
-
     def ahead_e6(self, order_id: str) -> int:
         """Real shares that stand before a resting order of ours, in millionths."""
         order = self.state.orders[order_id]

@@ -148,10 +148,6 @@ class State:
         if step is not None:
             heapq.heappush(self.pending, (step[1], trade.trade_id))
 
-    def next_trade_ns(self) -> list[int]:
-        """Time of the next status change, if any."""
-        return [self.pending[0][0]] if self.pending else []
-
     # --- events and rows
 
     def say(self, event: ExchangeEvent) -> None:

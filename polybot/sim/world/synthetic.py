@@ -49,7 +49,6 @@ class SyntheticWorld:
     """
 
     label = "synthetic world, synthetic books: no evidence of profit"
-    last_start_s: int | None = None
 
     def __init__(
         self,

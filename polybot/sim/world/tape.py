@@ -153,7 +153,6 @@ class TapeWorld:
         self._exchange = BinanceTrades(seed, self._prices)
         ready = [s for s in self._starts if s >= self.ground.first_s + WARM_UP_S]
         self.first_start_s = ready[0] if ready else self._starts[-1]
-        self.last_start_s: int | None = max(s for s in self._starts if s <= self.ground.last_s or s == self._starts[0])
 
     # --- markets
 

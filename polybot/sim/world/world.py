@@ -96,12 +96,11 @@ class World(Protocol):
     """A world. Every answer is a function of its seed or tape and the arguments alone.
 
     label           how to call it wherever its figures are shown
-    first_start_s   start of the first window worth trading          last_start_s  of the last one, None = endless
+    first_start_s   start of the first window worth trading
     """
 
     label: str
     first_start_s: int
-    last_start_s: int | None
 
     def markets(self, from_s: int, to_s: int) -> list[WorldMarket]:
         """Markets whose window starts in [from_s, to_s)."""

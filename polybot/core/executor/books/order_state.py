@@ -135,6 +135,11 @@ def salt_of(intent_id: str) -> int:
     return int.from_bytes(hashlib.sha256(b"salt/" + intent_id.encode()).digest()[:8], "big") & MAX_SALT
 
 
+def metadata_of(intent_id: str) -> str:
+    """The signed `metadata`: 0x and the SHA-256 of the intent's id."""
+    return "0x" + hashlib.sha256(intent_id.encode()).hexdigest()
+
+
 def fields_of(intent: OrderIntent) -> OrderFields:
     """What is signed. Nothing in it is new: signing the same intent again gives the same order id."""
     return OrderFields(
@@ -144,7 +149,7 @@ def fields_of(intent: OrderIntent) -> OrderFields:
         taker_e6=intent.taker_e6,
         side=intent.side,
         timestamp_ms=intent.prediction.decided_ns // 1_000_000,
-        metadata="0x" + hashlib.sha256(intent.id.encode()).hexdigest(),
+        metadata=metadata_of(intent.id),
         neg_risk=intent.neg_risk,
         order_type=intent.order_type,
         post_only=intent.post_only,

@@ -21,8 +21,7 @@ from polybot.core.executor.orders import venue_facts
 from polybot.core.executor.orders.admission import OrderSwitch, blocking
 from polybot.core.executor.orders.tracker import OrderTracker
 
-TAKER_DELAY_S = 0.15  # world time; at speeds above 1 it is less of machine time
-APART_S = 0.2
+APART_S = 0.2  # more than the taker delay of 0.15 s of world time, which at speeds above 1 is less of machine time
 DEADLINE_S = 4.5  # who asked waits 5 s
 AGAIN_S = 1.0
 RETRY_S = 0.1
@@ -54,10 +53,6 @@ class CancelRound:
         self._round: _Attempt | None = None
         self._count = 0
         self.leave: Leave | None = None  # what to say once it is proven
-
-    @property
-    def is_running(self) -> bool:
-        return self._round is not None
 
     def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
         """Start a round, or join the one that runs; waiter is the request to answer, "" = none."""
