@@ -1,4 +1,4 @@
-"""The simulator's outside: a world and an exchange behind the same effect words that the wire's adapters answer.
+"""The simulator's outside: a world and the venue's engine behind the same effect words that the wire's adapters answer.
 
 Each world second it steps once: oracle prints at their time of arrival, exchange trades and closed minutes, makers'
 ladders (each `quote_s`), takers, the chain, resolutions. Deterministic: the world is a function of its seed or tape.
@@ -63,7 +63,7 @@ _SOURCES = {"price_feed": ("binance",), "market_feed": ("rtds", "market")}
 
 
 class WorldOutside:
-    """World, exchange, and one wallet with grant_e6. `listen` hears nothing it should not: the bot sees words only."""
+    """World, venue's engine, and one wallet with grant_e6. `listen` hears nothing it should not: the bot sees words only."""
 
     def __init__(
         self,

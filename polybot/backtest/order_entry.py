@@ -1,5 +1,5 @@
-"""The venue's counter in one process: `core/exchange` behind the executor's effect words. What the wire would change (lost
-answers, silence) is a `OrderFates` object's to decide; here an answer is what the exchange says.
+"""The venue's counter in one process: its engine (sim/venue) behind the executor's effect words. What the wire would change
+(lost answers, silence) is an `OrderFates` object's to decide; here an answer is what the engine says.
 """
 
 from collections.abc import Iterator

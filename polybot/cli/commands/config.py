@@ -12,7 +12,6 @@ from rich.table import Table
 from polybot.cli.support.common import Preset, leave, say_json, use_preset
 from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import config
-from polybot.runtime.supervision import supervisord
 
 config_app = typer.Typer(help="The knobs: what they are, where they were set, whether they fit.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -99,6 +98,8 @@ def check(preset: Preset = None, as_json: Json = False) -> None:
 @config_app.command()
 def supervisor() -> None:
     """Print supervisor.conf as the table of programs makes it; the one in the checkout is to be the same."""
+    from polybot.runtime.supervision import supervisord
+
     sys.stdout.write(supervisord.render_default())
 
 

@@ -1,4 +1,4 @@
-"""The exchange itself: orders in, results out; what happened is collected as events, what must survive as rows.
+"""The venue's engine: orders in, results out; what happened is collected as events, what must survive as rows.
 
 Life of an order: submit → Rejected | Held → release → Placed | Rejected; a resting one goes on to fills, cancel, expiry
 (`due`) or the market's resolution. The world's makers set whole ladders (`set_levels`), its takers walk the book (`take`).
@@ -268,7 +268,7 @@ class VenueEngine(Queries):
         return self.state.take_changed_rows()
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Load rows into an empty exchange. Books hold wallets' resting orders again; call `wipe` if they must not."""
+        """Load rows into an empty engine. Books hold wallets' resting orders again; call `wipe` if they must not."""
         self.state.restore(rows)
 
     # --- inside

@@ -1,4 +1,4 @@
-"""The exchange in a mirror: its books are a real venue's, as that venue shows them; only our orders are its own. Pure.
+"""The venue's engine in a mirror: its books are a real venue's, as that venue shows them; only our orders are its own. Pure.
 
 Time here is the order in which things are heard. All in the merged book, in Up's terms.
 

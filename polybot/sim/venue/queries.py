@@ -1,4 +1,4 @@
-"""What one may see of the exchange: balances, orders, trades, books. Changes nothing."""
+"""What one may see of the venue's engine: balances, orders, trades, books. Changes nothing."""
 
 from polybot.sim.venue.state import State
 from polybot.sim.venue.types import COLLATERAL, EngineOrder, EngineTrade, Levels, Market

@@ -1,4 +1,4 @@
-"""The exchange's state as plain rows, one per market, account, order and trade, so that the venue can keep it on disk."""
+"""The engine's state as plain rows, one per market, account, order and trade, so that the venue can keep it on disk."""
 
 import json
 from dataclasses import asdict

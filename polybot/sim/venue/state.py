@@ -1,4 +1,4 @@
-"""What the exchange knows, what changed since it was last written, and how it comes back from rows."""
+"""What the venue's engine knows, what changed since it was last written, and how it comes back from rows."""
 
 import heapq
 from collections.abc import Iterable, Iterator

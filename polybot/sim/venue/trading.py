@@ -39,7 +39,7 @@ S = 1_000_000_000
 
 
 class TradeSteps:
-    """The part of the exchange that moves shares and money."""
+    """The part of the venue's engine that moves shares and money."""
 
     def __init__(self, state: State, switches: Switches, *, wallets_meet: bool = True) -> None:
         self.state, self.switches, self.wallets_meet = state, switches, wallets_meet

@@ -1,4 +1,4 @@
-"""The venue's inside: the exchange, who may speak for which wallet, what survives, and telling the sockets what happened.
+"""The venue's inside: its engine, who may speak for which wallet, what survives, and telling the sockets what happened.
 
 The order is always: change → commit (when a wallet is concerned) → tell → answer. What concerns only the world's own
 makers and takers is committed with the next wallet's change or within a second: rows are a whole state each time.
@@ -246,7 +246,7 @@ def _concerns_a_wallet(event: ExchangeEvent) -> bool:
 
 
 def market_from(listing: gamma_objects.Listing, taker_delay_ms: int) -> Market:
-    """The exchange's market of a listing, as it opens."""
+    """The engine's market of a listing, as it opens."""
     return Market(
         condition_id=listing.condition_id,
         slug=listing.slug,

@@ -105,7 +105,7 @@ class OrderDesk:
         return result
 
     def _check_cache(self, new: NewOrder) -> None:
-        """What the exchange would allow is refused when the cache has not heard of the money yet."""
+        """What the engine would allow is refused when the cache has not heard of the money yet."""
         exchange, asset = self.house.exchange, COLLATERAL if new.side == "BUY" else new.token
         if exchange.switches.balance_cache and exchange.order(new.order_id) is None:
             reserved = exchange.state.ledger.account(new.owner).reserved_e6.get(asset, 0)

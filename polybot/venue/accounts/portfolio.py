@@ -1,4 +1,4 @@
-"""What the Data API knows of a wallet, worked out from the exchange's trades: its fills on chain, its holdings. Pure.
+"""What the Data API knows of a wallet, worked out from the engine's trades: its fills on chain, its holdings. Pure.
 
 Rows appear only once a trade is mined, and never for one that failed, as on chain (facts §11).
 """

@@ -1,6 +1,6 @@
 """What must survive the venue's death: committed, FULL, before the venue answers.
 
-Documents are opaque here (JSON of the exchange and the desk); the store knows keys and order only. One file is one session:
+Documents are opaque here (JSON of the engine and the desk); the store knows keys and order only. One file is one session:
 a new session's world begins in the past, so the old file is put aside, never mixed.
 """
 
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS doc (
 """
 
 Doc = tuple[str, str, bytes]
-"""(kind, id, body): the rows of the exchange, and a few of our own"""
+"""(kind, id, body): the rows of the engine, and a few of our own"""
 
 
 class VenueStore:

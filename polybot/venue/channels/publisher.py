@@ -1,4 +1,4 @@
-"""Telling the sockets what happened: events of the exchange as frames of the market and user channels."""
+"""Telling the sockets what happened: events of the venue's engine as frames of the market and user channels."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""From what the real venue says to what the exchange in the mirror does: one market after another. No I/O.
+"""From what the real venue says to what the engine in the mirror does: one market after another. No I/O.
 
 Everything is called on the venue's event loop. `mono_s` is machine time, `now_ns` the wall's.
 """
@@ -76,7 +76,7 @@ class Follower:
         self._house: House | None = None
 
     def serve(self, house: House) -> None:
-        """Whose exchange it is; after a restart with what was taken in mind."""
+        """Whose engine it is; after a restart with what was taken in mind."""
         self._house = house
         house.teller.tells_crowd = False
         for market in house.unresolved():

@@ -163,7 +163,7 @@ class Driver:
         if self.faults.on("oracle_gap") is None:
             self.wires.oracle(printed)
 
-    # --- the exchange next door
+    # --- the exchange (Binance)
 
     def _binance(self, from_ns: int, to_ns: int) -> None:
         sparse, waiting = self.speed > SPARSE_SPEED, None
@@ -309,7 +309,7 @@ class Driver:
         return window.resolves_ns + (int(late.delay_s * NS) if late is not None else 0)
 
     def _break(self, now_ns: int) -> None:
-        """Faults that strike the exchange itself, each once as it comes on."""
+        """Faults that strike the venue's engine itself, each once as it comes on."""
         if self.faults.once("tick_change") is not None:
             running = self.windows.get(now_ns // NS // WINDOW_S * WINDOW_S)
             if running is not None:

@@ -1,4 +1,4 @@
-"""Orders and trades of the exchange as REST shows them and the user channel says them. Pure.
+"""Orders and trades of the venue's engine as REST shows them and the user channel says them. Pure.
 
 A trade is shown to each wallet in it from its own side: as TAKER, or as MAKER with its part inside `maker_orders` while
 the top level still describes the taker's order (facts §4.2).
