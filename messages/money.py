@@ -233,7 +233,7 @@ class Account(Event, frozen=True, kw_only=True):
     sent           orders of windows that have not ended, and all of the last minute, oldest first
     unfilled       orders in a row without a fill up to now, of the last hour
     venue_state    "running" · restarting · post_only · cancel_only · disabled · closed_only · rate_limited · geoblocked
-                   · unauthorized · unreachable (core/executor/venue_state.py); venue_why: its own words, "" while running
+                   · unauthorized · unreachable (executor/orders/venue_status.py); venue_why: its own words, "" when running
     pulse_state    dead-man heartbeat: "off" until the first resting order · "beating" · "failing" (no new orders); pulse_why
     """
 

@@ -1,4 +1,4 @@
-"""The knobs as frozen structs: their names, units, defaults and bounds. `runtime/config.py` fills them from config.toml.
+"""The knobs as frozen structs: their names, units, defaults and bounds. `runtime/config/config.py` fills them from config.toml.
 
 Cores receive them in `Started.config` as JSON text, so a recording carries the knobs it was made with.
 """

@@ -202,7 +202,7 @@ class _OneEach(_ThreadedFeed):
 
 
 class BinanceFeed(_OneEach):
-    """Trades of the exchange, as far as they are to be believed (core/prints.py). Symbols in capitals: "BTCUSDT"."""
+    """Trades of the exchange, as far as they are believed (core/price_feed/outliers.py). Symbols in capitals: "BTCUSDT"."""
 
     def __init__(self, url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         super().__init__(url, now_ns)

@@ -176,7 +176,7 @@ class Simulator:
         return self.now_ns + self._skew_ns
 
     def set_wall_clock(self, skew_ns: int) -> None:
-        """From now on our clock is this far ahead of the truth. As in runtime/actor, a leap ends every actor."""
+        """From now on our clock is this far ahead of the truth. As in runtime/loop/loop.py, a leap ends every actor."""
         leap_ns, self._skew_ns = skew_ns - self._skew_ns, skew_ns
         for name, member in self.members.items():
             if member.alive and abs(leap_ns) > LEAP_NS:
@@ -336,7 +336,7 @@ class Simulator:
         self.at(self.now_ns + int(patience.deadline_s * 1e9), give_up)
 
     def _resend(self, wish: Resend, envelope: Envelope) -> None:
-        """Served by the loop itself, as in runtime/actor: the core does not hear it."""
+        """Served by the loop itself, as in runtime/loop/loop.py: the core does not hear it."""
         server = self.members.get(wish.to)
         if server is None or not server.alive:
             return

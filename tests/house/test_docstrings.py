@@ -2,19 +2,26 @@
 
 1. Whatever is public in messages/, polybot/ and actors/ has a docstring; so has every file with anything in it.
 2. A docstring has at least LEAST words and does not begin with a rule's number, on private things as well.
-3. A method needs none where its name has one meaning in the whole house, told once (`handle`, `evaluate`, `key`): by a
+3. A file of ours that is named in a docstring or a comment (`trading_state.py`, `core/sizing/stake.py`) is there: beside the
+   one that names it, or under one of the folders of ROOMS.
+4. A method needs none where its name has one meaning in the whole house, told once (`handle`, `evaluate`, `key`): by a
    Protocol, or by one of the base classes in TOLD_BY.
 """
 
 import ast
+import io
 import re
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LEAST = 4
 TOLD_BY = ("Event",)  # base classes, beside all Protocols, that tell what a method of this name is
+ROOMS = ("", "polybot", "polybot/core")
+NOT_OURS = {"path.py"}  # how a user's own strategy is named: path.py:Name
 _RULE = re.compile(r"Rules? \d")
+_FILE = re.compile(r"(?<![\w/.-])(?:[a-z_0-9]+/)*[a-z_0-9]+\.py\b")
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -56,10 +63,44 @@ def wrongs(sources: dict[str, str]) -> list[str]:
     return found
 
 
-def test_every_docstring_of_ours_is_a_sentence() -> None:
+def prose(text: str) -> Iterator[str]:
+    """The docstrings, other texts and comments of a file."""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.COMMENT, tokenize.STRING):
+            yield token.string
+
+
+def lost_files(sources: dict[str, str], exists: Callable[[Path], bool]) -> list[str]:
+    """Files that are named in these files and are nowhere, as path: name."""
+    found = []
+    for path, text in sources.items():
+        for name in (name for said in prose(text) for name in _FILE.findall(said) if name not in NOT_OURS):
+            beside = Path(path).parent / name
+            if not any(exists(place) for place in (beside, *(Path(room) / name for room in ROOMS))):
+                found.append(f"{path}: {name}")
+    return found
+
+
+def sources_of_ours() -> dict[str, str]:
     files = [path for folder in ("messages", "polybot", "actors") for path in (ROOT / folder).rglob("*.py")]
     assert len(files) > 300
-    assert wrongs({str(path.relative_to(ROOT)): path.read_text() for path in files}) == []
+    return {str(path.relative_to(ROOT)): path.read_text() for path in files}
+
+
+def test_every_docstring_of_ours_is_a_sentence() -> None:
+    assert wrongs(sources_of_ours()) == []
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    assert lost_files(sources_of_ours(), lambda path: (ROOT / path).is_file()) == []
+
+
+def test_a_file_that_is_gone_is_found() -> None:
+    here = {"polybot/core/risk/core.py", "polybot/core/risk/view.py", "polybot/runtime/base/clock.py"}
+    text = '"""See view.py, runtime/base/clock.py, core/risk/core.py; path.py:Name is a user\'s."""\nx = 1  # as in state.py\n'
+    assert lost_files({"polybot/core/risk/table.py": text}, lambda path: str(path) in here) == [
+        "polybot/core/risk/table.py: state.py"
+    ]
 
 
 def test_what_is_wrong_is_found() -> None:

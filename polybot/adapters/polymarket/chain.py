@@ -2,7 +2,7 @@
 and sends it to the chain.
 
 `polymarket-client` comes with the extra [live] and is imported here and nowhere else, the first time it is needed.
-What was sent by an earlier life of this process is not followed: the shares tell (executor/redeeming.py).
+What was sent by an earlier life of this process is not followed: the shares tell (core/executor/reconciling/redemption.py).
 """
 
 import importlib.util

@@ -201,8 +201,8 @@ class WalletChecks:
         return passed("balance", seen)
 
     def allowance(self, name: str, what: str, token: str) -> Check:
-        """Each spender the venue shows. The exchange that the running market's orders are signed for must be among them; the
-        others are named, since they may spend too.
+        """Each spender the venue shows. The exchange contract that the running market's orders are signed for must be
+        among them; the others are named, since they may spend too.
         """
         if what == "shares" and not token:
             return unknown(name, "no running market to ask about", "see `market rule`")

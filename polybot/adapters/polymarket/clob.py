@@ -219,7 +219,7 @@ class Clob(ClobPublic):
         self._read("/balance-allowance/update", self._asset(token_id))
 
     def balance(self, token_id: str = "") -> Known[tuple[int, int]] | Unknown:
-        """(balance, allowance for the exchange) in millionths of pUSD, or of a token's shares. No allowance shown = 0."""
+        """(balance, allowance for the exchange contract), millionths of pUSD or of a token's shares. No allowance shown = 0."""
         match self._read("/balance-allowance", self._asset(token_id)):
             case Known(shown):
                 return _parsed(lambda: balance_of(shown))

@@ -96,7 +96,7 @@ def is_position_id(token: int) -> bool:
 
 
 def order_domain(token: int, neg_risk: bool) -> bytes:
-    """Which exchange, and which version of it, an order for this token is signed for."""
+    """Which exchange contract, and which version of it, an order for this token is signed for."""
     if is_position_id(token):
         return V3_DOMAIN
     return NEG_RISK_DOMAIN if neg_risk else STANDARD_DOMAIN

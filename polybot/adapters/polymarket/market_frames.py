@@ -1,4 +1,4 @@
-"""The market channel's frames as words. Pure: text in, words out; the books in between are `core/book`.
+"""The market channel's frames as words. Pure: text in, words out; the books in between are core/market/order_book.py.
 
 A frame is one event or an array of events; kinds we do not know are ignored (new ones appear without notice). A frame that
 cannot be read is counted and dropped whole, and the books it spoke of are not believed until their next snapshot.

@@ -1,6 +1,7 @@
 """What the world looks like to whoever must decide: newest price, oracle prints, books, markets, windows; and their age.
 
-A price is one of the exchange itself (price_sources.py, rules 2 and 3): what Coinbase or CoinGecko say is not looked at.
+A price is one of the exchange itself (core/price_feed/sources.py, rules 2 and 3): what Coinbase or CoinGecko say is not
+looked at.
 
 Heard alike by `signal` and `risk`, so that both mean the same by fresh. Pessimistic: the age of a price is that of the
 trade itself where that is older than its arrival; the oracle is judged by arrival and by stamp.

@@ -8,7 +8,7 @@
    Prints come by RTDS and, relayed by the executor, by PolyBolt; where both have a second, PolyBolt's is believed.
 4. WindowObserved is said when anything is learnt, for every window of the session, traded or not; LATE_S after the end
    without an end print it says ended, and why there is no outcome. Nobody else computes it.
-5. How far our wall clock is off the venue's and a time server's is measured here (core/clock_offset.py).
+5. How far our wall clock is off the venue's and a time server's is measured here (clock_offset.py).
 6. A restart remembers what this actor itself said before (Restored): prints it saw then it need not see again.
 """
 

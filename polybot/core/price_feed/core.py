@@ -1,13 +1,13 @@
 """The exchange's price as everyone else hears it: believed prints, closed candles, depth, 24-hour statistics, and the source.
 
-Which prints are believed: prints.py. Where they come from, and which may be traded on: price_sources.py. Candles:
-price_series.py. Here they are put together:
+Which prints are believed: outliers.py. Where they come from, and which may be traded on: sources.py. Candles:
+series.py. Here they are put together:
 
 1. The feed is "up" only while what arrives may be traded on. Nothing but a believed print of the exchange makes it so:
    pongs, depth, bars and refused prints do not.
 2. Every change of source is said at once, as FeedStatus and in the log (SourceChanged), with what is wrong with the better
    ones; so is the return.
-3. When the stream is lost or silent, everything since its last print is fetched as klines (price_series.py, rule 3).
+3. When the stream is lost or silent, everything since its last print is fetched as klines (series.py, rule 3).
 4. 24-hour statistics come with the stream, each second, and are asked for while it brings none.
 """
 

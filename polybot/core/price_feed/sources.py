@@ -13,7 +13,7 @@
    itself, so that a slow answer refuses itself (STALE_PRICE).
 3. Never traded on: coinbase and coingecko. Their level differs by about 10 bp, as much as a window moves, and they are
    older than the limit. They are said as PriceTick under a symbol and source of their own, for people and to confirm or
-   deny a leap (`prints.py`); no indicator, σ, range or freshness is fed from them.
+   deny a leap (`outliers.py`); no indicator, σ, range or freshness is fed from them.
 """
 
 from dataclasses import dataclass, field

@@ -74,7 +74,7 @@ def max_exposure(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def share(intent: OrderIntent, view: RiskView) -> str | None:
-    """A strategy with a `share` keeps within it, whatever others leave unused: sizing.py, rule 3."""
+    """A strategy with a `share` keeps within it, whatever others leave unused: core/sizing/stake.py, rule 3."""
     part = view.settings.share_of(intent.strategy)
     if part >= 1:
         return None

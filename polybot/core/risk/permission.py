@@ -85,7 +85,7 @@ def worst_clock(view: RiskView) -> Off | None:
 
 def venue_state(intent: OrderIntent, view: RiskView) -> str | None:
     """Refuses in states in which the venue takes no orders, as the executor has learnt from its answers
-    (core/executor/venue_state.py), and forgets it by the clock.
+    (core/executor/orders/venue_status.py), and forgets it by the clock.
 
     "unreachable" refuses nothing here: a read went unanswered, each order has its own fate.
     """

@@ -16,7 +16,7 @@ COLLAR_E6 = 100_000
 
 
 def of_book(rule: Callable[[Book, Outcome, Trade], str | None]) -> Rule:
-    """A rule of quotes.py on the book as it is now; stale_book has made sure there is one."""
+    """A rule of core/market/book_rules.py on the book as it is now; stale_book has made sure there is one."""
     return lambda intent, view: rule(view.market.books[intent.slug], intent.outcome, view.settings.trade)
 
 

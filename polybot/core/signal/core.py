@@ -2,7 +2,8 @@
 
 1. Decide at the first moment ≥ start + decide_after_s at which market, strike, price, oracle, book, the strategy's bars
    and the account are known and fresh; at start + decide_until_s skip with what was missing.
-2. A halted account gets its row at once (HALTED). The book's rules (quotes.py) are refused here, risk asks them again.
+2. A halted account gets its row at once (HALTED). The book's rules (core/market/book_rules.py) are refused here, risk
+   asks them again.
 3. Said once: `Prediction`; if it is worth trading `Signal` too, re-said every 250 ms of machine time until an
    `Allocation` answers or it is too late.
 4. A restart remembers what this actor itself predicted (Restored) and does not predict it anew; what is still good and

@@ -13,7 +13,7 @@ from polybot.runtime.safety import halt, locks, wallet
 from polybot.settings import Settings
 from polybot.topology import TABLE, needed
 
-LEAST_SUPERVISOR = (4, 3)  # the one whose ways were tried (runtime/supervise.py)
+LEAST_SUPERVISOR = (4, 3)  # the one whose ways were tried (supervisord.py)
 LONGEST_PATH = 107  # bytes of an ipc path, its terminator left out
 _LONGEST_NAME = len("supervisor.sock.4194304")
 SPARE_MB = 200  # beside the flight recorders: journal, ledger, logs of some weeks

@@ -1,7 +1,7 @@
 """The journal's language: what the executor writes down before anything follows from it. The state is the fold of these.
 
 An entry is a fact that came from outside (an approval, the venue's word, a window's outcome), never a conclusion: what
-follows from it (balances, streaks, settlements) is what `executor/fold.py` makes of it, the same live and after a restart.
+follows from it (balances, streaks, settlements) is what `fold.py` makes of it, the same live and after a restart.
 Money in millionths, times in world time. New fields get defaults; a type never changes; VERSION rises when the meaning does.
 """
 

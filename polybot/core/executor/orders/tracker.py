@@ -1,6 +1,6 @@
 """From POST to a final order: what was not answered clearly is asked after, on machine time, until it is clear.
 
-1. POST's answer, the user channel and reads are one stream of facts (facts.py).
+1. POST's answer, the user channel and reads are one stream of facts (venue_facts.py).
 2. An order that is neither final nor resting is read again and again, with back-off, from both endpoints.
 3. Only a known *none* from both endpoints, with no POST under way, means "not heard". Then the same bytes may be sent again,
    as admission.not_again allows; or, asked after its market had closed, the order is written off; else one waits.
@@ -8,7 +8,7 @@
    by the name of what was in the way.
 5. A cancelled order that is still open is cancelled again.
 6. A fill of a written-off order is booked, and halts.
-7. Every POST, also a repetition, waits for its token (budget.py); one that may rest, for the heartbeat (dead_man.py).
+7. Every POST, also a repetition, waits for its token (rate_budget.py); one that may rest, for the heartbeat (dead_man.py).
 """
 
 from collections.abc import Iterator

@@ -3,12 +3,12 @@
 1. A round asks: open orders, each order that is not final, trades since the oldest moment that may matter, balances. It
    counts only when every answer is known; otherwise it is asked again, and what failed is said.
 2. Orders and trades that the journal never knew are foreign: shown, and new orders stop until the user lifts a halt.
-3. Cash that is more or less than the ledger's is first explained (explaining.py): payouts of resolved windows, and what the
+3. Cash that is more or less than the books' is first explained (external_cash.py): payouts of resolved windows, and what the
    Data API's activity says came or went, each booked once. The rest is looked at again and again; after 60 s it halts, with
    both sides printed. So it is with shares of a token.
 4. A halt for a difference that the user lifts (`resume --override`) accepts it: the cash is booked as external.
 5. A position at the venue of a token we never ordered is foreign like an order (rule 2). The Data API is seconds behind the
-   chain and no part of the exchange: when it is silent a round is known without it, but not before it has answered once
+   chain and no part of the CLOB: when it is silent a round is known without it, but not before it has answered once
    since the start.
 6. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
 """

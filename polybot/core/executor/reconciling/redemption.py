@@ -5,7 +5,7 @@
 1. Due is a window with an official winner, all of whose fills are final, that still owes after its wallet was read: a venue
    that pays by itself is never asked.
 2. An attempt is on disk before it goes out. Nothing here moves cash: what the wallet is seen to receive is booked once, by
-   the sum of what is owed (explaining.py), whoever redeemed it.
+   the sum of what is owed (external_cash.py), whoever redeemed it.
 3. A clear no is tried again with back-off, for as long as the window owes, and shown.
 4. What may have been heard (no answer, a transaction nobody knows, a restart in between) is looked at first: the shares, read
    fresh from the chain. Gone: it was done, and the wallet is read. Still there: another attempt; should the first one

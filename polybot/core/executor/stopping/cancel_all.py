@@ -1,7 +1,7 @@
 """Cancel everything, and prove it: the kill switch's second step, and what the executor does when its disk refuses.
 
-1. No order leaves from here on (Switch). Every order that is not final is marked cancelled, all is cancelled at the venue
-   at once, and each order that may be unknown there by its id.
+1. No order leaves from here on (OrderSwitch). Every order that is not final is marked cancelled, all is cancelled at the
+   venue at once, and each order that may be unknown there by its id.
 2. POSTs under way are waited for: they have a timeout of their own.
 3. Then the venue's open orders are read until it is known that there are none, twice, further apart than the taker delay;
    and each unknown order is read once more. Anything open is cancelled again.
