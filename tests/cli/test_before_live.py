@@ -77,11 +77,11 @@ def a_record(folder: Path, profile: str, won: int, lost: int, strategy: str = "r
     folder.mkdir(parents=True)
     facts = msgspec.to_builtins(a_session(profile))
     paths.session.write_text(json.dumps(facts))
-    ledger = IndexDb(paths.ledger)
+    index = IndexDb(paths.ledger)
     for n in range(won + lost):
-        ledger.store(Store(table="windows", row=msgspec.json.encode(a_row(n, n < won, strategy))))
-    ledger.commit()
-    ledger.close()
+        index.store(Store(table="windows", row=msgspec.json.encode(a_row(n, n < won, strategy))))
+    index.commit()
+    index.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the books say: rows, money to the cent, the chain of why, the report; from a ledger written by the recorder's core."""
+"""What the books say: rows, money to the cent, the chain of why, the report; from an index written by the recorder's core."""
 
 import json
 import re
@@ -389,4 +389,4 @@ def test_the_wrong_state_folder_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("POLYBOT_STATE", str(tmp_path / "nowhere"))
     for verb in ("windows", "orders", "report", "account"):
         done = ctl(verb)
-        assert done.exit_code == 4 and "there is no ledger" in done.output, verb
+        assert done.exit_code == 4 and "there is no index" in done.output, verb

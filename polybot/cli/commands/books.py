@@ -29,9 +29,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.
 def windows(as_json: AsJson = False) -> None:
     """One row per window of the session and strategy: traded or skipped, and why."""
     paths = Paths.of()
-    ledger = tables.ledger_or_leave(paths)
-    rows = of_session(paths, ledger.windows())
-    label = books_label(session_or_leave(paths), ledger)
+    index = tables.ledger_or_leave(paths)
+    rows = of_session(paths, index.windows())
+    label = books_label(session_or_leave(paths), index)
     if as_json:
         say_json({"windows": labelled(rows, label)})
         return
@@ -167,19 +167,19 @@ def fills(as_json: AsJson = False) -> None:
 
 
 def money_now(paths: Paths) -> tuple[Account, Positions, str]:
-    """The executor's own word when it lives, else the last the ledger heard; and which of the two."""
+    """The executor's own word when it lives, else the last the index heard; and which of the two."""
     if locks.holder(paths, "executor"):
         reply = ask(paths.sockets, "executor", Snapshot(id=f"ctl/snapshot/{time.time_ns()}"), 1.0)
         if isinstance(reply, SnapshotTaken):
             return reply.account, reply.positions, "executor"
-    ledger = tables.ledger_or_leave(paths)
-    account, positions = ledger.level("Account"), ledger.level("Positions")
+    index = tables.ledger_or_leave(paths)
+    account, positions = index.level("Account"), index.level("Positions")
     if not account or not positions:
-        leave(NOT_RUNNING, "the executor does not answer, and the ledger never heard it")
+        leave(NOT_RUNNING, "the executor does not answer, and the index never heard it")
     return (
         msgspec.convert(account[-1]["body"], Account),
         msgspec.convert(positions[-1]["body"], Positions),
-        f"ledger at {tables.hms(account[-1]['at_ns'])}",
+        f"index at {tables.hms(account[-1]['at_ns'])}",
     )
 
 
@@ -249,9 +249,9 @@ def current_statement(paths: Paths) -> Statement:
         reply = ask(paths.sockets, "recorder", wish, 3.0)
         if not (isinstance(reply, Done) and reply.ok):
             why = reply.reason if isinstance(reply, Done) else "the recorder does not answer"
-            sys.stderr.write(f"the ledger may lack the newest events: {why}\n")
-    ledger: IndexReader = tables.ledger_or_leave(paths)
-    return statement_of(now, ledger.money(now.journal_seq), source)
+            sys.stderr.write(f"the index may lack the newest events: {why}\n")
+    index: IndexReader = tables.ledger_or_leave(paths)
+    return statement_of(now, index.money(now.journal_seq), source)
 
 
 def statement(as_json: AsJson = False) -> None:

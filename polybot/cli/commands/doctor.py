@@ -196,11 +196,11 @@ def _ours(paths: Paths) -> checkup.Ours:
     if session.read(paths) is None:
         return checkup.Ours()
     try:
-        ledger = IndexReader(paths.ledger)
+        index = IndexReader(paths.ledger)
     except IndexUnusable:
         return checkup.Ours()
-    rows = ledger.orders()
-    ledger.close()
+    rows = index.orders()
+    index.close()
     return checkup.Ours({str(r["order_id"]).lower() for r in rows}, {str(r["token_id"]) for r in rows})
 
 

@@ -24,16 +24,16 @@ from polybot.runtime.supervision import session
 
 def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     """All figures as JSON facts, and the rows they come from."""
-    ledger = tables.ledger_or_leave(paths)
+    index = tables.ledger_or_leave(paths)
     found = session.read(paths)
-    rows = of_session(paths, ledger.windows())
+    rows = of_session(paths, index.windows())
     start_e6 = rows[0]["equity_before_e6"] if rows else 0
     end_e6 = next((r["equity_after_e6"] for r in reversed(rows) if r["equity_after_e6"] is not None), start_e6)
     whole = figures("all", rows)
     depth_e6, depth_share = worst_drawdown(start_e6, rows)
     speed = found.speed if found else 1.0
     facts: dict[str, Any] = {
-        "warning": books_label(found, ledger),
+        "warning": books_label(found, index),
         "session": msgspec.structs.asdict(found) if found else None,
         "equity": {"start_e6": start_e6, "end_e6": end_e6, "drawdown_e6": depth_e6, "drawdown": depth_share},
         "all": _facts(whole),
@@ -48,7 +48,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
         "provisional": sum(1 for r in rows if r["provisional"]),
         "staleness": _staleness(speed),
         "world": _world(paths),
-        "recorder": ledger.counters(),
+        "recorder": index.counters(),
     }
     return facts, rows
 

@@ -35,16 +35,16 @@ class Step:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def chain(ledger: IndexReader, slug: str, strategy: str) -> list[Step]:
+def chain(index: IndexReader, slug: str, strategy: str) -> list[Step]:
     """The steps of one strategy's window, in the order of the path of money."""
-    said = [m for m in ledger.messages_of(slug) if m["strategy"] in ("", strategy)]
-    money = [m for m in ledger.money_of(slug) if m["strategy"] == strategy]
+    said = [m for m in index.messages_of(slug) if m["strategy"] in ("", strategy)]
+    money = [m for m in index.money_of(slug) if m["strategy"] == strategy]
     steps = _market(said)
     predictions = [m for m in said if m["tag"] == "Prediction"]
     if not predictions:
         predictions = _carried(money)
     for prediction in predictions[:1]:
-        steps += _ticks(ledger, prediction)
+        steps += _ticks(index, prediction)
     steps += [_prediction(m) for m in predictions]
     steps += _signal([m for m in said if m["tag"] == "Signal"])
     steps += [_allocation(m) for m in said if m["tag"] == "Allocation"]
@@ -81,14 +81,14 @@ def _market(said: list[Row]) -> list[Step]:
     return steps
 
 
-def _ticks(ledger: IndexReader, prediction: Row) -> list[Step]:
+def _ticks(index: IndexReader, prediction: Row) -> list[Step]:
     """What the decision was made on: its price, its book, and the message whose arrival made it."""
     b = prediction["body"]
     until_ns = b["decided_ns"]
     found = [
-        ledger.newest_sample("PriceTick/", until_ns, "traded_ns", b["price_ns"] or until_ns),
-        ledger.newest_sample(f"Book/{b['slug']}", until_ns, "received_ns", b["book_ns"] or until_ns),
-        ledger.named(prediction["cause"]),
+        index.newest_sample("PriceTick/", until_ns, "traded_ns", b["price_ns"] or until_ns),
+        index.newest_sample(f"Book/{b['slug']}", until_ns, "received_ns", b["book_ns"] or until_ns),
+        index.named(prediction["cause"]),
     ]
     steps, names = [], []
     for m in found:
@@ -229,14 +229,14 @@ def why(
     full: Annotated[bool, typer.Option("--full", help="Also name each message and its cause.")] = False,
 ) -> None:
     """Why this was traded, or was not: from tick to settlement, with every refusal."""
-    ledger = tables.ledger_or_leave(Paths.of())
+    index = tables.ledger_or_leave(Paths.of())
     try:
-        slug, strategy = ledger.slug_of(ident)
+        slug, strategy = index.slug_of(ident)
     except IndexUnusable as exc:
         leave(FAILED, str(exc))
-    rows = [r for r in ledger.windows() if r["slug"] == slug and strategy in ("", r["strategy"])]
+    rows = [r for r in index.windows() if r["slug"] == slug and strategy in ("", r["strategy"])]
     strategies = [r["strategy"] for r in rows] or [strategy]
-    told = [(s, next((r for r in rows if r["strategy"] == s), None), chain(ledger, slug, s)) for s in strategies]
+    told = [(s, next((r for r in rows if r["strategy"] == s), None), chain(index, slug, s)) for s in strategies]
     if as_json:
         say_json({"id": ident, "slug": slug, "why": [_facts(s, row, steps) for s, row, steps in told]})
         return

@@ -85,12 +85,12 @@ def _is_paper(folder: Path) -> bool:
 
 def _rows(folder: Path, strategy: str) -> list[Row]:
     try:
-        ledger = IndexReader(Paths(folder).ledger)
+        index = IndexReader(Paths(folder).ledger)
     except IndexUnusable:
         return []
     try:
-        return [row for row in ledger.windows() if row["strategy"] == strategy]
+        return [row for row in index.windows() if row["strategy"] == strategy]
     except IndexUnusable:
         return []
     finally:
-        ledger.close()
+        index.close()
