@@ -19,6 +19,7 @@ from messages import (
     Heartbeat,
     MarketResolved,
     OraclePrice,
+    OracleRelayed,
     OrderIntent,
     OrderUpdate,
     Prediction,
@@ -378,6 +379,19 @@ def test_prints_that_settle_are_always_on_the_tape_and_ticks_are_sampled_and_cou
     envelope = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns, cause=cause, body=a_prediction())
     house.take(house.core.handle(envelope, house.now_ns))
     assert house.tables["tape"][-1]["name"] == cause or house.tables["tape"][-2]["name"] == cause
+
+
+def test_what_the_table_calls_shed_is_sampled_whatever_word_it_is() -> None:
+    """PolyBolt's prints pass a socket of the executor's once a second: kept whole they would fill the index for ever."""
+    house = a_house()
+    for k in range(50):
+        house.now_ns = FIRST * S + k * S // 50
+        told = OraclePrice(
+            symbol="b", feed="spot", price=1.0, value_e18="1", observed_ns=5 * S, received_ns=house.now_ns, source="x"
+        )
+        house.hear(OracleRelayed(prints=(told,)))
+    assert [r["tag"] for r in house.tables["tape"]] == ["OracleRelayed"]
+    assert "messages" not in house.tables and house.core.tape.shed == 49
 
 
 def test_a_fill_is_kept_by_trade_and_order() -> None:

@@ -1,6 +1,7 @@
 """recorder: remembers everything, and nothing waits for it. What it writes is a derived index: all of it can be rebuilt.
 
-1. Hears every message with its envelope; writes kept ones whole, the newest of each level, a sample of the market.
+1. Hears every message with its envelope, and goes by its class in the table: kept ones are written whole, of levels the newest,
+   of what may be shed a sample.
 2. Money comes twice: at once from the bus, and surely from EventsSince, whose sequence alone moves `applied`.
 3. Other kept messages that were missed (a gap, its own absence, another's new boot) are asked for by Resend.
 4. One row per window of the calendar and strategy; a window nobody spoke about gets its row once everybody who could
@@ -14,30 +15,22 @@ from messages import (
     Account,
     ActorDied,
     Allocation,
-    Book,
-    ClockOffset,
-    Depth,
     Done,
     Envelope,
     Event,
     Events,
     EventsSince,
-    FeedStatus,
     Fill,
     Health,
-    Heartbeat,
     MarketResolved,
-    OraclePrice,
     OrderUpdate,
     Positions,
     Prediction,
-    PriceTick,
     Query,
     Resent,
     RiskState,
     RiskVerdict,
     Settlement,
-    TradePrint,
     WindowObserved,
     Word,
     decode_envelope,
@@ -55,6 +48,7 @@ from polybot.core.recorder.session_rows import Calendar
 from polybot.core.recorder.tables import MoneyEvent, RestoredIndex
 from polybot.core.recorder.window_row import WindowFacts, WindowRow
 from polybot.settings import Settings, settings_from, usd_e6
+from polybot.topology import CLASS_OF
 
 # Who says kept topics that the executor's journal does not hold. A test holds this equal to the table.
 SOURCES = ("price_feed", "market_feed", "signal", "allocator", "risk", "watchdog")
@@ -150,7 +144,7 @@ class RecorderCore:
         if isinstance(body, Event) and self.absences.heard(envelope.source, envelope.boot, envelope.at_ns):
             yield from self._reconsider()
         match body:
-            case PriceTick() | Depth() | OraclePrice() | Book() | TradePrint():
+            case Event() if CLASS_OF[type(body)] == "shed":
                 for kept in self.tape.hear(envelope, body):
                     yield tables.message("tape", kept)
             case Event():
@@ -171,24 +165,21 @@ class RecorderCore:
             return
         if not owed and self.catch_up.owes(envelope.source):
             yield WakeIn(name="ask", after_s=ASK_S)
+        if CLASS_OF[type(body)] == "level":
+            yield tables.level(envelope)
         match body:
-            case Heartbeat() | FeedStatus() | ClockOffset():
-                yield tables.level(envelope)
             case Health():
                 self.absences.health(body, now_ns)
-                yield tables.level(envelope)
             case RiskState():
                 self._halted(body.state == "HALTED", body.since_ns or envelope.at_ns, body.reason)
-                yield tables.level(envelope)
             case Account():
                 yield from self._account(envelope, body)
             case Positions():
-                yield tables.level(envelope)
                 yield from self._money_stands_at(body.journal_seq)
             case OrderUpdate() | Fill() | Settlement():
                 yield from self._money(body, envelope)
                 yield from self._money_stands_at(body.journal_seq)
-            case _:
+            case _ if CLASS_OF[type(body)] == "kept":
                 yield from self._kept(envelope)
 
     def _kept(self, envelope: Envelope) -> Iterator[Word]:
@@ -213,7 +204,6 @@ class RecorderCore:
             yield tables.window(row)
 
     def _account(self, envelope: Envelope, body: Account) -> Iterator[Word]:
-        yield tables.level(envelope)
         self._halted(body.halted, envelope.at_ns, body.halt_reason)
         point = (body.journal_seq, body.equity_e6)
         if body.ready and self._equity.get(body.account) != point:
