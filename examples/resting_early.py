@@ -1,4 +1,4 @@
-"""Bets, before a window opens, that it comes to the same as the last one that is over; and only at 0.49 or better.
+"""Bets that a window comes to the same as the last one that is over: before it opens, and only at 0.49 or better.
 
 The order waits in the book and pays no fee. It is cancelled when the window opens: often nobody has come, and then there is
 no bet.
