@@ -1,5 +1,7 @@
 """A plug-in that looks inside polybot for what is not there is told, in one sentence, what to import instead."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,6 +99,22 @@ def test_the_plug_in_of_the_first_build_is_told(tmp_path: Path) -> None:
     assert plugins.load([f"{tmp_path}/rester.py:Rester"]) == []
 
 
+@pytest.mark.parametrize("words", [("run", "--windows", "1"), ("strategies",)])
+def test_the_command_line_says_it_before_anything_starts(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """`run` of the path as config.toml has it, relative; `strategies` of the file in the plug-in folder."""
+    folder = tmp_path / "polybot" / "plugins"
+    folder.mkdir(parents=True)
+    (folder / "rester.py").write_bytes(RESTER.read_bytes())
+    (tmp_path / "config.toml").write_text(f'[bot]\nstrategies = ["{RESTER.relative_to(ROOT)}:Rester"]\n')
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "XDG_CONFIG_HOME": str(tmp_path)}
+    env |= {"POLYBOT_CONFIG": str(tmp_path / "config.toml"), "POLYBOT_STATE": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "polybot.cli", *words]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    file = RESTER if words[0] == "run" else folder / "rester.py"
+    assert f"{file}: polybot.core.strategies has no Bet and Decision: import Bet and Decision from" in done.stderr
+    assert "polybot.strategy" in done.stderr and done.returncode == (78 if words[0] == "run" else 1)
+
+
 # --- however it is imported
 
 
@@ -120,6 +138,10 @@ def test_the_plug_in_of_the_first_build_is_told(tmp_path: Path) -> None:
         (
             "from polybot.core import indicators as ta\nx = ta.ema, ta.rsi, ta.ema\n",
             "polybot.core.indicators is gone: import ema and rsi from polybot.strategy",
+        ),
+        (
+            "from polybot.core.columns import Candles\nx = Candles.upto\n",
+            "polybot.core.columns is gone: import Candles from polybot.strategy",
         ),
         (
             "from polybot.core import strategies as s\nx = s.Decision\n",
