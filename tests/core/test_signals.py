@@ -31,8 +31,8 @@ from messages.inner import Leave, Restored, Started, Tick, WakeAt
 from messages.units import MS, NS
 from polybot.core.signal.core import SignalCore
 from polybot.core.strategies import registry as strategy_registry
-from polybot.core.strategies.protocol import Decision
 from polybot.settings import Settings
+from polybot.strategy import Decision
 
 T0 = 1_795_132_800
 SLUG = f"btc-updown-5m-{T0}"
