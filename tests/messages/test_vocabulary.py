@@ -153,7 +153,7 @@ def test_a_cause_names_events_by_sequence_and_requests_by_id() -> None:
     event = an_envelope(control.RiskState(**_risk_state()))
     assert name_of(event) == "risk:2:RiskState/:3"
     assert name_of(an_envelope(control.Pause(id="p1", by="user", reason="r"))) == "request:p1"
-    assert name_of(an_envelope(inner.Tick(name="t", mono_s=1.0))) == "inner:Tick"
+    assert name_of(an_envelope(inner.Tick(timer=inner.SayLevels(), mono_s=1.0))) == "inner:Tick"
 
 
 def _risk_state() -> dict[str, Any]:
