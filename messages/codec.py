@@ -45,11 +45,16 @@ def union_members(union: Any) -> tuple[type[Word], ...]:
     return get_args(union)
 
 
-@cache
-def schema_hash() -> str:
-    """Twelve hex digits over every word's and part's name, fields and types: two builds that differ here must not talk."""
-    text = []
+def schema_text() -> str:
+    """Every word and every part of one, a line each: its name, and its fields with their types."""
+    lines = []
     for struct in (*get_args(AnyWord), *get_args(union_of(Part, *MODULES))):
         hints = get_type_hints(struct)
-        text.append(struct.__name__ + repr([(f, str(hints[f])) for f in struct.__struct_fields__]))
-    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
+        lines.append(struct.__name__ + repr([(f, str(hints[f])) for f in struct.__struct_fields__]))
+    return "\n".join(lines)
+
+
+@cache
+def schema_hash() -> str:
+    """Twelve hex digits over `schema_text`: two builds that differ here must not talk."""
+    return hashlib.sha256(schema_text().encode()).hexdigest()[:12]
