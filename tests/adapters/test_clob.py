@@ -9,8 +9,10 @@ import pytest
 
 from messages.inner import (
     CancelOrders,
+    ForCancelAll,
     ForLeaving,
     ForProbe,
+    ForReconciliation,
     PostOrder,
     ReadBalance,
     ReadMarket,
@@ -403,6 +405,25 @@ def test_failed_reads_are_answered_as_not_known(effects: AccountEffects, http: A
     ):
         assert not read.known
         assert "down" in read.why
+
+
+@pytest.mark.parametrize(("status", "known"), [(200, True), (500, False)])
+def test_every_answer_tells_what_it_was_asked_for(
+    effects: AccountEffects, http: Any, answer: Any, status: int, known: bool
+) -> None:
+    http.say = [lambda asked: answer(status, a_page() if asked.path.startswith("/data") else {"balance": "1"})]
+    purpose = ForReconciliation(round=7)
+    reads: list[Any] = [
+        effects.read_open_orders(ReadOpenOrders(purpose=purpose)),
+        effects.read_trades(ReadTrades(purpose=purpose, after_s=0)),
+        effects.read_balance(ReadBalance(purpose=purpose, token_id=TOKEN)),
+    ]
+    assert [(read.known, read.purpose) for read in reads] == [(known, purpose)] * 3
+    assert effects.read_order(ReadOrder(purpose=purpose, order_id=ORDER, condition_id=CID)).purpose == purpose
+    assert effects.read_market(ReadMarket(purpose=purpose, slug="s", condition_id=CID)).purpose == purpose
+    http.say = [answer(status, {"canceled": [ORDER], "not_canceled": {}})]
+    done = effects.cancel(CancelOrders(purpose=ForCancelAll(attempt=3), order_ids=(ORDER,)))
+    assert (done.known, done.purpose) == (known, ForCancelAll(attempt=3))
 
 
 def gamma_says(closed: bool, prices: str) -> list[dict[str, Any]]:
