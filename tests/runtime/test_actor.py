@@ -20,7 +20,7 @@ from polybot.runtime.store.journal import Journal
 # An executor that counts the Snapshot requests it has ever answered, on disk before it says so.
 CORE = """
 from messages import Done, FeedStatus, Snapshot
-from messages.inner import Persist, PersistFailed, Restored, Started, Tick, WakeIn, Leave
+from messages.inner import Persist, PersistFailed, Restored, SayLevels, Started, Tick, WakeIn, Leave
 
 class Counting:
     def __init__(self):
