@@ -45,7 +45,7 @@ class Counting:
 MAIN = (
     CORE
     + """
-from polybot.runtime.actor import Wiring, run
+from polybot.runtime.loop.loop import Wiring, run
 run("executor", Counting(), lambda context, inbox: Wiring(journal=True))
 """
 )
