@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages.inner import Tick
+from messages.inner import DecisionDue, Tick
 from polybot.core.market.windows import SessionPlan
 from polybot.core.signal.slot import Bound
 from polybot.core.strategies import BUILT_IN, builtin, protocol
@@ -403,7 +403,7 @@ def _both(answer: object) -> list[Decision]:
     candles, session = minutes([1.0, 2.0, 3.0]), SessionPlan(first_window_s=0, windows=1)
     bound = Bound("odd", _Betting(answer), {}, session)
     view = EventView(MarketView(Settings(), 1.0), candles, bound.window)
-    return [decide(_Telling(answer), candles, {}), bound.asked(Tick(name="", mono_s=0.0), view, 0)]  # type: ignore[arg-type]
+    return [decide(_Telling(answer), candles, {}), bound.asked(Tick(timer=DecisionDue(), mono_s=0.0), view, 0)]  # type: ignore[arg-type]
 
 
 def a_decision(**changed: object) -> Decision:
