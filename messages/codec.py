@@ -24,7 +24,7 @@ encode = _encoder.encode
 
 
 def decode_envelope(data: bytes) -> Envelope:
-    """The envelope in `data`; raises BadBytes."""
+    """The envelope that `data` holds; raises BadBytes when it holds none."""
     try:
         return _envelopes.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
@@ -32,7 +32,7 @@ def decode_envelope(data: bytes) -> Envelope:
 
 
 def decode_word(data: bytes) -> AnyWord:
-    """The bare word in `data`; raises BadBytes."""
+    """The word that `data` holds, without an envelope; raises BadBytes when it holds none."""
     try:
         word: AnyWord = _words.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as exc:

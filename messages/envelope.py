@@ -25,9 +25,13 @@ else:
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """source   actor       boot  strictly increasing over its restarts, fences      seq  per source and full topic string,
-    from 1; requests and replies carry 0      at_ns  world time it was said           cause  what was being handled:
-    "source:boot:topic:seq", "request:id", "inner:Tag" or ""
+    """The wrapper of every word on the bus and in the flight recorder.
+
+    source  the actor that says it; "actor.source" where it comes from inside that actor's own house
+    boot    strictly increasing over the actor's restarts, fences
+    seq     per source and full topic string, from 1; requests and replies carry 0
+    at_ns   world time it was said
+    cause   what was being handled: "source:boot:topic:seq", "request:id", "inner:Tag" or ""
     """
 
     source: str

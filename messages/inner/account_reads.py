@@ -62,13 +62,13 @@ class OrderRead(Inner, frozen=True, kw_only=True):
 
 
 class ReadOpenOrders(Inner, frozen=True, kw_only=True):
-    """All open orders of this account."""
+    """All orders of this account that are open at the venue."""
 
     purpose: AnyReadPurpose
 
 
 class OpenOrdersRead(Inner, frozen=True, kw_only=True):
-    """known False: the read failed; that is not "no orders"."""
+    """The open orders; known False: the read failed, which is not "no orders"."""
 
     purpose: AnyReadPurpose
     known: bool
@@ -85,7 +85,7 @@ class ReadTrades(Inner, frozen=True, kw_only=True):
 
 
 class TradesRead(Inner, frozen=True, kw_only=True):
-    """known False: the read failed; that is not "no trades"."""
+    """The trades; known False: the read failed, which is not "no trades"."""
 
     purpose: AnyReadPurpose
     known: bool
@@ -103,7 +103,7 @@ class ReadBalance(Inner, frozen=True, kw_only=True):
 
 
 class BalanceRead(Inner, frozen=True, kw_only=True):
-    """balance_e6 is what may be spent or sold; meaningless unless known."""
+    """What may be spent or sold, and what the exchange contract may take of it; both meaningless unless known."""
 
     purpose: AnyReadPurpose
     token_id: str
@@ -132,7 +132,7 @@ class Activity(Inner, frozen=True, kw_only=True):
 
 
 class ActivityRead(Inner, frozen=True, kw_only=True):
-    """known False: the read failed; that is not "nothing happened"."""
+    """The movements of cash, or (known False) that the read failed, which is not "nothing happened"."""
 
     purpose: AnyReadPurpose
     known: bool
@@ -147,7 +147,7 @@ class ReadHoldings(Inner, frozen=True, kw_only=True):
 
 
 class HoldingsRead(Inner, frozen=True, kw_only=True):
-    """shares: token → millionths; known False: the read failed, which is not "none"."""
+    """The wallet's shares, token → millionths; known False: the read failed, which is not "none"."""
 
     purpose: AnyReadPurpose
     known: bool
@@ -164,7 +164,7 @@ class ReadMarket(Inner, frozen=True, kw_only=True):
 
 
 class MarketRead(Inner, frozen=True, kw_only=True):
-    """winner "" while unresolved."""
+    """What the venue says of a market. closed: no more trades; winner "" while unresolved. Meaningless unless known."""
 
     purpose: AnyReadPurpose
     slug: str

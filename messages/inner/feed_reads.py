@@ -16,7 +16,10 @@ class FetchMarket(Inner, frozen=True, kw_only=True):
 
 
 class MarketFetched(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. gamma, clob: the bodies as text, "" where the venue said it has none."""
+    """The read of a market is done; what it told came before this, as MarketListed and MarketResolved.
+
+    known False: no clear answer. gamma, clob: the bodies as text, for the record alone; "" where there is none.
+    """
 
     slug: str
     known: bool
@@ -51,7 +54,10 @@ class FetchCandles(Inner, frozen=True, kw_only=True):
 
 
 class CandlesFetched(Inner, frozen=True, kw_only=True):
-    """The answer to the wish for this span. rows: (open_time_ns, open, high, low, close, volume, trades), oldest first."""
+    """The klines of the span asked for. rows: (open_time_ns, open, high, low, close, volume, trades), oldest first.
+
+    known False: no clear answer.
+    """
 
     symbol: str
     interval: Literal["1s", "1m"]
@@ -98,7 +104,10 @@ class FetchPrice(Inner, frozen=True, kw_only=True):
 
 
 class PriceFetched(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. stamped_ns: the source's own stamp, the arrival where it has none. size 0.0 = not said."""
+    """The newest price of a source that was asked. known False: no clear answer.
+
+    stamped_ns  the source's own stamp, the arrival where it has none       size   0.0 = not said
+    """
 
     source: AskedSource
     known: bool

@@ -40,7 +40,9 @@ class OrderSigned(Inner, frozen=True, kw_only=True):
 
 
 class PostOrder(Inner, frozen=True, kw_only=True):
-    """Send these bytes through the gate: halt file, good-until and risk's boot are looked at with the lock held."""
+    """Send these bytes through the gate. It looks, its lock held while they leave, whether the journal has failed, the
+    dead-man heartbeat goes unanswered, a halt file stands or good_until_ns is past. risk's boot was looked at before signing.
+    """
 
     order_id: str
     body: bytes
@@ -72,7 +74,9 @@ class PostResult(Inner, frozen=True, kw_only=True):
 
 
 class MoveGate(Inner, frozen=True, kw_only=True):
-    """Performed by the loop at once: why "" opens the gate, anything else shuts it, also to orders queued on the lane."""
+    """Pause or reopen the gate for the heartbeat's sake, at once: why "" opens it, anything else shuts it, also to orders
+    queued on the lane. A gate that a failed journal has closed stays closed.
+    """
 
     why: str
 
@@ -108,7 +112,7 @@ class CancelOrders(Inner, frozen=True, kw_only=True):
 
 
 class CancelResult(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. not_canceled: id → the venue's reason."""
+    """What a cancel did. known False: no clear answer. not_canceled: id → the venue's reason."""
 
     purpose: AnyCancelPurpose
     known: bool

@@ -1,5 +1,5 @@
-"""The venue's counter in one process: `core/exchange` behind the executor's effect words. What the wire would change (lost
-answers, silence) is a `OrderFates` object's to decide; here an answer is what the exchange says.
+"""The venue's counter in one process: its engine (sim/venue) behind the executor's effect words. What the wire would change
+(lost answers, silence) is an `OrderFates` object's to decide; here an answer is what the engine says.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ class OrderFates(Protocol):
     """What happens to a POST on its way: answered; taken and the answer lost; never heard and nothing said."""
 
     def fate(self, word: PostOrder) -> Fate:
-        """Asked once for each attempt."""
+        """What becomes of this attempt to post; asked once for each."""
         ...
 
 
@@ -92,7 +92,7 @@ def new_order(order_id: str, body: bytes) -> NewOrder:
 
 
 def post_result(word: PostOrder, result: Placed | Rejected | None) -> PostResult:
-    """None: the answer never came."""
+    """What the executor hears of its POST; result None: the answer never came."""
     http, body = 0, b""
     match result:
         case Placed():
@@ -117,7 +117,7 @@ def post_result(word: PostOrder, result: Placed | Rejected | None) -> PostResult
 
 
 class Counter:
-    """One wallet's view of the exchange."""
+    """Answers the executor's words from the venue's engine, as one wallet sees it."""
 
     def __init__(self, exchange: VenueEngine, wallet: str) -> None:
         self.exchange, self.wallet = exchange, wallet.lower()
@@ -178,7 +178,7 @@ class Counter:
         return {token: size for token, size in shares.items() if size}
 
     def facts(self, events: list[ExchangeEvent]) -> Iterator[UserFact]:
-        """What the user channel would push of these."""
+        """What the user channel would push of these events to this wallet."""
         for event in events:
             match event:
                 case OrderChanged() if event.order.owner == self.wallet:

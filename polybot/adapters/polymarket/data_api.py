@@ -40,7 +40,7 @@ class DataApi:
         self._reads, self._wallet = EndpointReader(where, timeout_s), wallet
 
     def activity(self, word: ReadActivity) -> ActivityRead:
-        """All pages, or not known."""
+        """Every movement of cash since `after_s`, all pages; not known as soon as one page is."""
         try:
             rows = self._rows("/v2/activity", {"start": str(word.after_s)})
             if isinstance(rows, Unknown):

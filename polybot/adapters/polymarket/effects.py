@@ -30,7 +30,7 @@ from polybot.adapters.polymarket.numbers import GARBAGE
 
 
 class MarketEffects:
-    """For market_feed. One lane. now_ns: world time."""
+    """Carries out what market_feed asks, on one lane; now_ns tells world time."""
 
     def __init__(self, gamma: Gamma, clob: ClobPublic, now_ns: Callable[[], int]) -> None:
         self._gamma, self._clob, self._now_ns = gamma, clob, now_ns
@@ -73,13 +73,13 @@ def _json(read: Read) -> str:
 
 
 class AccountEffects:
-    """For the executor. One lane each: build another on `clob.sibling()` for cancels."""
+    """Carries out what the executor asks, one lane each: build another on `clob.sibling()` for cancels."""
 
     def __init__(self, clob: Clob, gamma: Gamma) -> None:
         self._clob, self._gamma = clob, gamma
 
     def cancel(self, word: CancelOrders) -> CancelResult:
-        """These, or everything."""
+        """Cancel the orders named in the wish, or all of this account when it names none."""
         answer = self._clob.cancel(word.order_ids) if word.order_ids else self._clob.cancel_all()
         match answer:
             case Known((canceled, left)):
@@ -88,7 +88,7 @@ class AccountEffects:
                 return CancelResult(purpose=word.purpose, known=False, canceled=(), not_canceled={}, why=why)
 
     def read_order(self, word: ReadOrder) -> OrderRead:
-        """Both endpoints must have answered; one that is silent leaves the order unknown."""
+        """What the venue knows of the order; one endpoint that is silent leaves it unknown."""
         order = self._clob.order(word.order_id)
         if isinstance(order, Unknown):
             return self._order(word, f"order: {order.why}", order.http)
@@ -111,7 +111,7 @@ class AccountEffects:
         )
 
     def read_open_orders(self, word: ReadOpenOrders) -> OpenOrdersRead:
-        """All pages, or not known."""
+        """All open orders, every page; not known if a page fails."""
         match self._clob.open_orders():
             case Known(orders):
                 return OpenOrdersRead(purpose=word.purpose, known=True, orders=orders, why="")
@@ -119,7 +119,7 @@ class AccountEffects:
                 return OpenOrdersRead(purpose=word.purpose, known=False, orders=(), why=why, http=http)
 
     def read_trades(self, word: ReadTrades) -> TradesRead:
-        """All pages, or not known."""
+        """All trades since `after_s`, every page; not known if a page fails."""
         match self._clob.trades(word.after_s):
             case Known(trades):
                 return TradesRead(purpose=word.purpose, known=True, trades=trades, why="")

@@ -48,7 +48,7 @@ class _Pending:
 
 
 class AllocatorCore:
-    """See the head of this file."""
+    """Decides how much a Signal is worth and wishes an order of that size; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -294,7 +294,7 @@ def _of_intent(intent: OrderIntent, sizing_text: str) -> Allocation:
 
 
 def _of_order(signal: Signal, order: OrderUpdate) -> Allocation:
-    """Rule 7."""
+    """The Allocation of a window whose order already stands in the books (rule 7)."""
     intent = order.intent
     return Allocation(
         account=order.account,

@@ -5,7 +5,7 @@
 3. Until the first known reconciliation approved orders wait, and with them the snapshots that would show them.
 4. CancelAll is served at any time.
 5. Account and Positions are said after every word that changed them, and each machine second.
-6. PolyBolt's prints pass through (relaying.py): its socket wants our credentials, and nothing of money depends on them.
+6. PolyBolt's prints pass through (oracle_relay.py): its socket wants our credentials, and nothing of money depends on them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -98,7 +98,7 @@ SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never hear
 
 
 class ExecutorCore:
-    """See the head of this file."""
+    """Alone with the key, the journal and the venue; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._boot = 0
@@ -120,7 +120,7 @@ class ExecutorCore:
         )
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
-        """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (budget.py)."""
+        """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (orders/rate_budget.py)."""
         if isinstance(word, OracleRelayed | SourceState):
             yield from self._oracle_relay.hear(word, now_ns)
             return

@@ -36,7 +36,7 @@ class BarFeed:
         return self.bars.known_until_ns >= self.bars.mark(now_ns)
 
     def ask(self, now_ns: int) -> Iterator[Word]:
-        """For the whole buffer, unless a question is under way or has just been."""
+        """Ask for the whole buffer, unless a question is under way or has just been."""
         if self._asked_ns or self._pausing:
             return
         self._asked += 1

@@ -76,7 +76,7 @@ class FeedHealth:
             yield self._wake()
 
     def woken(self, now_ns: int) -> Iterator[Word]:
-        """The timer `timer` has come."""
+        """The timer `timer` has come: say the level if it has changed, and set the timer anew."""
         self._armed = False
         yield from self._if_changed(now_ns)
         if self._state(now_ns)[0] == "up":
@@ -95,11 +95,11 @@ class FeedHealth:
 
     @property
     def timer(self) -> FeedStale:
-        """The timer this feed asks for."""
+        """The timer that this feed asks for."""
         return FeedStale(feed=self.feed)
 
     def status(self, now_ns: int) -> FeedStatus:
-        """The level as of now."""
+        """The FeedStatus level as of now."""
         state, reason = self._state(now_ns)
         if state != self._said:
             self._said, self._since_ns = state, now_ns
@@ -136,7 +136,7 @@ class FeedHealth:
             yield self.status(now_ns)
 
     def _wake(self) -> WakeAt:
-        """At the first moment at which what we have would be stale."""
+        """A timer for the first moment at which what we have would be stale."""
         self._armed = True
         oldest_ns = self._arrived_ns or 0
         if self._stamp_ns is not None:

@@ -29,17 +29,19 @@ MS = 1_000_000
 
 @dataclass(frozen=True)
 class Doubt:
-    """ours − theirs lies in [least_ns, most_ns]."""
+    """What is known of an offset: ours − theirs lies in [least_ns, most_ns]."""
 
     least_ns: int
     most_ns: int
 
     @property
     def width_ns(self) -> int:
+        """How much is in doubt, ns."""
         return self.most_ns - self.least_ns
 
     @property
     def middle_ns(self) -> int:
+        """The middle of what is possible, ns."""
         return (self.least_ns + self.most_ns) // 2
 
     def narrowed(self, other: "Doubt") -> "Doubt | None":
@@ -49,12 +51,14 @@ class Doubt:
 
 
 def proven_by_second(sent_ns: int, received_ns: int, second: int) -> Doubt:
-    """By a clock that shows whole seconds: at some moment of ours in [sent, received] theirs was in [second, second + 1)."""
+    """What a clock that shows whole seconds proves: in [sent, received] of ours theirs was once in [second, second +
+    1).
+    """
     return Doubt(sent_ns - (second + 1) * NS, received_ns - second * NS)
 
 
 def proven_by_stamps(sent_ns: int, their_receive_ns: int, their_send_ns: int, received_ns: int) -> Doubt:
-    """By the four stamps of RFC 4330: its offset (ours − theirs here) is the middle, half its delay the doubt."""
+    """What the four stamps of RFC 4330 prove: its offset (ours − theirs here) is the middle, half its delay the doubt."""
     return Doubt(sent_ns - their_receive_ns, received_ns - their_send_ns)
 
 
@@ -83,17 +87,17 @@ class ClockOffsets:
             yield meter.ask()
 
     def hear(self, read: ClockRead, now_ns: int) -> Iterator[Word]:
-        """An answer."""
+        """Take in one answer of another clock, and say what follows."""
         if meter := self._meters.get(read.source):
             yield from meter.hear(read, self._beat[1], now_ns)
 
     def woken(self, source: ClockSource) -> Iterator[Word]:
-        """The timer ReadClockAgain of this source."""
+        """Ask the clock whose timer has come."""
         if meter := self._meters.get(source):
             yield meter.ask()
 
     def beat(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Each machine second: the levels, and rule 4."""
+        """Each machine second: say the levels, and look whether our own clock was set (rule 4)."""
         parted_ns = now_ns - self._beat[0] - round((mono_s - self._beat[1]) * NS)
         self._beat = (now_ns, mono_s)
         for meter in self._meters.values():
@@ -104,7 +108,7 @@ class ClockOffsets:
 
 
 class _Meter:
-    """One source."""
+    """Measures one other clock in rounds, and keeps what it found."""
 
     def __init__(self, source: ClockSource, speed: float) -> None:
         self.source = source

@@ -8,7 +8,7 @@
    Prints come by RTDS and, relayed by the executor, by PolyBolt; where both have a second, PolyBolt's is believed.
 4. WindowObserved is said when anything is learnt, for every window of the session, traded or not; LATE_S after the end
    without an end print it says ended, and why there is no outcome. Nobody else computes it.
-5. How far our wall clock is off the venue's and a time server's is measured here (core/clock_offset.py).
+5. How far our wall clock is off the venue's and a time server's is measured here (clock_offset.py).
 6. A restart remembers what this actor itself said before (Restored): prints it saw then it need not see again.
 """
 
@@ -81,8 +81,10 @@ RETRIES_S = (0.3, 0.6, 1.0, 2.0, 4.0)
 
 
 class MarketFeedCore:
-    """See the rules above. Its sources put Book, TradePrint, TickSizeChanged, MarketResolved, OraclePrice and SourceState
-    words into its inbox; the effect of FetchMarket answers MarketListed (and MarketResolved), then MarketFetched.
+    """The venue's markets, books and prints as everyone else sees them; see the rules above.
+
+    Its sources put Book, TradePrint, TickSizeChanged, MarketResolved, OraclePrice and SourceState words into its inbox; the
+    effect of FetchMarket answers MarketListed (and MarketResolved), then MarketFetched.
     """
 
     def __init__(self) -> None:
@@ -299,7 +301,9 @@ class MarketFeedCore:
         return market.rule if market else None
 
     def _conclude(self, window: Window, now_ns: int) -> Iterator[Word]:
-        """Rule 4. Of a window that began before us, nothing is said until something is known of it."""
+        """Say what a window came to (rule 4). Of one that began before us, nothing is said until something is known of
+        it.
+        """
         if self._session.n_of(window.start_s) == 0:
             return
         market = self._markets.get(window.slug)
@@ -316,7 +320,9 @@ class MarketFeedCore:
     # --- what we said before
 
     def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rule 6: our own MarketListed, WindowObserved and MarketResolved of the last moments, oldest first."""
+        """Take our own words of the last moments back in (rule 6), oldest first: MarketListed, WindowObserved,
+        MarketResolved.
+        """
         bodies = [decode_word(record) for record in word.records]
         for body in bodies:
             if isinstance(body, MarketResolved):

@@ -33,7 +33,7 @@ class _Feed:
 
 
 class NotifierCore:
-    """See the head of this file."""
+    """Decides what a person must be told, and tells it once; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -69,7 +69,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rules 1 and 5: what we told in former lives; a halt that stands and is not among it is told now."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 5)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):

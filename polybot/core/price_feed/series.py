@@ -56,7 +56,7 @@ class PriceSeries:
         self._minute_gap.broken(self._streamed_s // MINUTE_S * MINUTE_S if newest is None else newest + MINUTE_S)
 
     def trade(self, second: int, price: float, now_ns: int) -> Iterator[Word]:
-        """A trade of the stream."""
+        """Take in a trade of the stream and say the candles that it closes or corrects."""
         if self._joining:  # this second was heard in part; from the next on the stream is whole
             self._joining = False
             self._gap.joined(second + 1)
@@ -74,7 +74,7 @@ class PriceSeries:
         yield from self.fill(now_ns)
 
     def minute(self, candle: Candle, now_ns: int) -> Iterator[Word]:
-        """Rule 2; a minute that does not follow the newest one shows a hole."""
+        """Take in a minute of the exchange (rule 2); one that does not follow the newest shows a hole."""
         start_s, newest = candle.start_ns // NS, self._minutes.newest_s
         if newest is not None and start_s > newest + MINUTE_S and self._minute_gap.closed:
             self._minute_gap.broken(newest + MINUTE_S)
@@ -86,12 +86,12 @@ class PriceSeries:
     # --- samples
 
     def at_mark(self, now_ns: int) -> Iterator[Word]:
-        """The timer SampleMark: rule 1's grace is over."""
+        """The timer SampleMark has come: rule 1's grace is over, the candle may be said."""
         yield from self._advance((now_ns - self._grace_ns) // NS)
         yield self.wake_at_mark()
 
     def wake_at_mark(self) -> WakeAt:
-        """At the end of the next mark's grace."""
+        """A timer for the end of the next mark's grace."""
         return WakeAt(timer=SampleMark(), at_ns=(self._mark_s + SAMPLE_S) * NS + self._grace_ns)
 
     @property
@@ -123,12 +123,12 @@ class PriceSeries:
     # --- back-filling
 
     def refill(self, now_ns: int) -> Iterator[Word]:
-        """The timer RefillCandles: ask what failed again."""
+        """The timer RefillCandles has come: ask again what failed."""
         self._gap.asked = self._minute_gap.asked = None
         yield from self.fill(now_ns)
 
     def fill(self, now_ns: int) -> Iterator[Word]:
-        """Rule 3. One request per series at a time."""
+        """Ask for klines of what is unknown, one request per series at a time (rule 3)."""
         if self._gap.closed and self._minute_gap.closed:
             return
         margin_s = math.ceil(staleness_s(UNTRADED_MARGIN_S, self._speed))
@@ -193,5 +193,5 @@ def _bar(row: Row) -> OpenMinute:
 
 
 def is_sane(*values: float) -> bool:
-    """Numbers, none of them negative."""
+    """True when all values are finite numbers, none of them negative."""
     return all(math.isfinite(v) and v >= 0 for v in values)

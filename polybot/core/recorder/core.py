@@ -73,7 +73,7 @@ _PATH = ("signal", "allocator", "risk", "executor")
 
 
 class RecorderCore:
-    """See the head of the file. Hears envelopes, not bare bodies."""
+    """Turns everything said into rows; see the head of the file. Hears envelopes, not bare bodies."""
 
     wants_envelopes = True
 

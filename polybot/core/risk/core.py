@@ -6,7 +6,7 @@ trading state.
  2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence. In the
    first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
  3. What was handed on is *in flight* and counts in full until the executor's books show it (in_flight.py).
- 4. The trading state: state.py.
+ 4. The trading state: trading_state.py.
  5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
     that itself was stopped must not take its own sleep for the others' silence.
 """
@@ -68,7 +68,7 @@ NOT_YET = ("RULE_UNKNOWN", "NO_STRIKE", "STALE_PRICE", "STALE_ORACLE", "STALE_BO
 
 
 class RiskCore:
-    """See the head of this file."""
+    """Judges every wish and keeps the trading state; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings, self._session = Settings(), SessionPlan()
@@ -187,7 +187,7 @@ class RiskCore:
             yield from self._answer(intent, reason, "", now_ns)
 
     def _hold(self, intent: OrderIntent) -> None:
-        """Rule 2. A repeat takes the place of its first."""
+        """Keep a wish that comes too early; a repeat takes the place of its first (rule 2)."""
         self._held = [held for held in self._held if held.id != intent.id] + [intent]
 
     def _hand_on(self, intent: OrderIntent, now_ns: int) -> Iterator[Word]:

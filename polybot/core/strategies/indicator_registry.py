@@ -23,20 +23,30 @@ Computed = Floats | tuple[Floats, ...]
 
 
 class Indicator(Protocol):
-    """See the head of this file. warm_up: candles up to and with the first that has an answer; NaN before."""
+    """An indicator that can be asked for by name: see the head of this file."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is asked for by."""
+        ...
 
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """One line that tells people what it measures."""
+        ...
 
     @property
-    def default_params(self) -> Params: ...
+    def default_params(self) -> Params:
+        """Its parameters with their defaults."""
+        ...
 
-    def warm_up(self, **params: Any) -> int: ...
+    def warm_up(self, **params: Any) -> int:
+        """The number of candles up to and with the first that has an answer."""
+        ...
 
-    def compute(self, candles: Candles, **params: Any) -> Computed: ...
+    def compute(self, candles: Candles, **params: Any) -> Computed:
+        """One value a candle, or several such arrays; NaN while it warms up."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ def _drift(close: Floats, mean_bps: float, sigma_bps: float, slack: float) -> Co
 
 
 def _lean(ratio: Floats) -> Floats:
-    """Of bid size / ask size, as candles have it."""
+    """The order book's imbalance, from bid size / ask size as candles have it."""
     lean = indicators.book_imbalance(ratio, np.ones(len(ratio)))
     return np.where(np.isnan(ratio), np.nan, lean)  # unknown is not balanced
 
@@ -82,7 +92,7 @@ def _returns(close: Floats) -> Floats:
 
 
 def _from_second(values: Floats, count: int) -> Floats:
-    """As long as the candles: the first of them has no change."""
+    """An array as long as the candles: the first of them has no change."""
     return np.concatenate((np.full(1, np.nan), values))[:count]
 
 
@@ -139,7 +149,9 @@ _added: dict[str, tuple[Indicator, Origin]] = {}
 
 
 def add(indicator: Any, source: str, part: str = "") -> None:
-    """Let an indicator from outside be named. Raises StrategyError where it cannot be one. part: as of a strategy."""
+    """Let an indicator from outside be asked for by name. Raises StrategyError where it cannot be one. part: as of a
+    strategy.
+    """
     for attribute, kind in (("name", str), ("description", str), ("default_params", Mapping)):
         must(hasattr(indicator, attribute), f"{source}: an indicator needs `{attribute}`, and this one has none")
         value = getattr(indicator, attribute)

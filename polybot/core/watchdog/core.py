@@ -52,7 +52,7 @@ class _Watched:
         self.down_since_ns = 0
 
     def exits_since(self, now_s: float) -> int:
-        """How many within the last minute."""
+        """How many times it left within the last minute; now_s is machine time."""
         return sum(1 for at in self.exits if now_s - at < MINUTE_S)
 
     def health(self, now_s: float) -> ActorHealth:

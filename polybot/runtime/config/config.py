@@ -50,12 +50,12 @@ class Config:
     origins: dict[str, tuple[Origin, str]] = field(default_factory=dict)
 
     def place(self, knob: str) -> str:
-        """Where a knob was set, for sentences."""
+        """Where a knob was set, as sentences name it."""
         return self.origins.get(knob, ("default", "default"))[1]
 
 
 def load_or_exit(flags: Mapping[str, str] | None = None) -> Settings:
-    """For programs: the knobs, or a sentence on stderr and 78."""
+    """The knobs, for programs: else a sentence on stderr and exit code 78."""
     try:
         return load(flags).settings
     except ConfigError as exc:

@@ -13,7 +13,7 @@ def file_of(spec: str) -> tuple[Path | None, str]:
 
 
 def folder() -> Path:
-    """Where drop-in files lie."""
+    """The folder whose *.py files are looked at as strategies; it may not exist."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(home).absolute() / "polybot" / "plugins"
 

@@ -15,7 +15,7 @@ from polybot.topology import TABLE
 
 
 class StartRefused(Exception):
-    """Not started, and why."""
+    """Nothing was started: the sentence says why, `code` is the exit code."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)

@@ -539,9 +539,8 @@ class House:
     halt: WriteHalt | None = None
     left: Leave | None = None
     delivers_on_crash: bool = True
-    kills: Callable[[Word], bool] | None = (
-        None  # the life ends instead of performing the first word of which this is true
-    )
+    # the life ends instead of performing the first word of which this is true
+    kills: Callable[[Word], bool] | None = None
     gate: str = ""  # why it is shut
     kept_beat: str = ""  # the heartbeat id on disk
     risk: RiskState | None = field(default_factory=a_risk_state)

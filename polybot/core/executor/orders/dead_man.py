@@ -39,11 +39,11 @@ class DeadMan:
 
     @property
     def state(self) -> str:
-        """As in Account."""
+        """The heartbeat's state as `Account.pulse_state` carries it: "off", "beating" or "failing"."""
         return "failing" if self._switch.pulse else "beating" if self.is_acked else "off"
 
     def arm(self) -> Iterator[Word]:
-        """Rule 1."""
+        """Send the first heartbeat, once; the first resting order waits for its answer (rule 1)."""
         if not self.is_armed:
             self.is_armed = True
             yield from self._beat()
@@ -55,7 +55,7 @@ class DeadMan:
             yield WakeIn(timer=HeartbeatLate(), after_s=LATE_S)
 
     def due(self) -> Iterator[Word]:
-        """The timer BeatHeart."""
+        """The timer BeatHeart has come: the next heartbeat goes out."""
         yield from self._beat()
 
     def late(self) -> Iterator[Word]:
@@ -88,7 +88,7 @@ class DeadMan:
         yield WakeIn(timer=BeatHeart(), after_s=EVERY_S)
 
     def _mismatch(self, word: HeartbeatSent) -> Iterator[Word]:
-        """Rule 4."""
+        """Send the id that the venue expects; halt when others keep changing it (rule 4)."""
         if self._is_repeat:  # the id it asked for is refused as well: nobody's fault but the venue's
             self._is_repeat, self._in_doubt = False, True
             yield from self._fail(f"the venue refuses the heartbeat id that it expects: {word.why}")
@@ -103,18 +103,18 @@ class DeadMan:
         yield from self._beat()
 
     def _fail(self, why: str) -> Iterator[Word]:
-        """Rule 2."""
+        """Shut the gate, because the venue may cancel what rests (rule 2)."""
         self.is_acked = False
         self._switch.pulse = f"no heartbeat: {why}"
         yield MoveGate(why=self._switch.pulse)
 
     @property
     def waits_for_books(self) -> bool:
-        """Acked again, not open yet."""
+        """True when heartbeats are answered again and the gate is still shut."""
         return self.is_acked and self._switch.pulse != ""
 
     def reopen(self, rounds: int, in_flight: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Open the gate once the books were read anew and no POST is under way (rule 3)."""
         if self.waits_for_books and rounds > self._knew and not in_flight:
             self._switch.pulse = ""
             yield MoveGate(why="")

@@ -1,6 +1,6 @@
 """From POST to a final order: what was not answered clearly is asked after, on machine time, until it is clear.
 
-1. POST's answer, the user channel and reads are one stream of facts (facts.py).
+1. POST's answer, the user channel and reads are one stream of facts (venue_facts.py).
 2. An order that is neither final nor resting is read again and again, with back-off, from both endpoints.
 3. Only a known *none* from both endpoints, with no POST under way, means "not heard". Then the same bytes may be sent again,
    as admission.not_again allows; or, asked after its market had closed, the order is written off; else one waits.
@@ -8,7 +8,7 @@
    by the name of what was in the way.
 5. A cancelled order that is still open is cancelled again.
 6. A fill of a written-off order is booked, and halts.
-7. Every POST, also a repetition, waits for its token (budget.py); one that may rest, for the heartbeat (dead_man.py).
+7. Every POST, also a repetition, waits for its token (rate_budget.py); one that may rest, for the heartbeat (dead_man.py).
 """
 
 from collections.abc import Iterator
@@ -113,7 +113,7 @@ class OrderTracker:
             yield WriteHalt(by="executor", reason_code=result.code, reason=text)
 
     def again(self, order_id: str, now_ns: int) -> Iterator[Word]:
-        """Rule 4."""
+        """Send the same bytes once more, or refuse the order by what was in the way (rule 4)."""
         order = self._writer.books.orders[order_id]
         if is_final(order) or order_id in self.in_flight:
             return
@@ -130,7 +130,7 @@ class OrderTracker:
     # --- hearing
 
     def trades(self, shown: tuple[VenueTrade, ...], now_ns: int) -> Iterator[Word]:
-        """Each once; those of written-off orders halt."""
+        """Book each trade once; a trade of a written-off order halts."""
         books = self._writer.books
         for trade in shown:
             order = books.orders.get(trade.order_id)
@@ -143,7 +143,7 @@ class OrderTracker:
                 yield from self.follow(order, now_ns)
 
     def read(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Both endpoints' word on one order; or that one of them said nothing."""
+        """Take in both endpoints' word on one order, or that one of them said nothing."""
         order = self._writer.books.orders.get(word.order_id)
         if order is None:
             return
@@ -168,7 +168,7 @@ class OrderTracker:
             yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
 
     def _absent(self, order: BookedOrder, closed: bool, now_ns: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Neither endpoint knows the order: send it again, write it off after the close, or wait (rule 3)."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
         if not not_again(order, self._switch, now_ns):
@@ -179,7 +179,7 @@ class OrderTracker:
     # --- asking
 
     def follow(self, order: BookedOrder, now_ns: int) -> Iterator[Word]:
-        """After anything was heard of an order: done with it, or see to it that it is asked after."""
+        """After anything was heard of an order: be done with it, or see to it that it is asked after."""
         yield from self._writer.write_all(venue_facts.of_completion(order), now_ns)
         if is_final(order) or self._is_resting(order):
             self._tries.pop(order.order_id, None)

@@ -45,11 +45,11 @@ class Outcomes:
         yield from self._writer.write(entry, now_ns)
 
     def resolved(self, word: MarketResolved, now_ns: int) -> Iterator[Word]:
-        """Official, from the bus."""
+        """Book the official outcome that market_feed said on the bus."""
         yield from self._official(word.slug, word.winner, now_ns)
 
     def market_read(self, word: MarketRead, now_ns: int) -> Iterator[Word]:
-        """Official, by our own asking."""
+        """Book what the venue answered to our own question: market closed, and who won."""
         self._asked.pop(word.slug, None)
         if word.known and word.closed:
             self._tracker.closed[word.slug] = None
@@ -71,7 +71,7 @@ class Outcomes:
         yield ReadBalance(purpose=ForPayout(), token_id="")
 
     def watch(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Each machine second."""
+        """Ask the venue for outcomes that are due; called each machine second, asks every ASK_EVERY_S."""
         if mono_s - self._asked_s < ASK_EVERY_S:
             return
         self._asked_s = mono_s

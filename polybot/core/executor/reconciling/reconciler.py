@@ -3,12 +3,12 @@
 1. A round asks: open orders, each order that is not final, trades since the oldest moment that may matter, balances. It
    counts only when every answer is known; otherwise it is asked again, and what failed is said.
 2. Orders and trades that the journal never knew are foreign: shown, and new orders stop until the user lifts a halt.
-3. Cash that is more or less than the ledger's is first explained (explaining.py): payouts of resolved windows, and what the
+3. Cash that is more or less than the books' is first explained (external_cash.py): payouts of resolved windows, and what the
    Data API's activity says came or went, each booked once. The rest is looked at again and again; after 60 s it halts, with
    both sides printed. So it is with shares of a token.
 4. A halt for a difference that the user lifts (`resume --override`) accepts it: the cash is booked as external.
 5. A position at the venue of a token we never ordered is foreign like an order (rule 2). The Data API is seconds behind the
-   chain and no part of the exchange: when it is silent a round is known without it, but not before it has answered once
+   chain and no part of the CLOB: when it is silent a round is known without it, but not before it has answered once
    since the start.
 6. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
 """
@@ -140,7 +140,7 @@ class Reconciler:
         return held
 
     def _answer(self, purpose: AnyReadPurpose, what: str, known: bool, why: str, now_ns: int) -> Iterator[Word]:
-        """Rule 1. An answer to an earlier round's question is a fact, but completes nothing."""
+        """Count an answer. One to an earlier round's question is a fact, but completes nothing (rule 1)."""
         if purpose != ForReconciliation(round=self._round) or what not in self._awaited:
             return
         del self._awaited[what]
@@ -166,7 +166,7 @@ class Reconciler:
     # --- answers
 
     def open_orders(self, word: OpenOrdersRead, now_ns: int) -> Iterator[Word]:
-        """What is open there: ours, or foreign."""
+        """Take in what is open at the venue: ours, or foreign."""
         for shown in word.orders if word.known else ():
             found = venue_facts.of_order(self._writer.books, shown, is_authoritative=False)
             yield from self._writer.write_all(found, now_ns)
@@ -175,17 +175,17 @@ class Reconciler:
         yield from self._answer(word.purpose, "open", word.known, word.why, now_ns)
 
     def trades(self, word: TradesRead, now_ns: int) -> Iterator[Word]:
-        """What was traded: ours, or foreign."""
+        """Book what was traded, ours or foreign, and count the answer for the round."""
         if word.known:
             yield from self._tracker.trades(word.trades, now_ns)
         yield from self._answer(word.purpose, "trades", word.known, word.why, now_ns)
 
     def order(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Its facts are booked already (Probing.read)."""
+        """Count the answer for the round; OrderTracker has booked its facts already."""
         yield from self._answer(word.purpose, word.order_id, word.known, word.why, now_ns)
 
     def balance(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Hold a balance against the books; explain a difference in cash before judging it (rule 3)."""
         if word.purpose == LOOK and not word.token_id:
             self._is_looking = False
         if word.known and word.token_id:
@@ -212,12 +212,12 @@ class Reconciler:
         self._accepts = False
 
     def activity(self, word: ActivityRead) -> None:
-        """Kept for the next sight of the wallet."""
+        """Keep what came and went, for the next sight of the wallet."""
         if word.known:
             self._external_cash.activity = word.rows
 
     def holdings(self, word: HoldingsRead, now_ns: int) -> Iterator[Word]:
-        """Rule 5."""
+        """Note positions of tokens we never ordered as foreign (rule 5)."""
         books = self._writer.books
         ours = dict.fromkeys(order.intent.token_id for order in books.orders.values())
         for token, size in word.shares.items() if word.known else ():

@@ -1,7 +1,7 @@
 """Cancel everything, and prove it: the kill switch's second step, and what the executor does when its disk refuses.
 
-1. No order leaves from here on (Switch). Every order that is not final is marked cancelled, all is cancelled at the venue
-   at once, and each order that may be unknown there by its id.
+1. No order leaves from here on (OrderSwitch). Every order that is not final is marked cancelled, all is cancelled at the
+   venue at once, and each order that may be unknown there by its id.
 2. POSTs under way are waited for: they have a timeout of their own.
 3. Then the venue's open orders are read until it is known that there are none, twice, further apart than the taker delay;
    and each unknown order is read once more. Anything open is cancelled again.
@@ -35,14 +35,12 @@ from polybot.core.executor.orders import venue_facts
 from polybot.core.executor.orders.admission import OrderSwitch, blocking
 from polybot.core.executor.orders.tracker import OrderTracker
 
-TAKER_DELAY_S = 0.15  # world time; at speeds above 1 it is less of machine time
-APART_S = 0.2
+APART_S = 0.2  # more than the taker delay of 0.15 s of world time, which at speeds above 1 is less of machine time
 DEADLINE_S = 4.5  # who asked waits 5 s
 AGAIN_S = 1.0
 RETRY_S = 0.1
-LEAST_S = (
-    0.01  # the float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever
-)
+# The float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever.
+LEAST_S = 0.01
 
 
 @dataclass
@@ -70,12 +68,8 @@ class CancelRound:
         self._count = 0
         self.leave: Leave | None = None  # what to say once it is proven
 
-    @property
-    def is_running(self) -> bool:
-        return self._round is not None
-
     def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
-        """Start, or join what runs."""
+        """Start a round, or join the one that runs; waiter is the request to answer, "" = none."""
         if self._round is None:
             self._count += 1
             books = self._writer.books
@@ -88,7 +82,9 @@ class CancelRound:
             self._round.waiters.append(waiter)
 
     def _cancel(self, run: _Attempt, now_ns: int) -> Iterator[Word]:
-        """Rule 1. The mark is on disk before the cancel goes out, so that no later life sends such an order again."""
+        """Mark and cancel everything (rule 1). The mark is on disk before the cancel goes out, so that no later life
+        sends such an order.
+        """
         run.is_cancelled = False
         books = self._writer.books
         for order_id in list(books.open):
@@ -102,7 +98,7 @@ class CancelRound:
     # --- answers
 
     def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
-        """Of the cancel of everything."""
+        """Note what the cancel of everything did; ask again when it was not clear."""
         run = self._round
         if run is None or word.purpose not in (ForCancelAll(attempt=run.number), ForCancelEach(attempt=run.number)):
             return
@@ -115,7 +111,7 @@ class CancelRound:
                 yield WakeIn(timer=ProofCancelAgain(), after_s=RETRY_S)
 
     def open_read(self, word: OpenOrdersRead) -> Iterator[Word]:
-        """Rule 3."""
+        """Count a read without open orders; anything open is cancelled again (rule 3)."""
         run = self._round
         if run is None or word.purpose != ForProof(attempt=run.number):
             return
@@ -130,13 +126,13 @@ class CancelRound:
             yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
-        """An unknown order was asked after."""
+        """Note that an order whose fate was unknown has been read once more."""
         if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
             self._round.read[word.order_id] = None
             yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def post_answered(self) -> Iterator[Word]:
-        """Rule 2."""
+        """Look whether the proof is complete, now that one POST less is under way (rule 2)."""
         if self._round is not None:
             yield WakeIn(timer=ProofStep(), after_s=0.0)
 
@@ -186,7 +182,7 @@ class CancelRound:
         yield ReadOpenOrders(purpose=ForProof(attempt=run.number))
 
     def _finish(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
-        """Say it to all who asked, each once."""
+        """Say the proof to all who asked, each once."""
         books = self._writer.books
         unknown = tuple(order.order_id for order in blocking(books) if order.order_id not in self._tracker.in_flight)
         pending = tuple(self._tracker.in_flight)

@@ -15,7 +15,7 @@ LEAVE_S = 1.5  # the loop goes after 1.8 s whatever we say; the venue's dead-man
 
 
 class Shutdown:
-    """Whoever hears of an answer calls `go_if_done`."""
+    """Leaves in order after SIGTERM. Whoever hears of an answer calls `go_if_done`."""
 
     def __init__(self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker) -> None:
         self._writer, self._switch, self._tracker = writer, switch, tracker
@@ -36,7 +36,7 @@ class Shutdown:
         yield from self.go_if_done()
 
     def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
-        """Not known: once more, while there is time."""
+        """Cancel once more when the answer was not clear and there is time."""
         if word.purpose != ForLeaving() or not self._rests:
             return
         if word.known:
@@ -47,6 +47,6 @@ class Shutdown:
             yield CancelOrders(purpose=ForLeaving(), order_ids=again)
 
     def go_if_done(self) -> Iterator[Word]:
-        """Nothing rests, nothing is under way."""
+        """End the process once nothing rests and no POST is under way."""
         if self._switch.leaving and not self._tracker.in_flight and not self._rests:
             yield Leave(code=0, why="SIGTERM")

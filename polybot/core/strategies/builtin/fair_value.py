@@ -21,7 +21,7 @@ SAMPLE_S = 30
 
 
 class FairValue:
-    """See the head of this file."""
+    """Buys a side whose probability exceeds what it costs, fee included; see the head of this file."""
 
     name = "fair_value"
     description = "buys what costs less than its probability, by the market's own settlement rule"
