@@ -8,6 +8,11 @@ Inner    never crosses the bus: what a core says to its own loop, and hears from
 A `Part` is no word: it stands inside one.
 """
 
+import operator
+from functools import reduce
+from types import ModuleType
+from typing import Any
+
 import msgspec
 
 
@@ -42,3 +47,16 @@ class Inner(Word, frozen=True, kw_only=True):
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A piece of a word; it is never said alone."""
+
+
+def union_of(kind: type[msgspec.Struct], *modules: ModuleType) -> Any:
+    """`A | B | …` of all structs of this kind in these modules, as written: to write a struct there is to register it.
+
+    Whoever calls it tells the type checker that the union is the kind itself, which is what it is used as.
+    """
+    found = dict.fromkeys(each for module in modules for each in vars(module).values() if _is_a(kind, each))
+    return reduce(operator.or_, found)
+
+
+def _is_a(kind: type, each: object) -> bool:
+    return isinstance(each, type) and issubclass(each, kind) and each is not kind

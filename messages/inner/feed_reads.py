@@ -5,6 +5,9 @@ from typing import Literal
 from messages.base import Inner
 from messages.feeds import DayStats, MarketListed
 
+AskedSource = Literal["binance_rest", "coinbase", "coingecko"]
+ClockSource = Literal["venue", "sntp"]
+
 
 class FetchMarket(Inner, frozen=True, kw_only=True):
     """market_feed: Gamma by slug and the CLOB's compact market."""
@@ -44,7 +47,6 @@ class Subscribe(Inner, frozen=True, kw_only=True):
 class FetchCandles(Inner, frozen=True, kw_only=True):
     """price_feed: closed klines of the exchange, `interval` "1s" or "1m"."""
 
-    tag: str
     symbol: str
     interval: Literal["1s", "1m"]
     start_ns: int
@@ -52,13 +54,15 @@ class FetchCandles(Inner, frozen=True, kw_only=True):
 
 
 class CandlesFetched(Inner, frozen=True, kw_only=True):
-    """The klines asked for, as (open_time_ns, open, high, low, close, volume, trades), oldest first. known False: no
-    clear answer.
+    """The klines of the span asked for. rows: (open_time_ns, open, high, low, close, volume, trades), oldest first.
+
+    known False: no clear answer.
     """
 
-    tag: str
     symbol: str
     interval: Literal["1s", "1m"]
+    start_ns: int
+    end_ns: int
     known: bool
     rows: tuple[tuple[int, float, float, float, float, float, int], ...]
     why: str
@@ -67,7 +71,7 @@ class CandlesFetched(Inner, frozen=True, kw_only=True):
 class ReadClock(Inner, frozen=True, kw_only=True):
     """market_feed: ask another clock once. n comes back with the answer."""
 
-    source: Literal["venue", "sntp"]
+    source: ClockSource
     n: int
 
 
@@ -77,7 +81,7 @@ class ClockRead(Inner, frozen=True, kw_only=True):
     took_ms: the round trip, machine time.
     """
 
-    source: Literal["venue", "sntp"]
+    source: ClockSource
     n: int
     known: bool
     least_ns: int
@@ -96,7 +100,7 @@ class Reconnect(Inner, frozen=True, kw_only=True):
 class FetchPrice(Inner, frozen=True, kw_only=True):
     """price_feed: the newest price of a source that is asked, not listened to."""
 
-    source: Literal["binance_rest", "coinbase", "coingecko"]
+    source: AskedSource
 
 
 class PriceFetched(Inner, frozen=True, kw_only=True):
@@ -105,7 +109,7 @@ class PriceFetched(Inner, frozen=True, kw_only=True):
     stamped_ns  the source's own stamp, the arrival where it has none       size   0.0 = not said
     """
 
-    source: Literal["binance_rest", "coinbase", "coingecko"]
+    source: AskedSource
     known: bool
     price: float
     size: float

@@ -1,6 +1,7 @@
 """What a core hears from its loop and asks of it: the start, the clock, the disk, the kill switch, the end."""
 
 from messages.base import Inner, Reply
+from messages.inner.timers import AnyTimer
 
 
 class Started(Inner, frozen=True, kw_only=True):
@@ -36,21 +37,21 @@ class Restored(Inner, frozen=True, kw_only=True):
 class Tick(Inner, frozen=True, kw_only=True):
     """A timer asked for has come. mono_s is machine time."""
 
-    name: str
+    timer: AnyTimer
     mono_s: float
 
 
 class WakeAt(Inner, frozen=True, kw_only=True):
-    """World time: hear Tick(name) at the first moment ≥ at_ns. The same name again replaces the earlier wish."""
+    """World time: hear Tick(timer) at the first moment ≥ at_ns. The same timer again replaces the earlier wish."""
 
-    name: str
+    timer: AnyTimer
     at_ns: int
 
 
 class WakeIn(Inner, frozen=True, kw_only=True):
-    """Machine time: hear Tick(name) after `after_s` seconds. The same name again replaces the earlier wish."""
+    """Machine time: hear Tick(timer) after `after_s` seconds. The same timer again replaces the earlier wish."""
 
-    name: str
+    timer: AnyTimer
     after_s: float
 
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from messages.base import Inner
+from messages.inner.purposes import AnyCancelPurpose
 from messages.trade import Side
 
 
@@ -106,14 +107,14 @@ class HeartbeatSent(Inner, frozen=True, kw_only=True):
 class CancelOrders(Inner, frozen=True, kw_only=True):
     """Cancel these ids at the venue; empty = all of this account. Runs on its own lane, never behind orders."""
 
-    tag: str
+    purpose: AnyCancelPurpose
     order_ids: tuple[str, ...]
 
 
 class CancelResult(Inner, frozen=True, kw_only=True):
     """What a cancel did. known False: no clear answer. not_canceled: id → the venue's reason."""
 
-    tag: str
+    purpose: AnyCancelPurpose
     known: bool
     canceled: tuple[str, ...]
     not_canceled: dict[str, str]

@@ -315,7 +315,15 @@ class WorldOutside:
         interval_s = 1 if word.interval == "1s" else 60
         bars = self.world.klines(interval_s, word.start_ns // S, -(-word.end_ns // S), now_ns)
         rows = tuple((k.start_s * S, k.open, k.high, k.low, k.close, k.volume, k.trades) for k in bars)
-        answer = CandlesFetched(tag=word.tag, symbol=word.symbol, interval=word.interval, known=True, rows=rows, why="")
+        answer = CandlesFetched(
+            symbol=word.symbol,
+            interval=word.interval,
+            start_ns=word.start_ns,
+            end_ns=word.end_ns,
+            known=True,
+            rows=rows,
+            why="",
+        )
         self._tell(actor, answer, WIRE_NS)
 
     def _clock(self, actor: str, word: Word, now_ns: int) -> None:

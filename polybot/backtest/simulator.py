@@ -30,6 +30,7 @@ from messages import (
     topic_of,
 )
 from messages.inner import (
+    AnyTimer,
     Compact,
     HaltSeen,
     Leave,
@@ -101,7 +102,7 @@ class Member:
     kept: list[Envelope] = field(default_factory=list)  # its flight recorder, as far as others or itself may ask for it
     said: int = 0
     crash_at: int | None = None
-    wishes: dict[str, tuple[int, WakeAt | WakeIn]] = field(default_factory=dict)  # timer name → the wish that stands
+    wishes: dict[AnyTimer, tuple[int, WakeAt | WakeIn]] = field(default_factory=dict)  # timer → the wish that stands
     halt_told: str = ""
 
 
@@ -356,12 +357,12 @@ class Simulator:
         at_ns = self.now_ns + after_ns  # machine time passes, however little, or "a moment later" would come for ever
         self._count += 1
         number, boot = self._count, member.boot
-        member.wishes[wish.name] = number, wish
+        member.wishes[wish.timer] = number, wish
 
         def ring() -> None:
-            if member.boot == boot and member.wishes.get(wish.name) == (number, wish):
-                del member.wishes[wish.name]
-                self.hear(member.name, Tick(name=wish.name, mono_s=self.mono_s), f"inner:Tick:{wish.name}")
+            if member.boot == boot and member.wishes.get(wish.timer) == (number, wish):
+                del member.wishes[wish.timer]
+                self.hear(member.name, Tick(timer=wish.timer, mono_s=self.mono_s), f"inner:Tick:{tag_of(wish.timer)}")
 
         self.at(at_ns, ring)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from messages.inner import ReadTrades
+from messages.inner import ForProbe, ReadTrades
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
 from polybot.core.allocator.core import AllocatorCore
@@ -89,7 +89,7 @@ def check(sim: Simulator, outside: WorldOutside) -> None:
     assert venue.total_e6() == venue.granted_e6()
     assert books.accounts["cash"] == venue.account_balance(wallet)
     ours = {(f.trade_id, o.order_id, f.size_e6, f.status) for o in books.orders.values() for f in o.fills.values()}
-    read: Any = outside.counter.read(ReadTrades(tag="", after_s=0), sim.now_ns)
+    read: Any = outside.counter.read(ReadTrades(purpose=ForProbe(), after_s=0), sim.now_ns)
     assert ours == {(line.trade_id, line.order_id, line.size_e6, line.status) for line in read.trades}
     taken = [o for o in venue.state.orders.values() if o.owner == wallet]
     assert books.orders and {o.order_id for o in taken} <= set(books.orders)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from messages import OraclePrice
-from messages.inner import ReadHoldings
+from messages.inner import ForCheckup, ReadHoldings
 from messages.units import NS, decimal_text, usd_text
 from polybot.adapters.net.http import HttpConnection, HttpError
 from polybot.adapters.net.reads import Empty, Known, Unknown
@@ -231,7 +231,7 @@ class WalletChecks:
 
     def foreign_positions(self) -> Check:
         """Shares of tokens that this folder's books never ordered."""
-        name, read = "foreign positions", self.data.holdings(ReadHoldings(tag="doctor"))
+        name, read = "foreign positions", self.data.holdings(ReadHoldings(purpose=ForCheckup()))
         if not read.known:
             return unknown(name, read.why, REACH)
         foreign = {t: n for t, n in read.shares.items() if t not in self.ours.tokens and n}

@@ -28,7 +28,7 @@ from messages import (
     Signal,
     Word,
 )
-from messages.inner import NoReply, Started, Tick, WakeAt
+from messages.inner import NoReply, SignalsLate, Started, Tick, WakeAt
 from messages.units import E6, decimal_text
 from polybot.core.market.backfill import Listings, words_of
 from polybot.core.market.windows import GOOD_FOR_S, Window
@@ -96,7 +96,7 @@ class AllocatorCore:
                     yield from self._retry(now_ns)
             case NoReply(request="OrderIntent"):
                 yield from self._unanswered(word.id, now_ns)
-            case Tick(name="late"):
+            case Tick(timer=SignalsLate()):
                 yield from self._retry(now_ns)
             case Resent():
                 for listed in words_of(word):
@@ -132,7 +132,7 @@ class AllocatorCore:
             self._waiting[signal.key] = signal
             if market is None:
                 yield from self._listings.ask(now_ns, signal.prediction.slug)
-            yield WakeAt(name="late", at_ns=1 + min(s.good_until_ns for s in self._waiting.values()))
+            yield WakeAt(timer=SignalsLate(), at_ns=1 + min(s.good_until_ns for s in self._waiting.values()))
         elif (order := self._orders.get(self._intent_id(signal))) is not None:
             yield self._keep(_of_order(signal, order))
         else:

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 from messages import OracleRelayed, Word
 from messages.inner import SourceState, Started
-from polybot.core.market.feed_health import TIMER, FeedHealth
+from polybot.core.market.feed_health import FeedHealth
 from polybot.core.market.windows import STALE_ORACLE_S
 
 SOURCE = "polybolt"
-WAKE = TIMER + SOURCE
 
 
 class OracleRelay:

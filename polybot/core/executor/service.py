@@ -9,7 +9,7 @@
 from collections.abc import Iterator
 
 from messages import Accepted, ApprovedOrder, Events, EventsSince, Refused, Seen, Snapshot, Word
-from messages.inner import OrderSigned, SignOrder, WakeAt
+from messages.inner import CancelAt, OrderSigned, SignOrder, WakeAt
 from polybot.core.executor.account_publisher import AccountPublisher
 from polybot.core.executor.books import events
 from polybot.core.executor.books.entries import IntentRefused, IntentSigned
@@ -144,7 +144,7 @@ class OrderService:
         yield from self._tracker.post(self._writer.books.orders[order_id])
         yield Accepted(id=word.intent_id, order_id=order_id)
         yield from news
-        yield WakeAt(name=f"cancel/{order_id}", at_ns=approved.cancel_at_ns)
+        yield WakeAt(timer=CancelAt(order_id=order_id), at_ns=approved.cancel_at_ns)
 
     def forget(self) -> None:
         """The journal has failed: what was being signed never was."""

@@ -18,10 +18,15 @@ import msgspec
 
 from messages import Candle, DayStats, Depth, FeedStatus, History, PriceTick, Word
 from messages.inner import (
+    AskPrice,
     CandlesFetched,
     DayHeard,
+    FeedStale,
     FetchDay,
     PriceFetched,
+    RefillCandles,
+    SampleMark,
+    SayLevels,
     SourceChanged,
     SourceState,
     Started,
@@ -96,28 +101,28 @@ class PriceFeedCore:
         self._health = FeedHealth(FEED, STREAM, "trade", STALE_PRICE_S, word.speed, word.mono_s, SILENT_S)
         self._series = PriceSeries(SYMBOL, STREAM, word.speed, now_ns)
         self._chain = SourceChain(STALE_PRICE_S, word.speed, now_ns)
-        yield WakeIn(name="beat", after_s=BEAT_S)
+        yield WakeIn(timer=SayLevels(), after_s=BEAT_S)
         yield self._series.wake_at_mark()
         yield self._level(self._health.status(now_ns), now_ns)
         yield from self._series.fill(now_ns)
         yield from self._ask_day(word.mono_s, now_ns)
 
     def _tick(self, word: Tick, now_ns: int) -> Iterator[Word]:
-        match word.name:
-            case "beat":
-                yield WakeIn(name="beat", after_s=BEAT_S)
+        match word.timer:
+            case SayLevels():
+                yield WakeIn(timer=SayLevels(), after_s=BEAT_S)
                 yield from self._look(now_ns)
                 yield from self._levels(self._health.beat(word.mono_s, now_ns), now_ns)
                 yield from self._series.fill(now_ns)
                 yield from self._ask_day(word.mono_s, now_ns)
-            case "mark":
+            case SampleMark():
                 yield from self._series.at_mark(now_ns)
-            case "refill":
+            case RefillCandles():
                 yield from self._series.refill(now_ns)
-            case self._health.timer:
+            case FeedStale():
                 yield from self._levels(self._health.woken(now_ns), now_ns)
-            case name if name.startswith("poll/"):
-                self._chain.paused(name.removeprefix("poll/"))
+            case AskPrice(source=source):
+                self._chain.paused(source)
         yield from self._look(now_ns)
 
     def _state(self, word: SourceState, now_ns: int) -> Iterator[Word]:

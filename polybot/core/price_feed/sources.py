@@ -17,15 +17,13 @@
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from messages.inner import FetchPrice, WakeIn
+from messages.inner import AskedSource, AskPrice, FetchPrice, WakeIn
 from messages.units import NS
 from polybot.core.market.traded import STREAM
 from polybot.core.market.windows import is_stale, staleness_s
 
-AskedName = Literal["binance_rest", "coinbase", "coingecko"]
-ASKED: tuple[AskedName, ...] = ("binance_rest", "coinbase", "coingecko")
+ASKED: tuple[AskedSource, ...] = ("binance_rest", "coinbase", "coingecko")
 SYMBOLS = {"binance_rest": "BTCUSDT", "coinbase": "BTC-USD", "coingecko": "bitcoin/usd"}
 # World seconds between two questions; facts §15.1, §15.2, §15.3: weight 2 of 6000/min · ≤ 1/s · cached 60 s.
 PERIOD_S = {"binance_rest": 0.5, "coinbase": 1.0, "coingecko": 30.0}
@@ -40,7 +38,7 @@ LEAST_LATE_S = 1.0  # machine
 class Asked:
     """A source that is asked. why: its last failure, "" after a success."""
 
-    name: AskedName
+    name: AskedSource
     arrived_ns: int | None = None
     price: float = 0.0
     why: str = ""
@@ -65,7 +63,7 @@ class SourceChain:
         """Note that a print of the stream was believed."""
         self.stream_ns = now_ns
 
-    def answered(self, name: AskedName, price: float, now_ns: int) -> None:
+    def answered(self, name: AskedSource, price: float, now_ns: int) -> None:
         """Note that a source that was asked has said something new."""
         source = self.asked[name]
         source.arrived_ns, source.price, source.why, source.failures = now_ns, price, "", 0
@@ -122,7 +120,7 @@ class SourceChain:
         source.is_asked = True
         return (FetchPrice(source="coinbase"),)
 
-    def heard(self, name: str) -> WakeIn:
+    def heard(self, name: AskedSource) -> WakeIn:
         """The answer is here; when it may be asked again. Failures make the pause longer."""
         source = self.asked[name]
         source.is_asked, source.is_pausing = False, True
@@ -130,7 +128,7 @@ class SourceChain:
         pause_s = max(LEAST_PAUSE_S, period_s / self.speed)
         if source.failures:
             pause_s = min(MOST_PAUSE_S, pause_s * 2.0 ** min(source.failures - 1, 16))
-        return WakeIn(name=f"poll/{name}", after_s=pause_s)
+        return WakeIn(timer=AskPrice(source=name), after_s=pause_s)
 
     def paused(self, name: str) -> None:
         """The pause after an answer of this source is over: it may be asked again."""

@@ -43,7 +43,7 @@ from messages import (
     WindowObserved,
     Word,
 )
-from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn
+from messages.inner import HaltSeen, NoReply, SayLevels, SnapshotAgain, Started, StartupOver, Tick, WakeIn
 from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.candle_history import BarFeed
 from polybot.core.market.traded import TRADED_ON
@@ -115,11 +115,11 @@ class RiskCore:
                 yield from self._switch(word, now_ns)
             case Started():
                 yield from self._start(word, now_ns)
-            case Tick(name="level"):
+            case Tick(timer=SayLevels()):
                 yield from self._tick(word, now_ns)
-            case Tick(name="snapshot"):
+            case Tick(timer=SnapshotAgain()):
                 yield from self._in_flight.ask()
-            case Tick(name="grown"):
+            case Tick(timer=StartupOver()):
                 self._is_young = False
                 yield from self._judge_held(now_ns)
             case NoReply(request="ApprovedOrder"):
@@ -148,8 +148,8 @@ class RiskCore:
         self._listings = Listings(f"risk/{word.boot}")
         yield from self._listings.ask(now_ns)
         yield self._level(now_ns)
-        yield WakeIn(name="level", after_s=LEVEL_S)
-        yield WakeIn(name="grown", after_s=YOUNG_S)
+        yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
+        yield WakeIn(timer=StartupOver(), after_s=YOUNG_S)
 
     def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
         self._silent_account.tick(tick.mono_s)
@@ -165,7 +165,7 @@ class RiskCore:
         if self._session.n_of(window.start_s) and (self._market.unlisted(window) or self._market.no_strike(window)):
             yield from self._listings.ask(now_ns, window.slug)
         yield self._level(now_ns)
-        yield WakeIn(name="level", after_s=LEVEL_S)
+        yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
 
     # --- wishes
 

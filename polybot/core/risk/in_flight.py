@@ -9,10 +9,9 @@
 from collections.abc import Iterator
 
 from messages import Accepted, OrderIntent, Refused, Seen, Snapshot, Word
-from messages.inner import NoReply, WakeIn
+from messages.inner import NoReply, SnapshotAgain, WakeIn
 
 ASK_AGAIN_S = 0.25
-TIMER = "snapshot"
 
 
 class InFlight:
@@ -92,4 +91,4 @@ class InFlight:
             self._asked_id = ""
             self._answered = [*self._settling, *self._answered]
             self._settling = ()
-            yield WakeIn(name=TIMER, after_s=ASK_AGAIN_S)
+            yield WakeIn(timer=SnapshotAgain(), after_s=ASK_AGAIN_S)

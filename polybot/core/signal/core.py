@@ -39,7 +39,7 @@ from messages import (
     Word,
     decode_word,
 )
-from messages.inner import Leave, NoReply, Restored, Started, Tick, WakeAt, WakeIn
+from messages.inner import DecisionDue, Leave, NoReply, Restored, SignalsAgain, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.book_rules import ask_e6, book_reason
@@ -69,7 +69,7 @@ class SignalCore:
         self._feeds = CandleFeeds("signal/0", {}, 1.0)
         self._bound: tuple[Bound, ...] = ()
         self._speed, self._started_ns = 1.0, 0
-        self._word: Word = Tick(name="", mono_s=0.0)
+        self._word: Word = Tick(timer=DecisionDue(), mono_s=0.0)
         self._wake_ns = 0
         self._open: dict[str, Signal] = {}
         self._recalled: dict[str, Prediction] = {}
@@ -97,7 +97,7 @@ class SignalCore:
                 self._open.pop(word.key, None)
             case Restored():
                 yield from self._recall(word, now_ns)
-            case Tick(name="resay"):
+            case Tick(timer=SignalsAgain()):
                 yield from self._resay(now_ns)
             case Resent():
                 self._market.hear_again([w for w in words_of(word) if is_news(w, self._market)], now_ns)
@@ -146,7 +146,7 @@ class SignalCore:
         moments = [b.next_moment_ns(now_ns, self._settings.trade) for b in self._bound if b.has_window(self._session)]
         if moments and (at_ns := min(moments)) != self._wake_ns:
             self._wake_ns = at_ns
-            yield WakeAt(name="window", at_ns=at_ns)
+            yield WakeAt(timer=DecisionDue(), at_ns=at_ns)
 
     def _decide_due_of(self, bound: Bound, now_ns: int) -> Iterator[Word]:
         while bound.has_window(self._session) and now_ns >= bound.from_ns(self._settings.trade):
@@ -236,7 +236,7 @@ class SignalCore:
         )
         self._open[signal.key] = signal
         yield signal
-        yield WakeIn(name="resay", after_s=RESAY_S)
+        yield WakeIn(timer=SignalsAgain(), after_s=RESAY_S)
 
     def _imbalance(self, now_ns: int) -> float | None:
         """Bid size over ask size of the exchange's top levels; None when it is not known, or not fresh."""
@@ -285,7 +285,7 @@ class SignalCore:
         self._open = {key: s for key, s in self._open.items() if now_ns <= s.good_until_ns}
         yield from self._open.values()
         if self._open:
-            yield WakeIn(name="resay", after_s=RESAY_S)
+            yield WakeIn(timer=SignalsAgain(), after_s=RESAY_S)
 
 
 def _skip_reason(missing: list[Reason], late_ns: int) -> Reason:

@@ -8,7 +8,6 @@ An `EventStrategy` sees the book and imports it.
 """
 
 import difflib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,7 +17,7 @@ import numpy as np
 from polybot.core.strategies import indicators
 from polybot.core.strategies.candles import Candles, Floats
 from polybot.core.strategies.protocol import Params, StrategyError, must
-from polybot.core.strategies.registry import Kind, Origin, must_be_free, must_take
+from polybot.core.strategies.registry import Kind, Origin, declare, must_be_free, must_take, taken_over
 
 Computed = Floats | tuple[Floats, ...]
 
@@ -161,14 +160,14 @@ def add(indicator: Any, source: str, part: str = "") -> None:
         must(callable(getattr(indicator, method, None)), f"{source}: an indicator needs `{method}`, it has none")
     must_take(indicator, "warm_up", (), indicator.default_params, source)
     must_take(indicator, "compute", ("candles",), indicator.default_params, source)
-    name, origin = indicator.name, (source, part)
+    name, origin = indicator.name, (source, taken_over(indicator) or part)
     must_be_free(name, origin, ("polybot itself", "") if name in _BY_NAME else _added.get(name, (None, origin))[1])
     _added[name] = (indicator, origin)
 
 
 def register(indicator: type[Kind]) -> type[Kind]:
     """Class decorator: one object of it can be asked for by its own `name` from here on. Raises StrategyError."""
-    add(indicator(), inspect.getfile(indicator), indicator.__name__)
+    declare(indicator, add, _added)
     return indicator
 
 

@@ -89,7 +89,7 @@ class Stamper:
             seq=seq,
             at_ns=at_ns,
             cause=cause,
-            body=word,  # type: ignore[arg-type]
+            body=word,
         )
 
 
@@ -208,7 +208,7 @@ class Server:
             envelope = self._open(parts)
             if envelope is None:
                 continue
-            askers = self._askers.setdefault(envelope.body.id, [])  # type: ignore[union-attr]
+            askers = self._askers.setdefault(envelope.body.id, [])  # type: ignore[attr-defined]
             if parts[0] not in askers:
                 askers.append(parts[0])
             yield envelope, parts[2]

@@ -17,7 +17,17 @@
 from collections.abc import Iterator
 
 from messages import Redeem, Redemption, Redemptions, Word
-from messages.inner import BalanceRead, PollRedeem, ReadBalance, RedeemRead, SubmitRedeem, WakeIn
+from messages.inner import (
+    BalanceRead,
+    ForPayout,
+    ForRedemption,
+    PollRedeem,
+    ReadBalance,
+    RedeemAgain,
+    RedeemRead,
+    SubmitRedeem,
+    WakeIn,
+)
 from polybot.core.executor.books.entries import RedeemBegun, RedeemTold
 from polybot.core.executor.books.order_state import standing
 from polybot.core.executor.books.settlement import claim_e6, holdings, key_of
@@ -26,7 +36,6 @@ from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders.account_levels import unsettled
 from polybot.core.executor.orders.admission import OrderSwitch
 
-TAG = "redeem"
 POLL_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 CASH_S = 1.0  # confirmed: how often the wallet is read afresh
@@ -79,7 +88,7 @@ def _not_yet(books: Books, window: BookedWindow) -> str:
 
 
 class Redeemer:
-    """Timers are `redeem/SLUG`, on machine time; counters are of this life only."""
+    """Its timer is RedeemAgain, on machine time; counters are of this life only."""
 
     def __init__(self, writer: Writer, switch: OrderSwitch) -> None:
         self._writer, self._switch = writer, switch
@@ -136,7 +145,7 @@ class Redeemer:
             yield from self._writer.write(entry, now_ns)
         match state:
             case "confirmed":
-                yield ReadBalance(tag="paid", token_id="", refresh=True)
+                yield ReadBalance(purpose=ForPayout(), token_id="", refresh=True)
                 yield from self._wake(word.slug, CASH_S)
             case "failed" | "unknown":
                 yield from self._wake(word.slug, BACK_OFF_S[min(row.failures, len(BACK_OFF_S)) - 1])
@@ -144,11 +153,8 @@ class Redeemer:
                 yield from self._wake(word.slug, POLL_S[min(polls, len(POLL_S)) - 1])
         yield from self.go(now_ns)
 
-    def shares(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
-        """Take in the shares read: of an attempt that may have been heard (rule 4), or whose confirmation brought
-        nothing.
-        """
-        slug = word.tag.partition("/")[2]
+    def shares(self, slug: str, word: BalanceRead, now_ns: int) -> Iterator[Word]:
+        """Take in the shares read: of an attempt that may have been heard (rule 4), or whose confirmation brought nothing."""
         found = next((r for r in redemptions(self._writer.books) if r.slug == slug), None)
         if found is None:
             return
@@ -184,7 +190,7 @@ class Redeemer:
     # --- time
 
     def _wake(self, slug: str, after_s: float) -> Iterator[Word]:
-        yield WakeIn(name=f"{TAG}/{slug}", after_s=after_s)
+        yield WakeIn(timer=RedeemAgain(slug=slug), after_s=after_s)
 
     def tick(self, slug: str, now_ns: int) -> Iterator[Word]:
         """Take the next step for one window, by the state its redemption is in."""
@@ -199,7 +205,7 @@ class Redeemer:
                 yield self._look(found)
             case "confirmed":
                 reads = self._polls[slug] = self._polls.get(slug, 0) + 1
-                yield ReadBalance(tag="paid", token_id="", refresh=True)
+                yield ReadBalance(purpose=ForPayout(), token_id="", refresh=True)
                 if reads % MOST_CASH_READS == 0:
                     yield self._look(found)
                 yield from self._wake(slug, CASH_S)
@@ -208,7 +214,7 @@ class Redeemer:
 
     def _look(self, found: Redemption) -> ReadBalance:
         token = next(iter(_winning(self._writer.books, self._writer.books.windows[found.slug])))
-        return ReadBalance(tag=f"{TAG}/{found.slug}", token_id=token, refresh=True)
+        return ReadBalance(purpose=ForRedemption(slug=found.slug), token_id=token, refresh=True)
 
     # --- the user
 
@@ -218,7 +224,7 @@ class Redeemer:
             for found in redemptions(self._writer.books):
                 if found.state in ("failed", "unknown"):
                     yield from self.tick(found.slug, now_ns)
-            yield ReadBalance(tag="paid", token_id="", refresh=True)
+            yield ReadBalance(purpose=ForPayout(), token_id="", refresh=True)
         yield Redemptions(id=word.id, redemptions=(*self._paid(word.slugs), *redemptions(self._writer.books)))
 
     def _paid(self, slugs: tuple[str, ...]) -> list[Redemption]:

@@ -13,7 +13,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from messages import CancelProof, Position, Word
-from messages.inner import CancelOrders, CancelResult, Leave, OpenOrdersRead, OrderRead, ReadOpenOrders, WakeIn
+from messages.inner import (
+    CancelOrders,
+    CancelResult,
+    ForCancelAll,
+    ForCancelEach,
+    ForProof,
+    Leave,
+    OpenOrdersRead,
+    OrderRead,
+    ProofAnew,
+    ProofCancelAgain,
+    ProofStep,
+    ReadOpenOrders,
+    WakeIn,
+)
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.state import Books
 from polybot.core.executor.books.writer import Writer
@@ -63,7 +77,7 @@ class CancelRound:
             self._round = _Attempt(self._count, since)
             self._switch.cancelling = True
             yield from self._cancel(self._round, now_ns)
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
         if waiter and waiter not in self._round.waiters:
             self._round.waiters.append(waiter)
 
@@ -76,73 +90,76 @@ class CancelRound:
         for order_id in list(books.open):
             entry = OrderTold(order_id=order_id, cancelled=True)
             yield from self._writer.write_all(venue_facts.told(books.orders[order_id], entry), now_ns)
-        yield CancelOrders(tag=f"all/{run.number}", order_ids=())
+        yield CancelOrders(purpose=ForCancelAll(attempt=run.number), order_ids=())
         ids = tuple(order_id for order_id in books.open if order_id not in run.cancelled)
         if ids:
-            yield CancelOrders(tag=f"ids/{run.number}", order_ids=ids)
+            yield CancelOrders(purpose=ForCancelEach(attempt=run.number), order_ids=ids)
 
     # --- answers
 
     def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
         """Note what the cancel of everything did; ask again when it was not clear."""
         run = self._round
-        if run is None or word.tag not in (f"all/{run.number}", f"ids/{run.number}"):
+        if run is None or word.purpose not in (ForCancelAll(attempt=run.number), ForCancelEach(attempt=run.number)):
             return
         run.cancelled.update(dict.fromkeys(word.canceled))
-        if word.tag.startswith("all/"):
+        if isinstance(word.purpose, ForCancelAll):
             run.is_cancelled = word.known
             if word.known:
-                yield WakeIn(name="proof", after_s=0.0)
+                yield WakeIn(timer=ProofStep(), after_s=0.0)
             else:
-                yield WakeIn(name="proof/cancel", after_s=RETRY_S)
+                yield WakeIn(timer=ProofCancelAgain(), after_s=RETRY_S)
 
     def open_read(self, word: OpenOrdersRead) -> Iterator[Word]:
         """Count a read without open orders; anything open is cancelled again (rule 3)."""
         run = self._round
-        if run is None or word.tag != f"proof/{run.number}":
+        if run is None or word.purpose != ForProof(attempt=run.number):
             return
         run.reading = False
         if not word.known:
-            yield WakeIn(name="proof", after_s=RETRY_S)
+            yield WakeIn(timer=ProofStep(), after_s=RETRY_S)
         elif word.orders:
             run.zeros, run.zero_s = 0, None
-            yield WakeIn(name="proof/cancel", after_s=RETRY_S)
+            yield WakeIn(timer=ProofCancelAgain(), after_s=RETRY_S)
         else:
             run.zeros += 1
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
         """Note that an order whose fate was unknown has been read once more."""
         if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
             self._round.read[word.order_id] = None
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def post_answered(self) -> Iterator[Word]:
         """Look whether the proof is complete, now that one POST less is under way (rule 2)."""
         if self._round is not None:
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     # --- steps
 
-    def tick(self, name: str, mono_s: float, held: tuple[Position, ...], now_ns: int) -> Iterator[Word]:
-        """proof: what is to be done next. proof/cancel: cancel once more. proof/again: a new attempt."""
-        if name == "proof/again":
-            if self._switch.is_halted or self.leave is not None:
-                yield from self.begin("", now_ns)
-            return
+    def anew(self, now_ns: int) -> Iterator[Word]:
+        """The timer ProofAnew: a new attempt, while there is reason for one."""
+        if self._switch.is_halted or self.leave is not None:
+            yield from self.begin("", now_ns)
+
+    def tick(
+        self, timer: ProofStep | ProofCancelAgain, mono_s: float, held: tuple[Position, ...], now_ns: int
+    ) -> Iterator[Word]:
+        """What is to be done next: cancel once more, the next step of the proof, or its end."""
         run = self._round
         if run is None:
             return
         run.began_s = mono_s if run.began_s is None else run.began_s
         if mono_s - run.began_s >= DEADLINE_S:
             yield from self._finish(run, mono_s, held)
-        elif name == "proof/cancel":
+        elif isinstance(timer, ProofCancelAgain):
             yield from self._cancel(run, now_ns)
         else:
             yield from self._step(run, mono_s, held)
 
     def _step(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
-        yield WakeIn(name="proof", after_s=RETRY_S)
+        yield WakeIn(timer=ProofStep(), after_s=RETRY_S)
         if not run.is_cancelled or self._tracker.in_flight or run.reading:
             return
         unread = [o.order_id for o in blocking(self._writer.books) if o.order_id not in run.read]
@@ -157,12 +174,12 @@ class CancelRound:
             if mono_s - run.zero_s >= APART_S:
                 yield from self._look(run)
             else:
-                yield WakeIn(name="proof", after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
+                yield WakeIn(timer=ProofStep(), after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
 
     @staticmethod
     def _look(run: _Attempt) -> Iterator[Word]:
         run.reading = True
-        yield ReadOpenOrders(tag=f"proof/{run.number}")
+        yield ReadOpenOrders(purpose=ForProof(attempt=run.number))
 
     def _finish(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
         """Say the proof to all who asked, each once."""
@@ -186,7 +203,7 @@ class CancelRound:
         if self.leave is not None and is_proven:
             yield self.leave
         elif not is_proven:
-            yield WakeIn(name="proof/again", after_s=AGAIN_S)
+            yield WakeIn(timer=ProofAnew(), after_s=AGAIN_S)
 
 
 def _fills_after(books: Books, since_seq: int) -> tuple[str, ...]:

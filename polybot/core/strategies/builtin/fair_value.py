@@ -1,4 +1,4 @@
-"""fair_value (rules §5): buys a side for less than it is worth, by its own settlement rule (core/strategies/fair_price.py).
+"""fair_value (rules §5): buys a side for less than it is worth, by its own settlement rule (strategies/fair_price.py).
 
 Once a window, at any moment in [start + 10 s, end − 30 s], when p − ask − fee(ask) ≥ `min_edge` (0.03) for either side; of two
 the larger edge. Publishes p, so that Kelly may size by it. Without strike, σ or enough known seconds it has no opinion.
