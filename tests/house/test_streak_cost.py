@@ -1,7 +1,7 @@
 """What is said of streak sizing's cost is what the bot's own code reckons: no draw of luck, every path with its weight.
 
-The coin: UP or DOWN with one half each, bought at 0.51, the whole stake filled, held to the end. Sizing, amounts, fee and floor are
-the bot's own functions at their defaults; but for the drawdown no limit holds (no day's loss, no pause after losses).
+The coin: UP or DOWN with one half each, bought at 0.51, the whole stake filled, held to the end. Sizing, amounts, fee and floor
+are the bot's own functions at their defaults; but for the drawdown no limit holds (no day's loss, no pause after losses).
 """
 
 import inspect
@@ -11,7 +11,6 @@ from types import ModuleType
 import pytest
 
 from messages import FeeSchedule
-from messages.units import E6
 from polybot.cli.session import live_conditions, live_notice
 from polybot.core.executor.books.double_entry import cost_e6, taker_fee_e6
 from polybot.core.risk.losses import drawdown_floor_e6
@@ -64,7 +63,9 @@ def reaches_the_floor(windows: int) -> float:
             for left_e6, streak in ((equity - cost - fee + shares, min(wins + 1, STEPS - 1)), (equity - cost - fee, 0)):
                 if left_e6 <= FLOOR_E6:
                     lost += weight / 2
-                elif left_e6 - loss(streak) - (left - 1) * loss(0) <= FLOOR_E6:  # else nothing can bring it down any more
+                elif (
+                    left_e6 - loss(streak) - (left - 1) * loss(0) <= FLOOR_E6
+                ):  # else nothing can bring it down any more
                     after[left_e6, streak] = after.get((left_e6, streak), 0.0) + weight / 2
         alive = after
     return lost
