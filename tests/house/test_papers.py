@@ -17,7 +17,7 @@ NAMED = re.compile(r"`(?:\./)?((?:[\w.-]+/)*[\w-]+\.(?:py|toml|md|conf|lock|yml)
 ELSEWHERE = ("CHANGELOG.md", "docs/venue-facts.md")  # these name what was, and what is in other repositories
 # An older bot's, and the reader's own.
 NOT_OURS = {"main.py", "three.py", "mine.py", "three_ticks.py", "live.toml"}
-STATE = set("state journal flight logs archive report run venue".split())  # rooms of a state folder
+STATE = {"state", "journal", "flight", "logs", "archive", "report", "run", "venue"}  # rooms of a state folder
 PLACES = ("", "polybot", "polybot/core", "polybot/core/executor", "polybot/core/executor/reconciling")
 
 
