@@ -22,7 +22,3 @@ def test_every_command_it_names_exists() -> None:
     named = {word for line in rows for word in re.findall(r"`(?:bin/polybot )?([a-z]+)", line.split("|")[1])}
     named |= set(re.findall(r"^bin/polybot (\w+)", text, re.M))
     assert named - known == set()
-
-
-def test_it_says_what_streaks_cost() -> None:
-    assert "4.4 %" in (ROOT / "README.md").read_text()

@@ -25,8 +25,8 @@ from polybot.settings import Settings
 UNSAFE = 77
 DOCTOR_S = 90.0
 DRAG = (
-    "live trades real money: streak sizing at a price of 0.51 plus the fee loses about 4.4 % of every stake on a fair coin, "
-    "and reaches its 30 % drawdown within 72 windows in 81 % of sessions"
+    "live trades real money: a fair coin bought at 0.51 loses 5.4 % of every stake, the fee included, and by streak sizing "
+    "without another limit reaches the 30 % drawdown within 72 windows in 81 % of sessions"
 )
 
 

@@ -37,8 +37,8 @@ def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iter
         yield f"LIVE: real money of {wallet} may be lost"
     fee = WORST_RATE_E6 / E6 * (1 - EVEN_PRICE)
     yield (
-        f"fee drag      {fee:.1%} of every stake at a price of {EVEN_PRICE:.2f}; bought at 0.51, a fair coin loses about 4.4 % "
-        "of it, and streak sizing reaches its 30 % drawdown within 72 windows in 81 % of sessions"
+        f"fee drag      {fee:.1%} of every stake at a price of {EVEN_PRICE:.2f}; bought at 0.51, a fair coin loses 5.4 % of "
+        "it, and by streak sizing without another limit reaches the 30 % drawdown within 72 windows in 81 % of sessions"
     )
     for name in settings.bot.strategy_names:
         yield f"paper record  {paper_record(paths, name)}"
