@@ -28,21 +28,19 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "config": ("config",),
     "venue": ("venue",),
     "data": ("data",),
-    "actor": ("actor",),
 }
 """File of `commands/` → the verbs it registers, both in the order of the help."""
 
-_FAMILY_OF = {verb: family for family, verbs in FAMILIES.items() for verb in verbs}
+_NEEDS = {verb: (family,) for family, verbs in FAMILIES.items() for verb in verbs} | {"actor": ()}
 
 
 def families_for(argv: Sequence[str]) -> tuple[str, ...]:
     """The families that this command line needs: its verb's, or all of them where it begins with no verb of ours."""
-    family = _FAMILY_OF.get(argv[0]) if argv else None
-    return (family,) if family else tuple(FAMILIES)
+    return _NEEDS.get(argv[0] if argv else "", tuple(FAMILIES))
 
 
 def composed(families: Iterable[str] = tuple(FAMILIES)) -> typer.Typer:
-    """A command line of these families."""
+    """A command line of these families, and of `actor`, which the help does not name."""
     app = typer.Typer(
         name="polybot-ctl",
         help="The smallest bot you can trust with a wallet.",
@@ -54,7 +52,15 @@ def composed(families: Iterable[str] = tuple(FAMILIES)) -> typer.Typer:
     app.callback()(_no_option)
     for family in families:
         import_module(f"polybot.cli.commands.{family}").register(app)
+    app.command(hidden=True)(actor)
     return app
+
+
+def actor(name: str) -> None:
+    """Become the actor of this name, as supervisord asks for it."""
+    from polybot.cli import launch
+
+    launch.main([name])
 
 
 def _no_option() -> None:  # typer takes the verb away from an app with a single one, unless the app has a callback

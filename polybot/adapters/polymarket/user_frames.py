@@ -1,4 +1,4 @@
-"""The user channel's frames as words. Pure."""
+"""The user channel's frames as words for the executor. Pure: text in, words out."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no has
 
 
 def first_frame(credentials: "Credentials") -> str:
-    """Without `markets`: all of them."""
+    """The frame that logs in to the user channel; without `markets` it hears of all of them."""
     auth = {
         "apiKey": credentials.api_key,
         "secret": credentials.secret,

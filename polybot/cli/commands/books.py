@@ -111,7 +111,7 @@ def money_now(paths: Paths) -> tuple[Account, Positions, str]:
 
 
 def positions(as_json: bool) -> None:
-    """Shares held, and orders not final."""
+    """Show the shares held, the orders that are not final, and what is still owed."""
     _, held, source = money_now(Paths.of())
     if as_json:
         say_json({"source": source, **_plain(held)})
@@ -201,7 +201,7 @@ def _plain(word: object) -> dict[str, Any]:
 
 
 def register(app: "typer.Typer") -> None:
-    """Compose."""
+    """Add `orders`, `fills`, `positions`, `account` and `statement` to the command line."""
     from polybot.cli.support.options import add_verb_with_json
 
     for verb in (orders, fills, positions, account, statement):

@@ -37,7 +37,7 @@ def heard(paths: Paths) -> RiskState:
 
 
 def facts_of(level: RiskState) -> dict[str, Any]:
-    """As JSON. share: used as a part of the limit, null where there is no such number."""
+    """The limits as a JSON object. share: used as a part of the limit, null where there is no such number."""
     return {
         "trading_state": level.state,
         "reason_code": level.reason_code,
@@ -71,7 +71,7 @@ def limits(as_json: bool) -> None:
 
 
 def register(app: "typer.Typer") -> None:
-    """Compose."""
+    """Add `limits` to the command line."""
     from polybot.cli.support.options import add_verb_with_json
 
     add_verb_with_json(app, limits)

@@ -32,7 +32,7 @@ _CLOCKS = {"venue": "the venue's", "sntp": "a time server's"}
 
 @dataclass
 class HeardLevels:
-    """The newest of each level within LISTEN_S."""
+    """The newest word of each level that was heard within LISTEN_S."""
 
     hearts: dict[str, Heartbeat] = field(default_factory=dict)
     health: Health | None = None
@@ -319,7 +319,7 @@ def status(as_json: bool) -> None:
 
 
 def register(app: "typer.Typer") -> None:
-    """Compose."""
+    """Add `status` to the command line."""
     from polybot.cli.support.options import add_verb_with_json
 
     add_verb_with_json(app, status)

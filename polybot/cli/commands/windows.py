@@ -62,7 +62,7 @@ def session_or_leave(paths: Paths) -> Session | None:
 
 
 def window_cells(row: Row) -> tuple[str, ...]:
-    """One line of the table."""
+    """One window's row as the cells of the table that `windows` prints."""
     outcome = row["outcome"] or "-"
     why = row["reason"] if not row["reason_code"] else f"{row['reason_code']}: {row['reason']}"
     return (
@@ -83,7 +83,7 @@ def window_cells(row: Row) -> tuple[str, ...]:
 
 
 def register(app: "typer.Typer") -> None:
-    """Compose."""
+    """Add `windows` to the command line."""
     from polybot.cli.support.options import add_verb_with_json
 
     add_verb_with_json(app, windows)

@@ -8,7 +8,7 @@ VERSION = 1
 
 
 class IndexUnusable(Exception):
-    """The ledger cannot be used as it is."""
+    """The index cannot be used as it is; the text says what to do."""
 
 
 class LedgerTooNew(IndexUnusable):
