@@ -32,7 +32,7 @@ from messages import (
     topic_of,
 )
 from messages.inner import NoteCounts, Started, Store, Tick
-from polybot.cli.commands import books, export, report, why
+from polybot.cli.commands import books, export, report, why, windows
 from polybot.cli.render import equity_svg
 from polybot.cli.render.statistics import wilson
 from polybot.core.recorder.core import RecorderCore
@@ -197,7 +197,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ctl(*argv: str) -> Any:
     app = typer.Typer()
-    for family in (books, why, report, export):
+    for family in (windows, books, why, report, export):
         family.register(app)
     return CliRunner().invoke(app, list(argv))
 

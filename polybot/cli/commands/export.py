@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from messages.units import decimal_text
-from polybot.cli.commands.books import of_session, session_or_leave
+from polybot.cli.commands.windows import of_session, session_or_leave
 from polybot.cli.render import tables
 from polybot.cli.render.labels import books_label, labelled
 from polybot.core.market.windows import WINDOW_S

@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from polybot.cli.commands.books import AsJson, current_statement, of_session
+from polybot.cli.commands.books import current_statement
+from polybot.cli.commands.windows import of_session
 from polybot.cli.render import equity_svg, tables
 from polybot.cli.render.labels import books_label
 from polybot.cli.render.statistics import Figures, figures, refusals, wilson, worst_drawdown
 from polybot.cli.support.common import say_json
+from polybot.cli.support.options import AsJson
 from polybot.core.market.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, WINDOW_S, staleness_s
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.store.index_read import Row

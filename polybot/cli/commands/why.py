@@ -4,17 +4,18 @@ names what each speaker was handling when it spoke.
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from messages.units import decimal_text, usd_text
-from polybot.cli.commands.books import AsJson
 from polybot.cli.render import tables
 from polybot.cli.support.common import FAILED, leave, say_json
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+
+if TYPE_CHECKING:
+    import typer
+
+from polybot.runtime.store.index_version import IndexUnusable
 
 
 @dataclass(frozen=True)
@@ -221,13 +222,7 @@ def _how_final(b: Any) -> str:
 # --- the verb
 
 
-def why(
-    ident: Annotated[
-        str, typer.Argument(metavar="ID", help="Order id (or its head), intent id, window slug or number.")
-    ],
-    as_json: AsJson = False,
-    full: Annotated[bool, typer.Option("--full", help="Also name each message and its cause.")] = False,
-) -> None:
+def why(ident: str, as_json: bool, full: bool) -> None:
     """Why this was traded, or was not: from tick to settlement, with every refusal."""
     index = tables.ledger_or_leave(Paths.of())
     try:
@@ -265,6 +260,19 @@ def _print(slug: str, strategy: str, row: Row | None, steps: list[Step], full: b
         out.print(f"→ {row['state']}: {verdict}", markup=False, soft_wrap=True, style="bold")
 
 
-def register(app: typer.Typer) -> None:
+def register(app: "typer.Typer") -> None:
     """Add `why` to the command line."""
-    app.command()(why)
+    from typing import Annotated
+
+    from typer import Argument, Option
+
+    from polybot.cli.support.options import AsJson
+
+    def run(
+        ident: Annotated[str, Argument(metavar="ID", help="Order id (or its head), intent id, window slug or number.")],
+        as_json: AsJson = False,
+        full: Annotated[bool, Option("--full", help="Also name each message and its cause.")] = False,
+    ) -> None:
+        why(ident, as_json, full)
+
+    app.command("why", help=why.__doc__)(run)

@@ -9,10 +9,10 @@ from polybot.cli.render import tables
 from polybot.cli.render.statistics import Figures, figures, wilson
 from polybot.core.sizing.stake import WORST_RATE_E6
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import live_confirmation
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings

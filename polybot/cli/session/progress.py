@@ -30,8 +30,8 @@ from polybot.cli.render import tables
 from polybot.core.market.windows import WINDOW_S, slug_of
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings, usd_e6

@@ -20,20 +20,10 @@ from messages import Envelope, Fill, OrderUpdate, Settlement, decode_word, encod
 from messages.inner import Restored, Store
 from polybot.core.recorder.tables import CounterRow, EquityRow, LevelRow, MarkRow, MessageRow, MoneyRow
 from polybot.core.recorder.window_row import WindowRow
+from polybot.runtime.store.index_version import VERSION as VERSION
+from polybot.runtime.store.index_version import IndexUnusable as IndexUnusable  # who writes finds all of it here
+from polybot.runtime.store.index_version import LedgerTooNew as LedgerTooNew
 
-# IndexUnusable      the disk or a lock: the operator must look
-# └── LedgerTooNew   written by a newer polybot: the operator must run that one, or move the file away
-
-
-class IndexUnusable(Exception):
-    """The index cannot be used as it is; the text says what to do."""
-
-
-class LedgerTooNew(IndexUnusable):
-    """The index has a schema that this code does not know."""
-
-
-VERSION = 1
 BATCH_ROWS = 500
 TAPE_ROWS = 400_000  # retention: the oldest samples of the market go first
 _TRIM_EVERY = 20_000

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polybot.core.market.windows import slug_of
-from polybot.runtime.store.index_db import VERSION, IndexUnusable, LedgerTooNew
+from polybot.runtime.store.index_version import VERSION, IndexUnusable, LedgerTooNew
 
 Row = dict[str, Any]
 
