@@ -7,8 +7,8 @@ from polybot.core.market.view import MarketView
 from polybot.core.market.windows import Window
 from polybot.core.strategies.builtin.fair_value import STRATEGY
 from polybot.core.strategies.candles import candles_from
-from polybot.core.strategies.protocol import Decision, EventView
 from polybot.settings import Settings
+from polybot.strategy import Decision, EventView
 from tests.build import T0, a_book, a_flat_candle, a_market, a_print, a_window
 
 NOW_NS = (T0 + 100) * NS

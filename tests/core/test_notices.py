@@ -2,7 +2,7 @@
 
 from messages import Account, FeedStatus, Settlement, Word, encode
 from messages.feeds import FeedState
-from messages.inner import HaltSeen, Notify, Restored, Tick
+from messages.inner import HaltSeen, LookAround, Notify, Restored, Tick
 from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
 from tests.build import T0, a_feed_status, a_halt, a_settlement, a_start, an_account
 
@@ -26,7 +26,7 @@ class Bench:
             self.now_s += 1.0
             for word in heard:
                 told += self.hear(word)
-            told += self.hear(Tick(name="look", mono_s=self.now_s))
+            told += self.hear(Tick(timer=LookAround(), mono_s=self.now_s))
         return told
 
 

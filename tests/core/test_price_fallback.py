@@ -10,14 +10,17 @@ import pytest
 
 from messages import Candle, Candles, FeedStatus, History, PriceTick, Word
 from messages.inner import (
+    AnyTimer,
     CandlesFetched,
     DayHeard,
+    FeedStale,
     FetchCandles,
     FetchDay,
     FetchPrice,
     PriceFetched,
     SourceChanged,
     Tick,
+    WakeIn,
 )
 from messages.units import NS
 from polybot.core.market.view import MarketView
@@ -39,7 +42,7 @@ class House:
         self.price = 64_000.0
         self.said: list[Word] = []
         self.asked: list[str] = []
-        self._timers: dict[str, float] = {}
+        self._timers: dict[AnyTimer, float] = {}
         self.hear(a_start(actor="price_feed", speed=speed))
         self.hear(a_source_state(received_ns=self.now_ns))
 
@@ -53,8 +56,8 @@ class House:
                     said += self.hear(self._answer(wish.source))
                 case FetchCandles():
                     said += self.hear(self._klines(wish))
-                case _ if type(wish).__name__ == "WakeIn":
-                    self._timers[wish.name] = self.mono_s + wish.after_s  # type: ignore[attr-defined]
+                case WakeIn():
+                    self._timers[wish.timer] = self.mono_s + wish.after_s
         return said
 
     def _answer(self, source: Any) -> PriceFetched:
@@ -77,7 +80,13 @@ class House:
             for s in range(wish.start_ns // NS, wish.end_ns // NS, step)
         )
         return CandlesFetched(
-            tag=wish.tag, symbol=wish.symbol, interval=wish.interval, known=known, rows=rows if known else (), why=""
+            symbol=wish.symbol,
+            interval=wish.interval,
+            start_ns=wish.start_ns,
+            end_ns=wish.end_ns,
+            known=known,
+            rows=rows if known else (),
+            why="",
         )
 
     def trade(self, price: float | None = None) -> list[Word]:
@@ -91,10 +100,10 @@ class House:
             self.mono_s += 0.1 / self.speed
             if streams:
                 self.trade()
-            for name in [n for n, at in self._timers.items() if at <= self.mono_s + 1e-9]:
-                del self._timers[name]
-                self.hear(Tick(name=name, mono_s=self.mono_s))
-            self.hear(Tick(name="stale/price", mono_s=self.mono_s))
+            for timer in [t for t, at in self._timers.items() if at <= self.mono_s + 1e-9]:
+                del self._timers[timer]
+                self.hear(Tick(timer=timer, mono_s=self.mono_s))
+            self.hear(Tick(timer=FeedStale(feed="price"), mono_s=self.mono_s))
         return self.said[before:]
 
     @property

@@ -15,6 +15,7 @@ from messages import (
     Events,
     EventsSince,
     Heartbeat,
+    OracleRelayed,
     OrderIntent,
     OrderUpdate,
     Prediction,
@@ -26,7 +27,7 @@ from messages import (
     encode,
     topic_of,
 )
-from messages.inner import NoReply, Restored, Store, Tick, WakeAt, WakeIn
+from messages.inner import AskMissing, NoReply, NoteCounts, Restored, Store, Tick, WakeAt, WakeIn, WindowRowsDue
 from polybot.core.recorder.core import SOURCES, RecorderCore
 from polybot.settings import Settings
 from polybot.topology import CLASS_OF, TABLE
@@ -137,7 +138,7 @@ class House:
         """The executor and everyone else answer what the recorder asked at its start: nothing new."""
         asked = [w for w in self.said if isinstance(w, EventsSince)]
         self.hear(Events(id=asked[-1].id, events=(), last=0, more=False), source="executor")
-        for wish in self.inner(Tick(name="ask", mono_s=1.0)):
+        for wish in self.inner(Tick(timer=AskMissing(), mono_s=1.0)):
             if isinstance(wish, Resend):
                 self.hear(Resent(id=wish.id, envelopes=(), more=False, lost=False), source=wish.to)
 
@@ -146,7 +147,7 @@ class House:
 
     def due(self, n: int) -> list[Word]:
         self.now_ns = (T0 + (n - 1) * 300 + 60) * S
-        return self.inner(Tick(name="row", mono_s=1.0))
+        return self.inner(Tick(timer=WindowRowsDue(), mono_s=1.0))
 
 
 def a_house() -> House:
@@ -225,7 +226,7 @@ def test_a_window_that_passed_while_signal_was_dead_says_so() -> None:
     house.hear(ActorDied(actor="signal", pid=7, how="signal 9", died_ns=(T0 + 5) * S, exits_in_minute=1))
     house.now_ns = (T0 + 40) * S
     house.hear(a_beat("signal", boot=2), source="signal", boot=2)
-    owed = [w for w in house.inner(Tick(name="ask", mono_s=2.0)) if isinstance(w, Resend)]
+    owed = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=2.0)) if isinstance(w, Resend)]
     assert [(w.to, w.since_ns) for w in owed] == [("signal", T0 * S)], "a new boot: what the old one said last"
     house.hear(Resent(id=owed[0].id, envelopes=(), more=False, lost=False), source="signal")
     house.due(1)
@@ -268,10 +269,10 @@ def test_rows_of_orders_come_back_from_the_journal_alone() -> None:
 def test_money_is_asked_for_until_the_sequence_is_whole() -> None:
     house = a_house()
     assert any(isinstance(w, WakeIn) for w in house.hear(an_account(journal_seq=4)))
-    (ask,) = [w for w in house.inner(Tick(name="ask", mono_s=1.0)) if isinstance(w, EventsSince)]
+    (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, EventsSince)]
     assert ask.after == 0
     house.inner(NoReply(id=ask.id, to="executor", request="EventsSince"))
-    (ask,) = [w for w in house.inner(Tick(name="ask", mono_s=2.0)) if isinstance(w, EventsSince)]
+    (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=2.0)) if isinstance(w, EventsSince)]
     more = house.hear(Events(id=ask.id, events=(a_filled(seq=3),), last=4, more=True), source="executor")
     (ask,) = [w for w in more if isinstance(w, EventsSince)]
     assert ask.after == 3
@@ -283,7 +284,7 @@ def test_money_is_asked_for_until_the_sequence_is_whole() -> None:
 def test_money_heard_on_the_bus_keeps_its_cause_when_the_journal_tells_it_again() -> None:
     house = a_house()
     house.hear(a_filled(seq=3))
-    (ask,) = [w for w in house.inner(Tick(name="ask", mono_s=1.0)) if isinstance(w, EventsSince)]
+    (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, EventsSince)]
     house.hear(Events(id=ask.id, events=(a_filled(seq=3),), last=3, more=False), source="executor")
     assert len(house.tables["money"]) == 1
     assert house.tables["money"][0]["name"].startswith("executor:1:OrderUpdate/0xorder1:")
@@ -310,7 +311,7 @@ def test_a_gap_in_any_kept_or_level_topic_is_asked_for_page_by_page() -> None:
     house = a_house()
     house.now_ns += 7 * S
     assert any(isinstance(w, WakeIn) for w in house.hear(a_beat("signal"), source="signal", seq=4))
-    (wish,) = [w for w in house.inner(Tick(name="ask", mono_s=1.0)) if isinstance(w, Resend)]
+    (wish,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, Resend)]
     assert (wish.to, wish.since_ns, wish.topic) == ("signal", T0 * S, "")
     lost = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns - S, cause="", body=a_decision())
     said = house.hear(Resent(id=wish.id, envelopes=(encode(lost),), more=True, lost=False), source="signal")
@@ -325,17 +326,17 @@ def test_a_mark_on_disk_stays_before_a_gap_until_the_gap_is_filled() -> None:
     house = a_house()
     house.now_ns += 7 * S
     house.hear(a_beat("signal"), source="signal", seq=4)
-    house.inner(Tick(name="count", mono_s=1.0))
+    house.inner(Tick(timer=NoteCounts(), mono_s=1.0))
     assert [r["safe_ns"] for r in house.tables["marks"] if r["source"] == "signal"][-1] == T0 * S
 
 
 def test_a_restarted_recorder_asks_each_source_from_its_mark() -> None:
     known = json.dumps({"marks": [{"source": "risk", "boot": 4, "safe_ns": 77}], "absent": []}).encode()
     house = House(Restored(records=(known,), last_seq=9), boot=2)
-    house.inner(Tick(name="ask", mono_s=1.0))
+    house.inner(Tick(timer=AskMissing(), mono_s=1.0))
     asked = {w.to: w.since_ns for w in house.said if isinstance(w, Resend)}
     assert asked == {**dict.fromkeys(SOURCES, 0), "risk": 77}
-    assert next(w for w in house.said if isinstance(w, WakeAt)).name == "row"
+    assert next(w for w in house.said if isinstance(w, WakeAt)).timer == WindowRowsDue()
 
 
 def test_prints_that_settle_are_always_on_the_tape_and_ticks_are_sampled_and_counted() -> None:
@@ -351,6 +352,16 @@ def test_prints_that_settle_are_always_on_the_tape_and_ticks_are_sampled_and_cou
     envelope = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns, cause=cause, body=a_decision())
     house.take(house.core.handle(envelope, house.now_ns))
     assert house.tables["tape"][-1]["name"] == cause or house.tables["tape"][-2]["name"] == cause
+
+
+def test_what_the_table_calls_shed_is_sampled_whatever_word_it_is() -> None:
+    """PolyBolt's prints pass a socket of the executor's once a second: kept whole they would fill the index for ever."""
+    house = a_house()
+    for k in range(50):
+        house.now_ns = T0 * S + k * S // 50
+        house.hear(OracleRelayed(prints=(a_print(observed_ns=5 * S, received_ns=house.now_ns),)))
+    assert [r["tag"] for r in house.tables["tape"]] == ["OracleRelayed"]
+    assert "messages" not in house.tables and house.core.tape.shed == 49
 
 
 def test_a_fill_is_kept_by_trade_and_order() -> None:

@@ -13,9 +13,9 @@ from polybot.core.market.view import MarketView
 from polybot.core.market.windows import Window
 from polybot.core.strategies.builtin.streak_reversal import STRATEGY
 from polybot.core.strategies.candles import candles_from
-from polybot.core.strategies.protocol import Decision, EventView, StrategyError
 from polybot.core.strategies.registry import params_of
 from polybot.settings import Settings
+from polybot.strategy import Decision, EventView, StrategyError
 from tests.build import T0, Winner, a_book, a_market, a_resolution, a_window, slug_of, window
 
 OUTCOMES = (

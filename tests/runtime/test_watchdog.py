@@ -23,7 +23,7 @@ from tests.waiting import wait_for
 ACTORS = ("risk", "executor", "watchdog")
 STUB = """
 import sys
-from polybot.runtime.actor import run
+from polybot.runtime.loop.loop import run
 
 class Idle:
     def handle(self, word, now_ns):

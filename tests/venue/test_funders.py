@@ -7,7 +7,8 @@ import pytest
 
 from messages import OrderType
 from messages.inner import SignOrder
-from polybot.adapters.polymarket.signing import OrderSigner, metadata_of, salt_of
+from polybot.adapters.polymarket.signing import OrderSigner
+from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.venue.accounts.funders import funder_of
 from tests.build import order_fields
 from tests.venue.conftest import Bench, Client, Opener

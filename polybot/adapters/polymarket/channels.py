@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from messages import MarketListed, OracleRelayed
 from messages.inner import UserFact
@@ -14,7 +14,9 @@ from polybot.adapters.net.source import SocketSource
 from polybot.adapters.net.websocket import KeepAlive, WebSocketSource, WordSink
 from polybot.adapters.polymarket import market_frames, polybolt, user_frames
 from polybot.adapters.polymarket.account_parser import Ourselves
-from polybot.adapters.polymarket.signing import Credentials
+
+if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no hash
+    from polybot.adapters.polymarket.signing import Credentials
 
 CLOB_PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
 POLYBOLT_PING = KeepAlive(polybolt.PING, every_s=30.0, dead_s=90.0)
@@ -38,7 +40,6 @@ class MarketChannelSource(SocketSource):
         self._markets: dict[str, MarketListed] = {}
         self._since: dict[str, float] = {}
         self._is_open = self._has_begun = False
-        self.resubscribed = 0
         self.socket = WebSocketSource(
             self.name,
             url,
@@ -108,7 +109,6 @@ class MarketChannelSource(SocketSource):
 
     def _again(self, slug: str) -> None:
         self._frames.builders[slug].forget()
-        self.resubscribed += 1
         tokens = _tokens([self._markets[slug]])
         self.socket.send(market_frames.unsubscribe_frame(tokens))
         self.socket.send(market_frames.subscribe_frame(tokens))
@@ -122,7 +122,7 @@ class UserChannelSource(SocketSource):
     def __init__(
         self,
         url: str,
-        credentials: Credentials,
+        credentials: "Credentials",
         address: str,
         inbox: WordSink,
         now_ns: Callable[[], int],
@@ -140,6 +140,7 @@ class UserChannelSource(SocketSource):
         self.inbox.put(UserFact(kind=state, why=why))
 
     def bad(self, why: str) -> None:
+        """Say that a frame of the user channel could not be read, and why."""
         self.inbox.put(UserFact(kind="bad", why=why))
 
     def _frame(self, text: str) -> None:
@@ -159,7 +160,7 @@ class PolyBoltSource(SocketSource):
     def __init__(
         self,
         url: str,
-        credentials: Credentials,
+        credentials: "Credentials",
         symbol: str,
         inbox: WordSink,
         now_ns: Callable[[], int],
@@ -215,5 +216,5 @@ class PolyBoltSource(SocketSource):
 
 
 def _tokens(markets: Iterable[MarketListed]) -> list[str]:
-    """Both tokens of each market together: fan-out is per market."""
+    """The tokens of these markets, both of each together: fan-out is per market."""
     return [token for market in markets for token in (market.up_token, market.down_token)]

@@ -1,4 +1,4 @@
-"""`config explain` and `config check`."""
+"""`config explain`, `config check` and `config supervisor`."""
 
 import difflib
 import re
@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from polybot.cli.support.common import Preset, leave, say_json, use_preset
+from polybot.cli.support.common import leave, say_json, use_preset
+from polybot.cli.support.options import Preset
 from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import config
 
@@ -95,6 +96,14 @@ def check(preset: Preset = None, as_json: Json = False) -> None:
         sys.stdout.write(f"{loaded.file}: good, profile {loaded.settings.bot.profile}\n")
 
 
+@config_app.command()
+def supervisor() -> None:
+    """Print supervisor.conf as the table of programs makes it; the one in the checkout is to be the same."""
+    from polybot.runtime.supervision import supervisord
+
+    sys.stdout.write(supervisord.render_default())
+
+
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add the `config` commands to the command line."""
     app.add_typer(config_app, name="config")

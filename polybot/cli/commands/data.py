@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from polybot.backtest.calibration import Score
 
 app = typer.Typer(help="What recorded data says.", no_args_is_help=True)
-Settle = Literal["spot", "twap30", "twap60"]
 
 
 @app.callback()
 def data() -> None:
-    """What recorded data says."""
+    """What recorded data says, such as how good the probabilities of fair_value were."""
 
 
 @app.command()
@@ -29,7 +28,7 @@ def calibrate(
     """How good fair_value's probabilities are: Brier score and calibration 30, 60, 120 and 240 s before the end."""
     from polybot.backtest import calibration
     from polybot.core.strategies.fair_price import LOOKBACK_S
-    from polybot.runtime.config.config import ConfigError
+    from polybot.runtime.config.errors import ConfigError
     from polybot.runtime.supervision.session import tape_files
     from polybot.venue.tape_files import TapeError, read_markets, read_prints
 
@@ -93,3 +92,8 @@ def _text(scores: "list[Score]", settle: str, windows: int) -> str:
             lines += ["", f"{score.lead_s} s before the end, by rule: said → was Up (windows)"]
             lines += [f"  {p:.2f} → {up:.2f}  ({n})" for p, up, n in score.deciles()]
     return "\n".join(lines) + "\n"
+
+
+def register(above: typer.Typer) -> None:
+    """Add the `data` commands to the command line."""
+    above.add_typer(app, name="data")

@@ -4,7 +4,6 @@ It only reads. Beside the executor it is the one program that opens the key's fi
 own text, the credentials and the signatures stand in no line it prints.
 """
 
-import json
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
@@ -29,8 +28,8 @@ from polybot.runtime.base.paths import Paths, UnsafeMode
 from polybot.runtime.config import config, endpoints
 from polybot.runtime.loop import context
 from polybot.runtime.safety.wallet import key_path, relayer_file, relayer_key
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import machine_checks, session
 from polybot.settings import Settings
 
@@ -50,7 +49,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as a JSON object, for programs."""
         shown = [asdict(check) for check in self.checks]
         return {"profile": self.profile, "address": self.address, "stand_in": self.stand_in, "checks": shown}
 
@@ -197,11 +196,11 @@ def _ours(paths: Paths) -> checkup.Ours:
     if session.read(paths) is None:
         return checkup.Ours()
     try:
-        ledger = IndexReader(paths.ledger)
+        index = IndexReader(paths.ledger)
     except IndexUnusable:
         return checkup.Ours()
-    rows = ledger.orders()
-    ledger.close()
+    rows = index.orders()
+    index.close()
     return checkup.Ours({str(r["order_id"]).lower() for r in rows}, {str(r["token_id"]) for r in rows})
 
 
@@ -239,15 +238,6 @@ def doctor(
     raise typer.Exit(exit_code(report.checks))
 
 
-def checks_of(text: str) -> tuple[str, list[Check]]:
-    """(address, checks) out of --json, for who asked another process. Raises ValueError."""
-    try:
-        facts = json.loads(text)
-        return str(facts["address"]), [Check(**check) for check in facts["checks"]]
-    except (KeyError, TypeError) as exc:
-        raise ValueError(f"not doctor's report: {exc}") from exc
-
-
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `doctor` to the command line."""
     app.command()(doctor)

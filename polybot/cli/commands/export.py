@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from messages.units import decimal_text
-from polybot.cli.commands.books import of_session, session_or_leave
+from polybot.cli.commands.windows import of_session, session_or_leave
 from polybot.cli.render import tables
 from polybot.cli.render.labels import books_label, labelled
 from polybot.core.market.windows import WINDOW_S
@@ -20,7 +20,7 @@ MONEY = ("stake_e6", "limit_e6", "order_id", "filled_e6", "price_e6", "fee_e6", 
 
 
 def write(folder: Path, rows: list[Row]) -> dict[str, int]:
-    """The three files; how many lines each has."""
+    """Write the three files; returns how many lines each has."""
     folder.mkdir(parents=True, exist_ok=True)
     thoughts = [{k: v for k, v in row.items() if k not in MONEY} for row in rows]
     trades = [row for row in rows if row["state"] == "traded"]
@@ -48,12 +48,12 @@ def export(
     """Write the session's predictions, trades and equity curve as text files."""
     paths = Paths.of()
     folder = out or paths.report
-    ledger = tables.ledger_or_leave(paths)
-    rows = labelled(of_session(paths, ledger.windows()), books_label(session_or_leave(paths), ledger))
+    index = tables.ledger_or_leave(paths)
+    rows = labelled(of_session(paths, index.windows()), books_label(session_or_leave(paths), index))
     for name, count in write(folder, rows).items():
         sys.stdout.write(f"{folder / name}: {count} rows\n")
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `export` to the command line."""
     app.command()(export)

@@ -19,8 +19,8 @@ import typer
 
 from messages import BadBytes, Envelope, decode_envelope, tag_of
 from messages.inner import Compact, Persist, PersistFailed, Started
-from polybot.cli.commands.books import AsJson
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.cli.support.options import AsJson
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import plugin_paths, plugins
 from polybot.runtime.loop.bus import Stamper, cause_of
@@ -43,7 +43,7 @@ class Replayed:
     difference: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The result as a JSON object, for programs."""
         return {
             "actor": self.actor,
             "same": not self.difference,
@@ -86,7 +86,7 @@ def replay(actor: str, folder: Path) -> Replayed:
 
 
 def boots_of(folder: Path) -> Iterator[tuple[int, list[Path]]]:
-    """(boot number, its segments)."""
+    """Each boot's number with its recorded segments, oldest first."""
     boots: dict[int, list[Path]] = {}
     for path in segments_of(folder):
         first = next(read(path), None)
@@ -246,5 +246,5 @@ def _print(r: Replayed) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `replay` to the command line."""
     app.command("replay")(replay_verb)

@@ -1,4 +1,4 @@
-"""`run`, `up`, `down` as verbs."""
+"""`run`, `up` and `down` as the verbs of the command line."""
 
 import os
 import sys
@@ -16,14 +16,14 @@ from polybot.cli.support.common import (
     FAILED,
     HALTED,
     NOT_RUNNING,
-    Preset,
     flags_of,
     leave,
     settings_or_leave,
     use_preset,
 )
+from polybot.cli.support.options import Preset
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import halt
 from polybot.runtime.supervision import preflight, session, supervisord
 from polybot.runtime.supervision.preflight import StartRefused
@@ -132,7 +132,7 @@ def _report(show: Callable[[Paths], None], paths: Paths) -> int:
     """The report; a session that was cut short may have nothing to report on, which is told and is no second failure."""
     try:
         show(paths)
-    except typer.Exit:
+    except SystemExit:  # how a verb leaves
         return FAILED
     return 0
 
@@ -159,7 +159,7 @@ def up(
     preset: Preset = None,
     confirm_live: Confirm = None,
 ) -> None:
-    """The same, detached: go on with the session that stands, or begin one."""
+    """Start as `run` does, detached: go on with the session that stands, or begin one."""
     use_preset(preset)
     flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
@@ -258,7 +258,7 @@ def _absolute(spec: str) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `run`, `up` and `down` to the command line."""
     app.command()(run)
     app.command()(up)
     app.command()(down)

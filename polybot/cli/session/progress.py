@@ -1,6 +1,6 @@
 """The session as it happens: a bar of windows and one live line per window on a terminal; plain lines when piped.
 
-What is finished comes from the ledger, what is under way from the bus. Watching slows nobody: a SUB socket loses when it lags.
+What is finished comes from the index, what is under way from the bus. Watching slows nobody: a SUB socket loses when it lags.
 """
 
 import sys
@@ -30,8 +30,8 @@ from polybot.cli.render import tables
 from polybot.core.market.windows import WINDOW_S, slug_of
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings, usd_e6
@@ -47,7 +47,7 @@ HEARS: tuple[type[Event], ...] = (
     Account,
     RiskState,
 )
-LOOK_S = 0.4  # machine seconds between two looks into the ledger
+LOOK_S = 0.4  # machine seconds between two looks into the index
 TURN_MS = 120
 
 
@@ -64,7 +64,7 @@ class WindowProgress:
 
 @dataclass
 class Board:
-    """All that is shown."""
+    """Everything the screen shows, folded from what was heard."""
 
     session: Session
     now_s: float = 0.0
@@ -77,7 +77,7 @@ class Board:
         self.done: dict[tuple[int, str], Row] = {}
 
     def hear(self, envelope: Envelope) -> None:
-        """One message."""
+        """Take one message of the bus into the board."""
         self.now_s = max(self.now_s, envelope.at_ns / 1e9)
         match envelope.body:
             case PriceTick() as b:
@@ -108,7 +108,7 @@ class Board:
         return self.open.setdefault(slug, WindowProgress())
 
     def take(self, rows: list[Row]) -> list[Row]:
-        """Rows of the ledger; those that have just become finished."""
+        """Take rows of the index; returns those that have just become finished."""
         fresh = []
         for row in rows:
             key = (row["start_s"], row["strategy"])
@@ -120,13 +120,13 @@ class Board:
 
     @property
     def windows_done(self) -> int:
-        """Windows of which every strategy's row is finished."""
+        """How many windows have a finished row of every strategy."""
         starts = [start_s for start_s, _ in self.done]
         return sum(starts.count(s) >= len(self.session.strategies) for s in dict.fromkeys(starts))
 
     @property
     def running_s(self) -> int:
-        """Start of the window that runs now."""
+        """The start of the window that runs now, in unix seconds."""
         return int(self.now_s) // WINDOW_S * WINDOW_S
 
 
@@ -169,7 +169,7 @@ def _plain(paths: Paths, board: Board, until: Callable[[], bool]) -> None:
 
 
 def line(row: Row, windows: int) -> str:
-    """One finished window in one line."""
+    """One finished window in one line of text."""
     head = f"{row['n']:>3}/{windows} {tables.minute(row['start_s'])[6:]} {row['strategy']}"
     if row["state"] == "skipped":
         return f"{head}  skipped {row['reason_code']}: {row['reason']}"
@@ -183,15 +183,15 @@ def line(row: Row, windows: int) -> str:
 def _rows(paths: Paths, found: Session) -> list[Row]:
     """This session's rows so far; none while the recorder has not begun."""
     try:
-        ledger = IndexReader(paths.ledger)
+        index = IndexReader(paths.ledger)
     except IndexUnusable:
         return []
     try:
-        return [r for r in ledger.windows(found.first_window_s) if r["start_s"] < found.end_s]
+        return [r for r in index.windows(found.first_window_s) if r["start_s"] < found.end_s]
     except IndexUnusable:
         return []  # being moved aside this very moment: the next look finds the new one
     finally:
-        ledger.close()
+        index.close()
 
 
 # --- on a terminal
@@ -222,7 +222,7 @@ def _live(paths: Paths, board: Board, until: Callable[[], bool]) -> None:
 
 
 def _drain(ears: Subscriber, board: Board) -> None:
-    """What arrives within one turn."""
+    """Hear everything that arrives within one turn (TURN_MS of machine time)."""
     deadline = time.monotonic() + TURN_MS / 1000
     while (left_ms := int((deadline - time.monotonic()) * 1000)) > 0:
         envelope = ears.recv(left_ms)

@@ -3,12 +3,10 @@
 import json
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from polybot.runtime.config import config
-from polybot.settings import Settings
+if TYPE_CHECKING:
+    from polybot.settings import Settings
 
 FAILED, DEGRADED, NOT_RUNNING, HALTED = 1, 3, 4, 5
 
@@ -17,23 +15,19 @@ def leave(code: int, sentence: str = "") -> NoReturn:
     """Say why on stderr and end with the code."""
     if sentence:
         sys.stderr.write(f"{sentence}\n")
-    raise typer.Exit(code)
-
-
-Preset = Annotated[
-    str | None,
-    typer.Option(help="Values of presets/NAME.toml, below those of config.toml: small is a purse of 75 USD."),
-]
+    sys.exit(code)
 
 
 def use_preset(name: str | None) -> None:
-    """For this command and every program it starts."""
+    """Use a preset for this command and every program that it starts."""
     if name is not None:
         os.environ["POLYBOT_PRESET"] = name
 
 
-def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:
+def settings_or_leave(flags: dict[str, str] | None = None) -> "Settings":
     """The knobs; 78 with a sentence when they are wrong."""
+    from polybot.runtime.config import config  # who only reads what was recorded needs no knob
+
     try:
         return config.load(flags).settings
     except config.ConfigError as exc:
@@ -41,7 +35,7 @@ def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:
 
 
 def flags_of(**given: object) -> dict[str, str]:
-    """Options that were given, as knobs: table__key=value."""
+    """The options that were given, as knobs: table__key=value."""
     return {name.replace("__", ".", 1): _text(value) for name, value in given.items() if value not in (None, [], ())}
 
 
@@ -50,5 +44,5 @@ def _text(value: object) -> str:
 
 
 def say_json(facts: dict[str, Any]) -> None:
-    """One object on stdout, with its version."""
+    """Write one object on stdout as JSON, with its version `v`."""
     sys.stdout.write(json.dumps({"v": 1, **facts}) + "\n")

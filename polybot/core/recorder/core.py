@@ -1,6 +1,7 @@
 """recorder: remembers everything, and nothing waits for it. What it writes is a derived index: all of it can be rebuilt.
 
-1. Hears every message with its envelope; writes kept ones whole, the newest of each level, a sample of the market.
+1. Hears every message with its envelope, and goes by its class in the table: kept ones are written whole, of levels the newest,
+   of what may be shed a sample.
 2. Money comes twice: at once from the bus, and surely from EventsSince, whose sequence alone moves `applied`.
 3. Other kept messages that were missed (a gap, its own absence, another's new boot) are asked for by Resend.
 4. One row per window of the calendar and strategy; a window nobody spoke about gets its row once everybody who could
@@ -14,37 +15,40 @@ from messages import (
     Account,
     ActorDied,
     Allocation,
-    Book,
-    ClockOffset,
-    Depth,
     Done,
     Envelope,
     Event,
     Events,
     EventsSince,
-    FeedStatus,
     Fill,
     Health,
-    Heartbeat,
     MarketResolved,
-    OraclePrice,
     OrderUpdate,
     Positions,
     Prediction,
-    PriceTick,
     Query,
     Resent,
     RiskState,
     RiskVerdict,
     Settlement,
-    TradePrint,
     WindowObserved,
     Word,
     decode_envelope,
     name_of,
     topic_of,
 )
-from messages.inner import NoReply, Restored, Started, Store, Tick, WakeAt, WakeIn
+from messages.inner import (
+    AskMissing,
+    NoReply,
+    NoteCounts,
+    Restored,
+    Started,
+    Store,
+    Tick,
+    WakeAt,
+    WakeIn,
+    WindowRowsDue,
+)
 from messages.units import NS
 from polybot.core.market.windows import GOOD_FOR_S, Window, session_from, slug_of
 from polybot.core.recorder import tables
@@ -55,6 +59,7 @@ from polybot.core.recorder.session_rows import Calendar
 from polybot.core.recorder.tables import MoneyEvent, RestoredIndex
 from polybot.core.recorder.window_row import WindowFacts, WindowRow
 from polybot.settings import Settings, settings_from, usd_e6
+from polybot.topology import CLASS_OF
 
 # Who says kept topics that the executor's journal does not hold. A test holds this equal to the table.
 SOURCES = ("price_feed", "market_feed", "signal", "allocator", "risk", "watchdog")
@@ -68,7 +73,7 @@ _PATH = ("signal", "allocator", "risk", "executor")
 
 
 class RecorderCore:
-    """See the head of the file. Hears envelopes, not bare bodies."""
+    """Turns everything said into rows; see the head of the file. Hears envelopes, not bare bodies."""
 
     wants_envelopes = True
 
@@ -104,13 +109,13 @@ class RecorderCore:
                 self._start(word)
             case Restored():
                 yield from self._restore(word)
-            case Tick(name="ask"):
+            case Tick(timer=AskMissing()):
                 yield from self._ask_again()
-            case Tick(name="row"):
+            case Tick(timer=WindowRowsDue()):
                 yield from self._due(now_ns)
-            case Tick(name="count"):
+            case Tick(timer=NoteCounts()):
                 yield from self._note()
-                yield WakeIn(name="count", after_s=1.0)
+                yield WakeIn(timer=NoteCounts(), after_s=1.0)
             case NoReply():
                 yield from self._silence(word)
 
@@ -124,7 +129,7 @@ class RecorderCore:
         self.tape.begin(word.speed)
 
     def _restore(self, word: Restored) -> Iterator[Word]:
-        """What the ledger held: the marks of all sources as JSON, then the messages that rows are made of."""
+        """Take in what the index held: the marks of all sources as JSON, then the messages that rows are made of."""
         self.applied = self.newest = word.last_seq
         known = tables.known_from(word.records[0]) if word.records else RestoredIndex()
         for mark in known.marks:
@@ -139,8 +144,8 @@ class RecorderCore:
                 facts.absent = (code, reason)
         self.catch_up.start(self.boot)
         yield from self._ask_money()
-        yield WakeIn(name="ask", after_s=ASK_S)
-        yield WakeIn(name="count", after_s=1.0)
+        yield WakeIn(timer=AskMissing(), after_s=ASK_S)
+        yield WakeIn(timer=NoteCounts(), after_s=1.0)
         yield from self._wake_for_row()
 
     # --- hearing
@@ -150,7 +155,7 @@ class RecorderCore:
         if isinstance(body, Event) and self.absences.heard(envelope.source, envelope.boot, envelope.at_ns):
             yield from self._reconsider()
         match body:
-            case PriceTick() | Depth() | OraclePrice() | Book() | TradePrint():
+            case Event() if CLASS_OF[type(body)] == "shed":
                 for kept in self.tape.hear(envelope, body):
                     yield tables.message("tape", kept)
             case Event():
@@ -170,25 +175,22 @@ class RecorderCore:
         if not self.catch_up.follow(envelope.source, envelope.boot, topic_of(body), envelope.seq, envelope.at_ns):
             return
         if not owed and self.catch_up.owes(envelope.source):
-            yield WakeIn(name="ask", after_s=ASK_S)
+            yield WakeIn(timer=AskMissing(), after_s=ASK_S)
+        if CLASS_OF[type(body)] == "level":
+            yield tables.level(envelope)
         match body:
-            case Heartbeat() | FeedStatus() | ClockOffset():
-                yield tables.level(envelope)
             case Health():
                 self.absences.health(body, now_ns)
-                yield tables.level(envelope)
             case RiskState():
                 self._halted(body.state == "HALTED", body.since_ns or envelope.at_ns, body.reason)
-                yield tables.level(envelope)
             case Account():
                 yield from self._account(envelope, body)
             case Positions():
-                yield tables.level(envelope)
                 yield from self._money_stands_at(body.journal_seq)
             case OrderUpdate() | Fill() | Settlement():
                 yield from self._money(body, envelope)
                 yield from self._money_stands_at(body.journal_seq)
-            case _:
+            case _ if CLASS_OF[type(body)] == "kept":
                 yield from self._kept(envelope)
 
     def _kept(self, envelope: Envelope) -> Iterator[Word]:
@@ -213,7 +215,6 @@ class RecorderCore:
             yield tables.window(row)
 
     def _account(self, envelope: Envelope, body: Account) -> Iterator[Word]:
-        yield tables.level(envelope)
         self._halted(body.halted, envelope.at_ns, body.halt_reason)
         point = (body.journal_seq, body.equity_e6)
         if body.ready and self._equity.get(body.account) != point:
@@ -250,7 +251,7 @@ class RecorderCore:
         if journal_seq > self.newest:
             self.newest = journal_seq
             if not self._asked_money:
-                yield WakeIn(name="ask", after_s=ASK_S)
+                yield WakeIn(timer=AskMissing(), after_s=ASK_S)
 
     def _ask_money(self) -> Iterator[Word]:
         if not self._asked_money and (self.newest > self.applied or not self._knows_money):
@@ -290,11 +291,11 @@ class RecorderCore:
             self._asked_money = ""
             waiting, self._queries = self._queries, []
             for query in waiting:
-                why = f"the executor is silent; the ledger holds the journal up to {self.applied}"
+                why = f"the executor is silent; the index holds the journal up to {self.applied}"
                 yield Done(id=query.id, ok=False, reason=why)
         else:
             self.catch_up.unanswered(word.id)
-        yield WakeIn(name="ask", after_s=AGAIN_S)
+        yield WakeIn(timer=AskMissing(), after_s=AGAIN_S)
 
     # --- asking again
 
@@ -315,7 +316,7 @@ class RecorderCore:
     def _wake_for_row(self) -> Iterator[Word]:
         start_s = self.calendar.start_at(self._next_n)
         if start_s is not None:
-            yield WakeAt(name="row", at_ns=self._due_ns(start_s))
+            yield WakeAt(timer=WindowRowsDue(), at_ns=self._due_ns(start_s))
 
     def _due_ns(self, start_s: int) -> int:
         """When everything about a window's decision must have been said: good-until has passed, and delivery with it."""
@@ -329,7 +330,7 @@ class RecorderCore:
             if self._is_owed() and self._waits < PATIENT_WAITS:
                 self._waits += 1
                 yield from self._ask_money()
-                yield WakeIn(name="row", after_s=WAIT_S)
+                yield WakeIn(timer=WindowRowsDue(), after_s=WAIT_S)
                 return
             yield from self._conclude(start_s)
             self._next_n += 1

@@ -9,11 +9,10 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from messages import Book, Depth, Envelope, OraclePrice, Prediction, PriceTick, TradePrint, name_of, topic_of
+from messages import Book, Envelope, Event, OraclePrice, Prediction, PriceTick, name_of, topic_of
 from messages.units import NS
 from polybot.core.market.windows import WINDOW_S
 
-MarketWord = PriceTick | Depth | OraclePrice | Book | TradePrint
 RECENT = 64  # per topic; at 20 ticks a second three seconds, the longest a decision is good for
 WANTED = 32
 
@@ -30,11 +29,13 @@ class Tape:
     _wanted: dict[str, None] = field(default_factory=dict)
 
     def begin(self, speed: float) -> None:
-        """At high speed a sample covers more market time: about twenty rows a machine second and topic at most."""
+        """Set the speed: at a high one a sample covers more market time, at most about twenty rows a machine second and
+        topic.
+        """
         self.period_ns = int(max(1.0, speed * 0.05) * NS)
 
-    def hear(self, envelope: Envelope, body: MarketWord) -> Iterator[Envelope]:
-        """A market message; said again when it is to be kept."""
+    def hear(self, envelope: Envelope, body: Event) -> Iterator[Envelope]:
+        """A word that may be shed; said again when it is to be written down."""
         topic = topic_of(body)
         recent = self._recent.get(topic)
         if recent is None:
@@ -85,7 +86,7 @@ class Tape:
             self._last_ns.pop(topic, None)
 
 
-def _settles(body: MarketWord) -> bool:
+def _settles(body: Event) -> bool:
     return isinstance(body, OraclePrice) and body.observed_ns % (WINDOW_S * NS) == 0
 
 

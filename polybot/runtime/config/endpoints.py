@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from polybot.runtime.base import log
 from polybot.runtime.base.paths import Paths, replace_synced
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.settings import Settings
 
 _PATIENCE_S = 30.0
@@ -147,7 +147,7 @@ def read(paths: Paths) -> dict[str, str]:
 
 
 def write(paths: Paths, urls: dict[str, str]) -> None:
-    """Said by the venue once it listens."""
+    """Write down where the venue listens; the venue says so itself once it does."""
     replace_synced(paths.endpoints, json.dumps(urls, indent=1) + "\n")
 
 

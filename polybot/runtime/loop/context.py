@@ -14,7 +14,7 @@ from polybot.runtime.base import log
 from polybot.runtime.base.clock import Clock, FollowedClock, WallClock, WorldClock, mono_s
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import config, endpoints
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import live_confirmation, locks, pause
 from polybot.settings import Settings
 
@@ -64,7 +64,7 @@ class Context:
         return urls
 
     def started(self, halted: str) -> Started:
-        """The first word of every core."""
+        """The first word that every core hears; halted: the id of the halt that stands, "" = none."""
         return Started(
             actor=self.name,
             boot=self.boot,

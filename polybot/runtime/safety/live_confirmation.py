@@ -1,4 +1,5 @@
-"""Who said that this live session may trade: a record that `run` and `up` write after every gate, and every actor asks for.
+"""Who said that this live session may trade: a record that `run` and `up` write when all conditions hold, and
+every actor asks for.
 
 So no other way in is open: an actor started by hand, or supervisord by itself, finds no record and leaves. The record
 speaks for one session, one wallet, one venue and one life of the machine, and goes with the clean stop.
@@ -43,7 +44,7 @@ def _machine() -> str:
 
 
 def write(paths: Paths, session: str, address: str, stand_in: str) -> Confirmed:
-    """On disk before anything starts."""
+    """Write the confirmation and return it; it is on disk before anything starts."""
     who = f"{getpass.getuser()} (process {os.getpid()})"
     made = Confirmed(session, address, who, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), _machine(), stand_in)
     replace_synced(_file(paths), json.dumps(made._asdict(), indent=1) + "\n")
@@ -81,7 +82,7 @@ def why_not(paths: Paths, session: str, stand_in: str) -> str:
 
 
 def require(paths: Paths, session: str, stand_in: str) -> None:
-    """For actors of a live session: leaves with 77 unless it was confirmed."""
+    """For an actor of a live session: leaves with 77 unless the session was confirmed."""
     _leave_if(why_not(paths, session, stand_in))
 
 

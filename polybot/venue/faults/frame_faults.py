@@ -13,12 +13,12 @@ ALIVE = ("PONG", '{"op":"pong"}')  # a stalled socket still says that it lives
 
 
 def open_gate(frame: str, queue: Queue) -> None:
-    """No faults."""
+    """Send every frame at once, as without faults."""
     queue(frame)
 
 
 class FaultyGate:
-    """The gate of one socket of a channel."""
+    """What each frame of one socket must pass before its outbox: the faults of its channel."""
 
     def __init__(self, faults: FaultEngine, channel: str) -> None:
         self._faults, self._channel = faults, channel

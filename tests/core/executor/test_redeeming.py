@@ -3,7 +3,7 @@
 import pytest
 
 from messages import Redeem, Redemptions
-from messages.inner import Persist, PollRedeem, ReadBalance, SubmitRedeem
+from messages.inner import ForRedemption, Persist, PollRedeem, ReadBalance, SubmitRedeem
 from polybot.core.executor.books.entries import RedeemBegun, from_bytes
 from tests.core.executor.conftest import House, Kit
 
@@ -98,8 +98,8 @@ def test_no_answer_is_unknown_and_the_shares_are_looked_at_before_another_attemp
     kit: Kit, fate: str, submits: int
 ) -> None:
     house = a_won_window(kit, fate, run_s=10)
-    looks = [w for w in house.all(ReadBalance) if w.tag == f"redeem/{kit.SLUG}"]
-    assert looks == [ReadBalance(tag=f"redeem/{kit.SLUG}", token_id=kit.UP, refresh=True)]
+    looks = [w for w in house.all(ReadBalance) if w.purpose == ForRedemption(slug=kit.SLUG)]
+    assert looks == [ReadBalance(purpose=ForRedemption(slug=kit.SLUG), token_id=kit.UP, refresh=True)]
     assert len(house.venue.submits) == submits
     assert "unknown" in states(house)
     assert is_paid(kit, house)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from messages import DayResult, Resume, RiskVerdict, Streak
-from messages.inner import Tick, WriteHalt
+from messages.inner import SayLevels, Tick, WriteHalt
 from messages.units import NS
 from polybot.core.risk import losses
 from polybot.core.utc import day_of
@@ -75,9 +75,9 @@ def test_when_no_first_stake_fits_any_more_only_exits_until_the_next_utc_day(kit
         bench.judge().reason_code == "DAILY_LOSS"
         and bench.judge(kit.an_intent(strategy="b")).reason == bench.state.reason
     )
-    bench.hear(86_399.9, Tick(name="level", mono_s=1.0))
+    bench.hear(86_399.9, Tick(timer=SayLevels(), mono_s=1.0))
     assert bench.trading_state() == "REDUCING", "the day has not ended"
-    bench.hear(86_400.0, Tick(name="level", mono_s=2.0))
+    bench.hear(86_400.0, Tick(timer=SayLevels(), mono_s=2.0))
     assert bench.trading_state() == "ACTIVE", "the next has begun"
 
 

@@ -1,4 +1,4 @@
-"""May an approved order go out? Asked before it is signed; the gate asks once more, with its lock held, before bytes leave."""
+"""May an approved order go out? Asked before it is signed; the order gate asks again, its lock held, before bytes leave."""
 
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ class OrderSwitch:
 
     @property
     def is_halted(self) -> bool:
+        """True while a halt stands, as far as this process has seen."""
         return self.halt_id != ""
 
     def shut(self, reduce_only: bool) -> Reason | None:
