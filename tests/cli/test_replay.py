@@ -15,7 +15,7 @@ from messages import Candle, Candles, Envelope, PriceTick, Word, encode
 from messages.inner import Persist, PersistFailed, Started, Tick, WakeIn
 from polybot.cli.commands import replay
 from polybot.core.recorder.core import RecorderCore
-from polybot.runtime.loop.bus import Stamper, cause_of
+from polybot.runtime.loop.stamping import Stamper, cause_of
 from polybot.runtime.store.flight import FlightRecorder, read, segments_of
 from polybot.settings import Settings
 

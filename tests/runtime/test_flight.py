@@ -4,8 +4,8 @@ from pathlib import Path
 
 from messages import PriceTick, Resend, decode_envelope
 from messages.feeds import Candle
-from polybot.runtime.loop.bus import Stamper
 from polybot.runtime.loop.resend import Resender
+from polybot.runtime.loop.stamping import Stamper
 from polybot.runtime.store import flight
 from polybot.runtime.store.flight import BOOT, IN, OUT, SNAPSHOT, FlightRecorder, read, segments_of
 

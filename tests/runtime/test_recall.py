@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from messages import FeedStatus, MarketResolved, decode_word, encode
-from polybot.runtime.loop.bus import Stamper
+from polybot.runtime.loop.stamping import Stamper
 from polybot.runtime.store.flight import FlightRecorder
 from polybot.runtime.store.recall import recalled
 

@@ -1,56 +1,86 @@
 """`replay ACTOR`: the actor's core, fed again with what it heard, must say again what it said, byte for byte.
 
-Segments of one boot follow each other; the first opens with the boot itself or, when older ones were dropped, with the core
-as it stood. What a killed process wrote last may be cut: there the recording must be the beginning of what is said again.
-After a Persist that failed the loop said nothing more of that sentence; neither does the comparison ask for it.
+The performer is the loop's; its ports send nothing and hold each word against the recording. A boot is compared from its
+beginning on: one whose first segment has been dropped cannot be, and is named. What a killed process wrote last may be cut:
+there the recording must be the beginning of what is said again. After a Persist that failed the loop said nothing more of
+that sentence; neither does the comparison ask for it.
 """
 
 import importlib
 import os
-import pickle
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from messages import BadBytes, Envelope, decode_envelope, tag_of
-from messages.inner import Compact, Persist, PersistFailed, Started
+from messages import BadBytes, Envelope, Reply, Request, Word, decode_envelope, tag_of
+from messages.inner import (
+    Compact,
+    Leave,
+    Persist,
+    PersistFailed,
+    Started,
+    WakeAt,
+    WakeIn,
+    WriteHalt,
+    WritePause,
+)
+from messages.units import NS
 from polybot.cli.commands.books import AsJson
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.core.utc import clock_text, day_of
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import plugin_paths, plugins
-from polybot.runtime.loop.bus import Stamper, cause_of
-from polybot.runtime.store.flight import BOOT, IN, OUT, SNAPSHOT, Line, read, segments_of
+from polybot.runtime.loop.performer import Performer
+from polybot.runtime.loop.stamping import Stamped
+from polybot.runtime.store.flight import BOOT, IN, OUT, Line, read, segments_of
 from polybot.settings import settings_from
-from polybot.topology import TABLE
+from polybot.topology import BY_NAME, TABLE
 
-WITHOUT_CORE = ("venue",)
+
+@dataclass(frozen=True)
+class LostBeginning:
+    """A boot of which only the rest is on disk: from this world time on."""
+
+    boot: int
+    from_ns: int
 
 
 @dataclass
 class Replayed:
-    """What a replay came to. difference: the first, in words."""
+    """What a replay came to. difference: the first, in words. begins_ns: from this world time on there is something to replay,
+    None = there is nothing.
+    """
 
     actor: str
     boots: int = 0
     heard: int = 0
     said: int = 0
-    unread_boots: int = 0
+    begins_ns: int | None = None
+    lost: list[LostBeginning] = field(default_factory=list)
     difference: str = ""
 
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.difference:
+            return "DIFFERENT"
+        return "nothing to compare" if self.begins_ns is None else "the same, byte for byte"
+
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """As JSON. same is null where nothing was compared."""
         return {
             "actor": self.actor,
-            "same": not self.difference,
+            "same": None if self.begins_ns is None else not self.difference,
             "boots": self.boots,
             "heard": self.heard,
             "said": self.said,
-            "unread_boots": self.unread_boots,
+            "begins_ns": self.begins_ns,
+            "lost_beginnings": [{"boot": lost.boot, "from_ns": lost.from_ns} for lost in self.lost],
             "difference": self.difference,
         }
 
@@ -65,24 +95,17 @@ def core_of(actor: str) -> Any:
     return found()
 
 
+# --- recordings
+
+
 @dataclass
 class _Turn:
-    """One thing heard and what was said to it."""
+    """One word heard and what was said to it."""
 
     heard: Line
     said: list[Line]
-    is_last: bool = False
+    is_last: bool = False  # of its boot: the process may have been killed in the middle of it
     failed: bool = False  # a Persist among them failed
-
-
-def replay(actor: str, folder: Path) -> Replayed:
-    """Every boot that is still on disk, oldest first, up to the first difference."""
-    result = Replayed(actor)
-    for boot, lines in boots_of(folder):
-        result.boots += 1
-        if not _replay_boot(result, boot, lines):
-            break
-    return result
 
 
 def boots_of(folder: Path) -> Iterator[tuple[int, list[Path]]]:
@@ -95,52 +118,15 @@ def boots_of(folder: Path) -> Iterator[tuple[int, list[Path]]]:
     yield from boots.items()
 
 
-def _replay_boot(result: Replayed, boot: int, segments: list[Path]) -> bool:
-    _name_plugins(result.actor, segments)
-    core, stamper = core_of(result.actor), Stamper(result.actor, boot)
-    lines = chain.from_iterable(read(path) for path in segments)
-    started = False
-    for turn in turns(lines):
-        if turn.heard.kind == SNAPSHOT:
-            if not started:
-                core, stamper = pickle.loads(turn.heard.payload)  # our own file, in a folder that is ours alone
-            started = True
-            continue
-        if not started and not _opens(turn):
-            result.unread_boots += 1
-            return True  # its beginning was dropped, and no core was kept
-        started = True
-        if not _replay_turn(result, core, stamper, turn):
-            result.difference = f"boot {boot}, {result.difference}"
-            return False
-    return True
-
-
-def _name_plugins(actor: str, segments: list[Path]) -> None:
-    """Other people's strategies as this boot was started with them; a snapshot holds but their names."""
-    if actor != "signal":
-        return
-    heard = (decode_envelope(line.payload).body for line in chain.from_iterable(map(read, segments)) if line.kind == IN)
-    started = next(heard, None)
-    specs = settings_from(started.config).bot.strategies if isinstance(started, Started) else ()
-    if any(":" in spec for spec in specs) or plugin_paths.may_exist():
-        for problem in plugins.load(specs):
-            sys.stderr.write(f"refused: {problem}\n")
-
-
-def _opens(turn: _Turn) -> bool:
-    return tag_of(decode_envelope(turn.heard.payload).body) == "Started"
-
-
 def turns(lines: Iterator[Line]) -> Iterator[_Turn]:
     """Lines grouped: each heard word with what was said to it."""
     turn: _Turn | None = None
     for line in lines:
         if line.kind == OUT and turn is not None:
             turn.said.append(line)
-        elif line.kind in (IN, SNAPSHOT):
+        elif line.kind == IN:
             if turn is not None:
-                turn.failed = line.kind == IN and _is_persist_failed(line)
+                turn.failed = _is_persist_failed(line)
                 yield turn
             turn = _Turn(line, [])
     if turn is not None:
@@ -152,41 +138,161 @@ def _is_persist_failed(line: Line) -> bool:
     return b"PersistFailed" in line.payload and isinstance(decode_envelope(line.payload).body, PersistFailed)
 
 
-def _replay_turn(result: Replayed, core: Any, stamper: Stamper, turn: _Turn) -> bool:
-    """Compare one turn; False at a difference."""
+def _first_heard(segments: list[Path]) -> Line | None:
+    """None where the process ended, or was asked, before its core heard anything."""
+    return next((line for line in chain.from_iterable(map(read, segments)) if line.kind == IN), None)
+
+
+def _body_of(line: Line) -> Word | None:
+    """None for what another build wrote in another schema: the comparison says so."""
+    try:
+        return decode_envelope(line.payload).body
+    except BadBytes:
+        return None
+
+
+# --- comparing
+
+
+class _Differs(Exception):
+    """recorded and again: the bytes of either, None = nothing was said there."""
+
+    def __init__(self, recorded: bytes | None, again: bytes | None) -> None:
+        super().__init__()
+        self.recorded, self.again = recorded, again
+
+
+class _Cut(Exception):
+    """The recording ends in the middle of this sentence, and so may what is said again."""
+
+
+class ComparingPorts:
+    """Nothing goes out: each word must be the recorded one. `take` a turn before its word is heard."""
+
+    def __init__(self) -> None:
+        self.said_again = 0
+        self._turn = _Turn(Line(IN, 0, b""), [])
+        self._recorded: Iterator[Line] = iter(())
+        self._newest: Line | None = None
+
+    def take(self, turn: _Turn) -> None:
+        """What is said from here on answers this turn's word."""
+        self._turn, self._recorded = turn, iter(turn.said)
+
+    def finish(self) -> None:
+        """The sentence is over. Raises _Differs where more was said then."""
+        extra = next(self._recorded, None)
+        if extra is not None:
+            raise _Differs(extra.payload, None)
+
+    def now_ns(self) -> int:
+        """When the word was heard then."""
+        return self._turn.heard.now_ns
+
+    def heard(self, heard: Stamped, now_ns: int) -> None:
+        """It stands in the recording."""
+
+    def said(self, said: Stamped, now_ns: int) -> None:
+        """Raises _Differs, or _Cut where the recording was."""
+        line = self._newest = next(self._recorded, None)
+        if line is None and self._turn.is_last:
+            raise _Cut
+        if line is None or line.payload != said.data:
+            raise _Differs(line.payload if line else None, said.data)
+        self.said_again += 1
+
+    def persist(self, word: Persist | Compact) -> PersistFailed | None:
+        """Refused where it was refused then; the word that says so is the next one of the recording."""
+        if self._turn.failed and self._turn.said[-1] is self._newest:
+            return PersistFailed(seq=word.seq, why="as recorded")
+        return None
+
+    def effect(self, word: Word, cause: str) -> Word | None:
+        """What came of it stands in the recording."""
+        return None
+
+    def publish(self, said: Stamped) -> None:
+        """Compared is all that happens to it; the same holds for the other kinds."""
+
+    def answer(self, reply: Reply, said: Stamped) -> None: ...
+    def ask(self, request: Request, said: Stamped) -> None: ...
+    def wake(self, wish: WakeAt | WakeIn) -> None: ...
+    def halt(self, word: WriteHalt) -> None: ...
+    def pause(self, word: WritePause) -> None: ...
+    def leave(self, word: Leave) -> None: ...
+
+
+def replay(actor: str, folder: Path) -> Replayed:
+    """Every boot that is still on disk from its beginning, oldest first, up to the first difference."""
+    result = Replayed(actor)
+    for boot, segments in boots_of(folder):
+        result.boots += 1
+        first = _first_heard(segments)
+        if first is None:
+            continue
+        match _body_of(first):
+            case None:
+                pass
+            case Started() as started:
+                _name_plugins(actor, started)
+            case _:
+                result.lost.append(LostBeginning(boot, first.now_ns))
+                continue
+        if not _replay_boot(result, boot, segments):
+            break
+    return result
+
+
+def _name_plugins(actor: str, started: Started) -> None:
+    """Other people's strategies, as this boot was started with them."""
+    if actor != "signal":
+        return
+    specs = settings_from(started.config).bot.strategies
+    if any(":" in spec for spec in specs) or plugin_paths.may_exist():
+        for problem in plugins.load(specs):
+            sys.stderr.write(f"refused: {problem}\n")
+
+
+def _replay_boot(result: Replayed, boot: int, segments: list[Path]) -> bool:
+    """False at a difference, which is then told in `result`."""
+    ports = ComparingPorts()
+    performer = Performer(result.actor, boot, core_of(result.actor), ports)
+    for turn in turns(chain.from_iterable(map(read, segments))):
+        result.begins_ns = turn.heard.now_ns if result.begins_ns is None else result.begins_ns
+        ports.take(turn)
+        difference = _replay_turn(result, performer, ports, turn)
+        result.said += ports.said_again
+        ports.said_again = 0
+        if difference:
+            result.difference = f"boot {boot}, {difference}"
+            return False
+    return True
+
+
+def _replay_turn(result: Replayed, performer: Performer, ports: ComparingPorts, turn: _Turn) -> str:
+    """What differs; "" = nothing."""
     try:
         envelope = decode_envelope(turn.heard.payload)
     except BadBytes as exc:
-        result.difference = f"a line heard at {turn.heard.now_ns} does not decode: {exc}"
-        return False
+        return f"a line heard at {turn.heard.now_ns} does not decode: {exc}"
     result.heard += 1
-    inside = envelope.source == f"{result.actor}.source"
-    heard: Any = envelope if getattr(core, "wants_envelopes", False) and not inside else envelope.body
-    recorded = iter(turn.said)
-    for word in core.handle(heard, turn.heard.now_ns):
-        _, again = stamper.wrap(word, turn.heard.now_ns, cause_of(envelope, result.actor))
-        line = next(recorded, None)
-        if line is None:
-            if turn.is_last:
-                return True  # the process was killed in the middle of this sentence
-            return _differs(result, envelope, turn, None, again)
-        if line.payload != again:
-            return _differs(result, envelope, turn, line.payload, again)
-        result.said += 1
-        if isinstance(word, Persist | Compact) and turn.failed and turn.said[-1] is line:
-            return True
-    extra = next(recorded, None)
-    return True if extra is None else _differs(result, envelope, turn, extra.payload, None)
+    try:
+        performer.sentence(Stamped(envelope, data=turn.heard.payload), turn.heard.now_ns)
+        ports.finish()
+    except _Cut:
+        return ""
+    except _Differs as exc:
+        return f"word {result.heard} heard {_told(envelope, turn, exc)}"
+    return ""
 
 
-def _differs(result: Replayed, heard: Envelope, turn: _Turn, recorded: bytes | None, again: bytes | None) -> bool:
-    before, after = _shown(recorded), _shown(again)
+def _told(heard: Envelope, turn: _Turn, found: _Differs) -> str:
+    before, after = _shown(found.recorded), _shown(found.again)
     same = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
-    result.difference = (
-        f"word {result.heard} heard ({tag_of(heard.body)} from {heard.source} at {turn.heard.now_ns}):"
+    return (
+        f"({tag_of(heard.body)} from {heard.source} at {turn.heard.now_ns}):"
         f" recorded {_around(before, same)}, replayed {_around(after, same)}"
     )
-    return False
 
 
 def _shown(data: bytes | None) -> str:
@@ -217,12 +323,12 @@ def replay_verb(
     """Feed recorded cores again and compare what they say, byte for byte. 1 at the first difference."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     flight = Paths.of().flight
-    names = actors or [a.name for a in TABLE if a.name not in WITHOUT_CORE and (flight / a.name).is_dir()]
+    names = actors or [a.name for a in TABLE if a.has_core and (flight / a.name).is_dir()]
     if not names:
         leave(NOT_RUNNING, f"no recordings in {flight}: nothing ran there yet")
     results = []
     for name in names:
-        if name in WITHOUT_CORE:
+        if name in BY_NAME and not BY_NAME[name].has_core:
             leave(2, f"{name} is a program without a core: there is nothing to replay")
         if not (flight / name).is_dir():
             leave(2, f'no recording of "{name}" in {flight}')
@@ -236,13 +342,23 @@ def replay_verb(
 
 
 def _print(r: Replayed) -> None:
-    verdict = "DIFFERENT" if r.difference else "the same, byte for byte"
-    sys.stdout.write(f"{r.actor:<12} {r.boots} boots, {r.heard} words heard, {r.said} said again: {verdict}\n")
-    if r.unread_boots:
-        sys.stdout.write(f"{'':12} {r.unread_boots} boots whose beginning is no longer on disk were not compared\n")
+    told = [f"{r.boots} boots, {r.heard} words heard, {r.said} said again: {r.verdict}"]
+    told += [
+        f"boot {lost.boot} was not compared: its beginning is no longer on disk, the rest is from {_at(lost.from_ns)} on"
+        for lost in r.lost
+    ]
+    if r.lost:
+        begins = "nothing" if r.begins_ns is None else f"from {_at(r.begins_ns)} on"
+        told.append(f"what there is to replay: {begins}")
     if r.difference:
-        sys.stdout.write(f"{'':12} {r.difference}\n")
+        told.append(r.difference)
+    for i, line in enumerate(told):
+        sys.stdout.write(f"{'' if i else r.actor:<12} {line}\n")
     sys.stdout.flush()
+
+
+def _at(at_ns: int) -> str:
+    return f"{day_of(at_ns // NS)} {clock_text(at_ns)} UTC"
 
 
 def register(app: typer.Typer) -> None:
