@@ -277,7 +277,7 @@ class MarketFeedCore:
         disagreed = self._prints.disagreed
         verdict = self._prints.accept(price, now_ns)
         if verdict == "absurd" or self._prints.disagreed != disagreed:
-            self._oracle.dropped += 1
+            self._oracle.refuse()
         if verdict in ("absurd", "repeat"):
             return
         if verdict == "new":

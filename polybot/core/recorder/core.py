@@ -48,7 +48,7 @@ from messages.inner import NoReply, Restored, Started, Store, Tick, WakeAt, Wake
 from messages.units import NS
 from polybot.core.market.windows import GOOD_FOR_S, Window, session_from, slug_of
 from polybot.core.recorder import tables
-from polybot.core.recorder.catch_up import CatchUp, Mark
+from polybot.core.recorder.catch_up import CatchUp
 from polybot.core.recorder.downtime import Absences
 from polybot.core.recorder.sampling import Tape
 from polybot.core.recorder.session_rows import Calendar
@@ -132,7 +132,7 @@ class RecorderCore:
         self.applied = self.newest = word.last_seq
         known = tables.known_from(word.records[0]) if word.records else RestoredIndex()
         for mark in known.marks:
-            self.catch_up.marks[mark.source] = Mark(boot=mark.boot, last_ns=mark.safe_ns)
+            self.catch_up.restore(mark.source, mark.boot, mark.safe_ns)
             self.absences.restore(mark.source, mark.boot, mark.safe_ns)
         for record in word.records[1:]:
             yield from self._fold(decode_envelope(record).body)

@@ -54,11 +54,15 @@ class CancelRound:
         self._writer, self._switch, self._tracker = writer, switch, tracker
         self._round: _Attempt | None = None
         self._count = 0
-        self.leave: Leave | None = None  # what to say once it is proven
+        self._leave: Leave | None = None
 
     @property
     def is_running(self) -> bool:
         return self._round is not None
+
+    def leave_once_proven(self, leave: Leave) -> None:
+        """What to say when nothing is open any more."""
+        self._leave = leave
 
     def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
         """Start, or join what runs."""
@@ -67,7 +71,7 @@ class CancelRound:
             books = self._writer.books
             since = books.halt_seq if self._switch.is_halted and books.halt_id else books.seq
             self._round = _Attempt(self._count, since)
-            self._switch.cancelling = True
+            self._switch.cancel_all(under_way=True)
             yield from self._cancel(self._round, now_ns)
             yield WakeIn(name="proof", after_s=0.0)
         if waiter and waiter not in self._round.waiters:
@@ -131,7 +135,7 @@ class CancelRound:
     def tick(self, name: str, mono_s: float, held: tuple[Position, ...], now_ns: int) -> Iterator[Word]:
         """proof: what is to be done next. proof/cancel: cancel once more. proof/again: a new attempt."""
         if name == "proof/again":
-            if self._switch.is_halted or self.leave is not None:
+            if self._switch.is_halted or self._leave is not None:
                 yield from self.begin("", now_ns)
             return
         run = self._round
@@ -185,10 +189,11 @@ class CancelRound:
                 held=held,
                 took_ms=round((mono_s - began_s) * 1000, 3),
             )
-        self._round, self._switch.cancelling = None, False
+        self._round = None
+        self._switch.cancel_all(under_way=False)
         is_proven = run.zeros >= 2 and not pending
-        if self.leave is not None and is_proven:
-            yield self.leave
+        if self._leave is not None and is_proven:
+            yield self._leave
         elif not is_proven:
             yield WakeIn(name="proof/again", after_s=AGAIN_S)
 
