@@ -121,8 +121,9 @@ class CancelRound:
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
         """An unknown order was asked after."""
-        if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
-            self._round.read[word.order_id] = None
+        run = self._round
+        if run is not None and word.known and word.order_id not in self._tracker.in_flight:
+            run.read[word.order_id] = None
             yield WakeIn(name="proof", after_s=0.0)
 
     def post_answered(self) -> Iterator[Word]:
