@@ -23,7 +23,7 @@ STUB = """
 import sys
 from pathlib import Path
 from messages import CancelAll, CancelProof, Done, Halt, Pause, Resume, Snapshot
-from polybot.runtime.actor import run
+from polybot.runtime.loop.loop import run
 
 UNKNOWN = Path(__file__).with_name("unknown")
 

@@ -22,7 +22,7 @@ from polybot.topology import BY_NAME
 ACTORS = ("risk", "executor", "watchdog")
 STUB = """
 import sys
-from polybot.runtime.actor import run
+from polybot.runtime.loop.loop import run
 
 class Idle:
     def handle(self, word, now_ns):
