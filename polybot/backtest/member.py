@@ -129,7 +129,7 @@ class MemberPorts:
         """What the machine's clock shows."""
         return self._around.wall_ns
 
-    def heard(self, heard: Stamped, now_ns: int) -> None:
+    def heard(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
         """Nothing is recorded of what was heard."""
 
     def said(self, said: Stamped, now_ns: int) -> None:
@@ -142,7 +142,7 @@ class MemberPorts:
         if member.keeps(envelope.body):
             member.kept.append(envelope)
 
-    def publish(self, said: Stamped) -> None:
+    def publish(self, event: Event, said: Stamped) -> None:
         """The simulator's bus."""
         self._around.publish(self._member, said.envelope)
 

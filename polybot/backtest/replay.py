@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from messages import BadBytes, Envelope, Reply, Request, Word, decode_envelope, tag_of
+from messages import BadBytes, Envelope, Event, Reply, Request, Word, decode_envelope, tag_of
 from messages.inner import (
     Compact,
     Leave,
@@ -170,7 +170,7 @@ class ComparingPorts:
         """When the word was heard then."""
         return self._turn.heard.now_ns
 
-    def heard(self, heard: Stamped, now_ns: int) -> None:
+    def heard(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
         """It stands in the recording."""
 
     def said(self, said: Stamped, now_ns: int) -> None:
@@ -192,7 +192,7 @@ class ComparingPorts:
         """What came of it stands in the recording."""
         return None
 
-    def publish(self, said: Stamped) -> None:
+    def publish(self, event: Event, said: Stamped) -> None:
         """Compared is all that happens to it; the same holds for the other kinds."""
 
     def answer(self, reply: Reply, said: Stamped) -> None: ...
@@ -258,7 +258,7 @@ def _replay_turn(result: Replayed, performer: Performer, ports: ComparingPorts, 
         return f"a line heard at {turn.heard.now_ns} does not decode: {exc}"
     result.heard += 1
     try:
-        performer.sentence(Stamped(envelope, data=turn.heard.payload), turn.heard.now_ns)
+        performer.sentence(envelope, turn.heard.payload, turn.heard.now_ns)
         ports.finish()
     except _Cut:
         return ""

@@ -38,7 +38,6 @@ from polybot.backtest.member import Killed, Member
 from polybot.core.protocol import Core
 from polybot.runtime.base.clock import LEAP_NS
 from polybot.runtime.loop.performer import Performer
-from polybot.runtime.loop.stamping import Stamped
 from polybot.topology import DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
 
 HALT_LOOK_NS = 100_000_000
@@ -199,7 +198,7 @@ class Simulator:
         self._alive(name, lambda performer: performer.hear(word, cause))
 
     def _hear_envelope(self, name: str, envelope: Envelope) -> None:
-        self._alive(name, lambda performer: performer.hear_envelope(Stamped(envelope)))
+        self._alive(name, lambda performer: performer.hear_envelope(envelope))
 
     def _alive(self, name: str, hear: Callable[[Performer], None]) -> None:
         """Let a living member hear; it may not survive that."""

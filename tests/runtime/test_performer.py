@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from messages import Candles, Envelope, History, PriceTick, Reply, Request, Word
+from messages import Candles, Envelope, Event, History, PriceTick, Reply, Request, Word
 from messages.inner import (
     Compact,
     Leave,
@@ -55,22 +55,24 @@ class Noting:
         self.log: list[tuple[Any, ...]] = []
         self.refuses, self.answers = refuses, answers or {}
         self.stamped: list[Stamped] = []
+        self.data: list[bytes] = []
         self.now = 0
 
     def now_ns(self) -> int:
         self.now += 1
         return self.now
 
-    def heard(self, heard: Stamped, now_ns: int) -> None:
-        self.log.append(("heard", heard.envelope.body, heard.envelope.cause))
+    def heard(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
+        self.log.append(("heard", envelope.body, envelope.cause))
+        self.data.append(data)
 
     def said(self, said: Stamped, now_ns: int) -> None:
         assert said.envelope.at_ns == now_ns == self.now
         self.stamped.append(said)
         self.log.append(("said", said.envelope.body))
 
-    def publish(self, said: Stamped) -> None:
-        self.log.append(("publish", said.envelope.body, said.topic))
+    def publish(self, event: Event, said: Stamped) -> None:
+        self.log.append(("publish", event, said.topic))
 
     def answer(self, reply: Reply, said: Stamped) -> None:
         self.log.append(("answer", reply))
@@ -197,16 +199,17 @@ def test_a_word_put_while_a_sentence_is_under_way_waits_for_its_end() -> None:
 def test_only_words_from_outside_come_in_envelopes_and_only_to_those_who_want_them(wants: bool) -> None:
     ports = Noting()
     performer, core = perform(lambda _: [], ports, wants_envelopes=wants)
-    outside = Stamper("price_feed", 1).stamp(a_tick(), 5, "")
-    performer.hear_envelope(outside)
+    outside = Stamper("price_feed", 1).stamp(a_tick(), 5, "").envelope
+    performer.hear_envelope(outside, b"as it came")
     performer.hear(a_state("inside"))
-    assert core.heard == [outside.envelope if wants else a_tick(), a_state("inside")]
+    assert core.heard == [outside if wants else a_tick(), a_state("inside")]
+    assert ports.data == [b"as it came", b""], "what came over the bus need not be encoded again"
 
 
 def test_what_is_said_is_caused_by_what_was_heard() -> None:
     ports = Noting()
     performer, _ = perform(lambda _: [a_tick()], ports)
-    performer.hear_envelope(Stamper("price_feed", 1).stamp(a_tick(), 5, ""))
+    performer.hear_envelope(Stamper("price_feed", 1).stamp(a_tick(), 5, "").envelope)
     performer.hear(a_state("timer"), "inner:Tick:next")
     performer.hear(a_state("nobody"))
     envelopes = [s.envelope for s in ports.stamped]
@@ -251,4 +254,3 @@ def test_a_word_is_encoded_once_however_many_ask_and_not_at_all_when_nobody_does
     assert encoded == []
     assert ports.stamped[0].data is ports.stamped[0].data
     assert encoded == [ports.stamped[0].envelope]
-    assert Stamped(ports.stamped[0].envelope, data=b"as it came").data == b"as it came" and len(encoded) == 1

@@ -29,7 +29,6 @@ from polybot.runtime.loop.performer import Performer
 from polybot.runtime.loop.ports import LoopPorts, Outlets
 from polybot.runtime.loop.requests import OpenRequests
 from polybot.runtime.loop.resend import Resender
-from polybot.runtime.loop.stamping import Stamped
 from polybot.runtime.loop.wiring import Wiring
 from polybot.runtime.store.flight import FlightRecorder
 from polybot.runtime.store.journal import Journal, JournalDamaged
@@ -213,14 +212,14 @@ class Loop:
                 stamped = self.performer.stamper.stamp(resent, self.clock.now_ns(), name_of(envelope))
                 self._outlets.server.answer(resent, stamped.data)
             elif type(body) in self._row.serves:
-                self.performer.hear_envelope(Stamped(envelope, data=data))
+                self.performer.hear_envelope(envelope, data)
             else:
                 log.event("request_refused", tag=tag_of(body), source=envelope.source, reason="not served here")
 
     def _hear_replies(self, client: Client) -> None:
         for envelope, data in client.drain(_MOST):
             if self._outlets.asking.is_awaited(envelope):
-                self.performer.hear_envelope(Stamped(envelope, data=data))
+                self.performer.hear_envelope(envelope, data)
         if client.refused:
             process.die(client.refused)
 
@@ -231,7 +230,7 @@ class Loop:
         if len(batch) > 1:
             self._heart.lagged((self.clock.now_ns() - batch[0][0].at_ns) / 1e6 / self.clock.speed)
         for envelope, data in batch:
-            self.performer.hear_envelope(Stamped(envelope, data=data))
+            self.performer.hear_envelope(envelope, data)
 
     def _register(self, client: Client) -> None:
         self._clients[client.socket] = client

@@ -3,7 +3,7 @@
 import select
 from collections.abc import Iterable
 
-from messages import Reply, Request, Word
+from messages import Envelope, Event, Reply, Request, Word
 from messages.inner import Leave
 from polybot.core.protocol import Core
 from polybot.runtime.base.clock import mono_s
@@ -22,13 +22,13 @@ class _NoBus(MachinePorts):
     wants: type[Reply] = Reply
     reply: Reply | None = None
 
-    def heard(self, heard: Stamped, now_ns: int) -> None:
+    def heard(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
         """Nothing is recorded."""
 
     def said(self, said: Stamped, now_ns: int) -> None:
         """Nothing is recorded: what must not be forgotten is in the journal."""
 
-    def publish(self, said: Stamped) -> None:
+    def publish(self, event: Event, said: Stamped) -> None:
         """Nobody hears."""
 
     def ask(self, request: Request, said: Stamped) -> None:

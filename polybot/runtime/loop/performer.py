@@ -10,7 +10,7 @@ What the ports do with a word is theirs: send it, count it, hold it against a re
 from collections import deque
 from typing import Any, Protocol
 
-from messages import Event, Reply, Request, Word
+from messages import Envelope, Event, Reply, Request, Word
 from messages.inner import Compact, Leave, NoReply, Persist, PersistFailed, WakeAt, WakeIn, WriteHalt, WritePause
 from polybot.core.protocol import Core
 from polybot.runtime.loop.inbox import Heard
@@ -24,16 +24,16 @@ class Ports(Protocol):
         """World time."""
         ...
 
-    def heard(self, heard: Stamped, now_ns: int) -> None:
-        """Record a word before the core hears it."""
+    def heard(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
+        """Record a word before the core hears it. data: its envelope as it came over the bus, b"" = it came from inside."""
         ...
 
     def said(self, said: Stamped, now_ns: int) -> None:
         """Record a word before it goes out."""
         ...
 
-    def publish(self, said: Stamped) -> None:
-        """An event, to whoever hears it."""
+    def publish(self, event: Event, said: Stamped) -> None:
+        """To whoever hears it."""
         ...
 
     def answer(self, reply: Reply, said: Stamped) -> None:
@@ -81,13 +81,16 @@ class Performer:
 
     def hear(self, word: Word, cause: str = "") -> None:
         """A word from inside this actor's house: wrapped as one from outside, so that a recording has one format."""
-        self.hear_next(word, cause)
-        self.hear_waiting()
+        now_ns = self._ports.now_ns()
+        self.sentence(self._inside.envelope(word, now_ns, cause), b"", now_ns)
+        if self._next:
+            self.hear_waiting()
 
-    def hear_envelope(self, heard: Stamped) -> None:
-        """A word from outside; then what waits."""
-        self.sentence(heard, self._ports.now_ns())
-        self.hear_waiting()
+    def hear_envelope(self, envelope: Envelope, data: bytes = b"") -> None:
+        """A word from outside, with its bytes where there are any; then what waits."""
+        self.sentence(envelope, data, self._ports.now_ns())
+        if self._next:
+            self.hear_waiting()
 
     def hear_next(self, word: Word, cause: str = "") -> None:
         """Put a word that is heard after the sentence under way. Safe in a signal handler."""
@@ -102,19 +105,20 @@ class Performer:
         while self._next:
             word, cause = self._next.popleft()
             now_ns = self._ports.now_ns()
-            self.sentence(Stamped(self._inside.envelope(word, now_ns, cause)), now_ns)
+            self.sentence(self._inside.envelope(word, now_ns, cause), b"", now_ns)
 
-    def sentence(self, heard: Stamped, now_ns: int) -> None:
+    def sentence(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
         """One word heard, and all that is said to it carried out. What is answered at once then waits to be heard."""
-        envelope, ports = heard.envelope, self._ports
+        ports, stamp = self._ports, self.stamper.stamp
         is_inside = envelope.source == self._inside.source
-        word: Any = envelope if self._wants_envelopes and not is_inside else envelope.body
-        cause = cause_of(envelope, self._name)
-        ports.heard(heard, now_ns)
-        for said in self._core.handle(word, now_ns):
-            stamped = self.stamper.stamp(said, now_ns, cause)
-            ports.said(stamped, now_ns)
-            answer = self._carry_out(said, stamped, cause)
+        heard: Any = envelope if self._wants_envelopes and not is_inside else envelope.body
+        cause = ""
+        ports.heard(envelope, data, now_ns)
+        for word in self._core.handle(heard, now_ns):
+            cause = cause or cause_of(envelope, self._name)  # of most words nothing is said
+            said = stamp(word, now_ns, cause)
+            ports.said(said, now_ns)
+            answer = self._carry_out(word, said, cause)
             if answer is not None:
                 self._next.append(Heard(answer, cause))
                 if isinstance(answer, PersistFailed):
@@ -124,10 +128,10 @@ class Performer:
         """By the port of its kind; what that answers at once."""
         ports = self._ports
         match word:
+            case Event():
+                ports.publish(word, said)
             case NoReply():
                 raise TypeError(f"{self._name} said NoReply, which only a loop may say")
-            case Event():
-                ports.publish(said)
             case Reply():
                 ports.answer(word, said)
             case Request():

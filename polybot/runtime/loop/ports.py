@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from messages import Reply, Request, Word, tag_of
+from messages import Envelope, Event, Reply, Request, Word, encode, tag_of
 from messages.inner import Compact, Leave, Persist, PersistFailed, WakeAt, WakeIn, WriteHalt, WritePause
 from polybot.runtime.base import log, process
 from polybot.runtime.loop.bus import Publisher, Server
@@ -92,41 +92,45 @@ class LoopPorts(MachinePorts):
         self, context: Context, inbox: Inbox, wiring: Wiring, journal: Journal | None, outlets: Outlets
     ) -> None:
         super().__init__(context, inbox, wiring, journal)
-        self._outlets = outlets
+        self._flight, self._publisher = outlets.flight, outlets.publisher
+        self._server, self._asking = outlets.server, outlets.asking
         self._decides = BY_NAME[context.name].decides
         self.decisions = Gauge()
         self.handled = 0
         self.leaving: int | None = None
         self._heard_s = 0.0
 
-    def heard(self, heard: Stamped, now_ns: int) -> None:
+    def heard(self, envelope: Envelope, data: bytes, now_ns: int) -> None:
         """Into the flight recorder."""
         self._heard_s = time.perf_counter()
         self.handled += 1
-        self._outlets.flight.heard(now_ns, heard.data)
+        self._flight.heard(now_ns, data or encode(envelope))
 
     def said(self, said: Stamped, now_ns: int) -> None:
         """Into the flight recorder; the same bytes go out."""
-        self._outlets.flight.said(now_ns, said.data)
+        self._flight.said(now_ns, said.data)
 
-    def publish(self, said: Stamped) -> None:
+    def publish(self, event: Event, said: Stamped) -> None:
         """Never blocks."""
-        self._outlets.publisher.send(said.topic, said.data)
-        self._gone(said.envelope.body)
+        self._publisher.send(said.topic, said.data)
+        if type(event) is self._decides:
+            self._decided()
 
     def answer(self, reply: Reply, said: Stamped) -> None:
         """To everyone who asked this id."""
-        self._outlets.server.answer(reply, said.data)
+        self._server.answer(reply, said.data)
 
     def ask(self, request: Request, said: Stamped) -> None:
         """Sent again until it is answered or its time is over."""
-        self._outlets.asking.ask(request, said.data, said.envelope.cause)
-        self._gone(request)
+        self._asking.ask(request, said.data, said.envelope.cause)
+        if type(request) is self._decides:
+            self._decided()
 
     def effect(self, word: Word, cause: str) -> Word | None:
         """As without the bus."""
         answer = super().effect(word, cause)
-        self._gone(word)
+        if type(word) is self._decides:
+            self._decided()
         return answer
 
     def leave(self, word: Leave) -> None:
@@ -134,6 +138,6 @@ class LoopPorts(MachinePorts):
         log.event("leaving", why=word.why)
         self.leaving = word.code
 
-    def _gone(self, word: Word) -> None:
-        if type(word) is self._decides:
-            self.decisions.add(time.perf_counter() - self._heard_s)
+    def _decided(self) -> None:
+        """What this actor is there to say has just gone out."""
+        self.decisions.add(time.perf_counter() - self._heard_s)

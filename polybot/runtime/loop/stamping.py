@@ -8,8 +8,8 @@ class Stamped:
 
     __slots__ = ("_data", "envelope", "topic")
 
-    def __init__(self, envelope: Envelope, topic: str = "", data: bytes = b"") -> None:
-        self.envelope, self.topic, self._data = envelope, topic, data
+    def __init__(self, envelope: Envelope, topic: str) -> None:
+        self.envelope, self.topic, self._data = envelope, topic, b""
 
     @property
     def data(self) -> bytes:
