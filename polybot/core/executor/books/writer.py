@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from messages import Word
-from messages.inner import Compact, Persist
+from messages.inner import Compact, Persist, Restored
 from polybot.core.executor.books.entries import VERSION, AnyEntry, Written, to_bytes
 from polybot.core.executor.books.events import events_from
-from polybot.core.executor.books.fold import apply, snapshot
+from polybot.core.executor.books.fold import apply, restored, snapshot
 from polybot.core.executor.books.state import Books
 
 # Entries; or a quarter of all there are, so that snapshots of a long history stay a constant share.
@@ -21,6 +21,14 @@ class Writer:
     def __init__(self) -> None:
         self.books = Books()
         self.broken = ""
+
+    def restore(self, word: Restored) -> None:
+        """What the journal holds, folded."""
+        self.books = restored(word.records)
+
+    def fail(self, why: str) -> None:
+        """Write nothing any more: the disk refused, and why."""
+        self.broken = why
 
     def write(self, entry: AnyEntry, now_ns: int) -> Iterator[Word]:
         """Persist (if it fails the loop drops everything from here on), fold, tell."""
