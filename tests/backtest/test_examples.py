@@ -1,7 +1,6 @@
 """The strategies of examples/, all of them in one house: each decides every window, bets, and none of them fails."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,28 +9,15 @@ import pytest
 from messages import OrderUpdate, Prediction
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.core.strategies import indicator_registry
 from polybot.core.strategies import registry as strategy_registry
 from polybot.runtime.config import plugins
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 S = 1_000_000_000
 WINDOWS = 4
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 EAGER: dict[str, dict[str, float]] = {  # so that few windows are enough for a bet of each
     "ThreeInARow": {"run": 1},
     "BandReversion": {"width": 0.2},

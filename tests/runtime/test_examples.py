@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from messages import MarketResolved
 from polybot.core.market.windows import SessionPlan
@@ -28,11 +29,12 @@ from polybot.strategy import (
     indicator,
     slug_of,
 )
+from tests.build import T0, a_book
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 ON_CANDLES = ("three_in_a_row:ThreeInARow", "band_reversion:BandReversion", "straight_moves:StraightMoves")
 ON_EVENTS = ("book_lean:BookLean", "resting_early:RestingEarly")
-START_S = 1_795_132_800
+START_S = T0
 
 
 @pytest.fixture(autouse=True)
@@ -170,19 +172,14 @@ def test_straightness_keeps_what_an_indicator_promises() -> None:
 # --- each of those on events
 
 
-def a_book(bid_size: int, ask_size: int, **changed: Any) -> Book:
+def quoted(bid_size: int, ask_size: int) -> Book:
     """0.49 to 0.51, of so many shares each."""
-    facts: dict[str, Any] = {
-        "slug": slug_of(START_S),
-        "condition_id": "0x1",
-        "up_bids": ((490_000, bid_size * 1_000_000),),
-        "up_asks": ((510_000, ask_size * 1_000_000),),
-        "down_bids": (),
-        "down_asks": (),
-        "venue_ns": 0,
-        "received_ns": 0,
-    }
-    return Book(**(facts | changed))
+    return a_book(
+        up_bids=((490_000, bid_size * 1_000_000),),
+        up_asks=((510_000, ask_size * 1_000_000),),
+        down_bids=(),
+        down_asks=(),
+    )
 
 
 def asked(slot: Bound, message: Any, *heard: Any) -> Decision:
@@ -195,7 +192,7 @@ def asked(slot: Bound, message: Any, *heard: Any) -> Decision:
 
 @pytest.mark.parametrize(("bid", "ask", "side"), [(300, 100, "UP"), (100, 300, "DOWN"), (299, 100, None), (1, 1, None)])
 def test_book_lean_goes_where_the_book_leans_by_half(bid: int, ask: int, side: str | None) -> None:
-    decision = asked(bound("book_lean:BookLean"), a_book(bid, ask))
+    decision = asked(bound("book_lean:BookLean"), quoted(bid, ask))
     assert decision.side == side
     assert decision.limit == (0.6 if side else None)
     assert decision.indicators["imbalance"] == pytest.approx((bid - ask) / (bid + ask))
@@ -204,7 +201,7 @@ def test_book_lean_goes_where_the_book_leans_by_half(bid: int, ask: int, side: s
 
 @pytest.mark.parametrize("changed", [{"up_bids": ()}, {"up_asks": ()}, {"slug": slug_of(START_S + 300)}])
 def test_book_lean_has_no_opinion_on_half_a_book_or_on_another_window(changed: dict[str, Any]) -> None:
-    decision = asked(bound("book_lean:BookLean"), a_book(300, 100, **changed))
+    decision = asked(bound("book_lean:BookLean"), replace(quoted(300, 100), **changed))
     assert (decision.side, decision.reason_code) == (None, "NO_SIGNAL")
 
 
@@ -217,12 +214,12 @@ def resolved(back: int, winner: Any) -> MarketResolved:
 def test_resting_early_rests_on_what_the_last_finished_window_came_to(winner: str) -> None:
     slot = bound("resting_early:RestingEarly")
     assert slot.is_early and slot.windows_back == 2
-    decision = asked(slot, a_book(1, 1), resolved(2, winner), resolved(1, "UP"), resolved(3, "UP"))
+    decision = asked(slot, quoted(1, 1), resolved(2, winner), resolved(1, "UP"), resolved(3, "UP"))
     assert (decision.side, decision.limit, decision.rests) == (winner, 0.49, True)
 
 
 @pytest.mark.parametrize("heard", [(), (resolved(1, "UP"),), (resolved(2, "SPLIT"),)])
 def test_resting_early_knows_when_it_does_not_know(heard: tuple[Any, ...]) -> None:
-    decision = asked(bound("resting_early:RestingEarly"), a_book(1, 1), *heard)
+    decision = asked(bound("resting_early:RestingEarly"), quoted(1, 1), *heard)
     assert (decision.side, decision.reason_code) == (None, "INSUFFICIENT_DATA")
     assert slug_of(START_S - 600) in decision.reason
