@@ -195,12 +195,12 @@ class Simulator:
 
     def hear(self, name: str, word: Word, cause: str = "") -> None:
         """A word from inside the actor's own house."""
-        self._alive(name, lambda performer: performer.hear(word, cause))
+        self._if_alive(name, lambda performer: performer.hear(word, cause))
 
     def _hear_envelope(self, name: str, envelope: Envelope) -> None:
-        self._alive(name, lambda performer: performer.hear_envelope(envelope))
+        self._if_alive(name, lambda performer: performer.hear_envelope(envelope))
 
-    def _alive(self, name: str, hear: Callable[[Performer], None]) -> None:
+    def _if_alive(self, name: str, hear: Callable[[Performer], None]) -> None:
         """Let a living member hear; it may not survive that."""
         member = self.members[name]
         if member.alive:
