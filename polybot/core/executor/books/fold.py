@@ -16,6 +16,7 @@ from polybot.core.executor.books.state import (
     books_from_bytes,
     books_to_bytes,
 )
+from polybot.core.executor.books.streaks import Run
 
 IDLE_WINDOWS = 50  # ended windows without an order of ours that are remembered: a fill may still be heard late
 
@@ -27,11 +28,21 @@ def restored(records: tuple[bytes, ...]) -> Books:
         written = entries.from_bytes(record)
         if isinstance(written.entry, entries.SnapshotEntry):
             books = books_from_bytes(written.entry.books)
-            if not books.days:
-                count_days(books)
+            _brought_up_to_date(books)
         else:
             apply(books, written)
     return books
+
+
+def _brought_up_to_date(books: Books) -> None:
+    """What earlier builds kept otherwise, as this one keeps it."""
+    if not books.days:
+        count_days(books)
+    for strategy, rows in books.traded.items():
+        run = books.runs.setdefault(strategy, Run())
+        for row in sorted(rows.values(), key=lambda row: (row.start_s, row.slug)):
+            run.put(row)
+    books.traded = {}
 
 
 def snapshot(books: Books) -> bytes:

@@ -5,7 +5,7 @@ import msgspec
 from messages import OrderIntent, Outcome, Settlement
 from messages.money import OrderState, RedeemState
 from polybot.core.executor.books.entries import FillStatus
-from polybot.core.executor.books.streaks import Traded
+from polybot.core.executor.books.streaks import Run, Traded
 
 
 class BookStruct(msgspec.Struct, kw_only=True):
@@ -140,7 +140,7 @@ Note = OrderNote | RefusalNote | FillNote | SettledNote
 class Books(BookStruct, kw_only=True):
     """The fold of the journal up to `seq`. accounts: debit-positive balances, their sum is always 0.
 
-    traded     strategy → slug → what its streak is folded from
+    runs       strategy → its traded windows and the streak after each; traded: the same as the first build kept it
     notes      every money event ever said, oldest first: EventsSince is served from here, through restarts and snapshots
     open       ids of orders that are not final           idle   windows without orders that are still remembered
     pending    slugs of windows in which something is held, or owed
@@ -164,6 +164,7 @@ class Books(BookStruct, kw_only=True):
     windows: dict[str, BookedWindow] = {}
     idle: list[str] = []
     traded: dict[str, dict[str, Traded]] = {}
+    runs: dict[str, Run] = {}
     settled: dict[str, Settled] = {}
     pending: dict[str, None] = {}
     paid: dict[str, int] = {}
