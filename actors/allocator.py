@@ -1,4 +1,4 @@
-"""allocator: how much."""
+"""allocator: decides how much each signal is worth, and asks risk for it."""
 
 from polybot.core.allocator.core import AllocatorCore
 from polybot.runtime.loop.loop import run

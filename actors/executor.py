@@ -91,8 +91,9 @@ class Beating:
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
     """Orders, cancels, heartbeats, reads, the open orders of a proof and redemptions each on a lane and a connection of
-    their own. What is read from the public hosts is repeated and may wait (`endpoint.py`), never on the lane of the account's
-    reads. The wallet is held by the address that has the money: two keys of one funder would trade the same cash.
+    their own. What is read from the public hosts is repeated and may wait (`adapters/net/endpoint.py`), never on the lane
+    of the account's reads. The wallet is held by the address that has the money: two keys of one funder would trade the same
+    cash.
     """
     settings = context.settings
     key_hex = wallet.key_or_exit(context.paths, settings)
@@ -223,7 +224,7 @@ def cancel_only() -> int:
 
 
 def main() -> None:
-    """Turn until told to leave."""
+    """Run the actor until it is told to leave, or cancel everything with --cancel-only."""
     if "--cancel-only" in sys.argv[1:]:
         sys.exit(cancel_only())
     run("executor", ExecutorCore(), wire)

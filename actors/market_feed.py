@@ -53,7 +53,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
 
 
 def main() -> None:
-    """Turn until told to leave."""
+    """Run the actor until it is told to leave."""
     run("market_feed", MarketFeedCore(), wire)
 
 

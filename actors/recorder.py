@@ -33,7 +33,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
 
 
 def main() -> None:
-    """Run until told to leave."""
+    """Run the actor until it is told to leave."""
     run("recorder", RecorderCore(), wire)
 
 

@@ -1,4 +1,4 @@
-"""risk: whether at all; the trading state."""
+"""risk: decides whether anything is traded at all, and keeps the trading state."""
 
 from polybot.core.risk import RiskCore
 from polybot.runtime.loop.context import Context
@@ -12,7 +12,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
 
 
 def main() -> None:
-    """Run until told to leave."""
+    """Run the actor until it is told to leave."""
     run("risk", RiskCore(), wire)
 
 

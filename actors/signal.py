@@ -25,7 +25,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
 
 
 def main() -> None:
-    """Run until told to leave."""
+    """Run the actor until it is told to leave."""
     run("signal", SignalCore(), wire)
 
 

@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _mirror(context: Context) -> None:
-    """Paper: the real books, our orders."""
+    """Serve profile paper: the real venue's books, our orders."""
     from polybot.runtime.config import endpoints
     from polybot.runtime.config.config import ConfigError
     from polybot.venue.faults.script import Script
@@ -41,7 +41,7 @@ def _mirror(context: Context) -> None:
 
 
 def _world(context: Context) -> None:
-    """Demo: a world of its own."""
+    """Serve profile demo, or a rehearsal: a world of the venue's own."""
     if not isinstance(context.clock, WorldClock):
         log.event("venue_refused", reason="there is no session yet whose world could be served")
         sys.exit(78)

@@ -32,7 +32,8 @@ from bench.tick_to_order import KEY, MARKET, a_frame, first_frame
 from messages.inner import OrderFields, SignOrder
 from polybot.adapters.net.http import HttpConnection
 from polybot.adapters.polymarket.market_frames import MarketFrames
-from polybot.adapters.polymarket.signing import Credentials, OrderSigner, RequestSigner, Wallet, metadata_of, salt_of
+from polybot.adapters.polymarket.signing import Credentials, OrderSigner, RequestSigner, Wallet
+from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.core.sizing.amounts import BuyAmounts, fak_buy, limit_e6
 
 ROOT = Path(__file__).parents[1]

@@ -38,7 +38,8 @@ from messages import (
 )
 from messages.inner import OrderFields, OrderSigned, Persist, PostOrder, SignOrder
 from polybot.adapters.polymarket.market_frames import MarketFrames
-from polybot.adapters.polymarket.signing import OrderSigner, Wallet, metadata_of, salt_of
+from polybot.adapters.polymarket.signing import OrderSigner, Wallet
+from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
 from polybot.runtime.loop.loop import Wiring, run

@@ -1,10 +1,17 @@
-"""The three kinds of word. The kind decides the transport, never the code that speaks.
+"""The four kinds of word. The kind decides the transport, never the code that speaks.
 
 Event    noun or past tense   PUB/SUB: may be lost, see the topic's class in the table
 Request  a wish               DEALER → ROUTER: answered by a Reply, or by `NoReply` after its deadline (*unknown*, not *no*)
 Reply    the answer, same id
 Inner    never crosses the bus: what a core says to its own loop, and hears from it
+
+A `Part` is no word: it stands inside one.
 """
+
+import operator
+from functools import reduce
+from types import ModuleType
+from typing import Any
 
 import msgspec
 
@@ -35,8 +42,21 @@ class Reply(Word, frozen=True, kw_only=True):
 
 
 class Inner(Word, frozen=True, kw_only=True):
-    """Between a core and its own loop."""
+    """What a core says to its own loop, or hears from it; never crosses the bus."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A piece of a word; never said alone."""
+    """A piece of a word; it is never said alone."""
+
+
+def union_of(kind: type[msgspec.Struct], *modules: ModuleType) -> Any:
+    """`A | B | …` of all structs of this kind in these modules, as written: to write a struct there is to register it.
+
+    Whoever calls it tells the type checker that the union is the kind itself, which is what it is used as.
+    """
+    found = dict.fromkeys(each for module in modules for each in vars(module).values() if _is_a(kind, each))
+    return reduce(operator.or_, found)
+
+
+def _is_a(kind: type, each: object) -> bool:
+    return isinstance(each, type) and issubclass(each, kind) and each is not kind

@@ -2,13 +2,12 @@
 
 import hashlib
 from functools import cache
-from types import UnionType
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from messages.base import Word
-from messages.envelope import AnyWord, Envelope
+from messages.base import Part, Word, union_of
+from messages.envelope import MODULES, AnyWord, Envelope
 
 # BadBytes  whatever arrived is not a word of ours: weather when from outside, count and drop
 
@@ -25,7 +24,7 @@ encode = _encoder.encode
 
 
 def decode_envelope(data: bytes) -> Envelope:
-    """The envelope in `data`; raises BadBytes."""
+    """The envelope that `data` holds; raises BadBytes when it holds none."""
     try:
         return _envelopes.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
@@ -33,7 +32,7 @@ def decode_envelope(data: bytes) -> Envelope:
 
 
 def decode_word(data: bytes) -> AnyWord:
-    """The bare word in `data`; raises BadBytes."""
+    """The word that `data` holds, without an envelope; raises BadBytes when it holds none."""
     try:
         word: AnyWord = _words.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as exc:
@@ -41,16 +40,21 @@ def decode_word(data: bytes) -> AnyWord:
     return word
 
 
-def union_members(union: UnionType) -> tuple[type[Word], ...]:
-    """The struct classes of a (nested) union, in the order written."""
+def union_members(union: Any) -> tuple[type[Word], ...]:
+    """The struct classes of a union of words, in the order written."""
     return get_args(union)
+
+
+def schema_text() -> str:
+    """Every word and every part of one, a line each: its name, and its fields with their types."""
+    lines = []
+    for struct in (*get_args(AnyWord), *get_args(union_of(Part, *MODULES))):
+        hints = get_type_hints(struct)
+        lines.append(struct.__name__ + repr([(f, str(hints[f])) for f in struct.__struct_fields__]))
+    return "\n".join(lines)
 
 
 @cache
 def schema_hash() -> str:
-    """Twelve hex digits over every word's name, fields and types: two builds that differ here must not talk."""
-    text = []
-    for word in union_members(AnyWord):
-        hints = get_type_hints(word)
-        text.append(word.__name__ + repr([(f, str(hints[f])) for f in word.__struct_fields__]))
-    return hashlib.sha256("\n".join(text).encode()).hexdigest()[:12]
+    """Twelve hex digits over `schema_text`: two builds that differ here must not talk."""
+    return hashlib.sha256(schema_text().encode()).hexdigest()[:12]

@@ -28,8 +28,9 @@ class EndpointHealth(Part, frozen=True, kw_only=True):
 
 
 class Heartbeat(Event, frozen=True, kw_only=True):
-    """An actor's loop turns; every 0.5 s of machine time. boot fences. The rest is the loop's own measure since boot.
+    """An actor's loop turns; every 0.5 s of machine time, the first ones quicker. The figures are the loop's own since boot.
 
+    boot       fences: a smaller one is of a process before this
     Quantiles of the newest few hundred, machine ms, −1 = none yet:
     cycle      one turn of the loop that heard anything      decision   from what was heard to what was decided on it
     api        one call of the world outside: an effect on its lane
@@ -72,14 +73,14 @@ class ActorHealth(Part, frozen=True, kw_only=True):
 
 
 class Health(Event, frozen=True, kw_only=True):
-    """Level of the watchdog, each second and on change; risk halts after 10 s of silence."""
+    """Level of the watchdog, each second and whenever an actor comes up or is gone; risk halts after 10 s of silence."""
 
     actors: tuple[ActorHealth, ...]
     mono_ns: int
 
 
 class ActorDied(Event, frozen=True, kw_only=True):
-    """A process left or was killed for silence. Kept, so that the rows of its windows can say so."""
+    """A process left or was killed for silence; `how` says which. Kept, so that the rows of its windows can say so."""
 
     actor: str
     pid: int
@@ -139,7 +140,7 @@ class Resume(Request, frozen=True, kw_only=True):
 
 
 class Pause(Request, frozen=True, kw_only=True):
-    """REDUCING by hand until Resume."""
+    """Allow only exits (REDUCING), by hand, until Resume."""
 
     by: str
     reason: str
@@ -179,6 +180,6 @@ class Resent(Reply, frozen=True, kw_only=True):
 
 
 class Query(Request, frozen=True, kw_only=True):
-    """recorder: is everything up to here written? Answered by Done once its batch is on disk."""
+    """recorder: tell when everything up to this sequence of the journal is on disk. Answered by Done."""
 
     upto_journal_seq: int = 0

@@ -1,141 +1,37 @@
 """The wrapper every word crosses the bus in, and the union that makes decoding typed."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from messages import control, feeds, inner, money, trade
-from messages.base import Event, Reply, Request, Word
+from messages.base import Event, Inner, Reply, Request, Word, union_of
+from messages.inner.timers import Timer
 
-EventWord = (
-    feeds.PriceTick
-    | feeds.Candle
-    | feeds.Depth
-    | feeds.OraclePrice
-    | feeds.OracleRelayed
-    | feeds.FeedStatus
-    | feeds.ClockOffset
-    | feeds.MarketListed
-    | feeds.Book
-    | feeds.TradePrint
-    | feeds.TickSizeChanged
-    | feeds.MarketResolved
-    | feeds.WindowObserved
-    | trade.Prediction
-    | trade.Signal
-    | trade.Allocation
-    | trade.RiskVerdict
-    | money.OrderUpdate
-    | money.Fill
-    | money.Settlement
-    | money.Positions
-    | money.Account
-    | control.Heartbeat
-    | control.Health
-    | control.ActorDied
-    | control.RiskState
-)
-RequestWord = (
-    feeds.History
-    | trade.OrderIntent
-    | trade.ApprovedOrder
-    | money.Redeem
-    | money.Snapshot
-    | money.EventsSince
-    | money.CancelAll
-    | control.Halt
-    | control.Resume
-    | control.Pause
-    | control.Resend
-    | control.Query
-)
-ReplyWord = (
-    feeds.Candles
-    | trade.Judged
-    | trade.Accepted
-    | trade.Refused
-    | trade.Seen
-    | money.Redemptions
-    | money.SnapshotTaken
-    | money.Events
-    | money.CancelProof
-    | control.Done
-    | control.Resent
-    | inner.NoReply
-)
-InnerWord = (
-    inner.Started
-    | inner.Restored
-    | inner.Tick
-    | inner.WakeAt
-    | inner.WakeIn
-    | inner.Persist
-    | inner.PersistFailed
-    | inner.Compact
-    | inner.OrderFields
-    | inner.SignOrder
-    | inner.OrderSigned
-    | inner.PostOrder
-    | inner.PostResult
-    | inner.MoveGate
-    | inner.WarmUp
-    | inner.SendHeartbeat
-    | inner.HeartbeatSent
-    | inner.CancelOrders
-    | inner.CancelResult
-    | inner.VenueOrder
-    | inner.VenueTrade
-    | inner.ReadOrder
-    | inner.OrderRead
-    | inner.ReadOpenOrders
-    | inner.OpenOrdersRead
-    | inner.ReadTrades
-    | inner.TradesRead
-    | inner.ReadBalance
-    | inner.BalanceRead
-    | inner.ReadActivity
-    | inner.Activity
-    | inner.ActivityRead
-    | inner.ReadHoldings
-    | inner.HoldingsRead
-    | inner.ReadMarket
-    | inner.MarketRead
-    | inner.SubmitRedeem
-    | inner.PollRedeem
-    | inner.RedeemRead
-    | inner.UserFact
-    | inner.HaltSeen
-    | inner.WriteHalt
-    | inner.WritePause
-    | inner.Leave
-    | inner.FetchMarket
-    | inner.MarketFetched
-    | inner.SourceState
-    | inner.Subscribe
-    | inner.FetchCandles
-    | inner.CandlesFetched
-    | inner.ReadClock
-    | inner.ClockRead
-    | inner.FetchPrice
-    | inner.PriceFetched
-    | inner.FetchDay
-    | inner.DayHeard
-    | inner.SourceChanged
-    | inner.Reconnect
-    | inner.Store
-    | inner.ProcessState
-    | inner.ProcessGone
-    | inner.WatchPid
-    | inner.Notify
-    | inner.KillActor
-    | inner.WakeSupervisor
-    | inner.StopProgram
-)
-AnyWord = EventWord | RequestWord | ReplyWord | InnerWord
+MODULES = (feeds, trade, money, control, inner)
+
+if TYPE_CHECKING:  # the kind, which every member is; msgspec decodes by the union itself
+    EventWord = Event
+    RequestWord = Request
+    ReplyWord = Reply
+    InnerWord = Inner
+    AnyWord = Word
+else:
+    EventWord = union_of(Event, *MODULES)
+    RequestWord = union_of(Request, *MODULES)
+    ReplyWord = union_of(Reply, *MODULES)
+    InnerWord = union_of(Inner, *MODULES)
+    AnyWord = EventWord | RequestWord | ReplyWord | InnerWord
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """source   actor       boot  strictly increasing over its restarts, fences      seq  per source and full topic string,
-    from 1; requests and replies carry 0      at_ns  world time it was said           cause  what was being handled:
-    "source:boot:topic:seq", "request:id", "inner:Tag" or ""
+    """The wrapper of every word on the bus and in the flight recorder.
+
+    source  the actor that says it; "actor.source" where it comes from inside that actor's own house
+    boot    strictly increasing over the actor's restarts, fences
+    seq     per source and full topic string, from 1; requests and replies carry 0
+    at_ns   world time it was said
+    cause   what was being handled: "source:boot:topic:seq", "request:id", "inner:Tag" or ""
     """
 
     source: str
@@ -162,6 +58,6 @@ def name_of(envelope: Envelope) -> str:
             return f"inner:{type(envelope.body).__name__}"
 
 
-def tag_of(word: Word | type[Word]) -> str:
+def tag_of(word: Word | Timer | type[Word]) -> str:
     """The class name, which is the tag on the wire."""
     return (word if isinstance(word, type) else type(word)).__name__

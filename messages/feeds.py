@@ -57,6 +57,7 @@ class Candle(Event, frozen=True, kw_only=True):
 
     @property
     def end_ns(self) -> int:
+        """The moment at which the bar is over, world ns."""
         return self.start_ns + self.interval_s * 1_000_000_000
 
 
@@ -176,6 +177,7 @@ class MarketListed(Event, frozen=True, kw_only=True):
     """A window's market as the venue describes it. `rule` is None when the description matches no known row (`rule_why`).
 
     fee None = the venue gave no schedule (unknown, not zero). `synthetic_books` labels made-up books wherever shown.
+    accepting: the venue takes orders for it. taker_delay: it holds an order that takes for a moment before it matches.
     """
 
     slug: str
@@ -236,7 +238,7 @@ class TradePrint(Event, frozen=True, kw_only=True):
 
 
 class TickSizeChanged(Event, frozen=True, kw_only=True):
-    """The venue changed a token's price grid."""
+    """The venue has changed the price grid of one token."""
 
     slug: str
     token_id: str
@@ -269,6 +271,7 @@ class WindowObserved(Event, frozen=True, kw_only=True):
     strike_e18, end_e18   USD × 1e18 texts, None = print missing       strike_source  "polybolt_twap60", "rtds_twap60", … or ""
     outcome               provisional; None = unknown                  inferred       from prints beside the missing one
     move_bp               (end − strike)/strike in basis points, None until known
+    ended                 the end is known, or no print of it is expected any more; why: what of it is missing
     """
 
     slug: str

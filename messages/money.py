@@ -18,7 +18,12 @@ OrderState = Literal[
 
 
 class OrderUpdate(Event, frozen=True, kw_only=True):
-    """The state of an order as the journal knows it. final: no further fill is expected. reason for REJECTED and UNKNOWN."""
+    """The state of an order as the journal knows it. final: no further fill is expected.
+
+    reason_code, reason   why it came to nothing, or is not clear; "" for an order that is well
+    reserved_e6           pUSD still set aside for it       posts   how often its bytes were sent
+    filled_e6, cost_e6, fee_e6   of the fills that stand, the fee beside the cost
+    """
 
     account: str
     order_id: str
@@ -49,7 +54,11 @@ class OrderUpdate(Event, frozen=True, kw_only=True):
 
 
 class Fill(Event, frozen=True, kw_only=True):
-    """One trade of ours. cost_e6 is the venue's own amount; fee on top. CONFIRMED is final, FAILED reverses it."""
+    """One trade of ours. cost_e6 is the venue's own amount; fee on top.
+
+    status  MATCHED when it is first heard of, CONFIRMED is final, FAILED reverses it. The executor says these three alone:
+            what the venue calls MINED or RETRYING is still MATCHED to it.
+    """
 
     account: str
     trade_id: str
@@ -74,10 +83,13 @@ class Fill(Event, frozen=True, kw_only=True):
 
 
 class Settlement(Event, frozen=True, kw_only=True):
-    """What a window came to for one strategy. provisional: from the oracle's print; final: from the venue's resolution.
+    """What a window came to for one strategy; said once there is an outcome, and again when anything of it changes.
 
-    payout_e6 face value of what was held; paid: the cash has arrived. pnl_e6 = payout − cost − fee. corrected: it differs
-    from what was said before. win None = no outcome yet. win_streak: the strategy's streak after this window.
+    provisional  from the oracle's print; else from the venue's resolution
+    payout_e6    face value of what was held      paid   the cash has arrived
+    pnl_e6       payout − cost − fee              corrected   it differs from what was said before, now or once
+    win          something is held and `outcome` is its side, `held`; False for a loss, a split, and a bet that failed
+    win_streak   the strategy's streak after this window
     """
 
     account: str
@@ -105,7 +117,11 @@ class Settlement(Event, frozen=True, kw_only=True):
 
 
 class Position(Part, frozen=True, kw_only=True):
-    """Shares held of one token. cost includes the fee; state "open", "claim" (outcome known, not paid) or "late"."""
+    """Shares held of one token by one strategy.
+
+    cost_e6         includes the fee        provisional_e6   those of the shares whose trade is not confirmed yet
+    state           "open", "claim" (outcome known, not paid) or "late" (no official outcome 15 minutes after the end)
+    """
 
     account: str
     strategy: str
@@ -132,7 +148,7 @@ RedeemState = Literal[
 
 
 class Redemption(Part, frozen=True, kw_only=True):
-    """What a resolved window still owes the wallet, and how far fetching it is. why: of failed, unknown and due."""
+    """What a resolved window still owes the wallet, and how far fetching it is. why: said with failed, unknown and due."""
 
     slug: str
     condition_id: str
@@ -145,8 +161,10 @@ class Redemption(Part, frozen=True, kw_only=True):
 
 
 class Positions(Event, frozen=True, kw_only=True):
-    """Level: all positions, all orders not final, all payouts not received. journal_seq: how much of the journal this has
-    seen.
+    """Level: all positions, all orders not final, all payouts not received.
+
+    foreign      ids of orders, trades and positions at the venue that are not ours
+    journal_seq  how much of the journal this has seen
     """
 
     account: str
@@ -202,17 +220,20 @@ class SentOrder(Part, frozen=True, kw_only=True):
 
 
 class Account(Event, frozen=True, kw_only=True):
-    """Level: the purse. free = min(wallet spendable, purse + P&L) − reserved; equity = purse + realised P&L + positions.
+    """Level: the purse, and everything that risk needs to know of money.
 
+    free_e6        min(wallet spendable, purse + P&L in cash) − reserved, never below 0
+    equity_e6      purse + P&L in cash + positions at cost + claims at face
     ready          False until the first reconciliation: no one may trade on this
     last_window_s  end of the newest window whose outcome is folded in
-    next_n         strategy/slug → next free n of an intent id
+    unresolved     ended windows in which something is held or owed; late: those without an official outcome for 15 minutes
     day_pnl_e6     realised P&L of the UTC day `day`: of the windows that end on it
+    open_e6        reserved by orders that the venue has had; the rest of reserved_e6 is on its way there
     days           the same by strategy, with what is open, for today and the days to come
     sent           orders of windows that have not ended, and all of the last minute, oldest first
     unfilled       orders in a row without a fill up to now, of the last hour
     venue_state    "running" · restarting · post_only · cancel_only · disabled · closed_only · rate_limited · geoblocked
-                   · unauthorized · unreachable (core/executor/venue_state.py); venue_why: its own words, "" while running
+                   · unauthorized · unreachable (executor/orders/venue_status.py); venue_why: its own words, "" when running
     pulse_state    dead-man heartbeat: "off" until the first resting order · "beating" · "failing" (no new orders); pulse_why
     """
 
@@ -270,7 +291,9 @@ class SnapshotTaken(Reply, frozen=True, kw_only=True):
 
 
 class EventsSince(Request, frozen=True, kw_only=True):
-    """executor: the money events of the journal after sequence `after`, at most `limit`."""
+    """executor: the money events of the journal after sequence `after`, about `limit`: those of one entry stay
+    together.
+    """
 
     after: int
     limit: int = 500
@@ -294,7 +317,7 @@ class Redeem(Request, frozen=True, kw_only=True):
 
 
 class Redemptions(Reply, frozen=True, kw_only=True):
-    """Answer to Redeem, oldest window first."""
+    """Answer to Redeem: what is owed, the oldest window first."""
 
     redemptions: tuple[Redemption, ...]
 
@@ -306,7 +329,12 @@ class CancelAll(Request, frozen=True, kw_only=True):
 
 
 class CancelProof(Reply, frozen=True, kw_only=True):
-    """Answer to CancelAll. `open` is what the venue said twice, further apart than the taker delay; -1 = it did not say."""
+    """Answer to CancelAll: what is known after everything was cancelled.
+
+    open          0: the venue said twice, further apart than the taker delay, that nothing is open; -1: it did not
+    unknown       orders whose fate is not clear           pending_posts   orders whose POST is still under way
+    fills_after   trades first heard of since the halt, or since the cancel began       held   positions that stay
+    """
 
     cancelled: tuple[str, ...]
     open: int

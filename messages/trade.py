@@ -10,7 +10,7 @@ OrderType = Literal["FAK", "FOK", "GTC", "GTD"]
 
 
 class Prediction(Event, frozen=True, kw_only=True):
-    """One a window and strategy: what the strategy thought, or why it did not. `reason_code` "" means: trade.
+    """What a strategy thought of a window, or why it did not; one a window and strategy. `reason_code` "" means: trade.
 
     n             number of the window in the session, from 1       probability  None: this strategy has labels only
     token_id      of the predicted outcome, "" without one: a Signal is a function of its Prediction
@@ -139,7 +139,7 @@ class RiskVerdict(Event, frozen=True, kw_only=True):
 
 
 class Judged(Reply, frozen=True, kw_only=True):
-    """Answer to OrderIntent, at once; what becomes of an approved order is told by OrderUpdate."""
+    """Answer to OrderIntent: risk's verdict. What becomes of an approved order is told by OrderUpdate."""
 
     verdict: RiskVerdict
 
@@ -158,20 +158,26 @@ class ApprovedOrder(Request, frozen=True, kw_only=True):
 
 
 class Accepted(Reply, frozen=True, kw_only=True):
-    """Signed and journalled; the venue has not answered yet. `order_id` is the venue's id, known before it is sent."""
+    """Answer to ApprovedOrder: signed, journalled and on its way; the venue has not answered yet.
+
+    order_id  the venue's id of it, known before it is sent
+    """
 
     order_id: str
 
 
 class Refused(Reply, frozen=True, kw_only=True):
-    """Not taken; nothing was sent."""
+    """Answer to ApprovedOrder: not taken, and why; nothing was sent to the venue."""
 
     reason_code: str
     reason: str
 
 
 class Seen(Reply, frozen=True, kw_only=True):
-    """A repeat: the first answer stands. conflict: the repeat carried other content than the first."""
+    """Answer to ApprovedOrder of an intent that was answered before: the first answer stands.
+
+    conflict  the repeat carried other content than the first
+    """
 
     order_id: str
     reason_code: str

@@ -1,4 +1,4 @@
-"""The knobs as frozen structs: their names, units, defaults and bounds. `runtime/config.py` fills them from config.toml.
+"""The knobs as frozen structs: their names, units, defaults and bounds. `runtime/config/config.py` fills them from config.toml.
 
 Cores receive them in `Started.config` as JSON text, so a recording carries the knobs it was made with.
 """
@@ -16,11 +16,11 @@ Price = Annotated[float, Meta(gt=0, lt=1)]
 
 
 class KnobTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of config.toml."""
+    """Base of the structs that are a table of config.toml; unknown knobs are refused."""
 
 
 class Bot(KnobTable, frozen=True, kw_only=True):
-    """Who trades, and with how much."""
+    """Who trades, what by, and with how much."""
 
     profile: str = "demo"
     account: str = "main"
@@ -31,7 +31,7 @@ class Bot(KnobTable, frozen=True, kw_only=True):
 
     @property
     def strategy_names(self) -> tuple[str, ...]:
-        """The names they trade under: of a plug-in given as path.py:Name, its Name."""
+        """The names the strategies trade under; for a plug-in given as path.py:Name that is Name."""
         return tuple(spec.rpartition(":")[2] for spec in self.strategies)
 
 
@@ -92,7 +92,7 @@ class World(KnobTable, frozen=True, kw_only=True):
 
 
 class Keep(KnobTable, frozen=True, kw_only=True):
-    """How much disk is kept."""
+    """How much of the recordings is kept on disk."""
 
     flight_mb: Annotated[int, Meta(ge=1)] = 256
 
@@ -158,7 +158,7 @@ _decoder = msgspec.json.Decoder(Settings)
 
 
 def settings_from(text: str) -> Settings:
-    """The knobs out of `Started.config`."""
+    """The knobs out of the JSON text of `Started.config`."""
     return _decoder.decode(text)
 
 

@@ -266,7 +266,7 @@ def actors_of(profile: str) -> tuple[Actor, ...]:
 
 
 def needed(settings: Settings) -> tuple[Actor, ...]:
-    """Of the profile's rows those whose knob is set, if they have one: what really runs."""
+    """The profile's rows that really run: those without a knob of their own, and those whose knob is set."""
     return tuple(a for a in actors_of(settings.bot.profile) if not a.knob or _is_set(settings, a.knob))
 
 
@@ -281,7 +281,7 @@ def says(actor: Actor) -> tuple[type[Event], ...]:
 
 
 def speakers_of(word: type[Event]) -> Iterator[Actor]:
-    """Who may say this event."""
+    """The actors that may say this event."""
     return (a for a in TABLE if word in says(a))
 
 

@@ -1,11 +1,12 @@
 """What the venue says of our account: orders, trades, balances, activity, holdings; asked for, or heard on the user channel.
 
-Every read is three-valued: known, empty, or unknown and why.
+Every read is three-valued: known, empty, or unknown and why. Its purpose comes back with the answer.
 """
 
 from typing import Literal
 
 from messages.base import Inner
+from messages.inner.purposes import AnyReadPurpose
 from messages.trade import Side
 
 
@@ -43,7 +44,7 @@ class VenueTrade(Inner, frozen=True, kw_only=True):
 class ReadOrder(Inner, frozen=True, kw_only=True):
     """What does the venue know of this order: asks the order endpoint and the trades endpoint."""
 
-    tag: str
+    purpose: AnyReadPurpose
     order_id: str
     condition_id: str
 
@@ -51,7 +52,7 @@ class ReadOrder(Inner, frozen=True, kw_only=True):
 class OrderRead(Inner, frozen=True, kw_only=True):
     """Three-valued: known with `order`, known and empty (order None and both endpoints said so), or not known."""
 
-    tag: str
+    purpose: AnyReadPurpose
     order_id: str
     known: bool
     order: VenueOrder | None
@@ -61,15 +62,15 @@ class OrderRead(Inner, frozen=True, kw_only=True):
 
 
 class ReadOpenOrders(Inner, frozen=True, kw_only=True):
-    """All open orders of this account."""
+    """All orders of this account that are open at the venue."""
 
-    tag: str
+    purpose: AnyReadPurpose
 
 
 class OpenOrdersRead(Inner, frozen=True, kw_only=True):
-    """known False: the read failed; that is not "no orders"."""
+    """The open orders; known False: the read failed, which is not "no orders"."""
 
-    tag: str
+    purpose: AnyReadPurpose
     known: bool
     orders: tuple[VenueOrder, ...]
     why: str
@@ -79,14 +80,14 @@ class OpenOrdersRead(Inner, frozen=True, kw_only=True):
 class ReadTrades(Inner, frozen=True, kw_only=True):
     """All trades of this account since `after_s` (world unix seconds)."""
 
-    tag: str
+    purpose: AnyReadPurpose
     after_s: int
 
 
 class TradesRead(Inner, frozen=True, kw_only=True):
-    """known False: the read failed; that is not "no trades"."""
+    """The trades; known False: the read failed, which is not "no trades"."""
 
-    tag: str
+    purpose: AnyReadPurpose
     known: bool
     trades: tuple[VenueTrade, ...]
     why: str
@@ -96,15 +97,15 @@ class TradesRead(Inner, frozen=True, kw_only=True):
 class ReadBalance(Inner, frozen=True, kw_only=True):
     """Spendable pUSD (token_id "") or the shares of a token. refresh: the venue looks at the chain first, not at its cache."""
 
-    tag: str
+    purpose: AnyReadPurpose
     token_id: str
     refresh: bool = False
 
 
 class BalanceRead(Inner, frozen=True, kw_only=True):
-    """balance_e6 is what may be spent or sold; meaningless unless known."""
+    """What may be spent or sold, and what the exchange contract may take of it; both meaningless unless known."""
 
-    tag: str
+    purpose: AnyReadPurpose
     token_id: str
     known: bool
     balance_e6: int
@@ -116,7 +117,7 @@ class BalanceRead(Inner, frozen=True, kw_only=True):
 class ReadActivity(Inner, frozen=True, kw_only=True):
     """What came to and went from the wallet since `after_s` (world unix seconds), trades left out: the Data API's activity."""
 
-    tag: str
+    purpose: AnyReadPurpose
     after_s: int
 
 
@@ -131,9 +132,9 @@ class Activity(Inner, frozen=True, kw_only=True):
 
 
 class ActivityRead(Inner, frozen=True, kw_only=True):
-    """known False: the read failed; that is not "nothing happened"."""
+    """The movements of cash, or (known False) that the read failed, which is not "nothing happened"."""
 
-    tag: str
+    purpose: AnyReadPurpose
     known: bool
     rows: tuple[Activity, ...]
     why: str
@@ -142,13 +143,13 @@ class ActivityRead(Inner, frozen=True, kw_only=True):
 class ReadHoldings(Inner, frozen=True, kw_only=True):
     """All open positions of the wallet, as the Data API shows them."""
 
-    tag: str
+    purpose: AnyReadPurpose
 
 
 class HoldingsRead(Inner, frozen=True, kw_only=True):
-    """shares: token → millionths; known False: the read failed, which is not "none"."""
+    """The wallet's shares, token → millionths; known False: the read failed, which is not "none"."""
 
-    tag: str
+    purpose: AnyReadPurpose
     known: bool
     shares: dict[str, int]
     why: str
@@ -157,15 +158,15 @@ class HoldingsRead(Inner, frozen=True, kw_only=True):
 class ReadMarket(Inner, frozen=True, kw_only=True):
     """Is this market closed, and who won? From the venue's market endpoint and Gamma."""
 
-    tag: str
+    purpose: AnyReadPurpose
     slug: str
     condition_id: str
 
 
 class MarketRead(Inner, frozen=True, kw_only=True):
-    """winner "" while unresolved."""
+    """What the venue says of a market. closed: no more trades; winner "" while unresolved. Meaningless unless known."""
 
-    tag: str
+    purpose: AnyReadPurpose
     slug: str
     known: bool
     closed: bool

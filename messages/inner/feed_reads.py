@@ -5,6 +5,9 @@ from typing import Literal
 from messages.base import Inner
 from messages.feeds import DayStats, MarketListed
 
+AskedSource = Literal["binance_rest", "coinbase", "coingecko"]
+ClockSource = Literal["venue", "sntp"]
+
 
 class FetchMarket(Inner, frozen=True, kw_only=True):
     """market_feed: Gamma by slug and the CLOB's compact market."""
@@ -13,7 +16,10 @@ class FetchMarket(Inner, frozen=True, kw_only=True):
 
 
 class MarketFetched(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. gamma, clob: the bodies as text, "" where the venue said it has none."""
+    """The read of a market is done; what it told came before this, as MarketListed and MarketResolved.
+
+    known False: no clear answer. gamma, clob: the bodies as text, for the record alone; "" where there is none.
+    """
 
     slug: str
     known: bool
@@ -41,7 +47,6 @@ class Subscribe(Inner, frozen=True, kw_only=True):
 class FetchCandles(Inner, frozen=True, kw_only=True):
     """price_feed: closed klines of the exchange, `interval` "1s" or "1m"."""
 
-    tag: str
     symbol: str
     interval: Literal["1s", "1m"]
     start_ns: int
@@ -49,11 +54,15 @@ class FetchCandles(Inner, frozen=True, kw_only=True):
 
 
 class CandlesFetched(Inner, frozen=True, kw_only=True):
-    """rows: (open_time_ns, open, high, low, close, volume, trades), oldest first."""
+    """The klines of the span asked for. rows: (open_time_ns, open, high, low, close, volume, trades), oldest first.
 
-    tag: str
+    known False: no clear answer.
+    """
+
     symbol: str
     interval: Literal["1s", "1m"]
+    start_ns: int
+    end_ns: int
     known: bool
     rows: tuple[tuple[int, float, float, float, float, float, int], ...]
     why: str
@@ -62,7 +71,7 @@ class CandlesFetched(Inner, frozen=True, kw_only=True):
 class ReadClock(Inner, frozen=True, kw_only=True):
     """market_feed: ask another clock once. n comes back with the answer."""
 
-    source: Literal["venue", "sntp"]
+    source: ClockSource
     n: int
 
 
@@ -72,7 +81,7 @@ class ClockRead(Inner, frozen=True, kw_only=True):
     took_ms: the round trip, machine time.
     """
 
-    source: Literal["venue", "sntp"]
+    source: ClockSource
     n: int
     known: bool
     least_ns: int
@@ -91,13 +100,16 @@ class Reconnect(Inner, frozen=True, kw_only=True):
 class FetchPrice(Inner, frozen=True, kw_only=True):
     """price_feed: the newest price of a source that is asked, not listened to."""
 
-    source: Literal["binance_rest", "coinbase", "coingecko"]
+    source: AskedSource
 
 
 class PriceFetched(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. stamped_ns: the source's own stamp, the arrival where it has none. size 0.0 = not said."""
+    """The newest price of a source that was asked. known False: no clear answer.
 
-    source: Literal["binance_rest", "coinbase", "coingecko"]
+    stamped_ns  the source's own stamp, the arrival where it has none       size   0.0 = not said
+    """
+
+    source: AskedSource
     known: bool
     price: float
     size: float

@@ -1,13 +1,14 @@
 """What a core hears from its loop and asks of it: the start, the clock, the disk, the kill switch, the end."""
 
 from messages.base import Inner, Reply
+from messages.inner.timers import AnyTimer
 
 
 class Started(Inner, frozen=True, kw_only=True):
-    """The first word a core hears. config: the parts of config.toml as JSON text; versions for the record.
+    """The first word a core hears. config: the knobs (`settings.Settings`) as JSON text; versions for the record.
 
-    mono_s: machine time, comparable only within this boot. halted: what the halt file said when the loop started; paused:
-    the same of the pause's.
+    mono_s   machine time, comparable only within this boot
+    halted   the id of the halt that stood when the loop started, "" = none       paused   what the pause's file said then
     """
 
     actor: str
@@ -22,7 +23,12 @@ class Started(Inner, frozen=True, kw_only=True):
 
 
 class Restored(Inner, frozen=True, kw_only=True):
-    """What the actor's own store held, as opaque bytes in order (the executor's journal records). complete on the last."""
+    """What an actor finds again at its start, as opaque bytes in order; said once, after Started.
+
+    executor   the journal's records from the newest snapshot on; last_seq is the journal's newest sequence
+    recorder   what its index knows, then the messages it folds rows from; last_seq: up to where no money event is missing
+    others     words they said in their last moments, out of their own flight recorder; last_seq 0
+    """
 
     records: tuple[bytes, ...]
     last_seq: int
@@ -31,21 +37,21 @@ class Restored(Inner, frozen=True, kw_only=True):
 class Tick(Inner, frozen=True, kw_only=True):
     """A timer asked for has come. mono_s is machine time."""
 
-    name: str
+    timer: AnyTimer
     mono_s: float
 
 
 class WakeAt(Inner, frozen=True, kw_only=True):
-    """World time: hear Tick(name) at the first moment ≥ at_ns. The same name again replaces the earlier wish."""
+    """World time: hear Tick(timer) at the first moment ≥ at_ns. The same timer again replaces the earlier wish."""
 
-    name: str
+    timer: AnyTimer
     at_ns: int
 
 
 class WakeIn(Inner, frozen=True, kw_only=True):
-    """Machine time: hear Tick(name) after `after_s` seconds. The same name again replaces the earlier wish."""
+    """Machine time: hear Tick(timer) after `after_s` seconds. The same timer again replaces the earlier wish."""
 
-    name: str
+    timer: AnyTimer
     after_s: float
 
 
@@ -78,7 +84,9 @@ class Compact(Inner, frozen=True, kw_only=True):
 
 
 class HaltSeen(Inner, frozen=True, kw_only=True):
-    """The loop looked at the halt file (every 100 ms and at each send): what stands there now, "" = nothing."""
+    """What the halt file says now, "" = nothing: said when that is another halt than before. The loop looks every 100 ms of
+    machine time; what stood at the start is in Started.
+    """
 
     halt_id: str
     by: str
@@ -101,7 +109,7 @@ class WritePause(Inner, frozen=True, kw_only=True):
 
 
 class Store(Inner, frozen=True, kw_only=True):
-    """recorder: one row for a table of the ledger, as JSON text of column → value; replaces the row of the same key."""
+    """recorder: one row for a table of the index, as JSON text of column → value; replaces the row of the same key."""
 
     table: str
     row: bytes

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from messages.base import Inner
+from messages.inner.purposes import AnyCancelPurpose
 from messages.trade import Side
 
 
@@ -39,7 +40,9 @@ class OrderSigned(Inner, frozen=True, kw_only=True):
 
 
 class PostOrder(Inner, frozen=True, kw_only=True):
-    """Send these bytes through the gate: halt file, good-until and risk's boot are looked at with the lock held."""
+    """Send these bytes through the gate. It looks, its lock held while they leave, whether the journal has failed, the
+    dead-man heartbeat goes unanswered, a halt file stands or good_until_ns is past. risk's boot was looked at before signing.
+    """
 
     order_id: str
     body: bytes
@@ -71,7 +74,9 @@ class PostResult(Inner, frozen=True, kw_only=True):
 
 
 class MoveGate(Inner, frozen=True, kw_only=True):
-    """Performed by the loop at once: why "" opens the gate, anything else shuts it, also to orders queued on the lane."""
+    """Pause or reopen the gate for the heartbeat's sake, at once: why "" opens it, anything else shuts it, also to orders
+    queued on the lane. A gate that a failed journal has closed stays closed.
+    """
 
     why: str
 
@@ -102,14 +107,14 @@ class HeartbeatSent(Inner, frozen=True, kw_only=True):
 class CancelOrders(Inner, frozen=True, kw_only=True):
     """Cancel these ids at the venue; empty = all of this account. Runs on its own lane, never behind orders."""
 
-    tag: str
+    purpose: AnyCancelPurpose
     order_ids: tuple[str, ...]
 
 
 class CancelResult(Inner, frozen=True, kw_only=True):
-    """known False: no clear answer. not_canceled: id → the venue's reason."""
+    """What a cancel did. known False: no clear answer. not_canceled: id → the venue's reason."""
 
-    tag: str
+    purpose: AnyCancelPurpose
     known: bool
     canceled: tuple[str, ...]
     not_canceled: dict[str, str]

@@ -28,7 +28,7 @@ class ProcessGone(Inner, frozen=True, kw_only=True):
 
 
 class WatchPid(Inner, frozen=True, kw_only=True):
-    """Hear ProcessGone when this process ends."""
+    """Have ProcessGone said when this process ends."""
 
     actor: str
     pid: int
@@ -56,8 +56,10 @@ class StopProgram(Inner, frozen=True, kw_only=True):
 
 
 class Notify(Inner, frozen=True, kw_only=True):
-    """Run the operator's `notify_cmd` with this on its stdin, on a lane. key: the same one is not told twice within an hour;
-    facts: the text's parts, for programs.
+    """Run the operator's `notify_cmd` with this on its stdin, on a lane.
+
+    key     the same one is not told twice within an hour of world time, a halt never
+    facts   the text's parts, for programs
     """
 
     kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost"]

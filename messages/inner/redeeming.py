@@ -19,7 +19,7 @@ class SubmitRedeem(Inner, frozen=True, kw_only=True):
 
 
 class PollRedeem(Inner, frozen=True, kw_only=True):
-    """How far is this transaction?"""
+    """Ask once how far a redemption's transaction is."""
 
     slug: str
     attempt: int
@@ -27,7 +27,7 @@ class PollRedeem(Inner, frozen=True, kw_only=True):
 
 
 class RedeemRead(Inner, frozen=True, kw_only=True):
-    """The answer to both.
+    """The answer to SubmitRedeem and to PollRedeem.
 
     sent, mined, confirmed  as the relayer (or the chain) says     failed  a clear no; nothing of this attempt will happen
     unknown  it may have been heard, or it is not known there (any more)     silent  a poll without an answer: ask again

@@ -57,13 +57,33 @@ OnReconnect = Callable[[str], object]
 class DataFeed(Protocol):
     """What every feed can do. Subscriptions may come and go before and after `start`."""
 
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-    def subscribe(self, symbol: str) -> None: ...
-    def unsubscribe(self, symbol: str) -> None: ...
-    def on_tick(self, callback: OnTick) -> None: ...
-    def on_reconnect(self, callback: OnReconnect) -> None: ...
-    def is_connected(self) -> bool: ...
+    def start(self) -> None:
+        """Open the sockets of all that is subscribed; returns at once."""
+        ...
+
+    def stop(self) -> None:
+        """Close every socket and end its thread."""
+        ...
+
+    def subscribe(self, symbol: str) -> None:
+        """Hear this symbol from now on; a second time changes nothing."""
+        ...
+
+    def unsubscribe(self, symbol: str) -> None:
+        """Hear this symbol no longer; an unknown one is ignored."""
+        ...
+
+    def on_tick(self, callback: OnTick) -> None:
+        """Have every FeedTick from now on handed to `callback`."""
+        ...
+
+    def on_reconnect(self, callback: OnReconnect) -> None:
+        """Have `callback` told whenever a connection is there again, but not the first time."""
+        ...
+
+    def is_connected(self) -> bool:
+        """True while everything subscribed has an open socket and no callback has raised."""
+        ...
 
 
 class _ThreadedFeed:
@@ -115,13 +135,13 @@ class _ThreadedFeed:
 
 
 class _Ears:
-    """The inbox of one source."""
+    """The inbox of one source: hands each word to the feed, under the feed's lock."""
 
     def __init__(self, feed: _ThreadedFeed, name: str) -> None:
         self._feed, self._name = feed, name
 
     def put(self, word: Word, conflate: str | None = None) -> None:
-        """On the source's thread."""
+        """Called on the source's own thread; what a callback raises ends the feed and is raised again here."""
         feed = self._feed
         with feed._lock:
             if feed._has_failed:
@@ -148,7 +168,7 @@ class _OneEach(_ThreadedFeed):
         raise NotImplementedError
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Open a socket for each subscribed symbol; returns at once."""
         with self._lock:
             self._is_started = True
             for source in self._sources.values():
@@ -161,7 +181,7 @@ class _OneEach(_ThreadedFeed):
             source.stop()
 
     def subscribe(self, symbol: str) -> None:
-        """From now on; twice is once."""
+        """Open a socket for this symbol, once the feed is started; a second time changes nothing."""
         with self._lock:
             if symbol in self._sources:
                 return
@@ -171,7 +191,7 @@ class _OneEach(_ThreadedFeed):
                 source.start()
 
     def unsubscribe(self, symbol: str) -> None:
-        """No longer."""
+        """Close this symbol's socket; an unknown symbol is ignored."""
         with self._lock:
             source = self._sources.pop(symbol, None)
             self._forget(symbol)
@@ -182,7 +202,7 @@ class _OneEach(_ThreadedFeed):
 
 
 class BinanceFeed(_OneEach):
-    """Trades of the exchange, as far as they are to be believed (core/prints.py). Symbols in capitals: "BTCUSDT"."""
+    """Trades of the exchange, as far as they are believed (core/price_feed/outliers.py). Symbols in capitals: "BTCUSDT"."""
 
     def __init__(self, url: str, now_ns: Callable[[], int] = time.time_ns) -> None:
         super().__init__(url, now_ns)
@@ -246,7 +266,7 @@ class PolymarketFeed(_ThreadedFeed):
         self._channel.subscribe([listed])
 
     def unsubscribe(self, symbol: str) -> None:
-        """No longer."""
+        """Leave this market on the shared channel; an unknown one is ignored."""
         with self._lock:
             self._markets.pop(symbol, None)
             self._mids.pop(symbol, None)

@@ -1,7 +1,7 @@
 """How good are fair_value's probabilities on a recorded day: Brier score, calibration by decile, spread of its z-scores.
 
 For every window with strike and outcome, at some seconds before its end, three models look at the same prints:
-  by rule     the market's own settlement rule (core/fair.py), σ from overlapping 30-second returns
+  by rule     the market's own settlement rule (core/strategies/fair_price.py), σ from overlapping 30-second returns
   plain       the same price and σ, but as if the price at the end settled: variance σ² h whatever the rule
   one-second  by rule, but σ from the oracle's 1-second prints: the trap, shown for what it costs
 "twap60" is counterfactual for a day settled on spot: strike and settlement are then means of the prints in (T − 60, T].

@@ -1,4 +1,4 @@
-"""The simulator's outside: a world and an exchange behind the same effect words that the wire's adapters answer.
+"""The simulator's outside: a world and the venue's engine behind the same effect words that the wire's adapters answer.
 
 Each world second it steps once: oracle prints at their time of arrival, exchange trades and closed minutes, makers'
 ladders (each `quote_s`), takers, the chain, resolutions. Deterministic: the world is a function of its seed or tape.
@@ -63,7 +63,7 @@ _SOURCES = {"price_feed": ("binance",), "market_feed": ("rtds", "market")}
 
 
 class WorldOutside:
-    """World, exchange, and one wallet with grant_e6. `listen` hears nothing it should not: the bot sees words only."""
+    """World, venue's engine, and one wallet with grant_e6. `listen` hears nothing it should not: the bot sees words only."""
 
     def __init__(
         self,
@@ -92,16 +92,16 @@ class WorldOutside:
         }
 
     def join(self, sim: Simulator) -> None:
-        """The wallet gets its grant."""
+        """Take the simulator that will turn this world, and grant the wallet its money."""
         self._sim = sim
         self.exchange.grant(self.counter.wallet, self._grant_e6, sim.now_ns)
 
     def begin(self) -> None:
-        """Step every second from now on."""
+        """Step this second, and every following one from then on."""
         self._second(self._sim.now_ns // S * S)
 
     def connect(self, actor: str) -> None:
-        """Its websockets open."""
+        """Tell this actor that its websockets are open, as after the start of its process."""
         for source in _SOURCES.get(actor, ()):
             self._tell(actor, SourceState(source=source, state="open", why="", received_ns=self._sim.wall_ns), WIRE_NS)
         if actor == "executor":
@@ -109,7 +109,7 @@ class WorldOutside:
             self._tell(actor, UserFact(kind="open"), WIRE_NS)
 
     def perform(self, actor: str, word: Word, now_ns: int) -> Word | None:
-        """One effect."""
+        """Carry out one effect; returns what the actor hears at once, None when the answer comes later or never."""
         match word:
             case SignOrder():
                 return self.signer.sign(word)
@@ -315,7 +315,15 @@ class WorldOutside:
         interval_s = 1 if word.interval == "1s" else 60
         bars = self.world.klines(interval_s, word.start_ns // S, -(-word.end_ns // S), now_ns)
         rows = tuple((k.start_s * S, k.open, k.high, k.low, k.close, k.volume, k.trades) for k in bars)
-        answer = CandlesFetched(tag=word.tag, symbol=word.symbol, interval=word.interval, known=True, rows=rows, why="")
+        answer = CandlesFetched(
+            symbol=word.symbol,
+            interval=word.interval,
+            start_ns=word.start_ns,
+            end_ns=word.end_ns,
+            known=True,
+            rows=rows,
+            why="",
+        )
         self._tell(actor, answer, WIRE_NS)
 
     def _clock(self, actor: str, word: Word, now_ns: int) -> None:
@@ -383,7 +391,7 @@ class WorldOutside:
         self._tell(actor, post_result(word, None if loses_answer else result), 5 * S if loses_answer else WIRE_NS)
 
     def _release(self, actor: str, word: PostOrder, loses_answer: bool, answers: bool) -> None:
-        """answers: its POST still waits."""
+        """Let a held order through to the venue's engine; answers: its POST still waits for an answer."""
         result = self.exchange.release(word.order_id, self._sim.now_ns)
         assert not isinstance(result, Held)
         self._flush()

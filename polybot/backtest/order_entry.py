@@ -1,5 +1,5 @@
-"""The venue's counter in one process: `core/exchange` behind the executor's effect words. What the wire would change (lost
-answers, silence) is a `OrderFates` object's to decide; here an answer is what the exchange says.
+"""The venue's counter in one process: its engine (sim/venue) behind the executor's effect words. What the wire would change
+(lost answers, silence) is an `OrderFates` object's to decide; here an answer is what the engine says.
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ class OrderFates(Protocol):
     """What happens to a POST on its way: answered; taken and the answer lost; never heard and nothing said."""
 
     def fate(self, word: PostOrder) -> Fate:
-        """Asked once for each attempt."""
+        """What becomes of this attempt to post; asked once for each."""
         ...
 
 
@@ -92,7 +92,7 @@ def new_order(order_id: str, body: bytes) -> NewOrder:
 
 
 def post_result(word: PostOrder, result: Placed | Rejected | None) -> PostResult:
-    """None: the answer never came."""
+    """What the executor hears of its POST; result None: the answer never came."""
     http, body = 0, b""
     match result:
         case Placed():
@@ -117,7 +117,7 @@ def post_result(word: PostOrder, result: Placed | Rejected | None) -> PostResult
 
 
 class Counter:
-    """One wallet's view of the exchange."""
+    """Answers the executor's words from the venue's engine, as one wallet sees it."""
 
     def __init__(self, exchange: VenueEngine, wallet: str) -> None:
         self.exchange, self.wallet = exchange, wallet.lower()
@@ -131,18 +131,25 @@ class Counter:
                 return self._order(word)
             case ReadOpenOrders():
                 orders = tuple(_order(o) for o in self.exchange.open_orders(self.wallet) if o.is_open)
-                return OpenOrdersRead(tag=word.tag, known=True, orders=orders, why="")
+                return OpenOrdersRead(purpose=word.purpose, known=True, orders=orders, why="")
             case ReadTrades():
-                return TradesRead(tag=word.tag, known=True, trades=tuple(self._trades(word.after_s)), why="")
+                return TradesRead(purpose=word.purpose, known=True, trades=tuple(self._trades(word.after_s)), why="")
             case ReadBalance():
                 balance = self.exchange.account_balance(self.wallet, word.token_id or COLLATERAL)
                 return BalanceRead(
-                    tag=word.tag, token_id=word.token_id, known=True, balance_e6=balance, allowance_e6=2**62, why=""
+                    purpose=word.purpose,
+                    token_id=word.token_id,
+                    known=True,
+                    balance_e6=balance,
+                    allowance_e6=2**62,
+                    why="",
                 )
             case ReadHoldings():
-                return HoldingsRead(tag=word.tag, known=True, shares=self._holdings(), why="")
+                return HoldingsRead(purpose=word.purpose, known=True, shares=self._holdings(), why="")
             case ReadActivity():
-                return ActivityRead(tag=word.tag, known=True, rows=(), why="")  # nothing but trades moves this wallet
+                return ActivityRead(
+                    purpose=word.purpose, known=True, rows=(), why=""
+                )  # nothing but trades moves this wallet
             case SubmitRedeem():
                 paid = self.exchange.redeem(self.wallet, word.condition_id, now_ns)
                 tx_id, why = f"{word.slug}/{word.attempt}", "" if paid is not None else "there is no final word yet"
@@ -154,7 +161,12 @@ class Counter:
                 market = self.exchange.market(word.condition_id)
                 winner = (market.winner if market else None) or ""
                 return MarketRead(
-                    tag=word.tag, slug=word.slug, known=market is not None, closed=bool(winner), winner=winner, why=""
+                    purpose=word.purpose,
+                    slug=word.slug,
+                    known=market is not None,
+                    closed=bool(winner),
+                    winner=winner,
+                    why="",
                 )
         return None
 
@@ -166,7 +178,7 @@ class Counter:
         return {token: size for token, size in shares.items() if size}
 
     def facts(self, events: list[ExchangeEvent]) -> Iterator[UserFact]:
-        """What the user channel would push of these."""
+        """What the user channel would push of these events to this wallet."""
         for event in events:
             match event:
                 case OrderChanged() if event.order.owner == self.wallet:
@@ -182,13 +194,15 @@ class Counter:
             if word.order_ids
             else self.exchange.cancel_all(self.wallet, now_ns)
         )
-        return CancelResult(tag=word.tag, known=True, canceled=done.canceled, not_canceled=done.not_canceled, why="")
+        return CancelResult(
+            purpose=word.purpose, known=True, canceled=done.canceled, not_canceled=done.not_canceled, why=""
+        )
 
     def _order(self, word: ReadOrder) -> OrderRead:
         order = self.exchange.order(word.order_id)
         trades = tuple(t for t in self._trades(0) if t.order_id == word.order_id)
         return OrderRead(
-            tag=word.tag,
+            purpose=word.purpose,
             order_id=word.order_id,
             known=True,
             order=_order(order) if order is not None else None,

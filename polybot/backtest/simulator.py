@@ -30,6 +30,7 @@ from messages import (
     topic_of,
 )
 from messages.inner import (
+    AnyTimer,
     Compact,
     HaltSeen,
     Leave,
@@ -62,7 +63,7 @@ class Outside(Protocol):
     """The world behind the effects. Everything it lets happen it puts on the simulator's heap itself."""
 
     def join(self, sim: "Simulator") -> None:
-        """Before anyone starts."""
+        """Take the simulator that will run this outside; called once, before any actor starts."""
         ...
 
     def begin(self) -> None:
@@ -82,7 +83,7 @@ class Weather(Protocol):
     """What the bus does to one event on its way to one hearer: arrival delays in ns, none = lost, two = doubled."""
 
     def strike(self, event: Event, hearer: str) -> Iterable[int]:
-        """Delays of each arrival."""
+        """How late each copy of this event reaches the hearer, in ns; none: it is lost."""
         ...
 
 
@@ -101,7 +102,7 @@ class Member:
     kept: list[Envelope] = field(default_factory=list)  # its flight recorder, as far as others or itself may ask for it
     said: int = 0
     crash_at: int | None = None
-    wishes: dict[str, tuple[int, WakeAt | WakeIn]] = field(default_factory=dict)  # timer name → the wish that stands
+    wishes: dict[AnyTimer, tuple[int, WakeAt | WakeIn]] = field(default_factory=dict)  # timer → the wish that stands
     halt_told: str = ""
 
 
@@ -158,7 +159,7 @@ class Simulator:
         heapq.heappush(self._heap, (max(at_ns, self.now_ns), self._count, happen))
 
     def run_until(self, until_ns: int) -> None:
-        """Turn until world time until_ns."""
+        """Deliver everything due up to and including world time until_ns, which is then now."""
         while self._heap and self._heap[0][0] <= until_ns:
             at_ns, _, happen = heapq.heappop(self._heap)
             self.now_ns = at_ns
@@ -176,7 +177,7 @@ class Simulator:
         return self.now_ns + self._skew_ns
 
     def set_wall_clock(self, skew_ns: int) -> None:
-        """From now on our clock is this far ahead of the truth. As in runtime/actor, a leap ends every actor."""
+        """From now on our clock is this far ahead of the truth. As in runtime/loop/loop.py, a leap ends every actor."""
         leap_ns, self._skew_ns = skew_ns - self._skew_ns, skew_ns
         for name, member in self.members.items():
             if member.alive and abs(leap_ns) > LEAP_NS:
@@ -187,7 +188,7 @@ class Simulator:
 
     @property
     def mono_s(self) -> float:
-        """Machine time."""
+        """Machine seconds since the simulator's origin; one with world time here."""
         return (self.now_ns - self.origin_ns) / 1e9
 
     # --- life and death
@@ -236,7 +237,7 @@ class Simulator:
             self.hear(name, word, cause)
 
     def hear(self, name: str, word: Word, cause: str = "") -> None:
-        """A word from inside the actor's own house."""
+        """Hand an actor a word from inside its own house."""
         inner = Stamper(f"{name}.source", self.members[name].boot)
         self._hear_envelope(name, inner.envelope(word, self.wall_ns, cause))
 
@@ -336,7 +337,7 @@ class Simulator:
         self.at(self.now_ns + int(patience.deadline_s * 1e9), give_up)
 
     def _resend(self, wish: Resend, envelope: Envelope) -> None:
-        """Served by the loop itself, as in runtime/actor: the core does not hear it."""
+        """Served by the loop itself, as in runtime/loop/loop.py: the core does not hear it."""
         server = self.members.get(wish.to)
         if server is None or not server.alive:
             return
@@ -356,12 +357,12 @@ class Simulator:
         at_ns = self.now_ns + after_ns  # machine time passes, however little, or "a moment later" would come for ever
         self._count += 1
         number, boot = self._count, member.boot
-        member.wishes[wish.name] = number, wish
+        member.wishes[wish.timer] = number, wish
 
         def ring() -> None:
-            if member.boot == boot and member.wishes.get(wish.name) == (number, wish):
-                del member.wishes[wish.name]
-                self.hear(member.name, Tick(name=wish.name, mono_s=self.mono_s), f"inner:Tick:{wish.name}")
+            if member.boot == boot and member.wishes.get(wish.timer) == (number, wish):
+                del member.wishes[wish.timer]
+                self.hear(member.name, Tick(timer=wish.timer, mono_s=self.mono_s), f"inner:Tick:{tag_of(wish.timer)}")
 
         self.at(at_ns, ring)
 
@@ -372,11 +373,6 @@ class Simulator:
         if self.halt is None:
             self.halt, self.halt_id = word, f"halt-{self._count}"
             self._tell_halt()
-
-    def lift_halt(self) -> None:
-        """The file is gone."""
-        self.halt, self.halt_id = None, ""
-        self._tell_halt()
 
     def _tell_halt(self) -> None:
         for name in WATCH_HALT:

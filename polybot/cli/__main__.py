@@ -1,4 +1,4 @@
-"""python -m polybot.cli is polybot-ctl."""
+"""Lets `python -m polybot.cli` stand for `polybot-ctl`."""
 
 from polybot.cli import main
 

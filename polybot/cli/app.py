@@ -55,7 +55,7 @@ app.add_typer(data.app, name="data")
 
 @app.command(hidden=True)
 def actor(name: str) -> None:
-    """Become an actor, as supervisord asks for it."""
+    """Become the actor of this name, as supervisord asks for it."""
     from polybot.cli import launch
 
     launch.main([name])

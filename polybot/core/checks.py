@@ -23,22 +23,22 @@ class Check:
 
     @property
     def stops_live(self) -> bool:
-        """Must live stay shut for this?"""
+        """True when live must not start because of this check: it blocks, and it did not pass."""
         return self.blocks and self.status != "passed"
 
 
 def passed(name: str, seen: str) -> Check:
-    """All well."""
+    """A check that passed, with what was seen."""
     return Check(name, "passed", seen)
 
 
 def failed(name: str, seen: str, mend: str, *, blocks: bool = True) -> Check:
-    """Wrong, and how it is mended."""
+    """A check that failed: what was seen, and how to mend it. It keeps live shut unless blocks is False."""
     return Check(name, "failed", seen, mend, blocks)
 
 
 def unknown(name: str, why: str, mend: str, *, blocks: bool = True) -> Check:
-    """No clear answer: neither passed nor failed."""
+    """A check without a clear answer: neither passed nor failed."""
     return Check(name, "unknown", why, mend, blocks)
 
 

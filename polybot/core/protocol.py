@@ -1,4 +1,4 @@
-"""What a core is."""
+"""Core: what every actor's decisions are made of, a state that hears words and says words."""
 
 from collections.abc import Iterable
 from typing import Protocol

@@ -21,6 +21,6 @@ def day_text(day: int) -> str:
 
 
 def clock_text(at_ns: int) -> str:
-    """HH:MM:SS of world time, UTC."""
+    """The time of day of a world time, HH:MM:SS in UTC."""
     seconds = at_ns // 1_000_000_000 % DAY_S
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -1,1 +1,1 @@
-"""The stand-ins for the outside: an exchange and a world. Pure, and no part of what trades."""
+"""The stand-ins for the outside: the venue's engine and a world. Pure, and no part of what trades."""

@@ -56,7 +56,7 @@ SKEW_PER_SPEED_S = 1.0  # of machine time, in which a signed stamp may age on it
 
 
 class Venue:
-    """Everything wired together; `live` runs until SIGTERM."""
+    """The local venue of demo and rehearsals, wired together; `live` runs until SIGTERM."""
 
     def __init__(
         self, context: Context, world: World, script: Script, *, grant_usd: float = GRANT_USD, port: int = 0

@@ -38,7 +38,7 @@ FROM_ANYWHERE: dict[str, Any] = {"allow_origins": ["*"], "allow_methods": ["*"],
 
 
 def rest(routes: list[Route]) -> Starlette:
-    """REST with the venue's way of saying no."""
+    """An application of these routes, with the venue's way of saying no."""
     every: list[BaseRoute] = [*routes]
     return Starlette(
         routes=every,

@@ -61,7 +61,7 @@ def read_prints(path: Path) -> list[TapePrint]:
 
 
 def read_markets(path: Path) -> list[TapeMarket]:
-    """The recorded markets; raises TapeError."""
+    """The recorded markets in a file; raises TapeError, naming the line that is wrong."""
     markets: list[TapeMarket] = []
     for number, line in _lines(path):
         try:

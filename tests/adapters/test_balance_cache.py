@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from messages.inner import ReadBalance
+from messages.inner import ForDifference, ForReconciliation, ReadBalance
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
@@ -22,16 +22,16 @@ def reads_of(http: Any, answer: Any, word: ReadBalance) -> list[str]:
 
 
 def test_a_fresh_read_updates_first(http: Any, answer: Any) -> None:
-    first, second = reads_of(http, answer, ReadBalance(tag="look", token_id="123" * 20, refresh=True))
+    first, second = reads_of(http, answer, ReadBalance(purpose=ForDifference(), token_id="123" * 20, refresh=True))
     assert first.startswith("/balance-allowance/update?asset_type=CONDITIONAL&signature_type=0&token_id=123")
     assert second.startswith("/balance-allowance?asset_type=CONDITIONAL&signature_type=0&token_id=123")
 
 
 def test_an_ordinary_read_does_not(http: Any, answer: Any) -> None:
-    (only,) = reads_of(http, answer, ReadBalance(tag="rec/1", token_id=""))
+    (only,) = reads_of(http, answer, ReadBalance(purpose=ForReconciliation(round=1), token_id=""))
     assert only == "/balance-allowance?asset_type=COLLATERAL&signature_type=0"
 
 
 def test_a_protocol_v2_position_is_asked_for_by_its_own_kind(http: Any, answer: Any) -> None:
-    (only,) = reads_of(http, answer, ReadBalance(tag="rec/1", token_id=str(POSITION_ID)))
+    (only,) = reads_of(http, answer, ReadBalance(purpose=ForReconciliation(round=1), token_id=str(POSITION_ID)))
     assert "asset_type=CONDITIONAL-V2" in only

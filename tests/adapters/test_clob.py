@@ -7,7 +7,19 @@ from typing import Any
 
 import pytest
 
-from messages.inner import CancelOrders, PostOrder, ReadBalance, ReadMarket, ReadOpenOrders, ReadOrder, ReadTrades
+from messages.inner import (
+    CancelOrders,
+    ForCancelAll,
+    ForLeaving,
+    ForProbe,
+    ForReconciliation,
+    PostOrder,
+    ReadBalance,
+    ReadMarket,
+    ReadOpenOrders,
+    ReadOrder,
+    ReadTrades,
+)
 from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.effects import AccountEffects
@@ -322,7 +334,7 @@ def test_cancels_go_out_in_portions_of_a_thousand(clob: Clob, http: Any, answer:
 @pytest.mark.parametrize("said", [(500, {}), (200, ""), (200, {}), (200, {"canceled": [1]}), (425, "")])
 def test_a_cancel_without_a_clear_answer_is_unknown(effects: AccountEffects, http: Any, answer: Any, said: Any) -> None:
     http.say = [answer(*said)]
-    result = effects.cancel(CancelOrders(tag="t", order_ids=()))
+    result = effects.cancel(CancelOrders(purpose=ForLeaving(), order_ids=()))
     assert (result.known, result.canceled) == (False, ())
     assert result.why
 
@@ -350,7 +362,7 @@ def test_a_balance_is_read_in_its_three_shapes(clob: Clob, http: Any, answer: An
 
 def test_shares_are_asked_by_token(effects: AccountEffects, http: Any, answer: Any) -> None:
     http.say = [answer(200, {"balance": "5000000", "allowances": {}})]
-    read = effects.read_balance(ReadBalance(tag="t", token_id=TOKEN))
+    read = effects.read_balance(ReadBalance(purpose=ForProbe(), token_id=TOKEN))
     assert (read.known, read.balance_e6, read.allowance_e6) == (True, 5_000_000, 0)
     assert f"asset_type=CONDITIONAL&signature_type=0&token_id={TOKEN}" in http.asked[0].path
 
@@ -365,7 +377,7 @@ def test_the_venues_clock_is_a_bare_number(clob: Clob, http: Any, answer: Any) -
 
 
 def test_an_order_is_not_there_only_when_both_endpoints_say_so(effects: AccountEffects, http: Any, answer: Any) -> None:
-    wish = ReadOrder(tag="t", order_id=ORDER, condition_id=CID)
+    wish = ReadOrder(purpose=ForProbe(), order_id=ORDER, condition_id=CID)
     missing, none = answer(404, {"error": "order not found"}), answer(200, a_page())
     http.say = [missing, none]
     read = effects.read_order(wish)
@@ -379,20 +391,39 @@ def test_a_fill_tells_of_an_order_that_its_endpoint_has_forgotten(
     effects: AccountEffects, http: Any, answer: Any
 ) -> None:
     http.say = [answer(404, {"error": "not found"}), answer(200, a_page(a_trade(), a_trade(taker_order_id="0x01")))]
-    read = effects.read_order(ReadOrder(tag="t", order_id=ORDER, condition_id=CID))
+    read = effects.read_order(ReadOrder(purpose=ForProbe(), order_id=ORDER, condition_id=CID))
     assert (read.known, read.order, [t.order_id for t in read.trades]) == (True, None, [ORDER])
 
 
 def test_failed_reads_are_answered_as_not_known(effects: AccountEffects, http: Any, answer: Any) -> None:
     http.say = [answer(500, {"error": "down"})]
     for read in (
-        effects.read_open_orders(ReadOpenOrders(tag="t")),
-        effects.read_trades(ReadTrades(tag="t", after_s=0)),
-        effects.read_balance(ReadBalance(tag="t", token_id="")),
-        effects.read_market(ReadMarket(tag="t", slug="s", condition_id=CID)),
+        effects.read_open_orders(ReadOpenOrders(purpose=ForProbe())),
+        effects.read_trades(ReadTrades(purpose=ForProbe(), after_s=0)),
+        effects.read_balance(ReadBalance(purpose=ForProbe(), token_id="")),
+        effects.read_market(ReadMarket(purpose=ForProbe(), slug="s", condition_id=CID)),
     ):
         assert not read.known
         assert "down" in read.why
+
+
+@pytest.mark.parametrize(("status", "known"), [(200, True), (500, False)])
+def test_every_answer_tells_what_it_was_asked_for(
+    effects: AccountEffects, http: Any, answer: Any, status: int, known: bool
+) -> None:
+    http.say = [lambda asked: answer(status, a_page() if asked.path.startswith("/data") else {"balance": "1"})]
+    purpose = ForReconciliation(round=7)
+    reads: list[Any] = [
+        effects.read_open_orders(ReadOpenOrders(purpose=purpose)),
+        effects.read_trades(ReadTrades(purpose=purpose, after_s=0)),
+        effects.read_balance(ReadBalance(purpose=purpose, token_id=TOKEN)),
+    ]
+    assert [(read.known, read.purpose) for read in reads] == [(known, purpose)] * 3
+    assert effects.read_order(ReadOrder(purpose=purpose, order_id=ORDER, condition_id=CID)).purpose == purpose
+    assert effects.read_market(ReadMarket(purpose=purpose, slug="s", condition_id=CID)).purpose == purpose
+    http.say = [answer(status, {"canceled": [ORDER], "not_canceled": {}})]
+    done = effects.cancel(CancelOrders(purpose=ForCancelAll(attempt=3), order_ids=(ORDER,)))
+    assert (done.known, done.purpose) == (known, ForCancelAll(attempt=3))
 
 
 def gamma_says(closed: bool, prices: str) -> list[dict[str, Any]]:
@@ -421,16 +452,16 @@ def test_the_official_outcome_is_read_from_both_places(
     effects: AccountEffects, http: Any, answer: Any, by_gamma: Any, by_clob: Any, expected: Any
 ) -> None:
     http.say = [lambda asked: answer(200, by_gamma if "slug=" in asked.path else by_clob)]
-    read = effects.read_market(ReadMarket(tag="t", slug="s", condition_id=CID))
+    read = effects.read_market(ReadMarket(purpose=ForProbe(), slug="s", condition_id=CID))
     assert (read.known, read.closed, read.winner) == expected
 
 
 def test_a_read_that_refuses_us_carries_its_status(effects: AccountEffects, http: Any, answer: Any) -> None:
     http.say = [answer(401, {"error": "Unauthorized/Invalid api key"})]
     reads = [
-        effects.read_order(ReadOrder(tag="t", order_id=ORDER, condition_id=CID)),
-        effects.read_open_orders(ReadOpenOrders(tag="t")),
-        effects.read_trades(ReadTrades(tag="t", after_s=0)),
-        effects.read_balance(ReadBalance(tag="t", token_id="")),
+        effects.read_order(ReadOrder(purpose=ForProbe(), order_id=ORDER, condition_id=CID)),
+        effects.read_open_orders(ReadOpenOrders(purpose=ForProbe())),
+        effects.read_trades(ReadTrades(purpose=ForProbe(), after_s=0)),
+        effects.read_balance(ReadBalance(purpose=ForProbe(), token_id="")),
     ]
     assert [(read.known, read.http) for read in reads] == [(False, 401)] * 4

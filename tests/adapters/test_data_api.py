@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from messages.inner import Activity, ReadActivity, ReadHoldings
+from messages.inner import Activity, ForProbe, ReadActivity, ReadHoldings
 from polybot.adapters.polymarket.data_api import DataApi, millionths
 
 WALLET = "0x2222222222222222222222222222222222222222"
@@ -25,7 +25,7 @@ def test_what_came_and_what_went_trades_left_out(http: Any, answer: Any) -> None
         answer(200, a_page(a_move("DEPOSIT", 25.5), a_move("TRADE", 5, 2), following="c2")),
         answer(200, a_page(a_move("WITHDRAWAL", 0.000001, 3), a_move("MAKER_REBATE", 1.234567, 4))),
     ]
-    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(tag="x", after_s=7))
+    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=7))
     assert read.known
     assert [(r.kind, r.amount_e6) for r in read.rows] == [
         ("DEPOSIT", 25_500_000),
@@ -41,7 +41,7 @@ def test_what_came_and_what_went_trades_left_out(http: Any, answer: Any) -> None
 def test_rows_of_one_transaction_have_ids_of_their_own(http: Any, answer: Any) -> None:
     rows = [a_move("REDEEM", 5, token_id="1"), a_move("REDEEM", 5, token_id="2"), a_move("REWARD", 5)]
     http.say = [answer(200, a_page(*rows))]
-    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(tag="x", after_s=0))
+    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=0))
     assert len({row.id for row in read.rows}) == 3
 
 
@@ -59,15 +59,15 @@ def test_rows_of_one_transaction_have_ids_of_their_own(http: Any, answer: Any) -
 def test_whatever_cannot_be_read_is_not_known(http: Any, answer: Any, said: tuple[int, Any]) -> None:
     http.say = [answer(*said)]
     api = DataApi(http.url, WALLET, 2.0)
-    assert not api.activity(ReadActivity(tag="x", after_s=0)).known
-    holdings = api.holdings(ReadHoldings(tag="x"))
+    assert not api.activity(ReadActivity(purpose=ForProbe(), after_s=0)).known
+    holdings = api.holdings(ReadHoldings(purpose=ForProbe()))
     assert not holdings.known and holdings.shares == {} and holdings.why
 
 
 def test_open_positions_by_token(http: Any, answer: Any) -> None:
     row = {"token_id": "91", "current_size": 9.6153, "status": "OPEN"}
     http.say = [answer(200, a_page(row))]
-    read = DataApi(http.url, WALLET, 2.0).holdings(ReadHoldings(tag="x"))
+    read = DataApi(http.url, WALLET, 2.0).holdings(ReadHoldings(purpose=ForProbe()))
     assert read.known and read.shares == {"91": 9_615_300}
     assert "status=OPEN" in http.asked[0].path
 

@@ -33,9 +33,7 @@ def a_bar(second: int, **changed: Any) -> list[Any]:
 
 
 def a_wish(seconds: int = 3, interval: Any = "1s") -> FetchCandles:
-    return FetchCandles(
-        tag="t", symbol="BTCUSDT", interval=interval, start_ns=START_S * NS, end_ns=(START_S + seconds) * NS
-    )
+    return FetchCandles(symbol="BTCUSDT", interval=interval, start_ns=START_S * NS, end_ns=(START_S + seconds) * NS)
 
 
 def test_closed_bars_inside_the_wish_are_answered(http: Any, answer: Any) -> None:

@@ -16,7 +16,7 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from messages import FeedStatus, PriceTick
-from messages.inner import Reconnect, SourceState, Started, Tick, WakeAt, WakeIn
+from messages.inner import AnyTimer, Reconnect, SourceState, Started, Tick, WakeAt, WakeIn
 from polybot.adapters.net.retry import Backoff
 from polybot.adapters.net.websocket import WebSocketSource
 from polybot.adapters.prices.binance_stream import BinanceSource
@@ -38,7 +38,7 @@ class House:
         self.source = BinanceSource(url, "BTCUSDT", inbox, time.time_ns, backoff)
         self.said: list[Any] = []
         self._done = 0
-        self._timers: dict[str, float] = {}
+        self._timers: dict[AnyTimer, float] = {}
         config = Started(actor="p", boot=1, config="{}", versions={}, mono_s=time.monotonic(), speed=1.0, session="")
         self._hear(config)
 
@@ -47,9 +47,9 @@ class House:
             self.said.append(said)
             match said:
                 case WakeIn():
-                    self._timers[said.name] = time.monotonic() + said.after_s
+                    self._timers[said.timer] = time.monotonic() + said.after_s
                 case WakeAt():
-                    self._timers[said.name] = time.monotonic() + (said.at_ns - time.time_ns()) / 1e9
+                    self._timers[said.timer] = time.monotonic() + (said.at_ns - time.time_ns()) / 1e9
                 case Reconnect():
                     self.source.reconnect(said.why)
 
@@ -59,9 +59,9 @@ class House:
             self._done += 1
             self._hear(self.inbox.words[self._done - 1])
         now = time.monotonic()
-        for name in [n for n, at in self._timers.items() if at <= now]:
-            del self._timers[name]
-            self._hear(Tick(name=name, mono_s=now))
+        for timer in [t for t, at in self._timers.items() if at <= now]:
+            del self._timers[timer]
+            self._hear(Tick(timer=timer, mono_s=now))
 
     def until(self, holds: Callable[[], Any], within_s: float) -> float:
         """Seconds it took."""

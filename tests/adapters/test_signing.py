@@ -17,8 +17,6 @@ from polybot.adapters.polymarket.signing import (
     RequestSigner,
     Wallet,
     auth_headers,
-    metadata_of,
-    salt_of,
 )
 
 KEY = "0x" + "11" * 32
@@ -226,15 +224,6 @@ def test_the_largest_salt_and_token_can_be_signed() -> None:
 def test_a_signer_that_could_not_be_paid_is_refused(signature_type: int, funder: str) -> None:
     with pytest.raises(ValueError, match="signature type"):
         signer(signature_type, funder)
-
-
-@given(intent_id=st.text())
-def test_salt_and_metadata_are_functions_of_the_intent(intent_id: str) -> None:
-    assert 0 <= salt_of(intent_id) <= 2**53 - 1
-    assert salt_of(intent_id) == salt_of(intent_id)
-    assert len(bytes.fromhex(metadata_of(intent_id)[2:])) == 32
-    assert salt_of(intent_id) != salt_of(intent_id + "/2")
-    assert metadata_of(intent_id) != metadata_of(intent_id + "/2")
 
 
 @given(data=st.binary(max_size=500))

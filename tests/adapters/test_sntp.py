@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from messages.inner import ReadClock
 from polybot.adapters.clocks.reader import Clocks
 from polybot.adapters.clocks.sntp import (
+    ERA_S,
+    NTP_TO_UNIX_S,
     Sntp,
     SntpError,
     SntpRefused,
@@ -20,13 +22,18 @@ from polybot.adapters.clocks.sntp import (
     from_ntp,
     question,
     read_answer,
-    to_ntp,
 )
 from polybot.adapters.polymarket.clob_public import ClobPublic
 
 NS = 1_000_000_000
 NOW = 1_795_132_800 * NS
 ERA_1 = 2_085_978_496 * NS  # 2036-02-07 06:28:16 UTC, when the seconds begin at 0 again
+
+
+def to_ntp(unix_ns: int) -> int:
+    """As a server writes it: seconds since 1900 modulo 2**32, and a fraction of 2**-32 s."""
+    second, rest = divmod(unix_ns, NS)
+    return ((second + NTP_TO_UNIX_S) % ERA_S) << 32 | (rest << 32) // NS
 
 
 def an_answer(

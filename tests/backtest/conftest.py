@@ -28,12 +28,15 @@ from messages import (
 from messages.inner import (
     CancelOrders,
     CancelResult,
+    ForProbe,
     HeartbeatSent,
     MoveGate,
     NoReply,
+    PostAgain,
     PostOrder,
     PostResult,
     ReadTrades,
+    SayLevels,
     SendHeartbeat,
     SignOrder,
     Tick,
@@ -307,7 +310,7 @@ class Venue:
 def _unknown(word: Any, answer: Any) -> Word:
     """The same answer as a failed one: nothing in it is known."""
     if isinstance(word, CancelOrders):
-        return CancelResult(tag=word.tag, known=False, canceled=(), not_canceled={}, why="HTTP 500")
+        return CancelResult(purpose=word.purpose, known=False, canceled=(), not_canceled={}, why="HTTP 500")
     empty: dict[str, Any] = {
         "orders": (), "trades": (), "order": None, "balance_e6": 0, "shares": {}, "rows": (), "closed": False, "winner": ""
     }  # fmt: skip
@@ -324,10 +327,10 @@ class Asker:
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
         match word:
-            case Tick(name="level"):
+            case Tick(timer=SayLevels()):
                 yield from self._level()
-            case Tick(name=name) if name.startswith("ask/"):
-                yield self.wishes[name[4:]]
+            case Tick(timer=PostAgain(order_id=wish_id)):
+                yield self.wishes[wish_id]
             case NoReply(id=wish_id):
                 wish = self.wishes.get(wish_id)
                 if isinstance(wish, ApprovedOrder) and now_ns <= wish.good_until_ns:
@@ -341,7 +344,7 @@ class Asker:
         yield RiskState(
             state="ACTIVE", reason_code="", reason="", boot=1, refused={}, approved=0, limits=(), since_ns=0
         )
-        yield WakeIn(name="level", after_s=1.0)
+        yield WakeIn(timer=SayLevels(), after_s=1.0)
 
 
 @dataclass
@@ -402,7 +405,7 @@ class House:
 
     def _ask(self, wish: ApprovedOrder | CancelAll) -> None:
         self.asker.wishes[wish.id] = wish
-        self.sim.hear("risk", Tick(name=f"ask/{wish.id}", mono_s=self.sim.mono_s))
+        self.sim.hear("risk", Tick(timer=PostAgain(order_id=wish.id), mono_s=self.sim.mono_s))
 
     def proof(self, wish_id: str) -> CancelProof:
         """Cancel everything, and wait for what is proven (longer than the bus would: the command line asks for itself)."""
@@ -483,7 +486,7 @@ class House:
             for o in books.orders.values()
             for f in o.fills.values()
         }
-        read: Any = venue.counter.read(ReadTrades(tag="", after_s=0), self.sim.now_ns)
+        read: Any = venue.counter.read(ReadTrades(purpose=ForProbe(), after_s=0), self.sim.now_ns)
         theirs = {
             (line.trade_id, line.order_id, line.size_e6, *venue.moved_e6(line), line.status) for line in read.trades
         }

@@ -1,6 +1,8 @@
 """Where nobody knows what the real venue does, the bot survives both: whole sessions with each switch away from its default."""
 
+import importlib.util
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from messages.inner import ReadTrades
+from messages.inner import ForProbe, ReadTrades
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
 from polybot.core.allocator.core import AllocatorCore
@@ -50,6 +52,16 @@ OTHER_NUMBERS = {"tick_edge_e6": 450_000, "taker_delay_ms": 250, "most_cancels":
 PLAYED = [f.name for f in fields(Switches) if f.name not in ON_THE_WIRE]
 
 
+def collecting() -> Any:
+    """tests/house/collecting.py: tests are no packages."""
+    path = Path(__file__).parents[1] / "house" / "collecting.py"
+    spec = importlib.util.spec_from_file_location("house_collecting", path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def away(name: str) -> Switches:
     """Only this one is not as it is by default."""
     default = getattr(Switches(), name)
@@ -77,7 +89,7 @@ def check(sim: Simulator, outside: WorldOutside) -> None:
     assert venue.total_e6() == venue.granted_e6()
     assert books.accounts["cash"] == venue.account_balance(wallet)
     ours = {(f.trade_id, o.order_id, f.size_e6, f.status) for o in books.orders.values() for f in o.fills.values()}
-    read: Any = outside.counter.read(ReadTrades(tag="", after_s=0), sim.now_ns)
+    read: Any = outside.counter.read(ReadTrades(purpose=ForProbe(), after_s=0), sim.now_ns)
     assert ours == {(line.trade_id, line.order_id, line.size_e6, line.status) for line in read.trades}
     taken = [o for o in venue.state.orders.values() if o.owner == wallet]
     assert books.orders and {o.order_id for o in taken} <= set(books.orders)
@@ -100,7 +112,7 @@ def test_so_over_many_windows(name: str, strategy: str) -> None:
 
 
 def test_every_switch_is_played_here_or_read_on_the_wire() -> None:
-    venue = Path(__file__).parents[1] / "venue"
-    told = "".join((venue / f"test_{name}.py").read_text() for name in ("switches", "polybolt", "driver"))
-    assert all(f"{name}=" in told for name in ON_THE_WIRE if name != "polybolt_e18")
-    assert "e18" in told and set(ON_THE_WIRE) < {f.name for f in fields(Switches)}
+    """The mark `plays` is a promise that tests/venue/conftest.py holds each test to while it runs."""
+    assert set(ON_THE_WIRE) < {f.name for f in fields(Switches)}
+    played = {switch for found in collecting().collected("venue") for switch in found.plays}
+    assert sorted(set(ON_THE_WIRE) - played) == []

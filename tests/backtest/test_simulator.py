@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from messages import Candle, Candles, Event, History, PriceTick, Word
-from messages.inner import HaltSeen, NoReply, Persist, Restored, Started, Tick, WakeIn, WriteHalt
+from messages.inner import HaltSeen, NoReply, Persist, Restored, SayLevels, Started, Tick, WakeIn, WriteHalt
 from polybot.backtest.simulator import Simulator
 
 ORIGIN = 1_795_132_800_000_000_000
@@ -34,7 +34,7 @@ class Feed:
         match word:
             case Started() | Tick():
                 yield PriceTick(symbol="btcusdt", price=1.0, size=1.0, trade_id=1, traded_ns=now_ns, source="x")
-                yield WakeIn(name="next", after_s=1.0)
+                yield WakeIn(timer=SayLevels(), after_s=1.0)
             case History():
                 yield Candles(id=word.id, symbol=word.symbol, interval_s=60, candles=(), complete=True)
 
@@ -61,12 +61,12 @@ class Keeper:
         match word:
             case Restored():
                 self.kept = list(word.records)
-                yield WakeIn(name="next", after_s=1.0)
+                yield WakeIn(timer=SayLevels(), after_s=1.0)
             case Tick():
                 record = str(len(self.kept)).encode()
                 yield Persist(record=record, seq=len(self.kept) + 1)
                 self.kept.append(record)
-                yield WakeIn(name="next", after_s=1.0)
+                yield WakeIn(timer=SayLevels(), after_s=1.0)
             case HaltSeen():
                 self.halt = word
 

@@ -31,7 +31,7 @@ from messages import (
     name_of,
     topic_of,
 )
-from messages.inner import Started, Store, Tick
+from messages.inner import NoteCounts, Started, Store, Tick
 from polybot.cli.commands import books, export, report, why
 from polybot.cli.render import equity_svg
 from polybot.cli.render.statistics import wilson
@@ -159,7 +159,7 @@ class Session:
     def close(self, cash_off_e6: int = 0) -> None:
         self.say(an_account(self.jseq, self.cash_e6 + cash_off_e6))
         self.say(Positions(account="main", positions=(), orders=(), foreign=(), journal_seq=self.jseq))
-        self.hear(Tick(name="count", mono_s=1.0))
+        self.hear(Tick(timer=NoteCounts(), mono_s=1.0))
         self.ledger.close()
 
 

@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from messages import Candle, Candles, Envelope, PriceTick, Word, encode
-from messages.inner import Persist, PersistFailed, Started, Tick, WakeIn
+from messages.inner import Persist, PersistFailed, SayLevels, Started, Tick, WakeIn
 from polybot.cli.commands import replay
 from polybot.core.recorder.core import RecorderCore
 from polybot.runtime.loop.bus import Stamper, cause_of
@@ -35,7 +35,7 @@ class Echo:
                 for _ in range(2):
                     self.count += 1
                     yield a_tick(self.count)
-                yield WakeIn(name="next", after_s=1.0)
+                yield WakeIn(timer=SayLevels(), after_s=1.0)
             case Candles():
                 yield Persist(record=b"r", seq=1)
                 yield a_tick(-1)
@@ -75,7 +75,7 @@ def echoes(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_recording_says_itself_again(tmp_path: Path) -> None:
     for boot in (1, 2):
         loop = Loop(tmp_path, Echo(), boot)
-        for word in (STARTED, Tick(name="next", mono_s=1.0)):
+        for word in (STARTED, Tick(timer=SayLevels(), mono_s=1.0)):
             loop.hear(word)
     result = replay.replay("signal", tmp_path)
     assert (result.difference, result.boots, result.heard, result.said) == ("", 2, 4, 12)
@@ -84,7 +84,7 @@ def test_a_recording_says_itself_again(tmp_path: Path) -> None:
 def test_one_changed_word_is_found_and_named(tmp_path: Path) -> None:
     loop = Loop(tmp_path, Echo())
     loop.hear(STARTED)
-    loop.hear(Tick(name="next", mono_s=1.0), spoil=True)
+    loop.hear(Tick(timer=SayLevels(), mono_s=1.0), spoil=True)
     result = replay.replay("signal", tmp_path)
     assert "boot 1, word 2 heard (Tick from signal.source at 5)" in result.difference
     assert "price=9.0" in result.difference and "price=3.0" in result.difference
@@ -94,7 +94,7 @@ def test_a_missing_word_in_the_middle_is_a_difference_at_the_end_it_is_a_kill(tm
     loop = Loop(tmp_path, Echo())
     loop.hear(STARTED, cut_after=1)
     assert replay.replay("signal", tmp_path).difference == ""
-    loop.hear(Tick(name="next", mono_s=1.0))
+    loop.hear(Tick(timer=SayLevels(), mono_s=1.0))
     assert "recorded nothing, replayed Envelope" in replay.replay("signal", tmp_path).difference
 
 
@@ -119,7 +119,7 @@ def test_a_kept_core_stands_in_for_a_beginning_that_was_dropped(tmp_path: Path) 
     loop.hear(STARTED)
     loop.flight._roll()
     loop.flight._write(_boot_and_snapshot(loop))
-    loop.hear(Tick(name="next", mono_s=2.0))
+    loop.hear(Tick(timer=SayLevels(), mono_s=2.0))
     whole = replay.replay("signal", tmp_path)
     assert whole.difference == "" and whole.heard == 2
     segments_of(tmp_path)[0].unlink()
@@ -142,7 +142,7 @@ def test_the_verb_prints_counts_and_fails_at_a_difference(tmp_path: Path, monkey
     loop.hear(STARTED)
     done = CliRunner().invoke(app, ["--json"])
     assert done.exit_code == 0 and json.loads(done.stdout)["replay"][0]["same"] is True
-    loop.hear(Tick(name="next", mono_s=1.0), spoil=True)
+    loop.hear(Tick(timer=SayLevels(), mono_s=1.0), spoil=True)
     done = CliRunner().invoke(app, [])
     assert done.exit_code == 1 and "DIFFERENT" in done.stdout
     assert CliRunner().invoke(app, ["venue"]).exit_code == 2

@@ -21,7 +21,7 @@ from messages import (
     Streak,
     Word,
 )
-from messages.inner import NoReply, Started, Tick
+from messages.inner import NoReply, SignalsLate, Started, Tick
 from messages.units import NS
 from polybot.core.allocator.core import AllocatorCore
 from polybot.settings import Settings
@@ -220,7 +220,7 @@ def test_a_signal_waits_until_what_is_held_is_known() -> None:
 def test_without_what_is_held_it_is_refused_in_the_end() -> None:
     bench = Bench(an_account(), a_market(), levels=())
     bench.hear(10.0, a_signal())
-    bench.hear(13.1, Tick(name="late", mono_s=0.0))
+    bench.hear(13.1, Tick(timer=SignalsLate(), mono_s=0.0))
     assert [(a.reason_code, a.reason) for a in bench.allocations] == [
         ("ACCOUNT_UNKNOWN", "what is held and ordered has not been heard")
     ]
@@ -230,7 +230,7 @@ def test_a_signal_that_waited_in_vain_is_refused_with_what_was_missing() -> None
     for first, code in (((an_account(ready=False), a_market()), "ACCOUNT_UNKNOWN"), ((an_account(),), "NO_MARKET")):
         bench = Bench(*first)
         bench.hear(10.0, a_signal())
-        bench.hear(13.001, Tick(name="late", mono_s=1.0))
+        bench.hear(13.001, Tick(timer=SignalsLate(), mono_s=1.0))
         assert [a.reason_code for a in bench.allocations] == [code] and bench.intents == []
 
 

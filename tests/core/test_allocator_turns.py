@@ -18,7 +18,7 @@ from messages import (
     Signal,
     Word,
 )
-from messages.inner import Started, Tick
+from messages.inner import SignalsLate, Started, Tick
 from messages.units import NS
 from polybot.core.allocator.core import AllocatorCore
 from polybot.settings import Settings
@@ -186,8 +186,8 @@ def test_a_refusal_by_risk_lets_the_next_go_at_once() -> None:
 def test_who_waited_in_vain_is_refused_by_name() -> None:
     bench = Bench()
     bench.hear(10.0, a_signal("one"), a_signal("two", at_s=9.0))
-    assert bench.hear(12.0, Tick(name="late", mono_s=0.0)) == [], "12.0 s is its good-until, still in time"
-    (refused,) = bench.hear(12.001, Tick(name="late", mono_s=0.0))
+    assert bench.hear(12.0, Tick(timer=SignalsLate(), mono_s=0.0)) == [], "12.0 s is its good-until, still in time"
+    (refused,) = bench.hear(12.001, Tick(timer=SignalsLate(), mono_s=0.0))
     assert isinstance(refused, Allocation) and refused.reason_code == "ENTRY_OPEN"
     assert f"main/one/{SLUG}/1" in refused.reason
 

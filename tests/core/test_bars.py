@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from messages import Candle, Candles, Envelope, History, MarketListed, Resend, Resent, Word, encode
-from messages.inner import NoReply, Tick, WakeIn
+from messages.inner import NoReply, SayLevels, Tick, WakeIn
 from messages.units import NS
 from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.candle_buffer import CandleBuffer
@@ -96,7 +96,7 @@ def test_it_asks_once_and_again_only_after_a_pause() -> None:
     pause = only(feed.hear(NoReply(id=asked.id, to="price_feed", request="History"), now))
     assert isinstance(pause, WakeIn)
     assert list(feed.ask(now)) == []
-    again = only(feed.hear(Tick(name=pause.name, mono_s=1.0), now))
+    again = only(feed.hear(Tick(timer=pause.timer, mono_s=1.0), now))
     assert isinstance(again, History) and again.id != asked.id
 
 
@@ -125,7 +125,12 @@ def test_words_for_others_are_not_heard() -> None:
     feed = BarFeed("signal/3", 30, 60, 1.0)
     list(feed.ask(T0 * NS))
     other = Candles(id="risk/1/history/30/1", symbol="BTCUSDT", interval_s=30, candles=(), complete=True)
-    for word in (a_candle(T0, interval_s=60), a_candle(T0, symbol="ETHUSDT"), other, Tick(name="level", mono_s=0.0)):
+    for word in (
+        a_candle(T0, interval_s=60),
+        a_candle(T0, symbol="ETHUSDT"),
+        other,
+        Tick(timer=SayLevels(), mono_s=0.0),
+    ):
         assert list(feed.hear(word, T0 * NS)) == []
     assert feed.bars.newest_ns == 0
 
@@ -176,7 +181,7 @@ def test_a_window_that_stays_unknown_is_asked_about_three_times_and_no_more() ->
             times += 1
             assert isinstance(asked, Resend)
             pause = only(listings.hear(NoReply(id=asked.id, to="market_feed", request="Resend")))
-            list(listings.hear(Tick(name=pause.name, mono_s=0.0)))
+            list(listings.hear(Tick(timer=pause.timer, mono_s=0.0)))
     assert times == 3
     assert len(list(listings.ask(T0 * NS, "btc-updown-5m-300"))) == 1
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages import ClockOffset, Word
-from messages.inner import ClockRead, ReadClock, Started, Tick, WakeAt, WakeIn
+from messages.inner import AnyTimer, ClockRead, ReadClock, ReadClockAgain, SayLevels, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market_feed.clock_offset import (
     EVERY_S,
@@ -26,6 +26,9 @@ MS = 1_000_000
 T0 = 1_795_132_800 * NS
 
 
+ASK_VENUE = ReadClockAgain(source="venue")
+
+
 class Machine:
     """market_feed's core on a machine whose clock is off_ns ahead, an answer's way there and back taking rtt_ns."""
 
@@ -34,7 +37,7 @@ class Machine:
         self.true_ns = T0 + 123_456_789
         self.levels: dict[str, ClockOffset] = {}
         self.asked: list[ReadClock] = []
-        self.wakes: dict[str, WakeAt | WakeIn] = {}
+        self.wakes: dict[AnyTimer, WakeAt | WakeIn] = {}
         config, session = (
             json.dumps({"bot": {"profile": profile}}),
             json.dumps({"id": "s", "first_window_s": T0 // NS, "windows": 3, "speed": 1.0}),
@@ -60,11 +63,11 @@ class Machine:
                 case ReadClock():
                     self.asked.append(said)
                 case WakeAt() | WakeIn():
-                    self.wakes[said.name] = said
+                    self.wakes[said.timer] = said
 
     def beat(self, after_s: float = 1.0) -> None:
         self.true_ns += round(after_s * NS)
-        self.hear(Tick(name="beat", mono_s=self.mono_s))
+        self.hear(Tick(timer=SayLevels(), mono_s=self.mono_s))
 
     def answer(self, known: bool = True) -> ClockRead:
         """The oldest question to the venue, asked now and answered by a clock that is right."""
@@ -88,18 +91,18 @@ class Machine:
         """A whole round."""
         for _ in range(READS):
             self.hear(self.answer())
-            if not isinstance(self.wakes["clock/venue"], WakeAt):
+            if not isinstance(self.wakes[ASK_VENUE], WakeAt):
                 break
             self.sleep()
         return self.levels["venue"]
 
     def sleep(self) -> None:
         """Until the next question to the venue is due."""
-        wish = self.wakes.pop("clock/venue")
+        wish = self.wakes.pop(ASK_VENUE)
         wait_ns = wish.at_ns - self.now_ns if isinstance(wish, WakeAt) else round(wish.after_s * NS)
         assert wait_ns >= 0
         self.true_ns += wait_ns
-        self.hear(Tick(name="clock/venue", mono_s=self.mono_s))
+        self.hear(Tick(timer=ASK_VENUE, mono_s=self.mono_s))
 
 
 def test_a_clock_of_whole_seconds_leaves_a_second_and_the_round_trip() -> None:
@@ -163,10 +166,10 @@ def test_only_live_asks_a_time_server(profile: str, sources: set[str]) -> None:
 def test_no_answer_is_asked_again_later_and_what_was_found_counts_for_a_while() -> None:
     machine = Machine(off_ns=300 * MS)
     found = machine.measure()
-    assert machine.wakes["clock/venue"] == WakeIn(name="clock/venue", after_s=EVERY_S)
+    assert machine.wakes[ASK_VENUE] == WakeIn(timer=ASK_VENUE, after_s=EVERY_S)
     machine.sleep()
     machine.hear(machine.answer(known=False))
-    assert machine.wakes["clock/venue"] == WakeIn(name="clock/venue", after_s=RETRY_S)
+    assert machine.wakes[ASK_VENUE] == WakeIn(timer=ASK_VENUE, after_s=RETRY_S)
     machine.beat()
     assert machine.levels["venue"].offset_ms == found.offset_ms
     machine.beat(KEPT_S)
@@ -213,7 +216,7 @@ def test_a_time_server_answers_once_a_round_and_too_coarse_is_unknown() -> None:
         machine.hear(ClockRead(source="sntp", n=wish.n, known=True, least_ns=0, most_ns=most_ns, took_ms=30.0))
         assert (machine.levels["sntp"].offset_ms is not None) == known
     assert machine.levels["sntp"].offset_ms == 15.0
-    machine.hear(Tick(name="clock/sntp", mono_s=machine.mono_s))
+    machine.hear(Tick(timer=ReadClockAgain(source="sntp"), mono_s=machine.mono_s))
     machine.hear(
         ClockRead(source="sntp", n=machine.asked[-1].n, known=True, least_ns=0, most_ns=900 * MS, took_ms=900.0)
     )

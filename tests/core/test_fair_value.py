@@ -6,12 +6,10 @@ import pytest
 
 from messages import Book, Candle, FeeSchedule, MarketListed, OraclePrice, WindowObserved
 from messages.units import NS
-from polybot.core.market.view import MarketView
-from polybot.core.market.windows import Window
 from polybot.core.strategies.builtin.fair_value import STRATEGY
 from polybot.core.strategies.candles import candles_from
-from polybot.core.strategies.protocol import Decision, EventView
 from polybot.settings import Settings
+from polybot.strategy import Decision, EventView, MarketView, Window
 
 T0 = 1_795_132_800
 SLUG = Window(T0).slug

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from polybot.core.strategies import indicator_registry, indicators
-from polybot.core.strategies.candles import Candles
-from polybot.core.strategies.indicators import (
+from polybot.strategy import (
+    Candles,
     Floats,
     atr,
     bollinger,

@@ -24,16 +24,22 @@ from messages import (
     encode,
 )
 from messages.inner import (
+    AnyTimer,
+    CheckResolution,
+    FetchAgain,
     FetchMarket,
     MarketFetched,
     Reconnect,
     Restored,
+    SayLevels,
     SourceState,
     Started,
     Subscribe,
     Tick,
     WakeAt,
     WakeIn,
+    WindowBegins,
+    WindowLate,
 )
 from messages.units import NS
 from polybot.core.market.windows import slug_of
@@ -107,8 +113,8 @@ def a_fetch(start_s: int = T0, known: bool = True) -> MarketFetched:
     return MarketFetched(slug=slug_of(start_s), known=known, gamma="", clob="", why="" if known else "HTTP 500")
 
 
-def a_tick(name: str, mono_s: float = 1.0) -> Tick:
-    return Tick(name=name, mono_s=mono_s)
+def a_tick(timer: AnyTimer, mono_s: float = 1.0) -> Tick:
+    return Tick(timer=timer, mono_s=mono_s)
 
 
 class Feed:
@@ -141,8 +147,8 @@ def of(kind: type[Any], words: Iterable[Word]) -> list[Any]:
     return [w for w in words if isinstance(w, kind)]
 
 
-def wakes(words: Iterable[Word]) -> dict[str, float]:
-    return {w.name: w.after_s for w in words if isinstance(w, WakeIn) and w.name != "beat"}
+def wakes(words: Iterable[Word]) -> dict[AnyTimer, float]:
+    return {w.timer: w.after_s for w in words if isinstance(w, WakeIn) and w.timer != SayLevels()}
 
 
 # --- rule 1: markets and subscriptions
@@ -152,16 +158,16 @@ def test_the_current_window_and_the_next_two_are_asked_for_within_the_session() 
     before, early = Feed(T0 - 400), Feed(T0 - 60)
     assert [w.slug for w in of(FetchMarket, before.said)] == [slug_of(T0)]
     assert [w.slug for w in of(FetchMarket, early.said)] == [slug_of(T0), slug_of(T0 + 300)]
-    again = early.hear(a_tick("window"), T0)
+    again = early.hear(a_tick(WindowBegins()), T0)
     assert [w.slug for w in of(FetchMarket, again)] == [slug_of(T0 + 600)]
-    assert not of(FetchMarket, early.hear(a_tick("window"), T0 + 300))
+    assert not of(FetchMarket, early.hear(a_tick(WindowBegins()), T0 + 300))
 
 
 def test_a_failed_read_is_repeated_with_growing_waits_until_the_market_is_known() -> None:
     feed = Feed()
-    waits = [wakes(feed.hear(a_fetch(known=False), T0))[f"fetch/{slug_of(T0)}"] for _ in range(7)]
+    waits = [wakes(feed.hear(a_fetch(known=False), T0))[FetchAgain(slug=slug_of(T0))] for _ in range(7)]
     assert waits == [0.3, 0.6, 1.0, 2.0, 4.0, 4.0, 4.0]
-    assert of(FetchMarket, feed.hear(a_tick(f"fetch/{slug_of(T0)}"), T0))
+    assert of(FetchMarket, feed.hear(a_tick(FetchAgain(slug=slug_of(T0))), T0))
     feed.hear(a_market(), T0)
     assert not wakes(feed.hear(a_fetch(), T0))
 
@@ -210,19 +216,19 @@ def test_books_and_trades_pass_for_known_markets_only_and_not_after_resolution()
 def test_an_ended_market_is_polled_every_two_machine_seconds_until_resolved() -> None:
     feed = listed()
     slug = slug_of(T0)
-    assert wakes(feed.hear(a_tick("window"), T0 + 300)) == {f"fetch/{slug}": 2.0}
-    assert of(FetchMarket, feed.hear(a_tick(f"fetch/{slug}"), T0 + 302))
-    assert wakes(feed.hear(a_fetch(), T0 + 302)) == {f"fetch/{slug}": 2.0}
+    assert wakes(feed.hear(a_tick(WindowBegins()), T0 + 300)) == {FetchAgain(slug=slug): 2.0}
+    assert of(FetchMarket, feed.hear(a_tick(FetchAgain(slug=slug)), T0 + 302))
+    assert wakes(feed.hear(a_fetch(), T0 + 302)) == {FetchAgain(slug=slug): 2.0}
     resolved = feed.hear(a_resolution(source="gamma"), T0 + 304)
     assert resolved[:2] == [a_resolution(source="gamma"), Subscribe(add=(), remove=(slug,))]
     assert not wakes(feed.hear(a_fetch(), T0 + 304))
-    assert not of(FetchMarket, feed.hear(a_tick(f"fetch/{slug}"), T0 + 306))
+    assert not of(FetchMarket, feed.hear(a_tick(FetchAgain(slug=slug)), T0 + 306))
 
 
 def test_windows_that_follow_fast_do_not_put_a_poll_off_for_ever() -> None:
     feed = listed(T0, T0 + 300, T0 + 600, speed=300.0)
-    feed.hear(a_tick("window"), T0 + 300)
-    assert f"fetch/{slug_of(T0)}" not in wakes(feed.hear(a_tick("window"), T0 + 600))
+    feed.hear(a_tick(WindowBegins()), T0 + 300)
+    assert FetchAgain(slug=slug_of(T0)) not in wakes(feed.hear(a_tick(WindowBegins()), T0 + 600))
 
 
 def test_a_resolution_is_said_once_and_again_only_if_the_winner_differs() -> None:
@@ -238,9 +244,10 @@ def test_a_resolution_is_said_once_and_again_only_if_the_winner_differs() -> Non
 def test_a_resolved_market_is_asked_for_again_because_a_resolution_may_be_corrected() -> None:
     feed = listed(T0)
     feed.hear(a_resolution(winner="UP"), T0 + 320)
-    names = [w.name for w in of(WakeAt, feed.said) if w.name.startswith("again/")]
-    assert [w.at_ns // NS - T0 for w in of(WakeAt, feed.said) if w.name in names] == [410, 620, 1220]
-    asked = feed.hear(a_tick(names[0]), T0 + 410)
+    again = [w for w in of(WakeAt, feed.said) if isinstance(w.timer, CheckResolution)]
+    assert [w.at_ns // NS - T0 for w in again] == [410, 620, 1220]
+    assert len({w.timer for w in again}) == 3, "none replaces another"
+    asked = feed.hear(a_tick(again[0].timer), T0 + 410)
     assert of(FetchMarket, asked) == [FetchMarket(slug=slug_of(T0))]
     assert of(MarketResolved, feed.hear(a_resolution(winner="UP", source="gamma"), T0 + 411)) == []
     corrected = a_resolution(winner="DOWN", source="gamma")
@@ -296,11 +303,11 @@ def test_a_missing_end_print_is_inferred_as_soon_as_both_neighbours_are_known() 
 @pytest.mark.parametrize(("speed", "late_s"), [(1.0, 15.0), (300.0, 45.0)])
 def test_without_an_end_print_the_window_ends_unknown_after_a_while_and_says_why(speed: float, late_s: float) -> None:
     feed = listed(speed=speed)
-    name = f"late/{slug_of(T0)}"
-    assert {w.name: w.at_ns for w in of(WakeAt, feed.said)}[name] == round((T0 + 300 + late_s) * NS)
+    late = WindowLate(slug=slug_of(T0))
+    assert {w.timer: w.at_ns for w in of(WakeAt, feed.said)}[late] == round((T0 + 300 + late_s) * NS)
     feed.hear(a_print(T0), T0 + 2)
-    assert not of(WindowObserved, feed.hear(a_tick(name), T0 + 300 + late_s - 0.001))
-    (seen,) = of(WindowObserved, feed.hear(a_tick(name), T0 + 300 + late_s))
+    assert not of(WindowObserved, feed.hear(a_tick(late), T0 + 300 + late_s - 0.001))
+    (seen,) = of(WindowObserved, feed.hear(a_tick(late), T0 + 300 + late_s))
     assert (seen.ended, seen.outcome) == (True, None) and "no print stamped at the end" in seen.why
 
 
@@ -315,7 +322,7 @@ def test_a_market_of_unknown_rule_has_no_strike_and_says_the_value() -> None:
     feed = Feed()
     feed.hear(a_market(rule=None, rule_why="feeType 'x' is none of crypto_fees_v2"), T0)
     feed.hear(a_print(T0), T0 + 2)
-    (seen,) = of(WindowObserved, feed.hear(a_tick(f"late/{slug_of(T0)}"), T0 + 315))
+    (seen,) = of(WindowObserved, feed.hear(a_tick(WindowLate(slug=slug_of(T0))), T0 + 315))
     assert seen.strike is None and seen.why == "RULE_UNKNOWN: feeType 'x' is none of crypto_fees_v2"
 
 
@@ -356,7 +363,7 @@ def test_an_absurd_print_is_refused_and_counted(word: OraclePrice) -> None:
     feed.hear(a_print(T0 - 2), T0)
     assert not of(OraclePrice, feed.hear(word, T0 + 2))
     assert feed.observed() is None
-    statuses = {w.feed: w for w in of(FeedStatus, feed.hear(a_tick("beat"), T0 + 2))}
+    statuses = {w.feed: w for w in of(FeedStatus, feed.hear(a_tick(SayLevels()), T0 + 2))}
     assert statuses["oracle"].dropped == 1
 
 
@@ -368,7 +375,13 @@ PRINTS = [
     a_print(T0 + 600, STRIKE - 1),
     a_print(T0 + 600, STRIKE, feed="spot"),
 ]
-WORDS = [*PRINTS, a_market(T0), a_market(T0 + 300), a_tick(f"late/{slug_of(T0)}"), a_tick(f"late/{slug_of(T0 + 300)}")]
+WORDS = [
+    *PRINTS,
+    a_market(T0),
+    a_market(T0 + 300),
+    a_tick(WindowLate(slug=slug_of(T0))),
+    a_tick(WindowLate(slug=slug_of(T0 + 300))),
+]
 
 
 @settings(max_examples=60, deadline=None)
@@ -394,14 +407,14 @@ def test_a_restart_remembers_the_strike_it_saw_and_asks_for_what_is_unresolved()
     said = after.hear(Restored(records=records, last_seq=0), T0 + 320)
     assert of(Subscribe, said) == [Subscribe(add=(a_market(),), remove=())]
     assert of(WindowObserved, said)[-1].strike_e18 == str(STRIKE)
-    assert wakes(after.hear(a_fetch(), T0 + 320)) == {f"fetch/{slug_of(T0)}": 2.0}
+    assert wakes(after.hear(a_fetch(), T0 + 320)) == {FetchAgain(slug=slug_of(T0)): 2.0}
 
 
 def test_a_restart_says_nothing_of_a_window_it_knows_nothing_of() -> None:
     feed = Feed(T0 + 100)
     feed.hear(a_market(), T0 + 101)
     assert feed.observed() is None
-    feed.hear(a_tick(f"late/{slug_of(T0)}"), T0 + 400)
+    feed.hear(a_tick(WindowLate(slug=slug_of(T0))), T0 + 400)
     assert feed.observed() is None
 
 
@@ -423,7 +436,7 @@ def test_both_levels_are_said_each_machine_second() -> None:
     feed = listed()
     feed.hear(a_state("rtds", "open"), T0)
     feed.hear(a_print(T0), T0 + 2)
-    statuses = {w.feed: w.state for w in of(FeedStatus, feed.hear(a_tick("beat"), T0 + 2))}
+    statuses = {w.feed: w.state for w in of(FeedStatus, feed.hear(a_tick(SayLevels()), T0 + 2))}
     assert statuses == {"oracle": "up", "book": "down"}
 
 
@@ -433,14 +446,14 @@ def test_the_oracle_is_stale_by_its_newest_stamp_too(age_ns: int, state: str) ->
     feed.hear(a_state("rtds", "open"), T0)
     now_ns = T0 * NS + age_ns
     assert list(feed.core.handle(a_print(T0), now_ns))
-    status = next(w for w in feed.core.handle(a_tick("beat"), now_ns) if isinstance(w, FeedStatus))
+    status = next(w for w in feed.core.handle(a_tick(SayLevels()), now_ns) if isinstance(w, FeedStatus))
     assert (status.feed, status.state) == ("oracle", state)
 
 
 def test_a_stalled_book_channel_is_reconnected_only_while_a_market_is_live() -> None:
     for feed, expected in ((listed(), True), (Feed(), False)):
         feed.hear(a_state("market", "open"), T0)
-        said = [w for m in range(1, 15) for w in feed.hear(a_tick("beat", float(m)), T0 + m)]
+        said = [w for m in range(1, 15) for w in feed.hear(a_tick(SayLevels(), float(m)), T0 + m)]
         assert any(w.source == "market" for w in of(Reconnect, said)) is expected
 
 
@@ -486,7 +499,7 @@ def test_where_the_two_differ_the_first_link_is_believed_and_the_difference_coun
     feed.hear(a_print(T0, STRIKE + 1), T0 + 2)
     feed.hear(a_relay(a_print(T0)), T0 + 3)
     assert strikes(feed)[-1] == (str(STRIKE), "polybolt_twap60")
-    feed.hear(a_tick("beat", 2.0), T0 + 3)
+    feed.hear(a_tick(SayLevels(), 2.0), T0 + 3)
     assert [s.dropped for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == 1
 
 
@@ -496,7 +509,7 @@ def test_the_oracle_is_up_by_polybolt_alone_while_rtdss_silent_stall_is_still_fo
     feed.hear(SourceState(source="rtds", state="open", why="", received_ns=0), T0)
     for k in range(1, 14):
         feed.hear(a_relay(a_print(T0 + k)), T0 + k + 1)
-        feed.hear(a_tick("beat", float(k)), T0 + k + 1)
+        feed.hear(a_tick(SayLevels(), float(k)), T0 + k + 1)
     assert [s.state for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == "up"
     assert [w.source for w in of(Reconnect, feed.said)] == ["rtds"]
     feed.hear(SourceState(source="rtds", state="closed", why="gone", received_ns=0), T0 + 14)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from messages import OraclePrice, WindowObserved, Word
-from messages.inner import Started, Tick
+from messages.inner import Started, Tick, WindowLate
 from messages.units import MS, NS
 from polybot.adapters.polymarket.market_parser import listed_of
 from polybot.core.market_feed.core import MarketFeedCore
@@ -43,7 +43,7 @@ def observed(markets: list[dict[str, Any]]) -> dict[str, WindowObserved]:
     words: list[tuple[int, Word]] = [(p.received_ns, p) for p in prints()]
     for market in markets:
         words.append((market["start_sec"] * NS - 600 * NS, listed_of(market["raw"], None)))
-        words.append((market["end_sec"] * NS + 15 * NS, Tick(name=f"late/{market['slug']}", mono_s=1.0)))
+        words.append((market["end_sec"] * NS + 15 * NS, Tick(timer=WindowLate(slug=market["slug"]), mono_s=1.0)))
     started = Started(actor="market_feed", boot=1, config="{}", versions={}, mono_s=0.0, speed=1.0, session=session)
     seen: dict[str, WindowObserved] = {}
     for now_ns, word in [((first - 60) * NS, started), *sorted(words, key=lambda pair: pair[0])]:

@@ -1,7 +1,7 @@
 """What needs a person, and that it is told once."""
 
 from messages import Account, FeedStatus, Settlement, Word, encode
-from messages.inner import HaltSeen, Notify, Restored, Started, Tick
+from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick
 from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
 
 T0 = 1_795_132_800 * 10**9
@@ -27,7 +27,7 @@ class Bench:
             self.now_s += 1.0
             for word in heard:
                 told += self.hear(word)
-            told += self.hear(Tick(name="look", mono_s=self.now_s))
+            told += self.hear(Tick(timer=LookAround(), mono_s=self.now_s))
         return told
 
 

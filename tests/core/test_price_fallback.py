@@ -12,6 +12,7 @@ from messages import Candle, Candles, DayStats, FeedStatus, History, PriceTick, 
 from messages.inner import (
     CandlesFetched,
     DayHeard,
+    FeedStale,
     FetchCandles,
     FetchDay,
     FetchPrice,
@@ -57,7 +58,7 @@ class House:
                 case FetchCandles():
                     said += self.hear(self._klines(wish))
                 case _ if type(wish).__name__ == "WakeIn":
-                    self._timers[wish.name] = self.mono_s + wish.after_s  # type: ignore[attr-defined]
+                    self._timers[wish.timer] = self.mono_s + wish.after_s  # type: ignore[attr-defined]
         return said
 
     def _answer(self, source: Any) -> PriceFetched:
@@ -80,7 +81,13 @@ class House:
             for s in range(wish.start_ns // NS, wish.end_ns // NS, step)
         )
         return CandlesFetched(
-            tag=wish.tag, symbol=wish.symbol, interval=wish.interval, known=known, rows=rows if known else (), why=""
+            symbol=wish.symbol,
+            interval=wish.interval,
+            start_ns=wish.start_ns,
+            end_ns=wish.end_ns,
+            known=known,
+            rows=rows if known else (),
+            why="",
         )
 
     def trade(self, price: float | None = None) -> list[Word]:
@@ -98,10 +105,10 @@ class House:
             self.mono_s += 0.1 / self.speed
             if streams:
                 self.trade()
-            for name in [n for n, at in self._timers.items() if at <= self.mono_s + 1e-9]:
-                del self._timers[name]
-                self.hear(Tick(name=name, mono_s=self.mono_s))
-            self.hear(Tick(name="stale/price", mono_s=self.mono_s))
+            for timer in [t for t, at in self._timers.items() if at <= self.mono_s + 1e-9]:
+                del self._timers[timer]
+                self.hear(Tick(timer=timer, mono_s=self.mono_s))
+            self.hear(Tick(timer=FeedStale(feed="price"), mono_s=self.mono_s))
         return self.said[before:]
 
     @property

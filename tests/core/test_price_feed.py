@@ -9,7 +9,20 @@ import msgspec
 import pytest
 
 from messages import Candle, Candles, Depth, FeedStatus, History, PriceTick, Word
-from messages.inner import CandlesFetched, FetchCandles, Reconnect, SourceState, Started, Tick, WakeAt, WakeIn
+from messages.inner import (
+    CandlesFetched,
+    FeedStale,
+    FetchCandles,
+    Reconnect,
+    RefillCandles,
+    SampleMark,
+    SayLevels,
+    SourceState,
+    Started,
+    Tick,
+    WakeAt,
+    WakeIn,
+)
 from messages.units import NS
 from polybot.core.price_feed.core import SYMBOL, PriceFeedCore
 
@@ -73,7 +86,15 @@ class Exchange:
             volume = round(sum(t.size for t in inside), 8)
             if start >= listed_s:
                 rows.append((start * NS, prices[0], max(prices), min(prices), prices[-1], volume, len(inside)))
-        return CandlesFetched(tag=wish.tag, symbol=SYMBOL, interval=wish.interval, known=True, rows=tuple(rows), why="")
+        return CandlesFetched(
+            symbol=SYMBOL,
+            interval=wish.interval,
+            start_ns=wish.start_ns,
+            end_ns=wish.end_ns,
+            known=True,
+            rows=tuple(rows),
+            why="",
+        )
 
 
 class Feed:
@@ -105,7 +126,7 @@ class Feed:
         return answer
 
     def status(self, now_s: float, mono_s: float = 1.0) -> FeedStatus:
-        return [w for w in self.hear(Tick(name="beat", mono_s=mono_s), now_s) if isinstance(w, FeedStatus)][-1]
+        return [w for w in self.hear(Tick(timer=SayLevels(), mono_s=mono_s), now_s) if isinstance(w, FeedStatus)][-1]
 
 
 def opened(trades: Iterable[PriceTick] = (), now_s: float = T0, **options: Any) -> Feed:
@@ -196,17 +217,17 @@ def test_a_sample_is_said_when_a_later_trade_shows_that_it_is_whole() -> None:
 def test_a_quiet_feed_says_its_sample_after_the_grace() -> None:
     feed = opened()
     feed.stream([a_trade(T0 + 1), a_trade(T0 + 2), a_trade(MARK - 1, 64_001.0)])
-    wakes = [w for w in feed.said if isinstance(w, WakeAt) and w.name == "mark"]
+    wakes = [w for w in feed.said if isinstance(w, WakeAt) and w.timer == SampleMark()]
     assert wakes[-1].at_ns == (MARK + 1) * NS
-    assert not samples(feed.hear(Tick(name="mark", mono_s=1), MARK + 0.999))
-    (sample,) = samples(feed.hear(Tick(name="mark", mono_s=1), MARK + 1))
+    assert not samples(feed.hear(Tick(timer=SampleMark(), mono_s=1), MARK + 0.999))
+    (sample,) = samples(feed.hear(Tick(timer=SampleMark(), mono_s=1), MARK + 1))
     assert sample.close == 64_001.0
 
 
 def test_a_trade_later_than_the_grace_corrects_the_sample() -> None:
     feed = opened()
     feed.stream([a_trade(MARK - 3), a_trade(MARK - 2), a_trade(MARK - 0.9, 64_001.0)])
-    feed.hear(Tick(name="mark", mono_s=1), MARK + 1)
+    feed.hear(Tick(timer=SampleMark(), mono_s=1), MARK + 1)
     (sample,) = samples(feed.hear(a_trade(MARK - 0.5, 64_002.0), MARK + 1.1))
     assert (sample.close, sample.end_ns) == (64_002.0, MARK * NS)
 
@@ -270,7 +291,7 @@ def test_a_reconnect_fills_what_was_missed_and_says_it(seed: int) -> None:
     cut, back = len(trades) // 3, len(trades) // 2
     broken.stream(trades[:cut])
     broken.hear(a_state("closed"), trades[cut].traded_ns / NS)
-    broken.hear(Tick(name="mark", mono_s=1), trades[back].traded_ns / NS)
+    broken.hear(Tick(timer=SampleMark(), mono_s=1), trades[back].traded_ns / NS)
     assert not broken.history(30).complete
     broken.hear(a_state("open"), trades[back].traded_ns / NS)
     broken.stream(trades[back + 1 :])
@@ -283,22 +304,22 @@ def test_nothing_is_concluded_about_marks_the_stream_did_not_carry() -> None:
     feed = opened(reachable=False)
     feed.stream([a_trade(T0 + 1), a_trade(T0 + 2)])
     feed.hear(a_state("closed"), T0 + 20)
-    assert not samples(feed.hear(Tick(name="mark", mono_s=1), MARK + 5))
+    assert not samples(feed.hear(Tick(timer=SampleMark(), mono_s=1), MARK + 5))
 
 
 def test_a_failed_read_is_asked_again_and_taken_for_nothing() -> None:
     feed = opened(reachable=False)
     feed.stream([a_trade(T0 + 1), a_trade(T0 + 2)])
     assert feed.history(30).complete is False
-    assert any(isinstance(w, WakeIn) and w.name == "refill" for w in feed.said)
+    assert any(isinstance(w, WakeIn) and w.timer == RefillCandles() for w in feed.said)
     feed.reachable = True
-    feed.hear(Tick(name="refill", mono_s=1), T0 + 3)
+    feed.hear(Tick(timer=RefillCandles(), mono_s=1), T0 + 3)
     assert feed.history(30).complete is True
 
 
 def test_an_answer_to_an_older_wish_fills_nothing() -> None:
     feed = opened(reachable=False)
-    old = CandlesFetched(tag="1s:1:2", symbol=SYMBOL, interval="1s", known=True, rows=(), why="")
+    old = CandlesFetched(symbol=SYMBOL, interval="1s", start_ns=NS, end_ns=2 * NS, known=True, rows=(), why="")
     feed.hear(old, T0 + 1)
     assert feed.history(30).complete is False
 
@@ -353,7 +374,9 @@ def test_the_level_goes_from_down_over_up_to_stale_and_back() -> None:
     said = [w for w in feed.hear(a_trade(T0 + 1), T0 + 1) if isinstance(w, FeedStatus)][-1]
     assert (said.state, said.source, said.price) == ("up", "binance", 64_000.0)
     assert feed.status(T0 + 3).state == "up"
-    late = [w for w in feed.hear(Tick(name="stale/price", mono_s=1), T0 + 3.001) if isinstance(w, FeedStatus)][-1]
+    late = [
+        w for w in feed.hear(Tick(timer=FeedStale(feed="price"), mono_s=1), T0 + 3.001) if isinstance(w, FeedStatus)
+    ][-1]
     assert late.state == "stale" and "limit 2 s" in late.reason
     feed.hear(a_state("closed"), T0 + 4)
     feed.hear(a_state("open"), T0 + 5)
@@ -362,7 +385,9 @@ def test_the_level_goes_from_down_over_up_to_stale_and_back() -> None:
 
 def test_staleness_is_woken_for_at_its_first_moment() -> None:
     feed = opened()
-    (wake,) = [w for w in feed.hear(a_trade(T0 + 1), T0 + 1) if isinstance(w, WakeAt) and w.name == "stale/price"]
+    (wake,) = [
+        w for w in feed.hear(a_trade(T0 + 1), T0 + 1) if isinstance(w, WakeAt) and w.timer == FeedStale(feed="price")
+    ]
     assert wake.at_ns == (T0 + 3) * NS + 1
 
 
@@ -370,7 +395,7 @@ def test_a_silent_stall_is_answered_by_a_reconnect_once_four_machine_seconds_hav
     feed = opened()
     feed.hear(a_trade(T0 + 1), T0 + 1)
     feed.status(T0 + 1, mono_s=1.0)
-    said = [feed.hear(Tick(name="beat", mono_s=float(m)), T0 + m) for m in range(2, 7)]
+    said = [feed.hear(Tick(timer=SayLevels(), mono_s=float(m)), T0 + m) for m in range(2, 7)]
     assert [any(isinstance(w, Reconnect) for w in words) for words in said] == [False] * 3 + [True, False]
 
 
@@ -379,5 +404,5 @@ def test_a_world_that_waits_is_no_stall(has_traded: bool) -> None:
     feed = opened()
     if has_traded:
         feed.hear(a_trade(T0), T0)
-    said = [feed.hear(Tick(name="beat", mono_s=float(m)), T0) for m in range(1, 60)]
+    said = [feed.hear(Tick(timer=SayLevels(), mono_s=float(m)), T0) for m in range(1, 60)]
     assert not any(isinstance(w, Reconnect) for words in said for w in words)

@@ -35,7 +35,18 @@ from messages import (
     encode,
     topic_of,
 )
-from messages.inner import NoReply, Restored, Started, Store, Tick, WakeAt, WakeIn
+from messages.inner import (
+    AskMissing,
+    NoReply,
+    NoteCounts,
+    Restored,
+    Started,
+    Store,
+    Tick,
+    WakeAt,
+    WakeIn,
+    WindowRowsDue,
+)
 from polybot.core.recorder.core import SOURCES, RecorderCore
 from polybot.settings import Settings
 from polybot.topology import CLASS_OF, TABLE
@@ -163,7 +174,7 @@ class House:
         """The executor and everyone else answer what the recorder asked at its start: nothing new."""
         asked = [w for w in self.said if isinstance(w, EventsSince)]
         self.hear(Events(id=asked[-1].id, events=(), last=0, more=False), source="executor")
-        for wish in self.inner(Tick(name="ask", mono_s=1.0)):
+        for wish in self.inner(Tick(timer=AskMissing(), mono_s=1.0)):
             if isinstance(wish, Resend):
                 self.hear(Resent(id=wish.id, envelopes=(), more=False, lost=False), source=wish.to)
 
@@ -172,7 +183,7 @@ class House:
 
     def due(self, n: int) -> list[Word]:
         self.now_ns = (FIRST + (n - 1) * 300 + 60) * S
-        return self.inner(Tick(name="row", mono_s=1.0))
+        return self.inner(Tick(timer=WindowRowsDue(), mono_s=1.0))
 
 
 def a_house() -> House:
@@ -251,7 +262,7 @@ def test_a_window_that_passed_while_signal_was_dead_says_so() -> None:
     house.hear(ActorDied(actor="signal", pid=7, how="signal 9", died_ns=(FIRST + 5) * S, exits_in_minute=1))
     house.now_ns = (FIRST + 40) * S
     house.hear(a_beat("signal", boot=2), source="signal", boot=2)
-    owed = [w for w in house.inner(Tick(name="ask", mono_s=2.0)) if isinstance(w, Resend)]
+    owed = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=2.0)) if isinstance(w, Resend)]
     assert [(w.to, w.since_ns) for w in owed] == [("signal", FIRST * S)], "a new boot: what the old one said last"
     house.hear(Resent(id=owed[0].id, envelopes=(), more=False, lost=False), source="signal")
     house.due(1)
@@ -295,10 +306,10 @@ def test_rows_of_orders_come_back_from_the_journal_alone() -> None:
 def test_money_is_asked_for_until_the_sequence_is_whole() -> None:
     house = a_house()
     assert any(isinstance(w, WakeIn) for w in house.hear(an_account(4)))
-    (ask,) = [w for w in house.inner(Tick(name="ask", mono_s=1.0)) if isinstance(w, EventsSince)]
+    (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, EventsSince)]
     assert ask.after == 0
     house.inner(NoReply(id=ask.id, to="executor", request="EventsSince"))
-    (ask,) = [w for w in house.inner(Tick(name="ask", mono_s=2.0)) if isinstance(w, EventsSince)]
+    (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=2.0)) if isinstance(w, EventsSince)]
     more = house.hear(Events(id=ask.id, events=(an_order(seq=3),), last=4, more=True), source="executor")
     (ask,) = [w for w in more if isinstance(w, EventsSince)]
     assert ask.after == 3
@@ -310,7 +321,7 @@ def test_money_is_asked_for_until_the_sequence_is_whole() -> None:
 def test_money_heard_on_the_bus_keeps_its_cause_when_the_journal_tells_it_again() -> None:
     house = a_house()
     house.hear(an_order(seq=3))
-    (ask,) = [w for w in house.inner(Tick(name="ask", mono_s=1.0)) if isinstance(w, EventsSince)]
+    (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, EventsSince)]
     house.hear(Events(id=ask.id, events=(an_order(seq=3),), last=3, more=False), source="executor")
     assert len(house.tables["money"]) == 1
     assert house.tables["money"][0]["name"].startswith("executor:1:OrderUpdate/0xorder1:")
@@ -337,7 +348,7 @@ def test_a_gap_in_any_kept_or_level_topic_is_asked_for_page_by_page() -> None:
     house = a_house()
     house.now_ns += 7 * S
     assert any(isinstance(w, WakeIn) for w in house.hear(a_beat("signal"), source="signal", seq=4))
-    (wish,) = [w for w in house.inner(Tick(name="ask", mono_s=1.0)) if isinstance(w, Resend)]
+    (wish,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, Resend)]
     assert (wish.to, wish.since_ns, wish.topic) == ("signal", FIRST * S, "")
     lost = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns - S, cause="", body=a_prediction())
     said = house.hear(Resent(id=wish.id, envelopes=(encode(lost),), more=True, lost=False), source="signal")
@@ -352,17 +363,17 @@ def test_a_mark_on_disk_stays_before_a_gap_until_the_gap_is_filled() -> None:
     house = a_house()
     house.now_ns += 7 * S
     house.hear(a_beat("signal"), source="signal", seq=4)
-    house.inner(Tick(name="count", mono_s=1.0))
+    house.inner(Tick(timer=NoteCounts(), mono_s=1.0))
     assert [r["safe_ns"] for r in house.tables["marks"] if r["source"] == "signal"][-1] == FIRST * S
 
 
 def test_a_restarted_recorder_asks_each_source_from_its_mark() -> None:
     known = json.dumps({"marks": [{"source": "risk", "boot": 4, "safe_ns": 77}], "absent": []}).encode()
     house = House(Restored(records=(known,), last_seq=9), boot=2)
-    house.inner(Tick(name="ask", mono_s=1.0))
+    house.inner(Tick(timer=AskMissing(), mono_s=1.0))
     asked = {w.to: w.since_ns for w in house.said if isinstance(w, Resend)}
     assert asked == {**dict.fromkeys(SOURCES, 0), "risk": 77}
-    assert next(w for w in house.said if isinstance(w, WakeAt)).name == "row"
+    assert next(w for w in house.said if isinstance(w, WakeAt)).timer == WindowRowsDue()
 
 
 def test_prints_that_settle_are_always_on_the_tape_and_ticks_are_sampled_and_counted() -> None:

@@ -27,12 +27,12 @@ from messages import (
     Word,
     encode,
 )
-from messages.inner import Leave, Restored, Started, Tick, WakeAt
+from messages.inner import AnyTimer, DecisionDue, Leave, Restored, SignalsAgain, Started, Tick, WakeAt
 from messages.units import MS, NS
 from polybot.core.signal.core import SignalCore
 from polybot.core.strategies import registry as strategy_registry
-from polybot.core.strategies.protocol import Decision
 from polybot.settings import Settings
+from polybot.strategy import Decision
 
 T0 = 1_795_132_800
 SLUG = f"btc-updown-5m-{T0}"
@@ -197,8 +197,8 @@ def a_bench(**changed: Any) -> Bench:
     return Bench(settings=Settings(bot=msgspec.structs.replace(bot, strategies=("always_up",)), **changed)).start()
 
 
-def tick(name: str) -> Tick:
-    return Tick(name=name, mono_s=0.0)
+def tick(timer: AnyTimer) -> Tick:
+    return Tick(timer=timer, mono_s=0.0)
 
 
 # --- the moment
@@ -210,7 +210,7 @@ def test_nothing_is_decided_before_decide_after_and_then_at_once() -> None:
     assert bench.predictions() == []
     wake = [w for w in bench.said if isinstance(w, WakeAt)][-1]
     assert wake.at_ns == (T0 + 10) * NS
-    bench.hear(10.0, tick("window"))
+    bench.hear(10.0, tick(DecisionDue()))
     (prediction,), (signal,) = bench.predictions(), bench.signals()
     assert prediction.reason_code == "" and prediction.prediction == "UP" and prediction.n == 1
     assert prediction.decided_ns == (T0 + 10) * NS and signal.good_until_ns == (T0 + 13) * NS
@@ -243,7 +243,7 @@ def test_what_is_missing_until_the_last_moment_is_the_reason(absent: type[Word],
     for at_s in (10.0, 15.0, 19.9):
         bench.ready(at_s, leave_out=(absent,))
     assert bench.predictions() == []
-    bench.hear(20.0, tick("window"))
+    bench.hear(20.0, tick(DecisionDue()))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == code and prediction.reason and prediction.prediction is None
     assert bench.signals() == []
@@ -258,7 +258,7 @@ def test_the_last_moment_itself_still_decides() -> None:
 
 def test_all_that_was_missing_is_named() -> None:
     bench = a_bench()
-    bench.hear(20.0, tick("window"))
+    bench.hear(20.0, tick(DecisionDue()))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == "NO_MARKET"
     for part in ("listed", "stamped at", "no price", "no oracle", "no book", "executor"):
@@ -277,7 +277,7 @@ def test_a_window_looked_at_too_late_with_everything_there_is_skipped_as_too_lat
 
 def test_every_window_that_passed_while_alive_gets_a_row() -> None:
     bench = a_bench()
-    bench.hear(900.0, tick("window"))
+    bench.hear(900.0, tick(DecisionDue()))
     assert [p.n for p in bench.predictions()] == [1, 2, 3]
     bench.ready(1210.0, T0 + 1200)
     assert len(bench.predictions()) == 3, "outside the session nothing is decided"
@@ -338,7 +338,7 @@ def test_a_market_we_do_not_understand_is_not_traded(market: MarketListed, code:
     bench = a_bench()
     bench.ready(10.0, leave_out=(MarketListed,))
     bench.hear(10.0, market)
-    bench.hear(20.0, tick("window"))
+    bench.hear(20.0, tick(DecisionDue()))
     assert [p.reason_code for p in bench.predictions()] == [code]
 
 
@@ -358,7 +358,7 @@ def test_the_rules_of_the_book_refuse_in_the_row() -> None:
 def test_a_halted_account_gets_its_row_at_once_without_waiting_for_anything() -> None:
     bench = a_bench()
     bench.hear(5.0, an_account(halted=True, halt_reason="DRAWDOWN: equity 69.00"))
-    bench.hear(10.0, tick("window"))
+    bench.hear(10.0, tick(DecisionDue()))
     (prediction,) = bench.predictions()
     assert (prediction.reason_code, prediction.reason) == ("HALTED", "DRAWDOWN: equity 69.00")
 
@@ -393,19 +393,19 @@ def an_allocation() -> Allocation:
 def test_a_signal_is_said_again_until_an_allocation_answers() -> None:
     bench = a_bench()
     bench.ready(10.0)
-    bench.hear(10.25, tick("resay"))
-    bench.hear(10.5, tick("resay"))
+    bench.hear(10.25, tick(SignalsAgain()))
+    bench.hear(10.5, tick(SignalsAgain()))
     assert len(bench.signals()) == 3 and len({s.good_until_ns for s in bench.signals()}) == 1
     bench.hear(10.6, an_allocation())
-    assert bench.hear(10.75, tick("resay")) == []
+    assert bench.hear(10.75, tick(SignalsAgain())) == []
 
 
 def test_a_signal_is_not_said_after_its_good_until() -> None:
     bench = a_bench()
     bench.ready(10.0)
-    bench.hear(13.0, tick("resay"))
+    bench.hear(13.0, tick(SignalsAgain()))
     assert len(bench.signals()) == 2
-    assert bench.hear(13.001, tick("resay")) == []
+    assert bench.hear(13.001, tick(SignalsAgain())) == []
 
 
 # --- bars and restarts
@@ -443,7 +443,7 @@ def test_a_restart_decides_from_history_as_the_living_would_have() -> None:
 def test_without_its_bars_it_skips_and_says_so() -> None:
     bench = rsi_bench()
     bench.ready(19.0)
-    bench.hear(20.0, tick("window"))
+    bench.hear(20.0, tick(DecisionDue()))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == "INSUFFICIENT_DATA"
 
@@ -454,7 +454,7 @@ def test_a_restart_leaves_a_window_alone_that_the_account_shows_traded() -> None
         bench = Bench(settings=a_bench().settings, boot=2).start(11.0)
         bench.ready(12.0, leave_out=(Account,))
         bench.hear(12.0, an_account(**traded))
-        bench.hear(20.0, tick("window"))
+        bench.hear(20.0, tick(DecisionDue()))
         assert bench.predictions() == []
         bench.ready(310.0, T0 + 300)
         assert [p.n for p in bench.predictions()] == [2]
@@ -472,7 +472,7 @@ def test_a_restart_says_what_is_still_good_word_for_word_and_decides_nothing_ane
     restarted.ready(10.6)
     assert restarted.predictions() == lived.predictions()
     assert restarted.signals() == lived.signals()
-    restarted.hear(10.75, tick("resay"))
+    restarted.hear(10.75, tick(SignalsAgain()))
     assert len(restarted.signals()) == 2
     restarted.ready(310.0, T0 + 300)
     assert [p.n for p in restarted.predictions()] == [1, 2]
@@ -484,7 +484,7 @@ def test_a_restart_after_good_until_is_silent_about_what_it_predicted() -> None:
     restarted = Bench(settings=lived.settings, boot=2).start(13.001)
     restarted.hear(13.001, recalled(*lived.predictions()))
     restarted.ready(14.0)
-    restarted.hear(20.0, tick("window"))
+    restarted.hear(20.0, tick(DecisionDue()))
     assert restarted.predictions() == [] and restarted.signals() == []
 
 
@@ -566,7 +566,7 @@ def test_the_same_inbox_says_the_same_words() -> None:
         bench.history(-59.0, zigzag())
         for at_s in (1.0, 9.9, 10.0, 10.2, 20.0, 310.0, 320.0):
             bench.ready(at_s)
-            bench.hear(at_s, tick("resay"), tick("window"))
+            bench.hear(at_s, tick(SignalsAgain()), tick(DecisionDue()))
         return bench.said
 
     assert a_life() == a_life()
@@ -609,7 +609,7 @@ def test_who_may_still_change_its_mind_is_asked_until_its_last_moment_and_then_i
     assert bench.predictions() == []
     bench.ready(-20.5)
     assert bench.predictions() == []
-    bench.hear(-19.9, tick("window"))
+    bench.hear(-19.9, tick(DecisionDue()))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == "INSUFFICIENT_DATA" and f"btc-updown-5m-{T0 - 900}" in prediction.reason
 

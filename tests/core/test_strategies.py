@@ -14,17 +14,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages.inner import Tick
-from polybot.core.market.view import MarketView
+from messages.inner import DecisionDue, Tick
 from polybot.core.market.windows import SessionPlan
 from polybot.core.signal.slot import Bound
 from polybot.core.strategies import BUILT_IN, builtin, protocol
 from polybot.core.strategies.builtin.rsi_ema import decide_from_samples
-from polybot.core.strategies.candles import COLUMNS, Candles, candles_of
-from polybot.core.strategies.decision import decide, split
-from polybot.core.strategies.protocol import Bet, Decision, EventView, StrategyError
+from polybot.core.strategies.candles import COLUMNS
+from polybot.core.strategies.decision import split
 from polybot.core.strategies.registry import by_name, params_of
 from polybot.settings import Settings
+from polybot.strategy import (
+    Bet,
+    Candles,
+    Decision,
+    EventView,
+    MarketView,
+    Params,
+    StrategyError,
+    Timeframe,
+    candles_of,
+    decide,
+)
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTES = DATA / "btc-1m" / "BTC-PERP-1m-2021-12-31_2022-02-01.csv.gz"
@@ -330,8 +340,8 @@ def test_a_frame_with_the_columns_will_do_and_a_missing_one_is_named() -> None:
 class _Odd:
     name = "odd"
     description = "answers what it was made with"
-    timeframe: protocol.Timeframe = "1m"
-    default_params: ClassVar[protocol.Params] = {}
+    timeframe: Timeframe = "1m"
+    default_params: ClassVar[Params] = {}
     param_grid: ClassVar[dict[str, list[float]]] = {}
 
     def __init__(self, answer: object) -> None:
@@ -393,7 +403,7 @@ def _both(answer: object) -> list[Decision]:
     candles, session = minutes([1.0, 2.0, 3.0]), SessionPlan(first_window_s=0, windows=1)
     bound = Bound("odd", _Betting(answer), {}, session)
     view = EventView(MarketView(Settings(), 1.0), candles, bound.window)
-    return [decide(_Telling(answer), candles, {}), bound.asked(Tick(name="", mono_s=0.0), view, 0)]  # type: ignore[arg-type]
+    return [decide(_Telling(answer), candles, {}), bound.asked(Tick(timer=DecisionDue(), mono_s=0.0), view, 0)]  # type: ignore[arg-type]
 
 
 def a_decision(**changed: object) -> Decision:

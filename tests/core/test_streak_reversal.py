@@ -9,13 +9,11 @@ import pytest
 
 from messages import Book, FeeSchedule, MarketListed, MarketResolved, WindowObserved
 from messages.units import NS
-from polybot.core.market.view import MarketView
-from polybot.core.market.windows import Window, slug_of
 from polybot.core.strategies.builtin.streak_reversal import STRATEGY
 from polybot.core.strategies.candles import candles_from
-from polybot.core.strategies.protocol import Decision, EventView, StrategyError
 from polybot.core.strategies.registry import params_of
 from polybot.settings import Settings
+from polybot.strategy import Decision, EventView, MarketView, StrategyError, Window, slug_of
 
 OUTCOMES = (
     Path(__file__).parents[3]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from messages import ActorDied, Health, Heartbeat, Word
 from messages.inner import (
     KillActor,
+    LookAround,
     ProcessGone,
     ProcessState,
     Started,
@@ -33,7 +34,7 @@ class Watch:
         return said
 
     def look(self) -> list[Word]:
-        return self.hear(Tick(name="look", mono_s=self.now_s))
+        return self.hear(Tick(timer=LookAround(), mono_s=self.now_s))
 
     def pass_s(self, seconds: float, beating: Iterable[tuple[str, int]] = ()) -> list[Word]:
         said: list[Word] = []

@@ -34,7 +34,6 @@ def a_tape(rule: Rule = "spot") -> TapeWorld:
 def test_the_first_window_has_forty_minutes_of_tape_before_it() -> None:
     tape = a_tape()
     assert tape.first_start_s == START + 2_400
-    assert tape.last_start_s == START + 14 * 300
     assert len(tape.markets(0, 1 << 40)) == 16
     assert tape.market("btc-updown-5m-1") is None
 

@@ -18,7 +18,7 @@ MAY = {
     "polybot.topology": {"messages", "polybot.settings"},
     "polybot.core": TOP | {"polybot.core"},
     "polybot.sim": TOP | {"polybot.core", "polybot.sim"},
-    "polybot.runtime": TOP | {"polybot.core", "polybot.sim", "polybot.runtime"},
+    "polybot.runtime": TOP | {"polybot.core", "polybot.sim", "polybot.runtime", "polybot.strategy"},
     "polybot.adapters": TOP | {"polybot.core", "polybot.adapters"},
     "polybot.venue": TOP | {"polybot.core", "polybot.sim", "polybot.runtime", "polybot.adapters", "polybot.venue"},
     "polybot.backtest": TOP

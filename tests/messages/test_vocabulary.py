@@ -1,7 +1,10 @@
 """The language: every struct is in the union, says what it is, and survives the wire."""
 
+import ast
+import importlib
 import inspect
 import math
+import pkgutil
 from collections.abc import Iterator
 from types import ModuleType, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -9,10 +12,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 import pytest
 
-from messages import control, feeds, inner, money, trade
+import messages
+from messages import control, feeds, inner, trade
 from messages.base import Event, Inner, Part, Reply, Request, Word
-from messages.codec import BadBytes, decode_envelope, decode_word, encode, schema_hash, union_members
+from messages.codec import BadBytes, decode_envelope, decode_word, encode, schema_hash, schema_text, union_members
 from messages.envelope import (
+    MODULES,
     AnyWord,
     Envelope,
     EventWord,
@@ -23,9 +28,22 @@ from messages.envelope import (
     tag_of,
     topic_of,
 )
+from messages.inner.purposes import CancelPurpose, ReadPurpose
+from messages.inner.timers import Timer
 
-MODULES: tuple[ModuleType, ...] = (feeds, trade, money, control, inner)
+_NO_WORDS = ("messages.base", "messages.envelope")  # the kinds, and what words are wrapped in
+FILES: tuple[ModuleType, ...] = tuple(
+    importlib.import_module(found.name)
+    for found in pkgutil.walk_packages(messages.__path__, "messages.")
+    if found.name not in _NO_WORDS
+)
 WORDS = union_members(AnyWord)
+TIMERS: tuple[type[Timer], ...] = get_args(inner.AnyTimer)
+PURPOSES: tuple[type[ReadPurpose | CancelPurpose], ...] = (
+    *get_args(inner.AnyReadPurpose),
+    *get_args(inner.AnyCancelPurpose),
+)
+KINDS = (Timer, ReadPurpose, CancelPurpose)
 
 
 def structs(module: ModuleType) -> Iterator[type[msgspec.Struct]]:
@@ -50,23 +68,39 @@ def an_example(hint: Any, depth: int = 0) -> Any:
     if origin is dict:
         return {an_example(args[0], depth): an_example(args[1], depth)}
     if inspect.isclass(hint) and issubclass(hint, msgspec.Struct):
-        hints = get_type_hints(hint, include_extras=True)
-        return hint(**{name: an_example(hints[name], depth + 1) for name in hint.__struct_fields__})
+        return a_whole(hint)
     plain = {str: "text – ü", int: 2**62, float: 0.1 + 0.2, bool: True, bytes: b"\x00\xff"}
     return plain[hint]
+
+
+def a_whole(struct: type[msgspec.Struct]) -> Any:
+    """One of this kind, no field at its default."""
+    hints = get_type_hints(struct, include_extras=True)
+    return struct(**{name: an_example(hints[name]) for name in struct.__struct_fields__})
 
 
 def an_envelope(body: Word) -> Envelope:
     return Envelope(source="risk", boot=2, seq=3, at_ns=1795132800 * 10**9, cause="request:x", body=body)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", FILES, ids=lambda m: m.__name__)
 def test_every_struct_is_in_the_union_or_a_part(module: ModuleType) -> None:
     for cls in structs(module):
         assert cls in WORDS or issubclass(cls, Part), f"{cls.__name__} is no word and no part"
+        assert cls in (*TIMERS, *PURPOSES) or not issubclass(cls, KINDS) or cls in KINDS
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", FILES, ids=lambda m: m.__name__)
+def test_to_write_a_struct_is_to_register_it(module: ModuleType) -> None:
+    """It can be imported from its package, and nothing else has to be kept."""
+    package = inner if module.__name__.startswith("messages.inner") else messages
+    for cls in structs(module):
+        assert getattr(package, cls.__name__) is cls
+    if not module.__name__.startswith("messages.inner."):
+        assert module in MODULES or not list(structs(module)), f"the envelope's unions leave {module.__name__} out"
+
+
+@pytest.mark.parametrize("module", FILES, ids=lambda m: m.__name__)
 def test_every_struct_is_frozen_by_keyword_and_has_a_docstring(module: ModuleType) -> None:
     for cls in structs(module):
         assert cls.__struct_config__.frozen, cls
@@ -83,6 +117,39 @@ def test_every_word_survives_the_wire(word: type[Word]) -> None:
     data = encode(envelope)
     assert decode_envelope(data) == envelope
     assert encode(decode_envelope(data)) == data, "the same bytes again: replay compares them"
+
+
+@pytest.mark.parametrize("kind", TIMERS, ids=tag_of)
+def test_every_timer_survives_the_wire_and_is_told_from_every_other(kind: type[Timer]) -> None:
+    timer = a_whole(kind)
+    for word in (
+        inner.WakeAt(timer=timer, at_ns=1),
+        inner.WakeIn(timer=timer, after_s=0.5),
+        inner.Tick(timer=timer, mono_s=1.0),
+    ):
+        assert decode_word(encode(word)) == word
+    table = {a_whole(other): other for other in TIMERS}
+    assert len(table) == len(TIMERS) and table[a_whole(kind)] is kind, "a timer is a key: kind and fields"
+
+
+@pytest.mark.parametrize("kind", PURPOSES, ids=lambda kind: kind.__name__)
+def test_every_purpose_survives_the_wire(kind: type[Any]) -> None:
+    purpose = a_whole(kind)
+    word = (
+        inner.CancelOrders(purpose=purpose, order_ids=())
+        if isinstance(purpose, CancelPurpose)
+        else inner.ReadOpenOrders(purpose=purpose)
+    )
+    assert decode_word(encode(word)) == word
+
+
+def test_what_a_question_was_for_is_not_what_another_kind_is_for() -> None:
+    """A read that carries a cancel's purpose, and the other way round, are no words."""
+    cancel = inner.CancelOrders(purpose=inner.ForLeaving(), order_ids=())
+    read = inner.ReadOpenOrders(purpose=inner.ForProbe())
+    for word, other in ((cancel, read.purpose), (read, cancel.purpose)):
+        with pytest.raises(BadBytes):
+            decode_word(encode(msgspec.structs.replace(word, purpose=other)))
 
 
 @pytest.mark.parametrize("word", WORDS, ids=tag_of)
@@ -139,6 +206,15 @@ def test_floats_keep_every_bit_and_nan_is_representable() -> None:
     assert decode_word(encode(exact)) == exact
 
 
+@pytest.mark.parametrize("module", FILES, ids=lambda m: m.__name__)
+def test_the_schema_hash_is_over_every_field_of_every_struct(module: ModuleType) -> None:
+    """Also of the parts that words are made of: a peer with another Level would misread every Book."""
+    lines = schema_text().splitlines()
+    for cls in structs(module):
+        (line,) = [line for line in lines if line.startswith(f"{cls.__name__}[")]
+        assert [name for name, _ in ast.literal_eval(line.removeprefix(cls.__name__))] == list(cls.__struct_fields__)
+
+
 def test_the_schema_hash_is_the_same_in_every_process() -> None:
     import subprocess
     import sys
@@ -153,7 +229,7 @@ def test_a_cause_names_events_by_sequence_and_requests_by_id() -> None:
     event = an_envelope(control.RiskState(**_risk_state()))
     assert name_of(event) == "risk:2:RiskState/:3"
     assert name_of(an_envelope(control.Pause(id="p1", by="user", reason="r"))) == "request:p1"
-    assert name_of(an_envelope(inner.Tick(name="t", mono_s=1.0))) == "inner:Tick"
+    assert name_of(an_envelope(inner.Tick(timer=inner.SayLevels(), mono_s=1.0))) == "inner:Tick"
 
 
 def _risk_state() -> dict[str, Any]:

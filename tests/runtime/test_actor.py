@@ -20,7 +20,7 @@ from polybot.runtime.store.journal import Journal
 # An executor that counts the Snapshot requests it has ever answered, on disk before it says so.
 CORE = """
 from messages import Done, FeedStatus, Snapshot
-from messages.inner import Persist, PersistFailed, Restored, Started, Tick, WakeIn, Leave
+from messages.inner import Persist, PersistFailed, Restored, SayLevels, Started, Tick, WakeIn, Leave
 
 class Counting:
     def __init__(self):
@@ -30,7 +30,7 @@ class Counting:
         match word:
             case Restored():
                 self.count = len(word.records)
-                yield WakeIn(name="level", after_s=0.05)
+                yield WakeIn(timer=SayLevels(), after_s=0.05)
             case Snapshot(id="die"):
                 raise RuntimeError("the impossible")
             case Snapshot():
@@ -40,7 +40,7 @@ class Counting:
                 yield Done(id=word.id, ok=True, reason=str(self.count))
             case Tick():
                 yield FeedStatus(feed="x", state="up", reason="level", age_s=0.0, since_ns=self.count)
-                yield WakeIn(name="level", after_s=0.05)
+                yield WakeIn(timer=SayLevels(), after_s=0.05)
 """
 MAIN = (
     CORE

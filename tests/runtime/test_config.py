@@ -261,3 +261,21 @@ def test_an_address_without_case_carries_no_checksum(tmp_path: Path) -> None:
 
 def test_a_fifth_kind_of_signature_is_refused(tmp_path: Path) -> None:
     assert "live.signature_type = 4" in sentence(with_file(tmp_path, "[live]\nsignature_type = 4\n"))
+
+
+# --- tables of plug-ins
+
+
+@pytest.mark.parametrize("flags", [{}, {"bot.strategies": "coin"}])
+def test_a_plug_in_named_by_its_path_has_a_table_under_its_name(tmp_path: Path, flags: dict[str, str]) -> None:
+    (tmp_path / "mine.py").touch()
+    text = f'[bot]\nstrategies = ["{tmp_path}/mine.py:Mine"]\n[strategy.Mine]\nrun = 4\n'
+    env = with_file(tmp_path, text)
+    assert load(flags, env).settings.params_of("Mine") == {"run": 4}
+
+
+def test_a_table_of_nobody_is_refused_and_its_line_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "mine.py").touch()
+    text = f'[bot]\nstrategies = ["{tmp_path}/mine.py:Mine"]\n[strategy.Min]\nrun = 4\n'
+    assert sentence(with_file(tmp_path, text)).startswith(f'{tmp_path}/config.toml:4: unknown strategy "Min"')

@@ -10,11 +10,10 @@ import pytest
 
 from polybot.core.strategies import indicator_registry
 from polybot.core.strategies import registry as strategy_registry
-from polybot.core.strategies.protocol import StrategyError
 from polybot.runtime.config import plugins
+from polybot.strategy import StrategyError, indicator
 
 ROOT = Path(__file__).resolve().parents[2]
-GUIDE = ROOT / "docs" / "writing-a-strategy.md"
 GOOD = """
 class Contrary:
     name = "contrary_{n}"
@@ -56,7 +55,7 @@ def test_an_indicator_is_found_too(folder: Path) -> None:
         "    def warm_up(self): return 1\n    def compute(self, candles): return candles.high - candles.low\n"
     )
     assert plugins.load() == []
-    assert indicator_registry.by_name("spread").warm_up() == 1
+    assert indicator("spread").warm_up() == 1
 
 
 @pytest.mark.parametrize(
@@ -80,6 +79,17 @@ def test_an_indicator_is_found_too(folder: Path) -> None:
             "looking at `Contrary` failed: ZeroDivisionError",
         ),
         (GOOD.format(n=8).replace("contrary_8", "my rule"), 'the name "my rule" must be letters, digits and _ only'),
+        ("from polybot.strategy import must\nmust(False, 'not on a Sunday')\n", "a_broken.py: not on a Sunday"),
+        (
+            "from polybot.strategy import indicator\nmine = indicator('rsj')\n",
+            'a_broken.py: unknown indicator "rsj": did you mean "rsi"?',
+        ),
+        (
+            "from polybot.strategy import must\n"
+            + GOOD.format(n=8)
+            + "    def __init__(self): must(False, 'not on a Sunday')\n",
+            "a_broken.py: not on a Sunday",
+        ),
     ],
 )
 def test_a_broken_one_is_a_sentence_with_its_file_and_stops_nobody_else(folder: Path, text: str, said: str) -> None:
@@ -87,6 +97,7 @@ def test_a_broken_one_is_a_sentence_with_its_file_and_stops_nobody_else(folder: 
     (folder / "good.py").write_text(GOOD.format(n=9))
     (problem,) = plugins.load()
     assert str(folder / "a_broken.py") in problem and said in problem
+    assert "StrategyError" not in problem, "its sentence is enough"
     assert strategy_registry.by_name("contrary_9")
 
 
@@ -188,6 +199,16 @@ def test_a_dataclass_with_postponed_annotations_is_loaded_and_two_files_may_shar
         assert strategy.run == run and sys.modules[type(strategy).__module__].Contrary is type(strategy)
 
 
+def test_a_relative_path_is_told_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    (tmp_path / "sub" / "mine.py").write_text(GOOD.format(n=1))
+    assert plugins.load(["./mine.py:Contrary", "mine.py:Contrari"]) == [
+        f"{tmp_path}/sub/mine.py: there is no `Contrari` in it"
+    ]
+    assert strategy_registry.known()["Contrary"] == f"{tmp_path}/sub/mine.py"
+
+
 def test_a_missing_file_and_a_missing_name_are_told(tmp_path: Path) -> None:
     (tmp_path / "other.py").write_text(GOOD.format(n=2))
     problems = plugins.load([f"{tmp_path}/nowhere.py:A", f"{tmp_path / 'other.py'}:Contrari"])
@@ -210,15 +231,3 @@ def test_an_installed_package_offers_its_own_by_an_entry_point(tmp_path: Path) -
     assert re.search(r"contrary_7 +candles +package theirs", done.stdout), done.stdout + done.stderr
     assert "refused: package theirs: importing theirs:Lost failed: AttributeError" in done.stderr
     assert done.returncode == 1
-
-
-def test_the_guides_strategy_works_as_it_stands_there(tmp_path: Path) -> None:
-    code = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[0]
-    assert len([line for line in code.splitlines() if line.strip()]) <= 20
-    (tmp_path / "three.py").write_text(code)
-    assert plugins.load([f"{tmp_path / 'three.py'}:ThreeInARow"]) == []
-    strategy = strategy_registry.by_name("ThreeInARow")
-    closes = [1.0, 2.0, 3.0, 4.0, 3.0, 2.0, 1.0]
-    frame = dict.fromkeys(("time", "high", "low", "volume"), closes)
-    frame |= {"open": [0.0, *closes[:-1]], "close": closes}
-    assert list(strategy.evaluate(frame)) == [0, 0, 1, 1, 0, 0, -1]

@@ -1,11 +1,14 @@
 """supervisor.conf equals the table, and supervisord itself reads it as meant."""
 
 import configparser
+import re
 from pathlib import Path
 
 import pytest
 from supervisor.options import ServerOptions
+from typer.testing import CliRunner
 
+from polybot.cli.app import app
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.safety import halt
 from polybot.runtime.supervision import supervisord
@@ -21,8 +24,16 @@ def parsed(path: Path) -> configparser.RawConfigParser:
 
 def test_the_checked_in_file_equals_the_table() -> None:
     assert (ROOT / "supervisor.conf").read_text() == supervisord.render_default(), (
-        "render it anew: python -m polybot.runtime.supervision.supervisord > supervisor.conf"
+        "render it anew: bin/polybot config supervisor > supervisor.conf"
     )
+
+
+def test_the_command_its_head_names_prints_it_and_writes_nothing(tmp_path: Path) -> None:
+    head = (ROOT / "supervisor.conf").read_text().splitlines()[0]
+    command = re.findall(r"`bin/polybot (.*) > supervisor\.conf`", head)[0]
+    done = CliRunner().invoke(app, command.split(), env={"POLYBOT_STATE": str(tmp_path / "state")})
+    assert (done.exit_code, done.output) == (0, supervisord.render_default())
+    assert not (tmp_path / "state").exists()
 
 
 def test_every_actor_is_a_program_with_the_rules_proven_by_trial() -> None:

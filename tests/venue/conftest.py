@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ from polybot.adapters.polymarket.signing import (
     RequestSigner,
     Wallet,
     auth_headers,
-    metadata_of,
-    salt_of,
 )
+from polybot.core.executor.books.order_state import metadata_of, salt_of
+from polybot.sim.venue.engine import VenueEngine
 from polybot.sim.venue.switches import Switches
 from polybot.venue.accounts.api_keys import Keys
 from polybot.venue.accounts.exchange_service import House, market_from
@@ -266,7 +266,8 @@ class Opener:
             clock.ns = max(clock.ns, until_ns)
 
         desk, bars, rtds, streams = OrderDesk(house, delay), WireBars(), Rtds(), BinanceHub()
-        polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, time.monotonic)
+        is_e18 = house.exchange.switches.polybolt_e18
+        polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, time.monotonic, e18=is_e18)
         prices = BinanceRoutes(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
         sockets = ports.bind(0, self.folder / "ports.json")
         urls = ports.urls(sockets)
@@ -290,6 +291,24 @@ class Opener:
         for stop in self.stops:
             stop()
         self.stops.clear()
+
+
+@pytest.fixture(autouse=True)
+def _plays_what_it_says(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test marked `plays(name)` must have run a venue whose switch of that name was not as by default."""
+    promised = {str(mark.args[0]) for mark in request.node.iter_markers("plays")}
+    played: set[str] = set()
+    make = VenueEngine.__init__
+
+    def noting(engine: VenueEngine, switches: Switches | None = None, **more: Any) -> None:
+        make(engine, switches, **more)
+        default = Switches()
+        played.update(f.name for f in fields(Switches) if getattr(engine.switches, f.name) != getattr(default, f.name))
+
+    if promised:
+        monkeypatch.setattr(VenueEngine, "__init__", noting)
+    yield
+    assert promised <= played, f"no venue of this test had {', '.join(sorted(promised - played))} away from its default"
 
 
 @pytest.fixture

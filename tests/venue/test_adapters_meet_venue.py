@@ -10,6 +10,8 @@ from messages import Book, MarketListed, MarketResolved, TradePrint, Word
 from messages.inner import (
     CancelOrders,
     FetchMarket,
+    ForLeaving,
+    ForProbe,
     MarketFetched,
     PostOrder,
     ReadBalance,
@@ -141,7 +143,7 @@ def test_books_trades_and_the_resolution_are_heard(
 def test_a_taker_order_is_followed_from_post_to_confirmation(
     bench: Any, clob: Clob, account: AccountEffects, user: UserChannelSource, inbox: Words
 ) -> None:
-    before = account.read_balance(ReadBalance(tag="t", token_id=""))
+    before = account.read_balance(ReadBalance(purpose=ForProbe(), token_id=""))
     assert before.known
     assert before.allowance_e6 >= before.balance_e6
     post = a_post(bench)
@@ -150,13 +152,13 @@ def test_a_taker_order_is_followed_from_post_to_confirmation(
     assert clob.post_order(post).code == "DUPLICATED"
     trade = wait_for(lambda: [f for f in inbox.of(UserFact) if f.kind == "trade"])[0].trades[0]
     assert (trade.order_id, trade.is_taker, trade.status) == (post.order_id, True, "MATCHED")
-    read = account.read_order(ReadOrder(tag="t", order_id=post.order_id, condition_id=CID))
+    read = account.read_order(ReadOrder(purpose=ForProbe(), order_id=post.order_id, condition_id=CID))
     assert (read.known, read.order is not None and read.order.state) == (True, "MATCHED")
     assert sum(t.size_e6 for t in read.trades) == result.taking_e6
     bench.pass_time(60)
-    trades = account.read_trades(ReadTrades(tag="t", after_s=START_S))
+    trades = account.read_trades(ReadTrades(purpose=ForProbe(), after_s=START_S))
     assert (trades.known, {t.status for t in trades.trades}) == (True, {"CONFIRMED"})
-    after = account.read_balance(ReadBalance(tag="t", token_id=""))
+    after = account.read_balance(ReadBalance(purpose=ForProbe(), token_id=""))
     assert after.balance_e6 < before.balance_e6 - result.making_e6, "the fee is on top"
     assert not [f for f in inbox.of(UserFact) if f.kind == "bad"]
 
@@ -166,17 +168,17 @@ def test_a_resting_order_is_seen_and_cancelled(
 ) -> None:
     post = a_post(bench, maker_e6=4_000_000, taker_e6=10_000_000, order_type="GTC", post_only=True)
     assert clob.post_order(post).status == "live"
-    shown = account.read_open_orders(ReadOpenOrders(tag="t"))
+    shown = account.read_open_orders(ReadOpenOrders(purpose=ForProbe()))
     assert [(o.order_id, o.state, o.original_e6) for o in shown.orders] == [(post.order_id, "LIVE", 10_000_000)]
-    result = account.cancel(CancelOrders(tag="t", order_ids=(post.order_id, "0x" + "0" * 64)))
+    result = account.cancel(CancelOrders(purpose=ForLeaving(), order_ids=(post.order_id, "0x" + "0" * 64)))
     assert (result.known, result.canceled, list(result.not_canceled)) == (True, (post.order_id,), ["0x" + "0" * 64])
-    assert account.read_open_orders(ReadOpenOrders(tag="t")).orders == ()
-    assert account.cancel(CancelOrders(tag="t", order_ids=())).known
+    assert account.read_open_orders(ReadOpenOrders(purpose=ForProbe())).orders == ()
+    assert account.cancel(CancelOrders(purpose=ForLeaving(), order_ids=())).known
     wait_for(lambda: any(f.order and f.order.state == "CANCELED" for f in inbox.of(UserFact)))
 
 
 def test_an_order_the_venue_never_saw_is_clearly_absent(bench: Any, account: AccountEffects) -> None:
-    read = account.read_order(ReadOrder(tag="t", order_id="0x" + "0" * 64, condition_id=CID))
+    read = account.read_order(ReadOrder(purpose=ForProbe(), order_id="0x" + "0" * 64, condition_id=CID))
     assert (read.known, read.order, read.trades) == (True, None, ())
 
 
@@ -195,7 +197,7 @@ def test_refusals_have_their_codes(bench: Any, clob: Clob, change: dict[str, int
 
 
 def test_an_open_market_is_known_to_be_open_and_then_who_won(bench: Any, account: AccountEffects) -> None:
-    wish = ReadMarket(tag="t", slug=SLUG, condition_id=CID)
+    wish = ReadMarket(purpose=ForProbe(), slug=SLUG, condition_id=CID)
     read = account.read_market(wish)
     assert (read.known, read.closed, read.winner) == (True, False, "")
     bench.resolve("DOWN")

@@ -44,7 +44,6 @@ class SmallWorld:
 
     label: str = "a test's world"
     first_start_s: int = START_S
-    last_start_s: int | None = None
     moves: dict[int, int] = field(default_factory=dict)
     resolves_after_s: int = 20
 
@@ -339,7 +338,7 @@ def test_the_tick_changes_under_an_order_that_rests(tmp_path: Path) -> None:
     assert isinstance(exchange.submit(fine, table.driver.at_ns), Placed)
 
 
-@pytest.mark.parametrize("survive", [True, False])
+@pytest.mark.parametrize("survive", [pytest.param(True, marks=pytest.mark.plays("orders_survive_restart")), False])
 def test_resting_orders_survive_a_restart_of_the_engine_as_the_switch_says(tmp_path: Path, survive: bool) -> None:
     switch = f"[switches]\norders_survive_restart={str(survive).lower()}\n"
     table = a_table(tmp_path, script=switch + "[[fault]]\nkind='restart'\nwindow=1\nat_s=10")

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from messages.inner import OrderFields, SignOrder
-from polybot.adapters.polymarket.signing import OrderSigner, metadata_of, salt_of
+from polybot.adapters.polymarket.signing import OrderSigner
+from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.venue.accounts.funders import funder_of
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"

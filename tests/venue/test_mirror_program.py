@@ -23,7 +23,8 @@ from polybot.adapters.net.websocket import WebSocketSource
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.market_frames import first_frame
-from polybot.adapters.polymarket.signing import OrderSigner, Wallet, metadata_of, salt_of
+from polybot.adapters.polymarket.signing import OrderSigner, Wallet
+from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.venue.mirror.book import RealBook
 from polybot.venue.mirror.frames import BookSnapshot, Changes, FrameReader
 from polybot.venue.wire.clob_frames import Pair

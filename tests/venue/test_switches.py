@@ -8,10 +8,13 @@ import pytest
 from messages.inner import PostOrder
 from polybot.adapters.net.reads import Known
 from polybot.adapters.polymarket.clob import Clob
+from polybot.adapters.polymarket.polybolt import Frames
 from polybot.adapters.polymarket.signing import Wallet
 from polybot.sim.venue.switches import Switches, sentences
+from polybot.venue.channels.oracle_wires import SIXTY
 from polybot.venue.faults.script import read_fault
 
+plays = pytest.mark.plays
 KEY = "11" * 32
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 USD = 1_000_000_000
@@ -37,7 +40,7 @@ def posted(clob: Clob, order: tuple[str, bytes]) -> Any:
     return clob.post_order(PostOrder(order_id=order_id, body=body, good_until_ns=1 << 62, attempt=1))
 
 
-@pytest.mark.parametrize("in_base_units", [False, True])
+@pytest.mark.parametrize("in_base_units", [False, pytest.param(True, marks=plays("sizes_in_base_units"))])
 def test_our_orders_sizes_are_read_the_same_in_either_unit(opener: Any, in_base_units: bool) -> None:
     _, client, clob = opened(opener, sizes_in_base_units=in_base_units)
     order_id = client.resting()
@@ -86,20 +89,22 @@ def test_what_was_not_cancelled_is_told_in_either_wording(opener: Any, other: bo
     assert clob.cancel((mine, "0xabc")) == Known(((mine,), {"0xabc": why}))
 
 
-@pytest.mark.parametrize(("most", "status"), [(1000, 400), (3000, 200)])
+@pytest.mark.parametrize(("most", "status"), [(1000, 400), pytest.param(3000, 200, marks=plays("most_cancels"))])
 def test_the_cap_of_a_cancel_is_the_switchs(opener: Any, most: int, status: int) -> None:
     _, client, _ = opened(opener, most_cancels=most)
     body = b"[" + b",".join(b'"0x%x"' % n for n in range(1001)) + b"]"
     assert client.private("DELETE", "/orders", body)[0] == status
 
 
-@pytest.mark.parametrize(("tolerance_s", "status"), [(30, 200), (5, 401)])
+@pytest.mark.parametrize(("tolerance_s", "status"), [(30, 200), pytest.param(5, 401, marks=plays("l2_skew_s"))])
 def test_a_stamp_may_be_off_by_the_switchs_seconds(opener: Any, tolerance_s: int, status: int) -> None:
     _, client, _ = opened(opener, l2_skew_s=tolerance_s)
     assert client.private("GET", "/data/orders", skew_s=-10)[0] == status
 
 
-@pytest.mark.parametrize(("taker", "price"), [(False, "0.5"), (True, "0.52")])
+@pytest.mark.parametrize(
+    ("taker", "price"), [(False, "0.5"), pytest.param(True, "0.52", marks=plays("price_of_the_taker"))]
+)
 def test_price_names_the_sides_own_best_or_what_a_taker_gets(opener: Any, taker: bool, price: str) -> None:
     _, client, _ = opened(opener, price_of_the_taker=taker)
     assert float(client.get("clob", f"/price?token_id={UP}&side=BUY")[1]["price"]) == float(price)
@@ -125,7 +130,7 @@ def test_a_fak_that_matched_may_be_answered_live(opener: Any) -> None:
     assert (answer.outcome, answer.status, answer.taking_e6) == ("accepted", "live", 9_090_900)
 
 
-@pytest.mark.parametrize("caches", [True, False])
+@pytest.mark.parametrize("caches", [True, pytest.param(False, marks=plays("balance_cache"))])
 def test_what_a_redemption_paid_is_seen_once_the_cache_is_told_to_look(opener: Any, caches: bool) -> None:
     bench, client, clob = opened(opener, balance_cache=caches)
 
@@ -158,6 +163,22 @@ def test_a_market_that_is_listed_and_not_opened_yet_has_the_switchs_delay(opener
     listing = bench.house.catalogue.listings[0]
     bench.do(lambda: bench.house.exchange.state.markets.clear())
     assert bench.do(lambda: bench.house.market(listing.condition_id)).taker_delay_ns == delay_ms * 1_000_000
+
+
+@pytest.mark.parametrize("in_e18", [False, pytest.param(True, marks=plays("polybolt_e18"))])
+def test_polybolts_exact_price_is_read_the_same_in_either_spelling(opener: Any, in_e18: bool) -> None:
+    bench, client, _ = opened(opener, polybolt_e18=in_e18)
+    frames, second, value_e18 = Frames("btc/usd"), bench.clock.ns // USD, 64_210_123_456_700_000_000_000
+    with bench.socket("polybolt") as socket:
+        for frame, ack in ((frames.auth(client.credentials), "authed"), (frames.subscribe(), "subscribed")):
+            socket.send(frame)
+            assert frames.read(socket.recv(timeout=5), 0).ack == ack
+        assert frames.read(socket.recv(timeout=5), 0).prints == (), "the snapshot of nothing"
+        bench.do(lambda: bench.polybolt.publish(SIXTY, second * 1000, second * 1000 + 1300, value_e18))
+        update = socket.recv(timeout=5)
+    assert ("64210123456700000000000" in update) == in_e18
+    (said,) = frames.read(update, 0).prints
+    assert (said.feed, said.value_e18, said.observed_ns) == ("twap60", str(value_e18), bench.clock.ns)
 
 
 def test_an_account_that_may_only_sell_is_told_so(opener: Any) -> None:

@@ -17,7 +17,7 @@ class Clocks:
         self._venue, self._sntp, self._now_ns = venue, sntp, now_ns
 
     def read(self, wish: ReadClock) -> ClockRead:
-        """One question."""
+        """Ask the clock named in the wish once; not known, and why, when it gives no usable answer. Never raises."""
         try:
             doubt, took_ms = self._by_second() if wish.source == "venue" else self._by_stamps()
         except SntpError as exc:

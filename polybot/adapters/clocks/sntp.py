@@ -25,7 +25,7 @@ NS = 1_000_000_000
 
 
 class SntpError(Exception):
-    """No time to be had."""
+    """The time server gave no time that can be used; the text says why."""
 
 
 class SntpRefused(SntpError):
@@ -33,7 +33,7 @@ class SntpRefused(SntpError):
 
 
 class Unreadable(SntpError):
-    """Not an answer to our question."""
+    """What arrived is not an answer to the question that was asked."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +55,10 @@ class Stamps:
     took_ms: float
 
 
-def to_ntp(unix_ns: int) -> int:
-    """A 64-bit timestamp: seconds since 1900 modulo 2**32, and a fraction of 2**-32 s."""
-    second, rest = divmod(unix_ns, NS)
-    return ((second + NTP_TO_UNIX_S) % ERA_S) << 32 | (rest << 32) // NS
-
-
 def from_ntp(stamp: int, near_ns: int) -> int:
-    """Unix nanoseconds of a 64-bit timestamp, in the era that puts it nearest to near_ns."""
+    """Unix nanoseconds of a 64-bit timestamp (seconds since 1900 modulo 2**32, and a fraction of 2**-32 s), in the era that
+    puts it nearest to near_ns.
+    """
     second, fraction = stamp >> 32, stamp & (ERA_S - 1)
     unix_s = second - NTP_TO_UNIX_S
     eras = round((near_ns // NS - unix_s) / ERA_S)
@@ -102,7 +98,7 @@ class Sntp:
         self._asked = 0
 
     def ask(self) -> Stamps:
-        """One question to the next server. Raises SntpError."""
+        """Ask the next server one question; raises SntpError when it gives no usable time."""
         if not self._servers:
             raise SntpError("no time server is named")
         server = self._servers[self._asked % len(self._servers)]

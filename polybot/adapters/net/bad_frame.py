@@ -1,4 +1,4 @@
-"""What every parser of frames raises."""
+"""BadFrame: what every parser of websocket frames raises for a frame that it cannot read."""
 
 
 class BadFrame(ValueError):

@@ -46,7 +46,7 @@ class Breaker:
             return f"left alone for {self.retry_s:.1f} s more: {self.why}"
 
     def succeeded(self) -> None:
-        """The host answered."""
+        """The host answered: forget its failures and close the breaker."""
         with self._lock:
             self.failures = self._failed_openings = self._refusals = 0
             self.why = ""
@@ -54,7 +54,7 @@ class Breaker:
                 self._become("closed")
 
     def failed(self, why: str) -> None:
-        """Unreached, or an answer that is none."""
+        """The host was not reached, or gave an answer that is none; enough of these in a row open the breaker."""
         with self._lock:
             self.failures += 1
             self.why = why

@@ -60,7 +60,7 @@ class Endpoint:
         self._warned = is_near
 
     def health(self) -> EndpointHealth:
-        """For `status`."""
+        """The host's breaker and quota as `Heartbeat` carries them, for `status`."""
         breaker, used = self.breaker, self._used
         if used > 0 and time.monotonic() - self._used_at_s > QUOTA_S:
             used = 0

@@ -20,15 +20,15 @@ Gate = Callable[[], AbstractContextManager[str]]
 
 
 class HttpError(Exception):
-    """The request failed below HTTP."""
+    """The request failed below HTTP: no status code came back."""
 
 
 class NotSent(HttpError):
-    """Nothing left this machine."""
+    """Nothing left this machine: the same request may be made again."""
 
 
 class Lost(HttpError):
-    """Bytes left; the outcome is unknown."""
+    """Bytes left and no whole answer came back: the outcome is unknown."""
 
 
 class Shut(HttpError):
@@ -37,7 +37,7 @@ class Shut(HttpError):
 
 @dataclass(frozen=True)
 class Response:
-    """status, body and headers (names in lower case)."""
+    """A whole answer: status, body and headers (names in lower case)."""
 
     status: int
     body: bytes
@@ -70,7 +70,6 @@ class HttpConnection:
             self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=timeout_s)
         host = parts.hostname if port is None else f"{parts.hostname}:{port}"
         self._common = f" HTTP/1.1\r\nHost: {host}\r\nAccept: application/json\r\nUser-Agent: polybot\r\n"
-        self.connects = 0
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
@@ -86,7 +85,6 @@ class HttpConnection:
             except (OSError, http.client.HTTPException) as exc:
                 self.close()
                 raise NotSent(f"cannot connect: {exc}") from exc
-            self.connects += 1
 
     def _is_gone(self) -> bool:
         """Was the idle connection closed by the other side? Bytes out of turn make it as useless. A look at readability
@@ -105,7 +103,7 @@ class HttpConnection:
         return True
 
     def request(self, method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
-        """All of its bytes."""
+        """The request's bytes as they go out: request line, headers and body."""
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if body:
             lines += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"

@@ -8,7 +8,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Known(Generic[T_co]):
-    """The other side said so."""
+    """The other side gave a clear answer: `value`."""
 
     value: T_co
 

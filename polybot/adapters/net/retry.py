@@ -39,25 +39,29 @@ class Backoff:
     refused_cap_s: float = REFUSED_CAP_S
 
     def wait_s(self, failures: int) -> float:
-        """Rule 1. Jitter keeps a crowd from coming back in step."""
+        """Seconds until an unreached host is tried again (rule 1). Jitter keeps a crowd from coming back in step."""
         return _rung(self.first_s, self.cap_s, failures) * random.uniform(0.8, 1.0)
 
     def refused_s(self, refusals: int, asked_s: float = 0.0) -> float:
-        """Rule 2. asked_s: the server's Retry-After, 0 = it named none; never less than that."""
+        """Seconds until a host that refused us is tried again (rule 2); never less than asked_s, its Retry-After (0 =
+        none).
+        """
         ladder = _rung(self.refused_first_s, self.refused_cap_s, refusals) * random.uniform(0.8, 1.0)
         return max(ladder, min(asked_s, LONGEST_ASKED_S) * random.uniform(1.0, 1.05))
 
 
 @dataclass(frozen=True)
 class Retries:
-    """Of a read: so many tries in all, first_s between the first two, then factor times as long; jitter ±20 %."""
+    """How often a read is tried: so many tries in all, first_s between the first two, then factor times as long; jitter
+    ±20 %.
+    """
 
     tries: int = 3
     first_s: float = 1.0
     factor: float = 2.0
 
     def wait_s(self, tried: int) -> float:
-        """After the tried-th try, from 1."""
+        """Seconds to wait after the tried-th try, counted from 1, jitter included."""
         return self.first_s * self.factor ** (tried - 1) * random.uniform(0.8, 1.2)
 
 

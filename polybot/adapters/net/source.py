@@ -17,21 +17,21 @@ class SocketSource:
         self.socket: WebSocketSource
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Open the socket on a thread of its own; returns at once."""
         self.socket.start()
 
     def stop(self) -> None:
-        """End within a second."""
+        """Close the socket and end its thread, within a second."""
         self.socket.stop()
 
     def reconnect(self, why: str) -> None:
-        """Close and open again (a silent stall)."""
+        """Close the socket and open it again; for a silent stall."""
         self.socket.reconnect(why)
 
     def said(self, state: Literal["open", "closed", "bad"], why: str = "") -> None:
-        """SourceState into the inbox."""
+        """Put a SourceState of this source into the inbox, stamped now."""
         self.inbox.put(SourceState(source=self.name, state=state, why=why, received_ns=self.now_ns()))
 
     def bad(self, why: str) -> None:
-        """Something unreadable came."""
+        """Say that a frame could not be read, and why; it is counted, the socket stays."""
         self.said("bad", why)

@@ -29,7 +29,9 @@ _NODELAY = ((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),)
 class WordSink(Protocol):
     """Where words go. `conflate`: replaces an unread word of the same key."""
 
-    def put(self, word: Word, conflate: str | None = None) -> None: ...
+    def put(self, word: Word, conflate: str | None = None) -> None:
+        """Take a word in; `conflate` names what it replaces if that still waits. Called on any thread."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,11 @@ class WebSocketSource:
     # --- called from other threads
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Connect on a thread of its own, again and again; returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close and end within a second."""
+        """Close the connection and end the thread, within a second."""
         self._stopping.set()
         self._wanted.set()
         self.reconnect("stopping")
@@ -183,7 +185,7 @@ class WebSocketSource:
             connection.shutdown()  # type: ignore[no-untyped-call]
 
     def _read(self, connection: websocket.WebSocket) -> Over:
-        """Frames until it is over."""
+        """Hear frames until the connection is over; returns how it ended."""
         last_heard = last_ping = time.monotonic()
         while True:
             try:

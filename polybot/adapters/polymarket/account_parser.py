@@ -24,7 +24,7 @@ _STATUSES: dict[str, Status] = {
 
 @dataclass(frozen=True)
 class Ourselves:
-    """By what the venue may name us: the API key (`owner`) and the address that holds the money (`maker_address`)."""
+    """What the venue may name us by: the API key (`owner`) and the address that holds the money (`maker_address`)."""
 
     api_key: str
     address: str

@@ -27,14 +27,14 @@ _PROXY = _selector("proxy((uint8,address,uint256,bytes)[])")
 
 
 class Call(NamedTuple):
-    """One contract call without value."""
+    """One contract call without value: the contract and its calldata."""
 
     to: str
     data: bytes
 
 
 def redeem_call(wish: SubmitRedeem) -> Call:
-    """Of the market's shares. Raises ValueError for what cannot be told to the chain in one call."""
+    """The call that redeems the market's shares; raises ValueError for what cannot be told to the chain in one call."""
     positions = {int(token): size for token, size in wish.shares.items()}
     if any(eip712.is_position_id(token) for token in positions):
         if len(positions) != 1:
@@ -54,7 +54,7 @@ def _position_call(token: int, size_e6: int) -> Call:
 
 
 def proxy_call(call: Call) -> bytes:
-    """The same, made by a proxy wallet through its factory: a list of one (kind, to, value, data)."""
+    """The same call, made by a proxy wallet through its factory: a list of one (kind, to, value, data)."""
     padded = call.data + bytes(-len(call.data) % 32)
     inner = word(PROXY_CALL) + address_word(call.to) + word(0) + word(4 * 32) + word(len(call.data)) + padded
     return _PROXY + word(32) + word(1) + word(32) + inner

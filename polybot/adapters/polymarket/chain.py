@@ -2,7 +2,7 @@
 and sends it to the chain.
 
 `polymarket-client` comes with the extra [live] and is imported here and nowhere else, the first time it is needed.
-What was sent by an earlier life of this process is not followed: the shares tell (executor/redeeming.py).
+What was sent by an earlier life of this process is not followed: the shares tell (core/executor/reconciling/redemption.py).
 """
 
 import importlib.util
@@ -63,7 +63,7 @@ class ChainRedeemer:
         return _read(wish, "sent", handle.transaction_hash)
 
     def poll(self, wish: PollRedeem) -> RedeemRead:
-        """Its receipt, looked for once."""
+        """Look once for the transaction's receipt; unknown for one that an earlier process sent."""
         handle = self._sent.get(wish.tx_id)
         if handle is None:
             return _read(wish, "unknown", why=f"transaction {wish.tx_id} was sent by an earlier life")

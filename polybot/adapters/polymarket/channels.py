@@ -38,7 +38,6 @@ class MarketChannelSource(SocketSource):
         self._markets: dict[str, MarketListed] = {}
         self._since: dict[str, float] = {}
         self._is_open = self._has_begun = False
-        self.resubscribed = 0
         self.socket = WebSocketSource(
             self.name,
             url,
@@ -108,7 +107,6 @@ class MarketChannelSource(SocketSource):
 
     def _again(self, slug: str) -> None:
         self._frames.builders[slug].forget()
-        self.resubscribed += 1
         tokens = _tokens([self._markets[slug]])
         self.socket.send(market_frames.unsubscribe_frame(tokens))
         self.socket.send(market_frames.subscribe_frame(tokens))
@@ -140,6 +138,7 @@ class UserChannelSource(SocketSource):
         self.inbox.put(UserFact(kind=state, why=why))
 
     def bad(self, why: str) -> None:
+        """Say that a frame of the user channel could not be read, and why."""
         self.inbox.put(UserFact(kind="bad", why=why))
 
     def _frame(self, text: str) -> None:
@@ -215,5 +214,5 @@ class PolyBoltSource(SocketSource):
 
 
 def _tokens(markets: Iterable[MarketListed]) -> list[str]:
-    """Both tokens of each market together: fan-out is per market."""
+    """The tokens of these markets, both of each together: fan-out is per market."""
     return [token for market in markets for token in (market.up_token, market.down_token)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from messages import OraclePrice
-from messages.inner import ReadHoldings
+from messages.inner import ForCheckup, ReadHoldings
 from messages.units import NS, decimal_text, usd_text
 from polybot.adapters.net.http import HttpConnection, HttpError
 from polybot.adapters.net.reads import Empty, Known, Unknown
@@ -126,7 +126,7 @@ class _Newest:
 
 
 def oracle(url: str, symbol: str, now_ns: Callable[[], int], speed: float) -> Check:
-    """Do its prints arrive, and are they new?"""
+    """Do the prints of this oracle arrive, and are they new?"""
     name, limit = "oracle", staleness_s(STALE_ORACLE_S, speed)
     inbox = _Newest()
     source = RtdsSource(url, symbol, inbox, now_ns)
@@ -201,8 +201,8 @@ class WalletChecks:
         return passed("balance", seen)
 
     def allowance(self, name: str, what: str, token: str) -> Check:
-        """Each spender the venue shows. The exchange that the running market's orders are signed for must be among them; the
-        others are named, since they may spend too.
+        """Each spender the venue shows. The exchange contract that the running market's orders are signed for must be
+        among them; the others are named, since they may spend too.
         """
         if what == "shares" and not token:
             return unknown(name, "no running market to ask about", "see `market rule`")
@@ -231,7 +231,7 @@ class WalletChecks:
 
     def foreign_positions(self) -> Check:
         """Shares of tokens that this folder's books never ordered."""
-        name, read = "foreign positions", self.data.holdings(ReadHoldings(tag="doctor"))
+        name, read = "foreign positions", self.data.holdings(ReadHoldings(purpose=ForCheckup()))
         if not read.known:
             return unknown(name, read.why, REACH)
         foreign = {t: n for t, n in read.shares.items() if t not in self.ours.tokens and n}

@@ -157,7 +157,7 @@ class Clob(ClobPublic):
         return Known((tuple(done), left))
 
     def cancel_all(self) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
-        """Everything of this account."""
+        """Cancel every order of this account: (cancelled ids, id → reason of those left), or not known."""
         return self._cancel("/cancel-all", b"")
 
     def _cancel(self, path: str, body: bytes) -> Known[tuple[tuple[str, ...], dict[str, str]]] | Unknown:
@@ -175,7 +175,7 @@ class Clob(ClobPublic):
             return Unknown(f"unreadable answer to a cancel: {exc}")
 
     def order(self, order_id: str) -> Known[VenueOrder] | Empty | Unknown:
-        """Also of orders that are over. Empty only on the venue's own "not found"."""
+        """One order, also of those that are over; Empty only on the venue's own "not found"."""
         match self._read(f"/data/order/{order_id}"):
             case Known(None):
                 return Empty()
@@ -185,7 +185,7 @@ class Clob(ClobPublic):
                 return other
 
     def open_orders(self) -> Known[tuple[VenueOrder, ...]] | Unknown:
-        """All open orders of this account."""
+        """All open orders of this account, every page; not known if a page fails."""
         rows = self._pages("/data/orders", {})
         return rows if isinstance(rows, Unknown) else _parsed(lambda: tuple(order_of(r) for r in rows.value))
 
@@ -219,7 +219,7 @@ class Clob(ClobPublic):
         self._read("/balance-allowance/update", self._asset(token_id))
 
     def balance(self, token_id: str = "") -> Known[tuple[int, int]] | Unknown:
-        """(balance, allowance for the exchange) in millionths of pUSD, or of a token's shares. No allowance shown = 0."""
+        """(balance, allowance for the exchange contract), millionths of pUSD or of a token's shares. No allowance shown = 0."""
         match self._read("/balance-allowance", self._asset(token_id)):
             case Known(shown):
                 return _parsed(lambda: balance_of(shown))
@@ -277,7 +277,7 @@ def cancelled_of(shown: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]
 
 
 def balance_of(shown: dict[str, Any]) -> tuple[int, int]:
-    """(balance, allowance for the exchange) in millionths."""
+    """What a wallet has and what the exchange contract may spend of it: (balance, allowance) in millionths."""
     return _base(shown["balance"]), _allowance(shown)
 
 
@@ -300,12 +300,12 @@ def _base(value: object) -> int:
 
 
 def _allowance(shown: dict[str, Any]) -> int:
-    """The standard exchange's."""
+    """What the standard exchange contract may still spend, in millionths; 0 when it is not named."""
     return _allowances(shown).get(eip712.EXCHANGE.lower(), 0)
 
 
 def _allowances(shown: dict[str, Any]) -> dict[str, int]:
-    """By spender. The old form had one for all, which was the standard exchange's."""
+    """Allowances by spender. The old form had one for all, which was the standard exchange contract's."""
     texts = {str(k).lower(): str(v) for k, v in (shown.get("allowances") or {}).items()}
     if not texts:
         texts = {eip712.EXCHANGE.lower(): str(shown.get("allowance", "0"))}

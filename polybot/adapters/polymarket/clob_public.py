@@ -18,7 +18,7 @@ class ClobPublic:
         self._reads = where if isinstance(where, HttpConnection) else EndpointReader(where, timeout_s)
 
     def time(self) -> Known[int] | Unknown:
-        """The venue's clock, unix seconds."""
+        """The venue's clock in whole unix seconds; not known when the answer is no number."""
         match self.read("/time"):
             case Known(int(second)):
                 return Known(second)
@@ -44,7 +44,7 @@ class ClobPublic:
 
 
 def answered(response: Response) -> Read:
-    """What a GET came to."""
+    """A GET's answer in three values: Known JSON, Empty for a 404 with a reason, else Unknown and why."""
     if response.status == 404 and reason_of(object_of(response.body)):
         return Empty()
     if response.status != 200:

@@ -40,26 +40,30 @@ class DataApi:
         self._reads, self._wallet = EndpointReader(where, timeout_s), wallet
 
     def activity(self, word: ReadActivity) -> ActivityRead:
-        """All pages, or not known."""
+        """Every movement of cash since `after_s`, all pages; not known as soon as one page is."""
         try:
             rows = self._rows("/v2/activity", {"start": str(word.after_s)})
             if isinstance(rows, Unknown):
-                return ActivityRead(tag=word.tag, known=False, rows=(), why=rows.why)
+                return ActivityRead(purpose=word.purpose, known=False, rows=(), why=rows.why)
             found = tuple(activity_of(row) for row in rows.value if str(row["type"]).upper() in SIGN)
         except GARBAGE as exc:
-            return ActivityRead(tag=word.tag, known=False, rows=(), why=f"unreadable: {type(exc).__name__} {exc}")
-        return ActivityRead(tag=word.tag, known=True, rows=found, why="")
+            return ActivityRead(
+                purpose=word.purpose, known=False, rows=(), why=f"unreadable: {type(exc).__name__} {exc}"
+            )
+        return ActivityRead(purpose=word.purpose, known=True, rows=found, why="")
 
     def holdings(self, word: ReadHoldings) -> HoldingsRead:
         """Open positions only: what is resolved is cash or nothing, and no order of anyone's can change it."""
         try:
             rows = self._rows("/v2/positions", {"status": "OPEN"})
             if isinstance(rows, Unknown):
-                return HoldingsRead(tag=word.tag, known=False, shares={}, why=rows.why)
+                return HoldingsRead(purpose=word.purpose, known=False, shares={}, why=rows.why)
             shares = {str(row["token_id"]): millionths(row["current_size"]) for row in rows.value}
         except GARBAGE as exc:
-            return HoldingsRead(tag=word.tag, known=False, shares={}, why=f"unreadable: {type(exc).__name__} {exc}")
-        return HoldingsRead(tag=word.tag, known=True, shares=shares, why="")
+            return HoldingsRead(
+                purpose=word.purpose, known=False, shares={}, why=f"unreadable: {type(exc).__name__} {exc}"
+            )
+        return HoldingsRead(purpose=word.purpose, known=True, shares=shares, why="")
 
     def _rows(self, path: str, query: dict[str, str]) -> Known[list[dict[str, Any]]] | Unknown:
         rows: list[dict[str, Any]] = []

@@ -30,7 +30,7 @@ from polybot.adapters.polymarket.numbers import GARBAGE
 
 
 class MarketEffects:
-    """For market_feed. One lane. now_ns: world time."""
+    """Carries out what market_feed asks, on one lane; now_ns tells world time."""
 
     def __init__(self, gamma: Gamma, clob: ClobPublic, now_ns: Callable[[], int]) -> None:
         self._gamma, self._clob, self._now_ns = gamma, clob, now_ns
@@ -73,22 +73,22 @@ def _json(read: Read) -> str:
 
 
 class AccountEffects:
-    """For the executor. One lane each: build another on `clob.sibling()` for cancels."""
+    """Carries out what the executor asks, one lane each: build another on `clob.sibling()` for cancels."""
 
     def __init__(self, clob: Clob, gamma: Gamma) -> None:
         self._clob, self._gamma = clob, gamma
 
     def cancel(self, word: CancelOrders) -> CancelResult:
-        """These, or everything."""
+        """Cancel the orders named in the wish, or all of this account when it names none."""
         answer = self._clob.cancel(word.order_ids) if word.order_ids else self._clob.cancel_all()
         match answer:
             case Known((canceled, left)):
-                return CancelResult(tag=word.tag, known=True, canceled=canceled, not_canceled=left, why="")
+                return CancelResult(purpose=word.purpose, known=True, canceled=canceled, not_canceled=left, why="")
             case Unknown(why):
-                return CancelResult(tag=word.tag, known=False, canceled=(), not_canceled={}, why=why)
+                return CancelResult(purpose=word.purpose, known=False, canceled=(), not_canceled={}, why=why)
 
     def read_order(self, word: ReadOrder) -> OrderRead:
-        """Both endpoints must have answered; one that is silent leaves the order unknown."""
+        """What the venue knows of the order; one endpoint that is silent leaves it unknown."""
         order = self._clob.order(word.order_id)
         if isinstance(order, Unknown):
             return self._order(word, f"order: {order.why}", order.http)
@@ -96,7 +96,7 @@ class AccountEffects:
         if isinstance(trades, Unknown):
             return self._order(word, f"trades: {trades.why}", trades.http)
         return OrderRead(
-            tag=word.tag,
+            purpose=word.purpose,
             order_id=word.order_id,
             known=True,
             order=order.value if isinstance(order, Known) else None,
@@ -106,23 +106,25 @@ class AccountEffects:
 
     @staticmethod
     def _order(word: ReadOrder, why: str, http: int) -> OrderRead:
-        return OrderRead(tag=word.tag, order_id=word.order_id, known=False, order=None, trades=(), why=why, http=http)
+        return OrderRead(
+            purpose=word.purpose, order_id=word.order_id, known=False, order=None, trades=(), why=why, http=http
+        )
 
     def read_open_orders(self, word: ReadOpenOrders) -> OpenOrdersRead:
-        """All pages, or not known."""
+        """All open orders, every page; not known if a page fails."""
         match self._clob.open_orders():
             case Known(orders):
-                return OpenOrdersRead(tag=word.tag, known=True, orders=orders, why="")
+                return OpenOrdersRead(purpose=word.purpose, known=True, orders=orders, why="")
             case Unknown(why, http):
-                return OpenOrdersRead(tag=word.tag, known=False, orders=(), why=why, http=http)
+                return OpenOrdersRead(purpose=word.purpose, known=False, orders=(), why=why, http=http)
 
     def read_trades(self, word: ReadTrades) -> TradesRead:
-        """All pages, or not known."""
+        """All trades since `after_s`, every page; not known if a page fails."""
         match self._clob.trades(word.after_s):
             case Known(trades):
-                return TradesRead(tag=word.tag, known=True, trades=trades, why="")
+                return TradesRead(purpose=word.purpose, known=True, trades=trades, why="")
             case Unknown(why, http):
-                return TradesRead(tag=word.tag, known=False, trades=(), why=why, http=http)
+                return TradesRead(purpose=word.purpose, known=False, trades=(), why=why, http=http)
 
     def read_balance(self, word: ReadBalance) -> BalanceRead:
         """Balance and allowance as the venue shows them, neither reduced by the other nor by open orders."""
@@ -134,7 +136,7 @@ class AccountEffects:
             case Unknown(why, http):
                 known, balance, allowance = False, 0, 0
         return BalanceRead(
-            tag=word.tag,
+            purpose=word.purpose,
             token_id=word.token_id,
             known=known,
             balance_e6=balance,
@@ -154,7 +156,9 @@ class AccountEffects:
         known = by_gamma is not None or by_clob is not None
         closed = known and (gamma_closed or clob_closed)
         winner: Winner = by_gamma or by_clob or ""
-        return MarketRead(tag=word.tag, slug=word.slug, known=known, closed=closed, winner=winner, why="; ".join(whys))
+        return MarketRead(
+            purpose=word.purpose, slug=word.slug, known=known, closed=closed, winner=winner, why="; ".join(whys)
+        )
 
 
 def _outcome(read: Read, winner: Callable[[dict[str, object]], Winner], whys: list[str]) -> tuple[Winner | None, bool]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import coincurve
 
 from polybot.adapters.polymarket.keccak import keccak256 as keccak256
+from polybot.core.eip55 import with_case
 
 POLYGON = 137
 EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
@@ -42,7 +43,7 @@ def address_word(address: str) -> bytes:
 
 
 def domain_separator(version: str, contract: str, chain_id: int = POLYGON) -> bytes:
-    """Of an exchange contract."""
+    """EIP-712's domain hash of an exchange contract in this version."""
     return keccak256(
         keccak256(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
         + keccak256(b"Polymarket CTF Exchange")
@@ -53,7 +54,7 @@ def domain_separator(version: str, contract: str, chain_id: int = POLYGON) -> by
 
 
 def auth_domain_separator(chain_id: int = POLYGON) -> bytes:
-    """Of ClobAuth: version "1" for ever, and no contract."""
+    """EIP-712's domain hash of ClobAuth: version "1" for ever, and no contract."""
     return keccak256(
         keccak256(b"EIP712Domain(string name,string version,uint256 chainId)")
         + keccak256(b"ClobAuthDomain")
@@ -95,14 +96,14 @@ def is_position_id(token: int) -> bool:
 
 
 def order_domain(token: int, neg_risk: bool) -> bytes:
-    """Which exchange, and which version of it, an order for this token is signed for."""
+    """Which exchange contract, and which version of it, an order for this token is signed for."""
     if is_position_id(token):
         return V3_DOMAIN
     return NEG_RISK_DOMAIN if neg_risk else STANDARD_DOMAIN
 
 
 def struct_hash(order: OrderStruct) -> bytes:
-    """Of the order alone, without a domain."""
+    """EIP-712's hash of the order alone, without a domain."""
     return keccak256(
         b"".join(
             (
@@ -124,12 +125,12 @@ def struct_hash(order: OrderStruct) -> bytes:
 
 
 def digest(domain: bytes, hashed: bytes) -> bytes:
-    """What is signed. Of an order: its id."""
+    """What is signed of an order, which is also its id at the venue."""
     return keccak256(b"\x19\x01" + domain + hashed)
 
 
 def auth_digest(address: str, timestamp_s: int, nonce: int, domain: bytes = AUTH_DOMAIN) -> bytes:
-    """Of ClobAuth: `address` attests at this world second."""
+    """What is signed of ClobAuth: `address` attests that it is ours at this world second."""
     return digest(
         domain,
         keccak256(
@@ -165,14 +166,13 @@ def wallet_signature(
 
 
 def checksummed(address: bytes) -> str:
-    """20 bytes as people write them (EIP-55)."""
+    """An address of 20 bytes as people write it, with EIP-55's capitals."""
     text = address.hex()
-    hashed = keccak256(text.encode()).hex()
-    return "0x" + "".join(c.upper() if int(h, 16) >= 8 else c for c, h in zip(text, hashed, strict=False))
+    return with_case(text, keccak256(text.encode()).hex())
 
 
 def address_of(key: coincurve.PublicKey) -> str:
-    """The account of a public key."""
+    """The account address (EIP-55 checksummed) of a public key."""
     return checksummed(keccak256(key.format(compressed=False)[1:])[12:])
 
 

@@ -18,13 +18,13 @@ _KNOWN_TEXT, _KNOWN_HASH = b"", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273
 
 
 def by_object(data: bytes) -> bytes:
-    """The documented way."""
+    """The hash by pycryptodome's documented object: the fallback, and what the other is tested against."""
     digest: bytes = keccak.new(digest_bits=256, data=data).digest()
     return digest
 
 
 def by_one_call() -> Callable[[bytes], bytes] | None:
-    """The quick way, if this version has it."""
+    """The hash by one call of the C library, None where this version does not have it as expected."""
     declared = " ".join(str(getattr(keccak, "_keccak_cdecl", "")).split())
     library = getattr(keccak, "_raw_keccak_lib", None)
     if _DECLARED not in declared or not isinstance(library, ctypes.CDLL):

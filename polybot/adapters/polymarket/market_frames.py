@@ -1,4 +1,4 @@
-"""The market channel's frames as words. Pure: text in, words out; the books in between are `core/book`.
+"""The market channel's frames as words. Pure: text in, words out; the books in between are core/market/order_book.py.
 
 A frame is one event or an array of events; kinds we do not know are ignored (new ones appear without notice). A frame that
 cannot be read is counted and dropped whole, and the books it spoke of are not believed until their next snapshot.
@@ -43,7 +43,7 @@ class FrameEffect:
 
 
 class MarketFrames:
-    """All books of one connection."""
+    """The books of all markets that one connection has subscribed to, kept from its frames."""
 
     def __init__(self) -> None:
         self.builders: dict[str, BookBuilder] = {}
@@ -52,7 +52,7 @@ class MarketFrames:
         self._of_condition: dict[str, str] = {}
 
     def add(self, market: MarketListed) -> None:
-        """From now on this market's frames are heard."""
+        """Hear this market's frames from now on; its books begin empty."""
         slug = market.slug
         self._listed[slug] = market
         self.builders[slug] = BookBuilder(slug, market.condition_id, market.up_token, market.down_token)
@@ -60,14 +60,14 @@ class MarketFrames:
         self._of_condition[market.condition_id] = slug
 
     def remove(self, slug: str) -> None:
-        """No longer."""
+        """Forget this market and its books; an unknown slug is ignored."""
         market = self._listed.pop(slug, None)
         if market is not None:
             del self.builders[slug], self._of_condition[market.condition_id]
             del self._of_token[market.up_token], self._of_token[market.down_token]
 
     def hear(self, text: str, received_ns: int) -> FrameEffect:
-        """One frame. Never raises."""
+        """What one frame changes, and what in it could not be read. Never raises."""
         heard = FrameEffect()
         if text.strip() in _SAID_NOTHING:
             return heard
@@ -192,7 +192,7 @@ def book_hash(shown: dict[str, Any]) -> str:
 
 
 def first_frame(tokens: Iterable[str]) -> str:
-    """Once a connection."""
+    """The frame that subscribes to these tokens, sent first on every connection; it asks for a dump of the books."""
     return _json({"type": "market", "assets_ids": list(tokens), "custom_feature_enabled": True, "initial_dump": True})
 
 
@@ -202,7 +202,7 @@ def subscribe_frame(tokens: Iterable[str]) -> str:
 
 
 def unsubscribe_frame(tokens: Iterable[str]) -> str:
-    """Both tokens of a market together: fan-out is per market."""
+    """The frame that leaves these tokens; both of a market together, for fan-out is per market."""
     return _json({"operation": "unsubscribe", "assets_ids": list(tokens)})
 
 

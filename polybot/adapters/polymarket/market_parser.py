@@ -75,7 +75,7 @@ def clob_winner_of(market: Mapping[str, Any]) -> Winner:
 
 
 def closed_ns(gamma: Mapping[str, Any], otherwise_ns: int) -> int:
-    """When the venue closed it ("2026-07-24 00:25:21+00")."""
+    """When the venue closed the market, in ns, from a text like "2026-07-24 00:25:21+00"."""
     text = gamma.get("closedTime")
     return _second(text) * NS if isinstance(text, str) and text else otherwise_ns
 
@@ -109,7 +109,7 @@ def _fee(by_gamma: Any, by_clob: Any) -> FeeSchedule | None:
 
 
 def _list(value: Any) -> list[str]:
-    """Gamma writes lists as JSON inside strings."""
+    """A list out of Gamma, which writes lists as JSON inside strings."""
     try:
         found = msgspec.json.decode(value) if isinstance(value, str) else value
     except msgspec.DecodeError as exc:

@@ -38,7 +38,7 @@ _MOST_USD = 10**9
 
 
 class PolyBoltRefused(BadFrame):
-    """An error acknowledgement; `code` is the server's."""
+    """An error acknowledgement from PolyBolt; `code` is the server's."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"the server said: {code}")
@@ -53,11 +53,11 @@ class Frames:
         self._seq = 0
 
     def begin(self) -> None:
-        """A new connection counts anew."""
+        """Start the sequence anew: a new connection counts its frames from the beginning."""
         self._seq = 0
 
     def auth(self, credentials: Credentials) -> str:
-        """The first frame; never to be logged."""
+        """The first frame of a connection, with the credentials; never to be logged."""
         shown = {
             "apiKey": credentials.api_key,
             "secret": credentials.secret,
@@ -77,7 +77,7 @@ class Frames:
         return {"channel": CHANNEL, "filter": {"symbol": self._wire, "window_seconds": WINDOW_S}}
 
     def read(self, text: str, received_ns: int) -> "FrameOutcome":
-        """One frame. Raises BadFrame."""
+        """What one frame says: prints, or an acknowledgement. Raises BadFrame, PolyBoltRefused on an error frame."""
         try:
             shown = msgspec.json.decode(text)
             match shown.get("op"):

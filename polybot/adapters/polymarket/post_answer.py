@@ -62,7 +62,7 @@ _DELAYED = "order match delayed"
 
 
 class PostAnswer(NamedTuple):
-    """As PostResult. making, taking: given and received so far, by the answer."""
+    """What an answer means, in the words of PostResult. making, taking: given and received so far, by the answer."""
 
     outcome: Outcome
     code: str
@@ -75,7 +75,7 @@ class PostAnswer(NamedTuple):
 
 
 def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "") -> PostAnswer:
-    """order_id: the digest that was posted."""
+    """What this answer means for the order whose digest, order_id, was posted; see the table above."""
     shown = object_of(body)
     text = reason_of(shown) or words_of(http, body)
     if http == 200:

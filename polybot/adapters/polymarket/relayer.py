@@ -61,7 +61,7 @@ class RelayerKey:
     passphrase: str = field(default="", repr=False)
 
     def headers(self, now_s: int, method: str, path: str, body: bytes) -> dict[str, str]:
-        """Of one request at this world second."""
+        """The headers that sign one request at this world second."""
         if not self.secret:
             return {"RELAYER_API_KEY": self.key, "RELAYER_API_KEY_ADDRESS": self.address}
         signer = RequestSigner("", Credentials(self.key, self.secret, self.passphrase))
@@ -109,7 +109,7 @@ class Relayer:
         return _submitted(wish, response)
 
     def poll(self, wish: PollRedeem) -> RedeemRead:
-        """How far it is."""
+        """Ask once how far the transaction is; silent when no readable answer came."""
         path = f"/v1/account/transactions/{wish.tx_id}"
         try:
             read = answered(self._http.read(path, self._headers("GET", path, b"")))

@@ -26,7 +26,7 @@ _MOST_USD = 10**9
 
 
 def subscribe_frame(topics: Iterable[str]) -> str:
-    """Asks for all symbols of these topics."""
+    """The frame that asks for all symbols of these topics."""
     wanted = [{"topic": topic, "type": "update"} for topic in topics]
     return msgspec.json.encode({"action": "subscribe", "subscriptions": wanted}).decode()
 

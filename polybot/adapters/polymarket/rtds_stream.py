@@ -14,7 +14,7 @@ RTDS_TOPICS = ("crypto_prices_chainlink", "crypto_prices_twap_sixty")
 
 
 class RtdsSource(SocketSource):
-    """OraclePrice of one symbol, SourceState "rtds"."""
+    """Hears one symbol on RTDS: says its OraclePrice, and SourceState under the name "rtds"."""
 
     name = "rtds"
 

@@ -5,7 +5,6 @@ The private key lives in these objects and nowhere else: it is never in a messag
 
 import base64
 import binascii
-import hashlib
 import hmac
 from dataclasses import dataclass, field
 
@@ -43,16 +42,6 @@ class Credentials:
     passphrase: str = field(repr=False)
 
 
-def salt_of(intent_id: str) -> int:
-    """A function of the intent: the same intent can only ever be the same order."""
-    return int.from_bytes(hashlib.sha256(b"salt/" + intent_id.encode()).digest()[:8], "big") & MAX_SALT
-
-
-def metadata_of(intent_id: str) -> str:
-    """The signed `metadata`: 0x and the SHA-256 of the intent's id."""
-    return "0x" + hashlib.sha256(intent_id.encode()).hexdigest()
-
-
 def auth_headers(wallet: Wallet, now_s: int, nonce: int = 0) -> dict[str, str]:
     """L1: the wallet itself signs, only to create or derive credentials."""
     signature = eip712.sign(wallet.key, eip712.auth_digest(wallet.address, now_s, nonce))
@@ -77,7 +66,7 @@ class RequestSigner:
         self._passphrase = credentials.passphrase
 
     def signature(self, stamp: str, method: str, path: str, body: bytes = b"") -> str:
-        """urlsafe base64, padding kept."""
+        """The HMAC of a request as the header wants it: urlsafe base64 with its padding."""
         mac = self._mac.copy()
         mac.update(f"{stamp}{method}{path}".encode() + body)
         return base64.urlsafe_b64encode(mac.digest()).decode()

@@ -1,4 +1,4 @@
-"""The user channel's frames as words. Pure."""
+"""The user channel's frames as words for the executor. Pure: text in, words out."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from polybot.adapters.polymarket.signing import Credentials
 
 
 def first_frame(credentials: Credentials) -> str:
-    """Without `markets`: all of them."""
+    """The frame that logs in to the user channel; without `markets` it hears of all of them."""
     auth = {
         "apiKey": credentials.api_key,
         "secret": credentials.secret,

@@ -1,1 +1,1 @@
-"""Prices from elsewhere: Binance, Coinbase, CoinGecko."""
+"""Adapters to other people's BTC prices: Binance's stream and REST, Coinbase, CoinGecko."""

@@ -186,7 +186,13 @@ class BinanceRest:
     @staticmethod
     def _fetched(wish: FetchCandles, rows: tuple[Row, ...], why: str) -> CandlesFetched:
         return CandlesFetched(
-            tag=wish.tag, symbol=wish.symbol, interval=wish.interval, known=not why, rows=rows, why=why
+            symbol=wish.symbol,
+            interval=wish.interval,
+            start_ns=wish.start_ns,
+            end_ns=wish.end_ns,
+            known=not why,
+            rows=rows,
+            why=why,
         )
 
     def _rows(self, wish: FetchCandles) -> Iterator[Row]:

@@ -29,7 +29,7 @@ class Coinbase:
 
 
 def answered(response: Response) -> dict[str, dict[str, object]]:
-    """The JSON of a good answer; ValueError else."""
+    """The JSON of a good answer; raises ValueError for any other."""
     if response.status != 200:
         raise ValueError(refusal(response.status, response.headers) or f"HTTP {response.status}")
     return msgspec.json.decode(response.body, type=dict[str, dict[str, object]])

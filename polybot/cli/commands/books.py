@@ -72,7 +72,7 @@ def session_or_leave(paths: Paths) -> Session | None:
 
 
 def window_cells(row: Row) -> tuple[str, ...]:
-    """One line of the table."""
+    """One window's row as the cells of the table that `windows` prints."""
     outcome = row["outcome"] or "-"
     why = row["reason"] if not row["reason_code"] else f"{row['reason_code']}: {row['reason']}"
     return (
@@ -184,7 +184,7 @@ def money_now(paths: Paths) -> tuple[Account, Positions, str]:
 
 
 def positions(as_json: AsJson = False) -> None:
-    """Shares held, and orders not final."""
+    """Show the shares held, the orders that are not final, and what is still owed."""
     _, held, source = money_now(Paths.of())
     if as_json:
         say_json({"source": source, **_plain(held)})
@@ -274,6 +274,6 @@ def _plain(word: object) -> dict[str, Any]:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `windows`, `orders`, `fills`, `positions`, `account` and `statement` to the command line."""
     for verb in (windows, orders, fills, positions, account, statement):
         app.command()(verb)

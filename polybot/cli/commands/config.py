@@ -1,4 +1,4 @@
-"""`config explain` and `config check`."""
+"""`config explain`, `config check` and `config supervisor`."""
 
 import difflib
 import re
@@ -95,6 +95,14 @@ def check(preset: Preset = None, as_json: Json = False) -> None:
         sys.stdout.write(f"{loaded.file}: good, profile {loaded.settings.bot.profile}\n")
 
 
+@config_app.command()
+def supervisor() -> None:
+    """Print supervisor.conf as the table of programs makes it; the one in the checkout is to be the same."""
+    from polybot.runtime.supervision import supervisord
+
+    sys.stdout.write(supervisord.render_default())
+
+
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add the `config` commands to the command line."""
     app.add_typer(config_app, name="config")

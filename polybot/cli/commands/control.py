@@ -83,7 +83,7 @@ def _id(what: str) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `halt`, `resume` and `pause` to the command line."""
     app.command("halt")(stop_trading)
     app.command()(resume)
     app.command()(pause)

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,12 +12,11 @@ if TYPE_CHECKING:
     from polybot.backtest.calibration import Score
 
 app = typer.Typer(help="What recorded data says.", no_args_is_help=True)
-Settle = Literal["spot", "twap30", "twap60"]
 
 
 @app.callback()
 def data() -> None:
-    """What recorded data says."""
+    """What recorded data says, such as how good the probabilities of fair_value were."""
 
 
 @app.command()

@@ -4,7 +4,6 @@ It only reads. Beside the executor it is the one program that opens the key's fi
 own text, the credentials and the signatures stand in no line it prints.
 """
 
-import json
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
@@ -50,7 +49,7 @@ class Report:
     checks: list[Check] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as a JSON object, for programs."""
         shown = [asdict(check) for check in self.checks]
         return {"profile": self.profile, "address": self.address, "stand_in": self.stand_in, "checks": shown}
 
@@ -239,15 +238,6 @@ def doctor(
     raise typer.Exit(exit_code(report.checks))
 
 
-def checks_of(text: str) -> tuple[str, list[Check]]:
-    """(address, checks) out of --json, for who asked another process. Raises ValueError."""
-    try:
-        facts = json.loads(text)
-        return str(facts["address"]), [Check(**check) for check in facts["checks"]]
-    except (KeyError, TypeError) as exc:
-        raise ValueError(f"not doctor's report: {exc}") from exc
-
-
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `doctor` to the command line."""
     app.command()(doctor)

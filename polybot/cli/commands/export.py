@@ -20,7 +20,7 @@ MONEY = ("stake_e6", "limit_e6", "order_id", "filled_e6", "price_e6", "fee_e6", 
 
 
 def write(folder: Path, rows: list[Row]) -> dict[str, int]:
-    """The three files; how many lines each has."""
+    """Write the three files; returns how many lines each has."""
     folder.mkdir(parents=True, exist_ok=True)
     thoughts = [{k: v for k, v in row.items() if k not in MONEY} for row in rows]
     trades = [row for row in rows if row["state"] == "traded"]
@@ -55,5 +55,5 @@ def export(
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `export` to the command line."""
     app.command()(export)

@@ -34,7 +34,7 @@ def heard(paths: Paths) -> RiskState:
 
 
 def facts_of(level: RiskState) -> dict[str, Any]:
-    """As JSON. share: used as a part of the limit, null where there is no such number."""
+    """The limits as a JSON object. share: used as a part of the limit, null where there is no such number."""
     return {
         "trading_state": level.state,
         "reason_code": level.reason_code,
@@ -77,5 +77,5 @@ def limits(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `limits` to the command line."""
     app.command()(limits)

@@ -29,7 +29,7 @@ class FollowedLog:
     rest: bytes = b""
 
     def fresh(self) -> Iterator[str]:
-        """Whole lines written since the last look."""
+        """Whole lines that were written since the last look."""
         try:
             seen = os.stat(self.path)
         except FileNotFoundError:
@@ -50,7 +50,7 @@ class FollowedLog:
 
 
 def newest(path: Path, count: int) -> list[str]:
-    """The last lines of a file."""
+    """The last `count` lines of a file, oldest first; looks at its newest _TAIL_BYTES only."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
         lines = file.read().splitlines()
@@ -115,5 +115,5 @@ def _at_end(path: Path) -> FollowedLog:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `logs` to the command line."""
     app.command()(logs)

@@ -75,5 +75,5 @@ def _show(rows: list[Redemption], as_json: bool) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `redeem` to the command line."""
     app.command()(redeem)

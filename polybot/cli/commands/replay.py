@@ -43,7 +43,7 @@ class Replayed:
     difference: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The result as a JSON object, for programs."""
         return {
             "actor": self.actor,
             "same": not self.difference,
@@ -86,7 +86,7 @@ def replay(actor: str, folder: Path) -> Replayed:
 
 
 def boots_of(folder: Path) -> Iterator[tuple[int, list[Path]]]:
-    """(boot number, its segments)."""
+    """Each boot's number with its recorded segments, oldest first."""
     boots: dict[int, list[Path]] = {}
     for path in segments_of(folder):
         first = next(read(path), None)
@@ -246,5 +246,5 @@ def _print(r: Replayed) -> None:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `replay` to the command line."""
     app.command("replay")(replay_verb)

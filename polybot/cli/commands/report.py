@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from polybot.cli.commands.books import AsJson, current_statement, of_session
@@ -33,7 +34,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     speed = found.speed if found else 1.0
     facts: dict[str, Any] = {
         "warning": books_label(found, ledger),
-        "session": asdict(found) if found else None,
+        "session": msgspec.structs.asdict(found) if found else None,
         "equity": {"start_e6": start_e6, "end_e6": end_e6, "drawdown_e6": depth_e6, "drawdown": depth_share},
         "all": _facts(whole),
         "strategies": [
@@ -86,7 +87,7 @@ def _counted(strategies: list[str]) -> str:
 
 
 def text(facts: dict[str, Any], balance: str) -> str:
-    """The report for people."""
+    """The whole report as text for people; `balance` is the statement's last line."""
     lines = [facts["warning"], ""] if facts["warning"] else []
     if s := facts["session"]:
         world = f"tape {s['tape']}" if s["tape"] else f"seed {s['seed']}"
@@ -233,7 +234,7 @@ def _page(words: str, curve: str) -> str:
 
 
 def show(paths: Paths, page: Path | None = None) -> None:
-    """Print it; the curve goes to state/report/equity.svg."""
+    """Print the report; the equity curve goes to state/report/equity.svg."""
     facts, rows = gather(paths)
     curve = picture(facts, rows)
     paths.report.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -260,5 +261,5 @@ def report(
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `report` to the command line."""
     app.command()(report)

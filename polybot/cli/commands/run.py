@@ -1,4 +1,4 @@
-"""`run`, `up`, `down` as verbs."""
+"""`run`, `up` and `down` as the verbs of the command line."""
 
 import os
 import sys
@@ -159,7 +159,7 @@ def up(
     preset: Preset = None,
     confirm_live: Confirm = None,
 ) -> None:
-    """The same, detached: go on with the session that stands, or begin one."""
+    """Start as `run` does, detached: go on with the session that stands, or begin one."""
     use_preset(preset)
     flags = _flags(profile, windows, speed, seed, tape, scenario, strategy, capital)
     settings, paths = settings_or_leave(flags), Paths.of()
@@ -258,7 +258,7 @@ def _absolute(spec: str) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `run`, `up` and `down` to the command line."""
     app.command()(run)
     app.command()(up)
     app.command()(down)

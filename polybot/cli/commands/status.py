@@ -31,7 +31,7 @@ _CLOCKS = {"venue": "the venue's", "sntp": "a time server's"}
 
 @dataclass
 class HeardLevels:
-    """The newest of each level within LISTEN_S."""
+    """The newest word of each level that was heard within LISTEN_S."""
 
     hearts: dict[str, Heartbeat] = field(default_factory=dict)
     health: Health | None = None
@@ -315,5 +315,5 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `status` to the command line."""
     app.command()(status)

@@ -61,5 +61,5 @@ def _params(params: Mapping[str, Any]) -> str:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `strategies` to the command line."""
     app.command()(strategies)

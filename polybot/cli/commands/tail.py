@@ -43,7 +43,7 @@ class Gaps:
         self._boots: dict[str, int] = {}
 
     def notice(self, envelope: Envelope, topic: str) -> list[str]:
-        """Sentences to show before this message."""
+        """Sentences to show before this message: its speaker started anew, or some before it were missed."""
         said = []
         boot = self._boots.get(envelope.source)
         if boot is not None and envelope.boot > boot:
@@ -83,7 +83,7 @@ def _value(name: str, value: object) -> str:
 
 
 def as_json_line(envelope: Envelope, topic: str) -> str:
-    """One object a line."""
+    """The envelope as one line of JSON, without the line's end."""
     facts = {
         "v": 1,
         "source": envelope.source,
@@ -163,5 +163,5 @@ def _coloured(envelope: Envelope, topic: str) -> Text:
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `tail` to the command line."""
     app.command()(tail)

@@ -91,7 +91,7 @@ def _with_progress(check: Any, seed: int, windows: int) -> "WorldReport":
 
 
 def as_object(report: "WorldReport") -> dict[str, Any]:
-    """The report for programs."""
+    """The report as a JSON object, for programs."""
     return {
         "v": 1,
         "seed": report.seed,
@@ -113,7 +113,7 @@ def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_text(report: "WorldReport") -> str:
-    """The report for people."""
+    """The report as text for people; its first line says that the books are synthetic."""
     lines = [
         "synthetic books: no evidence of profit",
         f"world of seed {report.seed}: {report.windows} windows, its own level {report.level_bp:.2f} bp/√s",

@@ -31,7 +31,7 @@ class Step:
     body: Any = None
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The step's fields as a JSON object, for programs."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
@@ -266,5 +266,5 @@ def _print(slug: str, strategy: str, row: Row | None, steps: list[Step], full: b
 
 
 def register(app: typer.Typer) -> None:
-    """Compose."""
+    """Add `why` to the command line."""
     app.command()(why)

@@ -36,7 +36,7 @@ def endpoints(hearts: Mapping[str, Heartbeat]) -> list[dict[str, Any]]:
 
 
 def lines(feeds: dict[str, dict[str, Any]], hosts: list[dict[str, Any]]) -> list[str]:
-    """For people: one line for all feeds, one for what is out of the ordinary each."""
+    """Lines for people: one for all feeds, and one for each that is out of the ordinary."""
     told = []
     if feeds:
         told.append(f"feeds {', '.join(_short(name, each) for name, each in feeds.items())}")

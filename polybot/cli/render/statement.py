@@ -39,7 +39,7 @@ class Statement:
     entries: list[StatementEntry] = field(default_factory=list)
 
     def sum_e6(self, name: str) -> int:
-        """Balance of one account of the book."""
+        """The balance of one account of the statement, pUSD millionths, debit-positive."""
         debits = sum(e.amount_e6 for e in self.entries if e.debit == name)
         return debits - sum(e.amount_e6 for e in self.entries if e.credit == name)
 
@@ -48,7 +48,7 @@ class Statement:
 
     @property
     def payouts_e6(self) -> int:
-        """What the venue paid out."""
+        """What the venue has paid out for settled windows, pUSD millionths."""
         return self._cash_of("payout")
 
     @property
@@ -58,12 +58,12 @@ class Statement:
 
     @property
     def fees_e6(self) -> int:
-        """Fees charged."""
+        """All fees charged, as a positive amount of pUSD millionths."""
         return -self._cash_of("fee")
 
     @property
     def cash_e6(self) -> int:
-        """Purse and everything booked."""
+        """The cash there must be: the purse and everything booked to cash since."""
         return self.account.purse_e6 + self.sum_e6("cash")
 
     @property
@@ -73,11 +73,11 @@ class Statement:
 
     @property
     def difference_e6(self) -> int:
-        """Must be 0."""
+        """The executor's cash less the statement's; anything but 0 is an error in the books."""
         return self.stated_e6 - self.cash_e6
 
     def sums(self) -> dict[str, Any]:
-        """The line that must add up, as JSON."""
+        """The sums that must add up, as a JSON object."""
         return {
             "source": self.source,
             "journal_seq": self.account.journal_seq,
@@ -95,7 +95,7 @@ class Statement:
         }
 
     def facts(self) -> dict[str, Any]:
-        """As JSON."""
+        """The entries and their sums as a JSON object, for programs."""
         return {
             "statement": [
                 {
@@ -112,14 +112,14 @@ class Statement:
         }
 
     def cells(self) -> Iterator[tuple[str, ...]]:
-        """Lines of the table, with cash running along."""
+        """The entries as cells of a table, with cash running along."""
         cash_e6 = self.account.purse_e6
         for e in self.entries:
             cash_e6 += _signed(e, "cash")
             yield (tables.hms(e.at_ns), e.what, e.debit, e.credit, decimal_text(e.amount_e6), decimal_text(cash_e6))
 
     def sum_text(self) -> str:
-        """The line that must add up."""
+        """The lines that show whether start, payouts, cost and fees add up to the executor's cash."""
         verdict = "balanced" if not self.difference_e6 else f"DIFFERENCE {decimal_text(self.difference_e6)}"
         return (
             f"start {decimal_text(self.account.purse_e6)} + payouts {decimal_text(self.payouts_e6)}"

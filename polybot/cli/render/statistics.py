@@ -37,22 +37,22 @@ class Figures:
 
     @property
     def hit(self) -> float | None:
-        """Won of won and lost; pushes are neither."""
+        """Windows won as a part of won and lost; pushes are neither. None without either."""
         return self.won / (self.won + self.lost) if self.won + self.lost else None
 
     @property
     def even(self) -> float | None:
-        """What the average share cost with its fee: as a rate of hits, the one that neither wins nor loses."""
+        """The hit rate at which these bets neither win nor lose: what the average share cost with its fee."""
         return (self.cost_e6 + self.fee_e6) / self.shares_e6 if self.shares_e6 else None
 
     @property
     def fee_drag(self) -> float | None:
-        """Fees as a share of what was staked."""
+        """Fees as a part of what was staked, None when nothing was."""
         return self.fee_e6 / self.cost_e6 if self.cost_e6 else None
 
 
 def figures(name: str, rows: Sequence[Row]) -> Figures:
-    """Count and sum."""
+    """Counts and sums over these rows, under a name; money in millionths."""
     traded = [r for r in rows if r["state"] == "traded"]
     settled = [r for r in traded if r["pnl_e6"] is not None]
     sides = [r for r in settled if r["outcome"] in ("UP", "DOWN")]
@@ -87,7 +87,7 @@ class RefusalCount:
 
 
 def refusals(rows: Sequence[Row]) -> list[RefusalCount]:
-    """By rule, the most frequent first."""
+    """How many windows each rule refused, the most frequent rule first."""
     counted: dict[str, RefusalCount] = {}
     for row in rows:
         if row["state"] == "skipped":

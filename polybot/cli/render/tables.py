@@ -19,7 +19,7 @@ STYLE = {"UP": "green", "DOWN": "red", "won": "bold green", "lost": "bold red", 
 
 
 def console() -> Console:
-    """For words in colour; never cuts a line by itself."""
+    """A console for words in colour that never cuts a line by itself."""
     return Console(highlight=False, soft_wrap=sys.stdout.isatty() is False)
 
 
@@ -59,7 +59,7 @@ def _print_whole(made: Table) -> None:
 
 
 def hms(at_ns: int) -> str:
-    """HH:MM:SS.mmm UTC of world time; "-" for never."""
+    """World time as HH:MM:SS.mmm UTC; "-" for never."""
     if not at_ns:
         return "-"
     seconds, rest = divmod(at_ns, 1_000_000_000)
@@ -67,7 +67,7 @@ def hms(at_ns: int) -> str:
 
 
 def minute(start_s: int) -> str:
-    """MM-DD HH:MM UTC."""
+    """A unix second as UTC text without the year, "11-20 00:05"."""
     return f"{datetime.fromtimestamp(start_s, UTC):%m-%d %H:%M}"
 
 
@@ -80,12 +80,12 @@ def usd(value_e6: int | None, *, plus: bool = False) -> str:
 
 
 def exact(value_e6: int | None) -> str:
-    """All decimals there are; "-" for unknown."""
+    """Millionths with all decimals there are; "-" for unknown."""
     return "-" if value_e6 is None else decimal_text(value_e6)
 
 
 def price(value: float | None) -> str:
-    """An estimate in dollars with cents."""
+    """An estimate in dollars with cents, "-" when unknown."""
     return "-" if value is None else f"{value:,.2f}"
 
 

@@ -32,7 +32,7 @@ class Completion:
         self._give_up_s = time.monotonic() + 3 * world_s / session.speed + 180
 
     def listen(self, timeout_ms: int) -> None:
-        """Take in what was said."""
+        """Take in what was said on the bus; waits at most timeout_ms for the first message."""
         envelope = self._hear.recv(timeout_ms)
         while envelope is not None:
             self._now_s = max(self._now_s, envelope.at_ns / 1e9)
@@ -80,5 +80,5 @@ class Completion:
                 return
 
     def close(self) -> None:
-        """Stop hearing."""
+        """Stop listening and free the socket."""
         self._hear.close()

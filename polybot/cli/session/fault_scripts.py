@@ -102,7 +102,7 @@ def clear(
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take away one fault, or all."""
+    """Take away one fault by its name, or all of them."""
     _tell(_call(state, "DELETE", f"/faults?name={name}" if name else "/faults"), as_json)
 
 

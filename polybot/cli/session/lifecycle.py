@@ -10,7 +10,9 @@ import time
 import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+from msgspec.structs import asdict
 
 from messages import Heartbeat
 from polybot.runtime.base import process
@@ -235,6 +237,7 @@ def _is_there(pid: int, popen: subprocess.Popen[bytes] | None) -> bool:
 
 
 def running(paths: Paths) -> list[str]:
+    """Names of the actors that are running, that is, whose lock is held."""
     return [a.name for a in TABLE if locks.holder(paths, a.name)]
 
 

@@ -5,7 +5,7 @@
  3. `doctor` finds key, wallet, venue and machine in order. It is asked as a process of its own, so that the one that stays
     never opens the key; it looks at this machine and at the address before it calls anybody
 
-What passed is written down for this session (runtime/confirmed.py), and every actor asks for that record.
+What passed is written down for this session (runtime/safety/live_confirmation.py), and every actor asks for that record.
 """
 
 import os

@@ -30,7 +30,7 @@ def tell(paths: Paths, settings: Settings, found: Session, wallet: str) -> None:
 
 
 def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iterator[str]:
-    """Sentences for people."""
+    """The notice's sentences, a line each: what a stake costs, the paper record, and where trading stops."""
     if found.stand_in:
         yield f"LIVE REHEARSAL against a local venue ({found.stand_in}): no real money moves"
     else:

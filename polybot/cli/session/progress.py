@@ -64,7 +64,7 @@ class WindowProgress:
 
 @dataclass
 class Board:
-    """All that is shown."""
+    """Everything the screen shows, folded from what was heard."""
 
     session: Session
     now_s: float = 0.0
@@ -77,7 +77,7 @@ class Board:
         self.done: dict[tuple[int, str], Row] = {}
 
     def hear(self, envelope: Envelope) -> None:
-        """One message."""
+        """Take one message of the bus into the board."""
         self.now_s = max(self.now_s, envelope.at_ns / 1e9)
         match envelope.body:
             case PriceTick() as b:
@@ -120,13 +120,13 @@ class Board:
 
     @property
     def windows_done(self) -> int:
-        """Windows of which every strategy's row is finished."""
+        """How many windows have a finished row of every strategy."""
         starts = [start_s for start_s, _ in self.done]
         return sum(starts.count(s) >= len(self.session.strategies) for s in dict.fromkeys(starts))
 
     @property
     def running_s(self) -> int:
-        """Start of the window that runs now."""
+        """The start of the window that runs now, in unix seconds."""
         return int(self.now_s) // WINDOW_S * WINDOW_S
 
 
@@ -169,7 +169,7 @@ def _plain(paths: Paths, board: Board, until: Callable[[], bool]) -> None:
 
 
 def line(row: Row, windows: int) -> str:
-    """One finished window in one line."""
+    """One finished window in one line of text."""
     head = f"{row['n']:>3}/{windows} {tables.minute(row['start_s'])[6:]} {row['strategy']}"
     if row["state"] == "skipped":
         return f"{head}  skipped {row['reason_code']}: {row['reason']}"
@@ -222,7 +222,7 @@ def _live(paths: Paths, board: Board, until: Callable[[], bool]) -> None:
 
 
 def _drain(ears: Subscriber, board: Board) -> None:
-    """What arrives within one turn."""
+    """Hear everything that arrives within one turn (TURN_MS of machine time)."""
     deadline = time.monotonic() + TURN_MS / 1000
     while (left_ms := int((deadline - time.monotonic()) * 1000)) > 0:
         envelope = ears.recv(left_ms)

@@ -47,7 +47,7 @@ def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any)
 
 
 def _refuse_if_unreachable() -> None:
-    """A mirror of nothing is none."""
+    """Leave with a sentence when the real venue cannot be reached: there would be nothing to mirror."""
     from polybot.runtime.supervision.preflight import StartRefused, check_reachable
 
     try:

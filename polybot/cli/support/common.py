@@ -27,7 +27,7 @@ Preset = Annotated[
 
 
 def use_preset(name: str | None) -> None:
-    """For this command and every program it starts."""
+    """Use a preset for this command and every program that it starts."""
     if name is not None:
         os.environ["POLYBOT_PRESET"] = name
 
@@ -41,7 +41,7 @@ def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:
 
 
 def flags_of(**given: object) -> dict[str, str]:
-    """Options that were given, as knobs: table__key=value."""
+    """The options that were given, as knobs: table__key=value."""
     return {name.replace("__", ".", 1): _text(value) for name, value in given.items() if value not in (None, [], ())}
 
 
@@ -50,5 +50,5 @@ def _text(value: object) -> str:
 
 
 def say_json(facts: dict[str, Any]) -> None:
-    """One object on stdout, with its version."""
+    """Write one object on stdout as JSON, with its version `v`."""
     sys.stdout.write(json.dumps({"v": 1, **facts}) + "\n")

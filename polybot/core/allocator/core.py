@@ -28,7 +28,7 @@ from messages import (
     Signal,
     Word,
 )
-from messages.inner import NoReply, Started, Tick, WakeAt
+from messages.inner import NoReply, SignalsLate, Started, Tick, WakeAt
 from messages.units import E6, decimal_text
 from polybot.core.market.backfill import Listings, words_of
 from polybot.core.market.windows import GOOD_FOR_S, Window
@@ -48,7 +48,7 @@ class _Pending:
 
 
 class AllocatorCore:
-    """See the head of this file."""
+    """Decides how much a Signal is worth and wishes an order of that size; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -96,7 +96,7 @@ class AllocatorCore:
                     yield from self._retry(now_ns)
             case NoReply(request="OrderIntent"):
                 yield from self._unanswered(word.id, now_ns)
-            case Tick(name="late"):
+            case Tick(timer=SignalsLate()):
                 yield from self._retry(now_ns)
             case Resent():
                 for listed in words_of(word):
@@ -132,7 +132,7 @@ class AllocatorCore:
             self._waiting[signal.key] = signal
             if market is None:
                 yield from self._listings.ask(now_ns, signal.prediction.slug)
-            yield WakeAt(name="late", at_ns=1 + min(s.good_until_ns for s in self._waiting.values()))
+            yield WakeAt(timer=SignalsLate(), at_ns=1 + min(s.good_until_ns for s in self._waiting.values()))
         elif (order := self._orders.get(self._intent_id(signal))) is not None:
             yield self._keep(_of_order(signal, order))
         else:
@@ -294,7 +294,7 @@ def _of_intent(intent: OrderIntent, sizing_text: str) -> Allocation:
 
 
 def _of_order(signal: Signal, order: OrderUpdate) -> Allocation:
-    """Rule 7."""
+    """The Allocation of a window whose order already stands in the books (rule 7)."""
     intent = order.intent
     return Allocation(
         account=order.account,

@@ -17,7 +17,7 @@ from polybot.core.executor.reconciling.redemption import redemptions
 
 
 class AccountPublisher:
-    """The levels as of now."""
+    """Builds the levels Account and Positions from the books as of now."""
 
     def __init__(
         self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker, reconciler: Reconciler, dead_man: DeadMan
@@ -28,24 +28,24 @@ class AccountPublisher:
         self._streaks: tuple[int, dict[str, Streak]] = (-1, {})
 
     def say(self, now_ns: int) -> Iterator[Word]:
-        """Both."""
+        """Say Account and Positions as of now."""
         view = self._view(now_ns)
         self._said = self._seen()
         yield self._account(view)
         yield self._positions(view)
 
     def say_if_changed(self, now_ns: int) -> Iterator[Word]:
-        """Both, if they differ from what was said last."""
+        """Say Account and Positions if they differ from what was said last."""
         if self._said != self._seen():
             yield from self.say(now_ns)
 
     def snapshot(self, request_id: str, now_ns: int) -> SnapshotTaken:
-        """Both as a reply."""
+        """Account and Positions as of now, as the reply to a Snapshot."""
         view = self._view(now_ns)
         return SnapshotTaken(id=request_id, account=self._account(view), positions=self._positions(view))
 
     def held(self, now_ns: int) -> tuple[Position, ...]:
-        """What is held."""
+        """The open positions as of now, for a cancel's proof."""
         return account_levels.positions(self._writer.books, self._view(now_ns)).positions
 
     def _view(self, now_ns: int) -> View:

@@ -5,7 +5,7 @@
 3. Until the first known reconciliation approved orders wait, and with them the snapshots that would show them.
 4. CancelAll is served at any time.
 5. Account and Positions are said after every word that changed them, and each machine second.
-6. PolyBolt's prints pass through (relaying.py): its socket wants our credentials, and nothing of money depends on them.
+6. PolyBolt's prints pass through (oracle_relay.py): its socket wants our credentials, and nothing of money depends on them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,26 +27,44 @@ from messages import (
 from messages.inner import (
     ActivityRead,
     BalanceRead,
+    BeatHeart,
+    CancelAt,
     CancelOrders,
     CancelResult,
+    FeedStale,
+    ForCancelAt,
+    ForRedemption,
+    ForStillOpen,
     HaltSeen,
+    HeartbeatLate,
     HeartbeatSent,
     HoldingsRead,
+    KeepWarm,
     Leave,
+    LeaveNow,
     MarketRead,
     NoReply,
     OpenOrdersRead,
     OrderRead,
     OrderSigned,
     PersistFailed,
+    PostAgain,
     PostResult,
+    ProbeOrder,
+    ProofAnew,
+    ProofCancelAgain,
+    ProofStep,
+    Reconcile,
+    RedeemAgain,
     RedeemRead,
     Restored,
+    SayLevels,
     SourceState,
     Started,
     Tick,
     TradesRead,
     UserFact,
+    VenueStateOver,
     WakeAt,
     WakeIn,
     WarmUp,
@@ -59,7 +77,7 @@ from polybot.core.executor.books.fold import restored
 from polybot.core.executor.books.order_state import IMMEDIATE, is_final
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.kill_switch import KillSwitch
-from polybot.core.executor.oracle_relay import WAKE, OracleRelay
+from polybot.core.executor.oracle_relay import OracleRelay
 from polybot.core.executor.orders import account_levels, venue_facts
 from polybot.core.executor.orders.admission import OrderSwitch
 from polybot.core.executor.orders.dead_man import DeadMan
@@ -67,7 +85,6 @@ from polybot.core.executor.orders.tracker import OrderTracker
 from polybot.core.executor.reconciling.backfill import Backfill
 from polybot.core.executor.reconciling.outcomes import Outcomes
 from polybot.core.executor.reconciling.reconciler import Reconciler
-from polybot.core.executor.reconciling.redemption import TAG as REDEEM
 from polybot.core.executor.reconciling.redemption import Redeemer
 from polybot.core.executor.service import OrderService
 from polybot.core.executor.stopping.cancel_all import CancelRound
@@ -81,7 +98,7 @@ SAID_AGAIN = 8  # newest money events: on disk they were, but perhaps never hear
 
 
 class ExecutorCore:
-    """See the head of this file."""
+    """Alone with the key, the journal and the venue; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._boot = 0
@@ -103,7 +120,7 @@ class ExecutorCore:
         )
 
     def handle(self, word: Word, now_ns: int) -> Iterable[Word]:
-        """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (budget.py)."""
+        """Hear one word; then say the levels if they changed. Every cancel that goes out is counted (orders/rate_budget.py)."""
         if isinstance(word, OracleRelayed | SourceState):
             yield from self._oracle_relay.hear(word, now_ns)
             return
@@ -161,10 +178,10 @@ class ExecutorCore:
             if not (order.seen or order.over or order.refused):
                 why = OrderTold(order_id=order_id, unsure=True, text="the executor restarted before it was answered")
                 yield from self._writer.write_all(venue_facts.told(order, why), now_ns)
-            yield WakeAt(name=f"cancel/{order_id}", at_ns=order.cancel_at_ns)
+            yield WakeAt(timer=CancelAt(order_id=order_id), at_ns=order.cancel_at_ns)
         if any(books.orders[order_id].intent.order_type not in IMMEDIATE for order_id in books.open):
             yield from self._dead_man.arm()
-        yield WakeIn(name="level", after_s=LEVEL_S)
+        yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
         yield from self._warm()
         yield from self._kill_switch.at_start(now_ns)
         yield from self._reconciler.begin(now_ns)
@@ -193,8 +210,8 @@ class ExecutorCore:
                 yield from self._cancel_round.open_read(word)
             case TradesRead():
                 yield from self._reconciler.trades(word, now_ns)
-            case BalanceRead() if word.tag.startswith(f"{REDEEM}/"):
-                yield from self._redeemer.shares(word, now_ns)
+            case BalanceRead(purpose=ForRedemption(slug=slug)):
+                yield from self._redeemer.shares(slug, word, now_ns)
             case BalanceRead():
                 yield from self._reconciler.balance(word, now_ns)
                 if word.known and not word.token_id:
@@ -229,10 +246,14 @@ class ExecutorCore:
         """Whatever it said, the order endpoint says what became of them."""
         yield from self._cancel_round.cancel_answered(word)
         yield from self._shutdown.cancel_answered(word)
-        kind, _, order_id = word.tag.partition("/")
-        if kind == "cancel" and not word.known:
-            yield WakeIn(name=word.tag, after_s=CANCEL_AGAIN_S)
-        asked = [*word.canceled, *word.not_canceled, *([order_id] if kind in ("cancel", "again") else [])]
+        asked = [*word.canceled, *word.not_canceled]
+        match word.purpose:
+            case ForCancelAt(order_id=order_id):
+                asked.append(order_id)
+                if not word.known:
+                    yield WakeIn(timer=CancelAt(order_id=order_id), after_s=CANCEL_AGAIN_S)
+            case ForStillOpen(order_id=order_id):
+                asked.append(order_id)
         for named in dict.fromkeys(asked):
             if named in self._writer.books.open:
                 yield from self._tracker.follow(self._writer.books.orders[named], now_ns)
@@ -266,43 +287,46 @@ class ExecutorCore:
     # --- time
 
     def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
-        kind, _, rest = tick.name.partition("/")
         self._switch.mono_s = tick.mono_s
-        match kind:
-            case "level":
-                yield WakeIn(name="level", after_s=LEVEL_S)
+        match tick.timer:
+            case SayLevels():
+                yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
                 yield from self._reconciler.watch(tick.mono_s, now_ns)
                 yield from self._outcomes.watch(tick.mono_s, now_ns)
                 yield from self._writer.compact()
                 yield from self._publisher.say(now_ns)
                 yield from self._oracle_relay.beat(tick.mono_s, now_ns)
-            case "warm":
+            case KeepWarm():
                 yield from self._warm()
-            case "venue" if self._tracker.venue.over():
+            case VenueStateOver() if self._tracker.venue.over():
                 yield from self._reconciler.begin(now_ns)
-            case "reconcile":
+            case Reconcile():
                 self._reconciler.mono_s = tick.mono_s
                 yield from self._reconciler.begin(now_ns)
-            case "probe" if rest in self._writer.books.open:
-                yield from self._tracker.ask(rest)
-            case "post":
-                yield from self._tracker.again(rest, now_ns)
-            case "cancel":
-                yield from self._cancel(rest, now_ns)
-            case "redeem":
-                yield from self._redeemer.tick(rest, now_ns)
-            case "proof":
-                yield from self._cancel_round.tick(tick.name, tick.mono_s, self._publisher.held(now_ns), now_ns)
-            case _ if tick.name == WAKE:
+            case ProbeOrder(order_id=order_id) if order_id in self._writer.books.open:
+                yield from self._tracker.ask(order_id)
+            case PostAgain(order_id=order_id):
+                yield from self._tracker.again(order_id, now_ns)
+            case CancelAt(order_id=order_id):
+                yield from self._cancel(order_id, now_ns)
+            case RedeemAgain(slug=slug):
+                yield from self._redeemer.tick(slug, now_ns)
+            case ProofStep() | ProofCancelAgain():
+                yield from self._cancel_round.tick(tick.timer, tick.mono_s, self._publisher.held(now_ns), now_ns)
+            case ProofAnew():
+                yield from self._cancel_round.anew(now_ns)
+            case FeedStale():
                 yield from self._oracle_relay.woken(now_ns)
-            case "beat":
-                yield from self._dead_man.tick(tick.name)
-            case "leave":
+            case BeatHeart():
+                yield from self._dead_man.due()
+            case HeartbeatLate():
+                yield from self._dead_man.late()
+            case LeaveNow():
                 yield Leave(code=0, why="SIGTERM: not everything was answered in time")
 
     @staticmethod
     def _warm() -> Iterator[Word]:
-        yield WakeIn(name="warm", after_s=WARM_S)
+        yield WakeIn(timer=KeepWarm(), after_s=WARM_S)
         yield WarmUp()
 
     def _cancel(self, order_id: str, now_ns: int) -> Iterator[Word]:
@@ -311,4 +335,4 @@ class ExecutorCore:
         if is_final(order):
             return
         yield from self._writer.write_all(venue_facts.told(order, OrderTold(order_id=order_id, cancelled=True)), now_ns)
-        yield CancelOrders(tag=f"cancel/{order_id}", order_ids=(order_id,))
+        yield CancelOrders(purpose=ForCancelAt(order_id=order_id), order_ids=(order_id,))

@@ -32,7 +32,7 @@ class KillSwitch:
         self.started_halted = ""
 
     def hear(self, word: HaltSeen | PersistFailed | Leave, now_ns: int) -> Iterator[Word]:
-        """Act at once."""
+        """Act at once on a halt seen or lifted, on a disk that refuses, and on SIGTERM."""
         match word:
             case HaltSeen():
                 yield from self._halt(word, now_ns)

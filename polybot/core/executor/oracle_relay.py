@@ -8,26 +8,25 @@ from collections.abc import Iterator
 
 from messages import OracleRelayed, Word
 from messages.inner import SourceState, Started
-from polybot.core.market.feed_health import TIMER, FeedHealth
+from polybot.core.market.feed_health import FeedHealth
 from polybot.core.market.windows import STALE_ORACLE_S
 
 SOURCE = "polybolt"
-WAKE = TIMER + SOURCE
 
 
 class OracleRelay:
-    """Idle until its source has said anything."""
+    """Passes PolyBolt's prints on; idle until its source has said anything."""
 
     def __init__(self) -> None:
         self._health: FeedHealth | None = None
         self._speed, self._mono_s = 1.0, 0.0
 
     def start(self, word: Started) -> None:
-        """How fast the world turns."""
+        """Take from the first word how fast the world turns and what machine time it is."""
         self._speed, self._mono_s = word.speed, word.mono_s
 
     def hear(self, word: OracleRelayed | SourceState, now_ns: int) -> Iterator[Word]:
-        """Prints are passed on as they are."""
+        """Take in a print, which is passed on as it is, or the socket's state."""
         health = self._health
         if health is None:
             health = FeedHealth(SOURCE, SOURCE, "print", STALE_ORACLE_S, self._speed, self._mono_s)
@@ -40,12 +39,12 @@ class OracleRelay:
                 yield from health.source_state(word, now_ns)
 
     def beat(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Each machine second."""
+        """Say PolyBolt's FeedStatus; called each machine second."""
         self._mono_s = mono_s
         if self._health is not None:
             yield from self._health.beat(mono_s, now_ns)
 
     def woken(self, now_ns: int) -> Iterator[Word]:
-        """What came last may have grown stale."""
+        """A timer has come: say the status anew if what came last has grown stale."""
         if self._health is not None:
             yield from self._health.woken(now_ns)

@@ -9,7 +9,7 @@
 from collections.abc import Iterator
 
 from messages import Accepted, ApprovedOrder, Events, EventsSince, Refused, Seen, Snapshot, Word
-from messages.inner import OrderSigned, SignOrder, WakeAt
+from messages.inner import CancelAt, OrderSigned, SignOrder, WakeAt
 from polybot.core.executor.account_publisher import AccountPublisher
 from polybot.core.executor.books import events
 from polybot.core.executor.books.entries import IntentRefused, IntentSigned
@@ -26,7 +26,7 @@ MOST_WAITING = 100
 
 
 class OrderService:
-    """See the rules above."""
+    """Answers ApprovedOrder, Snapshot and EventsSince; the rules stand at the head of this file."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class OrderService:
         self._waiting: list[ApprovedOrder | Snapshot] = []
 
     def serve(self, word: ApprovedOrder | Snapshot | EventsSince, now_ns: int) -> Iterator[Word]:
-        """Answer, or let it wait."""
+        """Answer the request at once, or keep it until the books are ready."""
         match word:
             case EventsSince():
                 found, more = events.page(self._writer.books, word.after, word.limit)
@@ -61,7 +61,9 @@ class OrderService:
 
     @property
     def _may_serve(self) -> bool:
-        """Rule 3. What is halted, without a heartbeat, or refused by the venue is refused at once: nothing queues up."""
+        """True once orders can be answered (rule 3). While halted, without a heartbeat or refused by the venue they can be at
+        once: with a refusal, so that nothing queues up.
+        """
         switch = self._switch
         is_known = (switch.is_ready and switch.risk is not None) or self._tracker.venue.refuses_us
         return is_known or switch.is_halted or switch.leaving or switch.pulse != "" or self._writer.broken != ""
@@ -71,7 +73,7 @@ class OrderService:
             self._waiting = [*self._waiting, word][-MOST_WAITING:]
 
     def serve_waiting(self, now_ns: int) -> Iterator[Word]:
-        """In the order in which they were asked."""
+        """Answer what waited, in the order in which it was asked."""
         while self._waiting and self._may_serve and not self._signing:
             waiting, self._waiting = self._waiting[0], self._waiting[1:]
             yield from self.serve(waiting, now_ns)
@@ -100,7 +102,7 @@ class OrderService:
             yield SignOrder(intent_id=word.id, fields=fields_of(word.intent))
 
     def _first_answer(self, word: ApprovedOrder) -> Seen | None:
-        """Rule 2."""
+        """The answer this intent id got before, None when it is new (rule 2)."""
         books = self._writer.books
         order_id = books.by_intent.get(word.id)
         if order_id is not None:
@@ -118,7 +120,9 @@ class OrderService:
         yield Refused(id=word.id, reason_code=reason.code, reason=reason.text)
 
     def signed(self, word: OrderSigned, now_ns: int) -> Iterator[Word]:
-        """Rule 1. Nothing else is said of it before its bytes are on their way."""
+        """Write the signed order down and post it (rule 1); nothing else is said of it before its bytes are on their
+        way.
+        """
         approved = self._signing.pop(word.intent_id, None)
         if approved is None or self._writer.broken:
             return
@@ -140,7 +144,7 @@ class OrderService:
         yield from self._tracker.post(self._writer.books.orders[order_id])
         yield Accepted(id=word.intent_id, order_id=order_id)
         yield from news
-        yield WakeAt(name=f"cancel/{order_id}", at_ns=approved.cancel_at_ns)
+        yield WakeAt(timer=CancelAt(order_id=order_id), at_ns=approved.cancel_at_ns)
 
     def forget(self) -> None:
         """The journal has failed: what was being signed never was."""

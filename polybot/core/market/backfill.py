@@ -9,7 +9,7 @@ written: see `is_news`.
 from collections.abc import Iterator
 
 from messages import BadBytes, MarketListed, MarketResolved, Resend, Resent, WindowObserved, Word, decode_envelope
-from messages.inner import NoReply, Tick, WakeIn
+from messages.inner import AskListings, NoReply, Tick, WakeIn
 from messages.units import NS
 from polybot.core.market.view import MarketView
 from polybot.core.market.windows import WINDOW_S
@@ -57,7 +57,7 @@ class Listings:
                 del self._open[word.id]
                 if not self._open:
                     yield from self._pause()
-            case Tick() if word.name == self._prefix:
+            case Tick(timer=AskListings()):
                 self._pausing = False
 
     def _page(self, topic: str, since_ns: int, skip: int) -> Resend:
@@ -68,7 +68,7 @@ class Listings:
 
     def _pause(self) -> Iterator[Word]:
         self._pausing = True
-        yield WakeIn(name=self._prefix, after_s=PAUSE_S)
+        yield WakeIn(timer=AskListings(), after_s=PAUSE_S)
 
 
 Said = MarketListed | WindowObserved | MarketResolved

@@ -16,24 +16,24 @@ MIN_SUM_E6 = 990_000
 
 
 def ask_e6(book: Book, outcome: Outcome) -> int | None:
-    """Best price to buy an outcome at."""
+    """The best price at which the outcome can be bought, None when nobody offers it."""
     asks = book.up_asks if outcome == "UP" else book.down_asks
     return asks[0][0] if asks else None
 
 
 def bid_e6(book: Book, outcome: Outcome) -> int | None:
-    """Best price to sell an outcome at."""
+    """The best price at which the outcome can be sold, None when nobody bids."""
     bids = book.up_bids if outcome == "UP" else book.down_bids
     return bids[0][0] if bids else None
 
 
 def no_ask(book: Book, outcome: Outcome, trade: Trade) -> str | None:
-    """NO_ASK"""
+    """Refuses when nobody offers the outcome (NO_ASK)."""
     return None if ask_e6(book, outcome) is not None else f"nobody offers {outcome}"
 
 
 def above_cap(book: Book, outcome: Outcome, trade: Trade) -> str | None:
-    """PRICE_ABOVE_CAP"""
+    """Refuses when the best ask is above max_price (PRICE_ABOVE_CAP)."""
     ask = ask_e6(book, outcome)
     if ask is None or ask <= usd_e6(trade.max_price):
         return None
@@ -41,7 +41,7 @@ def above_cap(book: Book, outcome: Outcome, trade: Trade) -> str | None:
 
 
 def below_floor(book: Book, outcome: Outcome, trade: Trade) -> str | None:
-    """PRICE_BELOW_FLOOR"""
+    """Refuses when the best ask is below min_price (PRICE_BELOW_FLOOR)."""
     ask = ask_e6(book, outcome)
     if ask is None or ask >= usd_e6(trade.min_price):
         return None
@@ -49,7 +49,7 @@ def below_floor(book: Book, outcome: Outcome, trade: Trade) -> str | None:
 
 
 def wide(book: Book, outcome: Outcome, trade: Trade) -> str | None:
-    """BOOK_WIDE"""
+    """Refuses when ask less bid is above max_spread (BOOK_WIDE)."""
     ask, bid = ask_e6(book, outcome), bid_e6(book, outcome) or 0
     if ask is None or ask - bid <= usd_e6(trade.max_spread):
         return None
@@ -75,7 +75,7 @@ BOOK_RULES: tuple[tuple[str, Callable[[Book, Outcome, Trade], str | None]], ...]
 
 
 def book_reason(book: Book, outcome: Outcome, trade: Trade) -> Reason | None:
-    """The first rule that does not hold."""
+    """The first rule that does not hold, None when all do."""
     for code, rule in BOOK_RULES:
         text = rule(book, outcome, trade)
         if text is not None:

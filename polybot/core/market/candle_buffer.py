@@ -62,7 +62,7 @@ class CandleBuffer:
         return [self._bars.get(start) for start in range(end_ns - n * self.interval_ns, end_ns, self.interval_ns)]
 
     def closes(self, end_ns: int, n: int) -> list[float | None]:
-        """Their closes."""
+        """The closes of the n candles up to end_ns, oldest first; None where a candle is missing."""
         return [bar.close if bar is not None else None for bar in self.window(end_ns, n)]
 
     def since(self, start_ns: int) -> Iterator[Candle]:

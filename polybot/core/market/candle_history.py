@@ -7,7 +7,7 @@ machine time. Shared by `signal` and `risk`, so that a restart of either sees wh
 from collections.abc import Iterator
 
 from messages import Candle, Candles, History, Word
-from messages.inner import NoReply, Tick, WakeIn
+from messages.inner import AskHistory, NoReply, Tick, WakeIn
 from messages.units import NS
 from polybot.core.market.candle_buffer import CandleBuffer
 from polybot.core.market.windows import staleness_s
@@ -25,6 +25,7 @@ class BarFeed:
         self.wanted = wanted
         self._interval_s = interval_s
         self._prefix = f"{asker}/history/{interval_s}/"
+        self._timer = AskHistory(interval_s=interval_s)
         self._settled_ns = round(staleness_s(SETTLED_AFTER_S, speed) * NS)
         self._asked = 0
         self._asked_ns = 0  # 0 = no question under way
@@ -35,7 +36,7 @@ class BarFeed:
         return self.bars.known_until_ns >= self.bars.mark(now_ns)
 
     def ask(self, now_ns: int) -> Iterator[Word]:
-        """For the whole buffer, unless a question is under way or has just been."""
+        """Ask for the whole buffer, unless a question is under way or has just been."""
         if self._asked_ns or self._pausing:
             return
         self._asked += 1
@@ -59,7 +60,7 @@ class BarFeed:
             case NoReply() if word.id.startswith(self._prefix):
                 self._asked_ns = 0
                 yield from self._pause()
-            case Tick() if word.name == self._prefix:
+            case Tick() if word.timer == self._timer:
                 self._pausing = False
                 if not self.is_heard(now_ns):
                     yield from self.ask(now_ns)
@@ -76,4 +77,4 @@ class BarFeed:
 
     def _pause(self) -> Iterator[Word]:
         self._pausing = True
-        yield WakeIn(name=self._prefix, after_s=ASK_AGAIN_S)
+        yield WakeIn(timer=self._timer, after_s=ASK_AGAIN_S)

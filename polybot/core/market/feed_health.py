@@ -12,12 +12,11 @@ from collections.abc import Iterator
 
 from messages import FeedStatus, Word
 from messages.feeds import FeedState
-from messages.inner import Reconnect, SourceState, WakeAt
+from messages.inner import FeedStale, Reconnect, SourceState, WakeAt
 from messages.units import NS
 from polybot.core.market.windows import is_stale, staleness_s
 
 SILENT_S = 10.0
-TIMER = "stale/"
 
 
 class FeedHealth:
@@ -77,7 +76,7 @@ class FeedHealth:
             yield self._wake()
 
     def woken(self, now_ns: int) -> Iterator[Word]:
-        """The timer named `timer` has come."""
+        """The timer `timer` has come: say the level if it has changed, and set the timer anew."""
         self._armed = False
         yield from self._if_changed(now_ns)
         if self._state(now_ns)[0] == "up":
@@ -95,12 +94,12 @@ class FeedHealth:
     # --- what it is
 
     @property
-    def timer(self) -> str:
-        """Name of the timer this feed asks for."""
-        return TIMER + self.feed
+    def timer(self) -> FeedStale:
+        """The timer that this feed asks for."""
+        return FeedStale(feed=self.feed)
 
     def status(self, now_ns: int) -> FeedStatus:
-        """The level as of now."""
+        """The FeedStatus level as of now."""
         state, reason = self._state(now_ns)
         if state != self._said:
             self._said, self._since_ns = state, now_ns
@@ -137,9 +136,9 @@ class FeedHealth:
             yield self.status(now_ns)
 
     def _wake(self) -> WakeAt:
-        """At the first moment at which what we have would be stale."""
+        """A timer for the first moment at which what we have would be stale."""
         self._armed = True
         oldest_ns = self._arrived_ns or 0
         if self._stamp_ns is not None:
             oldest_ns = min(oldest_ns, self._stamp_ns)
-        return WakeAt(name=self.timer, at_ns=oldest_ns + round(staleness_s(self._limit_s, self._speed) * NS) + 1)
+        return WakeAt(timer=self.timer, at_ns=oldest_ns + round(staleness_s(self._limit_s, self._speed) * NS) + 1)

@@ -28,7 +28,7 @@ class TokenBook:
 
 
 class BookBuilder:
-    """The two tokens of one market."""
+    """The books of one market's two tokens, as far as they are believed."""
 
     def __init__(self, slug: str, condition_id: str, up_token: str, down_token: str) -> None:
         self.slug, self.condition_id = slug, condition_id
@@ -37,7 +37,7 @@ class BookBuilder:
         self._venue_ns = 0
 
     def snapshot(self, token: str, bids: Iterable[Level], asks: Iterable[Level], venue_ns: int) -> None:
-        """Rule 1. Levels in any order; those of size 0 are none."""
+        """Replace a token's book (rule 1). Levels come in any order; those of size 0 are none."""
         book = self.tokens[token]
         book.bids = {price: size for price, size in bids if size}
         book.asks = {price: size for price, size in asks if size}
@@ -45,7 +45,7 @@ class BookBuilder:
         self._venue_ns = max(self._venue_ns, venue_ns)
 
     def change(self, token: str, is_bid: bool, price_e6: int, size_e6: int, venue_ns: int) -> None:
-        """Rule 1."""
+        """Set the new total of one price level; a size of 0 deletes it (rule 1)."""
         book = self.tokens[token]
         side = book.bids if is_bid else book.asks
         if size_e6:
@@ -55,7 +55,7 @@ class BookBuilder:
         self._venue_ns = max(self._venue_ns, venue_ns)
 
     def agrees(self, token: str, best_bid_e6: int | None, best_ask_e6: int | None) -> bool:
-        """Rule 2: are these the best prices? None = the side is empty. If not, the token's book is no longer believed."""
+        """Are these the best prices (rule 2)? None = the side is empty. If not, the token's book is no longer believed."""
         book = self.tokens[token]
         if book.believed and book.best() != (best_bid_e6, best_ask_e6):
             book.believed = False
@@ -70,7 +70,9 @@ class BookBuilder:
         return was_believed
 
     def book_word(self, received_ns: int) -> Book | None:
-        """Rule 3: the top five of each side, best first."""
+        """The market as a Book, the top five of each side, best first; None while a token's book is not believed (rule
+        3).
+        """
         if not (self._up.believed and self._down.believed):
             return None
         return Book(

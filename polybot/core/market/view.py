@@ -1,6 +1,7 @@
 """What the world looks like to whoever must decide: newest price, oracle prints, books, markets, windows; and their age.
 
-A price is one of the exchange itself (price_sources.py, rules 2 and 3): what Coinbase or CoinGecko say is not looked at.
+A price is one of the exchange itself (core/price_feed/sources.py, rules 2 and 3): what Coinbase or CoinGecko say is not
+looked at.
 
 Heard alike by `signal` and `risk`, so that both mean the same by fresh. Pessimistic: the age of a price is that of the
 trade itself where that is older than its arrival; the oracle is judged by arrival and by stamp.
@@ -56,7 +57,7 @@ class MarketView:
         self.winners: dict[str, MarketResolved] = {}
 
     def hear(self, word: Word, now_ns: int) -> None:
-        """Keep the newest of each kind."""
+        """Take a word in: the newest of each kind is kept, other kinds are ignored."""
         match word:
             case PriceTick() if word.source in TRADED_ON:
                 self.tick, self._tick_ns = word, min(word.traded_ns, now_ns)
@@ -103,14 +104,16 @@ class MarketView:
         return observed.outcome if observed else None
 
     def hear_again(self, words: Iterable[MarketListed | WindowObserved | MarketResolved], now_ns: int) -> None:
-        """What market_feed said before we listened."""
+        """Take in what market_feed said before this process listened."""
         for word in words:
             self.hear(word, now_ns)
 
     # --- reasons
 
     def unlisted(self, window: Window) -> Reason | None:
-        """NO_MARKET, RULE_UNKNOWN, NO_FEE_SCHEDULE, NOT_ACCEPTING"""
+        """Why this window's market cannot be traded, None if it can: NO_MARKET, RULE_UNKNOWN, NO_FEE_SCHEDULE,
+        NOT_ACCEPTING.
+        """
         market = self.markets.get(window.slug)
         if market is None:
             return Reason("NO_MARKET", f"the venue has not listed {window.slug}")
@@ -136,35 +139,37 @@ class MarketView:
         return self._stale("STALE_PRICE", "price", self.price_ns, now_ns, STALE_PRICE_S)
 
     def stale_book(self, slug: str, now_ns: int) -> Reason | None:
-        """STALE_BOOK"""
+        """STALE_BOOK with the book's age when it is too old or missing, else None."""
         book = self.books.get(slug)
         stamp_ns = book.received_ns if book else None
         return self._stale("STALE_BOOK", "book", stamp_ns, now_ns, STALE_BOOK_S)
 
     def stale_oracle(self, slug: str, now_ns: int) -> Reason | None:
-        """STALE_ORACLE: of the feed that this market settles on."""
+        """STALE_ORACLE when the feed that this market settles on is too old or missing, else None."""
         market = self.markets.get(slug)
         feed = market.rule if market else None
         return self._stale("STALE_ORACLE", "oracle", self._print_ns(feed), now_ns, STALE_ORACLE_S)
 
     def stale_spot(self, now_ns: int) -> Reason | None:
-        """STALE_ORACLE: of the spot feed, whatever a market settles on; on a TWAP market it may be silent all alone."""
+        """STALE_ORACLE when the spot feed is, whatever a market settles on; on a TWAP market it may be silent all
+        alone.
+        """
         return self._stale(
             "STALE_ORACLE", "oracle", self._print_ns("spot"), now_ns, STALE_ORACLE_S, "oracle's spot feed"
         )
 
     def age_s(self, stamp_ns: int | None, now_ns: int) -> float | None:
-        """World seconds since; None without a stamp."""
+        """World seconds since a stamp; None without one."""
         return None if stamp_ns is None else max(0, now_ns - stamp_ns) / NS
 
     @property
     def price_ns(self) -> int | None:
-        """Stamp of the newest price."""
+        """Stamp of the newest price, world ns; None before the first."""
         return self._tick_ns if self.tick else None
 
     @property
     def newest_book_ns(self) -> int | None:
-        """Arrival of the newest book of any market."""
+        """When the newest book of any market arrived, world ns."""
         return max((book.received_ns for book in self.books.values()), default=None)
 
     @property

@@ -33,7 +33,9 @@ SPEED_SLACK_S = 0.15  # machine seconds that delivery may take; at 60× they are
 
 
 class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`session.json` as `Started.session` carries it. Windows outside 1…windows are nobody's business."""
+    """A session as cores know it, out of `Started.session`. Window n starts at first_window_s + (n − 1)·300; windows outside
+    1…windows are nobody's business. runtime/supervision/session.py writes it down, with what cores need not know.
+    """
 
     id: str = ""
     profile: str = "demo"
@@ -51,13 +53,8 @@ class SessionPlan(msgspec.Struct, frozen=True, kw_only=True):
         return n + 1 if rest == 0 and 0 <= n < self.windows else 0
 
     def start_of(self, n: int) -> int:
-        """Start of window number n ≥ 1."""
+        """The start of window number n ≥ 1, in unix seconds."""
         return self.first_window_s + (n - 1) * WINDOW_S
-
-    @property
-    def starts(self) -> range:
-        """The starts of all windows, in order."""
-        return range(self.first_window_s, self.first_window_s + self.windows * WINDOW_S, WINDOW_S)
 
 
 _sessions = msgspec.json.Decoder(SessionPlan)
@@ -76,26 +73,30 @@ class Window:
 
     @property
     def slug(self) -> str:
+        """The market's name at the venue, btc-updown-5m-<start>."""
         return slug_of(self.start_s)
 
     @property
     def end_s(self) -> int:
+        """The second at which the window is over, unix time."""
         return self.start_s + WINDOW_S
 
     @property
     def start_ns(self) -> int:
+        """The window's first moment, world ns."""
         return self.start_s * NS
 
     @property
     def end_ns(self) -> int:
+        """The moment at which the window is over, world ns."""
         return self.end_s * NS
 
     def decide_from_ns(self, trade: Trade) -> int:
-        """First moment a decision may be made."""
+        """The first moment at which a decision may be made, world ns."""
         return self.start_ns + round(trade.decide_after_s * NS)
 
     def decide_until_ns(self) -> int:
-        """Last moment; after it the window is skipped."""
+        """The last moment for a decision, world ns; after it the window is skipped."""
         return self.start_ns + DECIDE_UNTIL_S * NS
 
     def entry_until_ns(self, trade: Trade) -> int:
@@ -107,17 +108,19 @@ class Window:
         return self.start_ns <= at_ns <= self.entry_until_ns(trade)
 
     def is_early(self, cancel_at_ns: int) -> bool:
-        """Rule 3: an order cancelled by then is a bet on a window to come."""
+        """True for an order that is cancelled by the start: a bet on a window to come (rule 3)."""
         return cancel_at_ns <= self.start_ns
 
     def may_send(self, at_ns: int, cancel_at_ns: int, trade: Trade) -> bool:
-        """Rule 3, for either kind of order: both ends included, except that an early one must leave before the start."""
+        """Whether either kind of order may leave now; both ends included, but an early one must leave before the start
+        (rule 3).
+        """
         if self.is_early(cancel_at_ns):
             return self.start_ns - EARLY_S * NS <= at_ns < self.start_ns
         return self.may_enter(at_ns, trade)
 
     def cancel_at_ns(self, decided_ns: int, trade: Trade) -> int:
-        """Until when an order decided then may rest."""
+        """Until when (world ns) an order decided then may rest."""
         return self.start_ns if decided_ns < self.start_ns else self.entry_until_ns(trade)
 
 
@@ -127,7 +130,7 @@ def good_until_ns(decided_ns: int) -> int:
 
 
 def slug_of(start_s: int) -> str:
-    """btc-updown-5m-<start>."""
+    """The name of the market whose window starts then, btc-updown-5m-<start>."""
     return f"{SLUG_PREFIX}{start_s}"
 
 
@@ -141,17 +144,17 @@ def window_of(slug: str) -> Window | None:
 
 
 def window_at(at_ns: int) -> Window:
-    """The window this moment falls into."""
+    """The window into which this moment (world ns) falls."""
     return Window(at_ns // NS // WINDOW_S * WINDOW_S)
 
 
 def staleness_s(limit_s: float, speed: float) -> float:
-    """The limit in force: at high speed delivery alone takes seconds of market time."""
+    """The limit in force, seconds: at high speed delivery alone takes seconds of market time."""
     return max(limit_s, speed * SPEED_SLACK_S)
 
 
 def is_stale(age_ns: int, limit_s: float, speed: float) -> bool:
-    """Rule 4. A negative age (a clock ahead of ours) is fresh."""
+    """Whether this age is above the limit in force (rule 4). A negative age (a clock ahead of ours) is fresh."""
     return age_ns > staleness_s(limit_s, speed) * NS
 
 
@@ -169,7 +172,9 @@ class Observed:
 
 
 def observe(strike_e18: int | None, prints: Mapping[int, int], end_s: int) -> Observed:
-    """Rules 5 and 6. prints: observed second → USD × 1e18, of the one feed that the market's rule names."""
+    """What the prints say a window came to (rules 5 and 6). prints: observed second → USD × 1e18, of the one feed that the
+    market's rule names.
+    """
     end = prints.get(end_s)
     if strike_e18 is None:
         return Observed(end_e18=end, why="no print stamped at the start")

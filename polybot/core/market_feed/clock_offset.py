@@ -13,15 +13,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from messages import ClockOffset, Word
-from messages.inner import ClockRead, ReadClock, WakeAt, WakeIn
+from messages.inner import ClockRead, ClockSource, ReadClock, ReadClockAgain, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market.windows import staleness_s
 
-Clock = Literal["venue", "sntp"]
-TIMER = "clock/"
 FINE_S, COARSE_S = 0.1, 0.5
 READS = 8
 EVERY_S, RETRY_S = 64.0, 15.0  # a public time server asks not to be asked more often than each 64 s and 15 s
@@ -32,17 +29,19 @@ MS = 1_000_000
 
 @dataclass(frozen=True)
 class Doubt:
-    """ours − theirs lies in [least_ns, most_ns]."""
+    """What is known of an offset: ours − theirs lies in [least_ns, most_ns]."""
 
     least_ns: int
     most_ns: int
 
     @property
     def width_ns(self) -> int:
+        """How much is in doubt, ns."""
         return self.most_ns - self.least_ns
 
     @property
     def middle_ns(self) -> int:
+        """The middle of what is possible, ns."""
         return (self.least_ns + self.most_ns) // 2
 
     def narrowed(self, other: "Doubt") -> "Doubt | None":
@@ -52,12 +51,14 @@ class Doubt:
 
 
 def proven_by_second(sent_ns: int, received_ns: int, second: int) -> Doubt:
-    """By a clock that shows whole seconds: at some moment of ours in [sent, received] theirs was in [second, second + 1)."""
+    """What a clock that shows whole seconds proves: in [sent, received] of ours theirs was once in [second, second +
+    1).
+    """
     return Doubt(sent_ns - (second + 1) * NS, received_ns - second * NS)
 
 
 def proven_by_stamps(sent_ns: int, their_receive_ns: int, their_send_ns: int, received_ns: int) -> Doubt:
-    """By the four stamps of RFC 4330: its offset (ours − theirs here) is the middle, half its delay the doubt."""
+    """What the four stamps of RFC 4330 prove: its offset (ours − theirs here) is the middle, half its delay the doubt."""
     return Doubt(sent_ns - their_receive_ns, received_ns - their_send_ns)
 
 
@@ -72,13 +73,13 @@ class ClockOffsets:
     """The levels of all sources that are measured. Silent until `start`."""
 
     def __init__(self) -> None:
-        self._meters: dict[Clock, _Meter] = {}
+        self._meters: dict[ClockSource, _Meter] = {}
         self._even = False  # do world time and machine time go on at one pace?
         self._beat = (0, 0.0)  # world ns and machine seconds of the newest beat
 
     def start(self, profile: str, speed: float, mono_s: float, now_ns: int) -> Iterator[Word]:
         """Live asks a time server too; nobody else talks to the world outside for this."""
-        sources: tuple[Clock, ...] = ("venue", "sntp") if profile == "live" else ("venue",)
+        sources: tuple[ClockSource, ...] = ("venue", "sntp") if profile == "live" else ("venue",)
         self._even, self._beat = profile != "demo" and speed == 1.0, (now_ns, mono_s)
         self._meters = {source: _Meter(source, speed) for source in sources}
         for meter in self._meters.values():
@@ -86,18 +87,17 @@ class ClockOffsets:
             yield meter.ask()
 
     def hear(self, read: ClockRead, now_ns: int) -> Iterator[Word]:
-        """An answer."""
+        """Take in one answer of another clock, and say what follows."""
         if meter := self._meters.get(read.source):
             yield from meter.hear(read, self._beat[1], now_ns)
 
-    def woken(self, name: str) -> Iterator[Word]:
-        """The timer clock/<source>."""
-        for source, meter in self._meters.items():
-            if name == TIMER + source:
-                yield meter.ask()
+    def woken(self, source: ClockSource) -> Iterator[Word]:
+        """Ask the clock whose timer has come."""
+        if meter := self._meters.get(source):
+            yield meter.ask()
 
     def beat(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Each machine second: the levels, and rule 4."""
+        """Each machine second: say the levels, and look whether our own clock was set (rule 4)."""
         parted_ns = now_ns - self._beat[0] - round((mono_s - self._beat[1]) * NS)
         self._beat = (now_ns, mono_s)
         for meter in self._meters.values():
@@ -108,9 +108,9 @@ class ClockOffsets:
 
 
 class _Meter:
-    """One source."""
+    """Measures one other clock in rounds, and keeps what it found."""
 
-    def __init__(self, source: Clock, speed: float) -> None:
+    def __init__(self, source: ClockSource, speed: float) -> None:
         self.source = source
         self._fine_ns = round(staleness_s(FINE_S, speed) * NS)
         self._coarse_ns = round(staleness_s(COARSE_S, speed) * NS)
@@ -150,7 +150,7 @@ class _Meter:
             return  # asked before we forgot
         if not read.known:
             self._round, self._reads, self._why = None, 0, read.why
-            yield WakeIn(name=TIMER + self.source, after_s=RETRY_S)
+            yield WakeIn(timer=ReadClockAgain(source=self.source), after_s=RETRY_S)
             return
         self._took_ms, self._measured_ns = read.took_ms, now_ns
         seen = Doubt(read.least_ns, read.most_ns)
@@ -159,7 +159,10 @@ class _Meter:
             narrowed, self._reads = seen, 0
         self._round, self._reads = narrowed, self._reads + 1
         if self.source == "venue" and narrowed.width_ns > self._fine_ns and self._reads < READS:
-            yield WakeAt(name=TIMER + self.source, at_ns=edge_ns(narrowed, round(read.took_ms * MS), now_ns))
+            yield WakeAt(
+                timer=ReadClockAgain(source=self.source),
+                at_ns=edge_ns(narrowed, round(read.took_ms * MS), now_ns),
+            )
         else:
             yield from self._conclude(narrowed, mono_s)
 
@@ -173,4 +176,4 @@ class _Meter:
                 f"±{doubt.width_ns / 2 / MS:.0f} ms is too coarse, at most ±{bound_ms:.0f} ms",
             )
         yield self.level()
-        yield WakeIn(name=TIMER + self.source, after_s=EVERY_S)
+        yield WakeIn(timer=ReadClockAgain(source=self.source), after_s=EVERY_S)

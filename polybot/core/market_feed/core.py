@@ -8,7 +8,7 @@
    Prints come by RTDS and, relayed by the executor, by PolyBolt; where both have a second, PolyBolt's is believed.
 4. WindowObserved is said when anything is learnt, for every window of the session, traded or not; LATE_S after the end
    without an end print it says ended, and why there is no outcome. Nobody else computes it.
-5. How far our wall clock is off the venue's and a time server's is measured here (core/clock_offset.py).
+5. How far our wall clock is off the venue's and a time server's is measured here (clock_offset.py).
 6. A restart remembers what this actor itself said before (Restored): prints it saw then it need not see again.
 """
 
@@ -30,20 +30,27 @@ from messages import (
     decode_word,
 )
 from messages.inner import (
+    CheckResolution,
     ClockRead,
+    FeedStale,
+    FetchAgain,
     FetchMarket,
     MarketFetched,
+    ReadClockAgain,
     Reconnect,
     Restored,
+    SayLevels,
     SourceState,
     Started,
     Subscribe,
     Tick,
     WakeAt,
     WakeIn,
+    WindowBegins,
+    WindowLate,
 )
 from messages.units import NS
-from polybot.core.market.feed_health import TIMER, FeedHealth
+from polybot.core.market.feed_health import FeedHealth
 from polybot.core.market.windows import (
     STALE_BOOK_S,
     STALE_ORACLE_S,
@@ -56,7 +63,6 @@ from polybot.core.market.windows import (
     window_at,
     window_of,
 )
-from polybot.core.market_feed import clock_offset
 from polybot.core.market_feed.clock_offset import ClockOffsets
 from polybot.core.market_feed.oracle import OraclePrints, near_boundary
 from polybot.core.market_feed.outcome import concluded, rule_named
@@ -75,8 +81,10 @@ RETRIES_S = (0.3, 0.6, 1.0, 2.0, 4.0)
 
 
 class MarketFeedCore:
-    """See the rules above. Its sources put Book, TradePrint, TickSizeChanged, MarketResolved, OraclePrice and SourceState
-    words into its inbox; the effect of FetchMarket answers MarketListed (and MarketResolved), then MarketFetched.
+    """The venue's markets, books and prints as everyone else sees them; see the rules above.
+
+    Its sources put Book, TradePrint, TickSizeChanged, MarketResolved, OraclePrice and SourceState words into its inbox; the
+    effect of FetchMarket answers MarketListed (and MarketResolved), then MarketFetched.
     """
 
     def __init__(self) -> None:
@@ -135,7 +143,7 @@ class MarketFeedCore:
         self._oracle = FeedHealth(ORACLE, ORACLE_SOURCE, "print", STALE_ORACLE_S, word.speed, word.mono_s)
         self._rtds = FeedHealth(ORACLE_SOURCE, ORACLE_SOURCE, "print", STALE_ORACLE_S, word.speed, word.mono_s)
         self._books = FeedHealth(BOOKS, BOOKS_SOURCE, "book", STALE_BOOK_S, word.speed, word.mono_s)
-        yield WakeIn(name="beat", after_s=BEAT_S)
+        yield WakeIn(timer=SayLevels(), after_s=BEAT_S)
         yield self._oracle.status(now_ns)
         yield self._books.status(now_ns)
         yield from self._clocks.start(settings_from(word.config).bot.profile, word.speed, word.mono_s, now_ns)
@@ -151,38 +159,37 @@ class MarketFeedCore:
                 continue
             self._tries[window.slug] = 0
             yield FetchMarket(slug=window.slug)
-            yield WakeAt(name=f"late/{window.slug}", at_ns=window.end_ns + self._late_ns)
-        yield WakeAt(name="window", at_ns=(current + WINDOW_S) * NS)
+            yield WakeAt(timer=WindowLate(slug=window.slug), at_ns=window.end_ns + self._late_ns)
+        yield WakeAt(timer=WindowBegins(), at_ns=(current + WINDOW_S) * NS)
 
     @property
     def _late_ns(self) -> int:
         return round(staleness_s(LATE_S, self._speed) * NS)
 
     def _tick(self, word: Tick, now_ns: int) -> Iterator[Word]:
-        kind, _, slug = word.name.partition("/")
-        match kind:
-            case "beat":
-                yield WakeIn(name="beat", after_s=BEAT_S)
+        match word.timer:
+            case SayLevels():
+                yield WakeIn(timer=SayLevels(), after_s=BEAT_S)
                 yield from self._oracle.beat(word.mono_s, now_ns, expects=False)
                 yield from (said for said in self._rtds.beat(word.mono_s, now_ns) if isinstance(said, Reconnect))
                 yield from self._books.beat(word.mono_s, now_ns, expects=self._has_live_market(now_ns))
                 yield from self._clocks.beat(word.mono_s, now_ns)
-            case "window":
+            case WindowBegins():
                 current = window_at(now_ns)
                 yield from self._look_ahead(current.start_s, now_ns)
                 yield from self._poll_ended(current)
-            case "fetch":
+            case FetchAgain(slug=slug):
                 if slug not in self._resolved:
                     yield FetchMarket(slug=slug)
-            case "again":
-                yield FetchMarket(slug=slug.partition("/")[0])
-            case "late":
+            case CheckResolution(slug=slug):
+                yield FetchMarket(slug=slug)
+            case WindowLate(slug=slug):
                 if window := window_of(slug):
                     yield from self._conclude(window, now_ns)
-            case _ if word.name.startswith(clock_offset.TIMER):
-                yield from self._clocks.woken(word.name)
-            case _ if word.name.startswith(TIMER):
-                yield from (self._oracle if slug == ORACLE else self._books).woken(now_ns)
+            case ReadClockAgain(source=source):
+                yield from self._clocks.woken(source)
+            case FeedStale(feed=feed):
+                yield from (self._oracle if feed == ORACLE else self._books).woken(now_ns)
 
     def _source(self, word: SourceState, now_ns: int) -> Iterator[Word]:
         if word.source != ORACLE_SOURCE:
@@ -208,11 +215,11 @@ class MarketFeedCore:
             self._tries[word.slug] = 0
             if now_ns >= window.end_ns:
                 self._polled[word.slug] = True
-                yield WakeIn(name=f"fetch/{word.slug}", after_s=POLL_S)
+                yield WakeIn(timer=FetchAgain(slug=word.slug), after_s=POLL_S)
             return
         tries = self._tries[word.slug]
         self._tries[word.slug] = tries + 1
-        yield WakeIn(name=f"fetch/{word.slug}", after_s=RETRIES_S[min(tries, len(RETRIES_S) - 1)])
+        yield WakeIn(timer=FetchAgain(slug=word.slug), after_s=RETRIES_S[min(tries, len(RETRIES_S) - 1)])
 
     def _poll_ended(self, current: Window) -> Iterator[Word]:
         """Begin to ask for the window that has just ended, and any other that ended unseen while time leapt."""
@@ -221,7 +228,7 @@ class MarketFeedCore:
             if window is None or window.end_s > current.start_s or slug in self._resolved or slug in self._polled:
                 continue
             self._polled[slug] = True
-            yield WakeIn(name=f"fetch/{slug}", after_s=POLL_S)
+            yield WakeIn(timer=FetchAgain(slug=slug), after_s=POLL_S)
 
     def _listed(self, word: MarketListed, now_ns: int) -> Iterator[Word]:
         """The venue's description; of the tick the finest seen: Gamma's copy may be older than the channel's word."""
@@ -263,7 +270,7 @@ class MarketFeedCore:
 
     def _ask_again(self, slug: str, now_ns: int) -> Iterator[Word]:
         for after_s in AGAIN_S:
-            yield WakeAt(name=f"again/{slug}/{after_s}", at_ns=now_ns + after_s * NS)
+            yield WakeAt(timer=CheckResolution(slug=slug, after_s=after_s), at_ns=now_ns + after_s * NS)
 
     # --- prints and windows
 
@@ -294,7 +301,9 @@ class MarketFeedCore:
         return market.rule if market else None
 
     def _conclude(self, window: Window, now_ns: int) -> Iterator[Word]:
-        """Rule 4. Of a window that began before us, nothing is said until something is known of it."""
+        """Say what a window came to (rule 4). Of one that began before us, nothing is said until something is known of
+        it.
+        """
         if self._session.n_of(window.start_s) == 0:
             return
         market = self._markets.get(window.slug)
@@ -311,7 +320,9 @@ class MarketFeedCore:
     # --- what we said before
 
     def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rule 6: our own MarketListed, WindowObserved and MarketResolved of the last moments, oldest first."""
+        """Take our own words of the last moments back in (rule 6), oldest first: MarketListed, WindowObserved,
+        MarketResolved.
+        """
         bodies = [decode_word(record) for record in word.records]
         for body in bodies:
             if isinstance(body, MarketResolved):

@@ -42,7 +42,7 @@ class Feed:
 
 
 class OraclePrints:
-    """All streams by name."""
+    """The oracle's streams, each under the name of the rule that settles on it."""
 
     def __init__(self) -> None:
         self._feeds: dict[SettleRule, Feed] = {}
@@ -103,7 +103,7 @@ def _keep_boundary(stream: Feed, second: int, price: OraclePrice) -> None:
 
 
 def _is_absurd(price: OraclePrice, newest: OraclePrice | None, now_ns: int) -> bool:
-    """Rule 1."""
+    """True for a print that cannot be one (rule 1)."""
     if not (math.isfinite(price.price) and price.price > 0):
         return True
     if not (price.value_e18.isascii() and price.value_e18.isdigit() and len(price.value_e18) < 40):

@@ -20,8 +20,9 @@ E18 = 10**18
 def concluded(
     window: Window, market: MarketListed | None, prints: Mapping[int, int], is_late: bool, source: str = "rtds"
 ) -> WindowObserved:
-    """prints: of the stream that market.rule names. is_late: no print of the end is expected any more. source: whose print
-    the strike is."""
+    """What is concluded about a window. prints: of the stream that market.rule names. is_late: no print of the end is
+    expected any more. source: whose print the strike is.
+    """
     strike = prints.get(window.start_s)
     seen = observe(strike, prints, window.end_s)
     has_ended = seen.end_e18 is not None or seen.outcome is not None or is_late

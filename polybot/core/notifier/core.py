@@ -12,7 +12,7 @@
 from collections.abc import Iterator
 
 from messages import Account, FeedStatus, Settlement, Word, decode_word
-from messages.inner import HaltSeen, Notify, Restored, Started, Tick, WakeIn
+from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick, WakeIn
 from messages.units import NS, usd_text
 
 LOOK_S = 1.0
@@ -33,7 +33,7 @@ class _Feed:
 
 
 class NotifierCore:
-    """See the head of this file."""
+    """Decides what a person must be told, and tells it once; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._now_s = 0.0
@@ -48,7 +48,7 @@ class NotifierCore:
                 self._heard(word)
             case Account():
                 yield from self._login(word, now_ns)
-            case Tick(name="look"):
+            case Tick(timer=LookAround()):
                 yield from self._look(word.mono_s, now_ns)
             case Settlement(corrected=True):
                 yield from self._corrected(word, now_ns)
@@ -58,7 +58,7 @@ class NotifierCore:
                 yield from self._tell(Notify(kind="halt", key=word.halt_id, text=text, at_ns=now_ns, facts=facts))
             case Started():
                 self._now_s, self._halted = word.mono_s, word.halted
-                yield WakeIn(name="look", after_s=LOOK_S)
+                yield WakeIn(timer=LookAround(), after_s=LOOK_S)
             case Restored():
                 yield from self._restored(word, now_ns)
 
@@ -69,7 +69,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rules 1 and 5: what we told in former lives; a halt that stands and is not among it is told now."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 5)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):
@@ -113,4 +113,4 @@ class NotifierCore:
                 yield from self._tell(
                     Notify(kind="feed_lost", key=f"feed/{name}", text=text, at_ns=now_ns, facts=facts)
                 )
-        yield WakeIn(name="look", after_s=LOOK_S)
+        yield WakeIn(timer=LookAround(), after_s=LOOK_S)

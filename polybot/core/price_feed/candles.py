@@ -20,7 +20,7 @@ Row = tuple[int, float, float, float, float, float, int]
 
 @dataclass(slots=True)
 class OpenMinute:
-    """The trades of one second."""
+    """The prices of one second, or of one bar that is still open."""
 
     open: float
     high: float
@@ -28,6 +28,7 @@ class OpenMinute:
     close: float
 
     def add(self, price: float) -> None:
+        """Take in one later trade of the bar."""
         self.high = max(self.high, price)
         self.low = min(self.low, price)
         self.close = price
@@ -42,7 +43,7 @@ class Seconds:
         self._oldest_s: int | None = None
 
     def trade(self, second: int, price: float) -> None:
-        """One accepted trade; in order within its second."""
+        """Take in one accepted trade; they come in order within their second."""
         bar = self._bars.get(second)
         if bar is None:
             self._bars[second] = OpenMinute(price, price, price, price)
@@ -51,7 +52,7 @@ class Seconds:
             bar.add(price)
 
     def replace(self, rows: Iterable[tuple[int, OpenMinute | None]], from_s: int) -> None:
-        """What klines say, None = nobody traded: rule 3. A second they leave out stays as the stream had it."""
+        """Take what klines say, None = nobody traded (rule 3). A second they leave out stays as the stream had it."""
         for second, bar in rows:
             if bar is not None:
                 self._bars[second] = bar
@@ -105,7 +106,7 @@ class Gap:
 
     @property
     def closed(self) -> bool:
-        """Nothing is unknown."""
+        """True when nothing is unknown."""
         return self._from_s is None
 
     def broken(self, since_s: int) -> None:
@@ -114,19 +115,19 @@ class Gap:
         self._to_s = None
 
     def joined(self, from_s: int) -> None:
-        """From from_s on the stream is whole again."""
+        """The stream is whole again from second from_s on."""
         if self._from_s is not None and self._to_s is None:
             self._to_s = from_s
             self._close_if_done()
 
     def touches(self, start_s: int, end_s: int) -> bool:
-        """Is any of [start, end) unknown?"""
+        """True when any second of [start_s, end_s) is unknown."""
         if self._from_s is None or end_s <= self._from_s:
             return False
         return self._to_s is None or start_s < self._to_s
 
     def reaches_before(self, second: int) -> bool:
-        """Is anything before this second unknown?"""
+        """True when anything before this second is unknown."""
         return self._from_s is not None and self._from_s < second
 
     def ask(self, safe_s: int, at_once: bool = False) -> tuple[int, int] | None:
@@ -147,7 +148,7 @@ class Gap:
         return self.asked
 
     def filled(self) -> tuple[int, int]:
-        """What was asked has come; returns it."""
+        """What was asked has come: returns the span, which is known now."""
         assert self.asked is not None
         span, self.asked = self.asked, None
         if self._from_s is not None and span[0] <= self._from_s:
@@ -169,7 +170,7 @@ class Minutes:
         self.newest_s: int | None = None
 
     def put(self, start_s: int, candle: Candle) -> bool:
-        """Keep it; True when it says something new."""
+        """Keep a candle; True when it says something new."""
         if self._candles.get(start_s) == candle:
             return False
         self._candles[start_s] = candle
@@ -179,7 +180,7 @@ class Minutes:
         return True
 
     def of_row(self, row: Row) -> Candle:
-        """A kline as a candle."""
+        """A one-minute kline as a Candle."""
         return Candle(
             symbol=self._symbol,
             interval_s=MINUTE_S,
@@ -194,10 +195,10 @@ class Minutes:
         )
 
     def since(self, after_s: float) -> Iterator[Candle]:
-        """Those that end after after_s, oldest first."""
+        """The candles that end after second after_s, the oldest first."""
         return (self._candles[s] for s in sorted(self._candles) if s + MINUTE_S > after_s)
 
 
 def marks(after_s: int, upto_s: int) -> range:
-    """The multiples of 30 in (after, upto]."""
+    """The multiples of 30 in (after, upto], in unix seconds."""
     return range(after_s // SAMPLE_S * SAMPLE_S + SAMPLE_S, upto_s + 1, SAMPLE_S)

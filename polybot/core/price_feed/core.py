@@ -1,13 +1,13 @@
 """The exchange's price as everyone else hears it: believed prints, closed candles, depth, 24-hour statistics, and the source.
 
-Which prints are believed: prints.py. Where they come from, and which may be traded on: price_sources.py. Candles:
-price_series.py. Here they are put together:
+Which prints are believed: outliers.py. Where they come from, and which may be traded on: sources.py. Candles:
+series.py. Here they are put together:
 
 1. The feed is "up" only while what arrives may be traded on. Nothing but a believed print of the exchange makes it so:
    pongs, depth, bars and refused prints do not.
 2. Every change of source is said at once, as FeedStatus and in the log (SourceChanged), with what is wrong with the better
    ones; so is the return.
-3. When the stream is lost or silent, everything since its last print is fetched as klines (price_series.py, rule 3).
+3. When the stream is lost or silent, everything since its last print is fetched as klines (series.py, rule 3).
 4. 24-hour statistics come with the stream, each second, and are asked for while it brings none.
 """
 
@@ -18,10 +18,15 @@ import msgspec
 
 from messages import Candle, DayStats, Depth, FeedStatus, History, PriceTick, Word
 from messages.inner import (
+    AskPrice,
     CandlesFetched,
     DayHeard,
+    FeedStale,
     FetchDay,
     PriceFetched,
+    RefillCandles,
+    SampleMark,
+    SayLevels,
     SourceChanged,
     SourceState,
     Started,
@@ -46,7 +51,10 @@ DAY_AGAIN_S = 30.0  # machine, between two questions
 
 
 class PriceFeedCore:
-    """See the rules above. Its sources put PriceTick, Candle (minutes), Depth, DayHeard and SourceState into its inbox."""
+    """The exchange's price as everyone else hears it; see the rules above.
+
+    Its sources put PriceTick, Candle (minutes), Depth, DayHeard and SourceState into its inbox.
+    """
 
     def __init__(self) -> None:
         self._prints = TradeFilter()
@@ -93,28 +101,28 @@ class PriceFeedCore:
         self._health = FeedHealth(FEED, STREAM, "trade", STALE_PRICE_S, word.speed, word.mono_s, SILENT_S)
         self._series = PriceSeries(SYMBOL, STREAM, word.speed, now_ns)
         self._chain = SourceChain(STALE_PRICE_S, word.speed, now_ns)
-        yield WakeIn(name="beat", after_s=BEAT_S)
+        yield WakeIn(timer=SayLevels(), after_s=BEAT_S)
         yield self._series.wake_at_mark()
         yield self._level(self._health.status(now_ns), now_ns)
         yield from self._series.fill(now_ns)
         yield from self._ask_day(word.mono_s, now_ns)
 
     def _tick(self, word: Tick, now_ns: int) -> Iterator[Word]:
-        match word.name:
-            case "beat":
-                yield WakeIn(name="beat", after_s=BEAT_S)
+        match word.timer:
+            case SayLevels():
+                yield WakeIn(timer=SayLevels(), after_s=BEAT_S)
                 yield from self._look(now_ns)
                 yield from self._levels(self._health.beat(word.mono_s, now_ns), now_ns)
                 yield from self._series.fill(now_ns)
                 yield from self._ask_day(word.mono_s, now_ns)
-            case "mark":
+            case SampleMark():
                 yield from self._series.at_mark(now_ns)
-            case "refill":
+            case RefillCandles():
                 yield from self._series.refill(now_ns)
-            case self._health.timer:
+            case FeedStale():
                 yield from self._levels(self._health.woken(now_ns), now_ns)
-            case name if name.startswith("poll/"):
-                self._chain.paused(name.removeprefix("poll/"))
+            case AskPrice(source=source):
+                self._chain.paused(source)
         yield from self._look(now_ns)
 
     def _state(self, word: SourceState, now_ns: int) -> Iterator[Word]:
@@ -149,7 +157,7 @@ class PriceFeedCore:
             yield self._level(word, now_ns) if isinstance(word, FeedStatus) else word
 
     def _level(self, stream: FeedStatus, now_ns: int) -> FeedStatus:
-        """The stream's health, made the feed's: by whatever source it lives now (rule 1)."""
+        """The stream's health made the feed's: by whatever source it lives now (rule 1)."""
         state, reason, age_s, price = stream.state, stream.reason, stream.age_s, 0.0
         if self._source == STREAM and self._prints.last is not None:
             price = self._prints.last.price
@@ -178,7 +186,7 @@ class PriceFeedCore:
     # --- prints
 
     def _printed(self, tick: PriceTick, now_ns: int) -> Iterator[Word]:
-        """Of the stream. What is refused or held keeps nothing fresh (rule 1)."""
+        """Take in a print of the stream. What is refused or held keeps nothing fresh (rule 1)."""
         refused, held = self._prints.total, self._prints.held
         believed = self._prints.hear(tick, now_ns)
         self._health.dropped += self._prints.total - refused
@@ -204,7 +212,7 @@ class PriceFeedCore:
             yield from self._levels(words, now_ns)
 
     def _answered(self, word: PriceFetched, now_ns: int) -> Iterator[Word]:
-        """Of one that was asked."""
+        """Take in the answer of a source that is asked, not listened to."""
         if not (word.known and is_sane(word.price, word.size) and word.price > 0):
             self._chain.failed(word.source, word.why or f"an answer of {word.price}")
         elif word.source == "binance_rest":
@@ -263,7 +271,7 @@ class PriceFeedCore:
             self._day = day
 
     def _ask_day(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Rule 4."""
+        """Ask for the 24-hour statistics while the stream brings none (rule 4)."""
         old_ns = round(max(DAY_OLD_S, self._speed) * NS)
         is_known = self._day is not None and now_ns - self._day.as_of_ns <= old_ns
         if not is_known and (self._day_asked_s is None or mono_s - self._day_asked_s >= DAY_AGAIN_S):

@@ -37,16 +37,16 @@ class TradeFilter:
 
     @property
     def total(self) -> int:
-        """How many were refused."""
+        """How many prints were refused since boot."""
         return sum(self.refused.values())
 
     def refuse(self, name: str, n: int = 1) -> None:
-        """Count n under the name."""
+        """Count n more refused prints under the reason's name."""
         if n:
             self.refused[name] = self.refused.get(name, 0) + n
 
     def hear(self, tick: PriceTick, now_ns: int) -> tuple[PriceTick, ...]:
-        """One print; those that are believed now."""
+        """Take in one print; returns those that are believed now."""
         wrong = self._wrong(tick, now_ns)
         if wrong:
             self.refuse(wrong)
@@ -75,7 +75,7 @@ class TradeFilter:
         return believed
 
     def _wrong(self, tick: PriceTick, now_ns: int) -> str:
-        """Rule 1."""
+        """The name of what is wrong with a print, "" when nothing is (rule 1)."""
         if not (math.isfinite(tick.price) and math.isfinite(tick.size)):
             return "NOT_A_NUMBER"
         if tick.price == 0:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from messages import Candle, Candles, History, Word
-from messages.inner import CandlesFetched, FetchCandles, WakeAt, WakeIn
+from messages.inner import CandlesFetched, FetchCandles, RefillCandles, SampleMark, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market.windows import staleness_s
 from polybot.core.price_feed.candles import MINUTE_S, SAMPLE_S, Gap, Minutes, OpenMinute, Row, Seconds, marks
@@ -56,7 +56,7 @@ class PriceSeries:
         self._minute_gap.broken(self._streamed_s // MINUTE_S * MINUTE_S if newest is None else newest + MINUTE_S)
 
     def trade(self, second: int, price: float, now_ns: int) -> Iterator[Word]:
-        """A trade of the stream."""
+        """Take in a trade of the stream and say the candles that it closes or corrects."""
         if self._joining:  # this second was heard in part; from the next on the stream is whole
             self._joining = False
             self._gap.joined(second + 1)
@@ -74,7 +74,7 @@ class PriceSeries:
         yield from self.fill(now_ns)
 
     def minute(self, candle: Candle, now_ns: int) -> Iterator[Word]:
-        """Rule 2; a minute that does not follow the newest one shows a hole."""
+        """Take in a minute of the exchange (rule 2); one that does not follow the newest shows a hole."""
         start_s, newest = candle.start_ns // NS, self._minutes.newest_s
         if newest is not None and start_s > newest + MINUTE_S and self._minute_gap.closed:
             self._minute_gap.broken(newest + MINUTE_S)
@@ -86,13 +86,13 @@ class PriceSeries:
     # --- samples
 
     def at_mark(self, now_ns: int) -> Iterator[Word]:
-        """The timer "mark": rule 1's grace is over."""
+        """The timer SampleMark has come: rule 1's grace is over, the candle may be said."""
         yield from self._advance((now_ns - self._grace_ns) // NS)
         yield self.wake_at_mark()
 
     def wake_at_mark(self) -> WakeAt:
-        """At the end of the next mark's grace."""
-        return WakeAt(name="mark", at_ns=(self._mark_s + SAMPLE_S) * NS + self._grace_ns)
+        """A timer for the end of the next mark's grace."""
+        return WakeAt(timer=SampleMark(), at_ns=(self._mark_s + SAMPLE_S) * NS + self._grace_ns)
 
     @property
     def _grace_ns(self) -> int:
@@ -123,12 +123,12 @@ class PriceSeries:
     # --- back-filling
 
     def refill(self, now_ns: int) -> Iterator[Word]:
-        """The timer "refill": ask what failed again."""
+        """The timer RefillCandles has come: ask again what failed."""
         self._gap.asked = self._minute_gap.asked = None
         yield from self.fill(now_ns)
 
     def fill(self, now_ns: int) -> Iterator[Word]:
-        """Rule 3. One request per series at a time."""
+        """Ask for klines of what is unknown, one request per series at a time (rule 3)."""
         if self._gap.closed and self._minute_gap.closed:
             return
         margin_s = math.ceil(staleness_s(UNTRADED_MARGIN_S, self._speed))
@@ -140,12 +140,15 @@ class PriceSeries:
             yield _wish(self._symbol, "1m", span)
 
     def fetched(self, word: CandlesFetched, now_ns: int) -> Iterator[Word]:
-        """An answer to one of our wishes; what is not known is asked again, and taken for nothing."""
+        """An answer to one of our wishes; what is not known is asked again, and taken for nothing.
+
+        An answer to an older wish, of another span, does not count for the newer one.
+        """
         gap = self._gap if word.interval == "1s" else self._minute_gap
-        if gap.asked is None or word.tag != _wish(self._symbol, word.interval, gap.asked).tag:
+        if gap.asked is None or (word.start_ns, word.end_ns) != (gap.asked[0] * NS, gap.asked[1] * NS):
             return
         if not word.known:
-            yield WakeIn(name="refill", after_s=RETRIES_S[min(self._failed, len(RETRIES_S) - 1)])
+            yield WakeIn(timer=RefillCandles(), after_s=RETRIES_S[min(self._failed, len(RETRIES_S) - 1)])
             self._failed += 1
             return
         self._failed = 0
@@ -181,15 +184,8 @@ class PriceSeries:
 
 
 def _wish(symbol: str, interval: Literal["1s", "1m"], span: tuple[int, int]) -> FetchCandles:
-    """The tag names the whole span: an answer to an older wish must not count for a newer one."""
     start_s, end_s = span
-    return FetchCandles(
-        tag=f"{interval}:{start_s}:{end_s}",
-        symbol=symbol,
-        interval=interval,
-        start_ns=start_s * NS,
-        end_ns=end_s * NS,
-    )
+    return FetchCandles(symbol=symbol, interval=interval, start_ns=start_s * NS, end_ns=end_s * NS)
 
 
 def _bar(row: Row) -> OpenMinute:
@@ -197,5 +193,5 @@ def _bar(row: Row) -> OpenMinute:
 
 
 def is_sane(*values: float) -> bool:
-    """Numbers, none of them negative."""
+    """True when all values are finite numbers, none of them negative."""
     return all(math.isfinite(v) and v >= 0 for v in values)

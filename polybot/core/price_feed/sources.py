@@ -13,19 +13,17 @@
    itself, so that a slow answer refuses itself (STALE_PRICE).
 3. Never traded on: coinbase and coingecko. Their level differs by about 10 bp, as much as a window moves, and they are
    older than the limit. They are said as PriceTick under a symbol and source of their own, for people and to confirm or
-   deny a leap (`prints.py`); no indicator, σ, range or freshness is fed from them.
+   deny a leap (`outliers.py`); no indicator, σ, range or freshness is fed from them.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from messages.inner import FetchPrice, WakeIn
+from messages.inner import AskedSource, AskPrice, FetchPrice, WakeIn
 from messages.units import NS
 from polybot.core.market.traded import STREAM
 from polybot.core.market.windows import is_stale, staleness_s
 
-AskedName = Literal["binance_rest", "coinbase", "coingecko"]
-ASKED: tuple[AskedName, ...] = ("binance_rest", "coinbase", "coingecko")
+ASKED: tuple[AskedSource, ...] = ("binance_rest", "coinbase", "coingecko")
 SYMBOLS = {"binance_rest": "BTCUSDT", "coinbase": "BTC-USD", "coingecko": "bitcoin/usd"}
 # World seconds between two questions; facts §15.1, §15.2, §15.3: weight 2 of 6000/min · ≤ 1/s · cached 60 s.
 PERIOD_S = {"binance_rest": 0.5, "coinbase": 1.0, "coingecko": 30.0}
@@ -40,7 +38,7 @@ LEAST_LATE_S = 1.0  # machine
 class Asked:
     """A source that is asked. why: its last failure, "" after a success."""
 
-    name: AskedName
+    name: AskedSource
     arrived_ns: int | None = None
     price: float = 0.0
     why: str = ""
@@ -62,11 +60,11 @@ class SourceChain:
     # --- what arrives
 
     def streamed(self, now_ns: int) -> None:
-        """A print of the stream was believed."""
+        """Note that a print of the stream was believed."""
         self.stream_ns = now_ns
 
-    def answered(self, name: AskedName, price: float, now_ns: int) -> None:
-        """One that was asked has said something new."""
+    def answered(self, name: AskedSource, price: float, now_ns: int) -> None:
+        """Note that a source that was asked has said something new."""
         source = self.asked[name]
         source.arrived_ns, source.price, source.why, source.failures = now_ns, price, "", 0
 
@@ -79,7 +77,7 @@ class SourceChain:
     # --- where we are
 
     def current(self, now_ns: int) -> str:
-        """Rule 1; "" while there is none."""
+        """The source in force (rule 1); "" while there is none."""
         if not self.is_late(now_ns):
             return STREAM if self.stream_ns is not None else ""
         return next((name for name in ASKED if self.is_fresh(name, now_ns)), "")
@@ -90,7 +88,7 @@ class SourceChain:
         return now_ns - (self.began_ns if self.stream_ns is None else self.stream_ns) > limit_s * NS
 
     def is_fresh(self, name: str, now_ns: int) -> bool:
-        """Has one that is asked said something lately?"""
+        """Whether a source that is asked has said something lately."""
         source, limit_s = self.asked[name], FRESH_S.get(name, self.limit_s)
         return source.arrived_ns is not None and not is_stale(now_ns - source.arrived_ns, limit_s, self.speed)
 
@@ -101,7 +99,7 @@ class SourceChain:
     # --- asking
 
     def polls(self, now_ns: int) -> tuple[FetchPrice, ...]:
-        """Who is to be asked at this moment."""
+        """Questions to the sources that are to be asked at this moment."""
         if not self.is_late(now_ns):
             return ()
         due = []
@@ -122,7 +120,7 @@ class SourceChain:
         source.is_asked = True
         return (FetchPrice(source="coinbase"),)
 
-    def heard(self, name: str) -> WakeIn:
+    def heard(self, name: AskedSource) -> WakeIn:
         """The answer is here; when it may be asked again. Failures make the pause longer."""
         source = self.asked[name]
         source.is_asked, source.is_pausing = False, True
@@ -130,8 +128,8 @@ class SourceChain:
         pause_s = max(LEAST_PAUSE_S, period_s / self.speed)
         if source.failures:
             pause_s = min(MOST_PAUSE_S, pause_s * 2.0 ** min(source.failures - 1, 16))
-        return WakeIn(name=f"poll/{name}", after_s=pause_s)
+        return WakeIn(timer=AskPrice(source=name), after_s=pause_s)
 
     def paused(self, name: str) -> None:
-        """The timer of `heard` has come."""
+        """The pause after an answer of this source is over: it may be asked again."""
         self.asked[name].is_pausing = False

@@ -28,7 +28,7 @@ class Mark:
 
     @property
     def safe_ns(self) -> int:
-        """Before this nothing is missing."""
+        """The world time before which nothing of this source is missing."""
         return self.last_ns if self.since_ns is None else min(self.since_ns, self.last_ns)
 
 
@@ -53,7 +53,7 @@ class CatchUp:
             mark.since_ns = mark.last_ns
 
     def follow(self, source: str, boot: int, topic: str, seq: int, at_ns: int) -> bool:
-        """One event of a kept or level topic; False: of a boot older than one already heard."""
+        """Note one event of a kept or level topic; False when it is of a boot older than one already heard."""
         mark = self.marks.get(source)
         if mark is None:
             mark = self.marks[source] = Mark(boot=boot, last_ns=at_ns)
@@ -76,7 +76,7 @@ class CatchUp:
         mark.asked, mark.tries = "", 0  # a page under way may have been cut before this: ask anew
 
     def wishes(self) -> Iterator[Resend]:
-        """What to ask now."""
+        """A Resend for each source that owes one and was not asked yet."""
         for source in self.sources:
             mark = self.marks[source]
             if mark.since_ns is None or mark.asked:

@@ -37,7 +37,18 @@ from messages import (
     name_of,
     topic_of,
 )
-from messages.inner import NoReply, Restored, Started, Store, Tick, WakeAt, WakeIn
+from messages.inner import (
+    AskMissing,
+    NoReply,
+    NoteCounts,
+    Restored,
+    Started,
+    Store,
+    Tick,
+    WakeAt,
+    WakeIn,
+    WindowRowsDue,
+)
 from messages.units import NS
 from polybot.core.market.windows import GOOD_FOR_S, Window, session_from, slug_of
 from polybot.core.recorder import tables
@@ -62,7 +73,7 @@ _PATH = ("signal", "allocator", "risk", "executor")
 
 
 class RecorderCore:
-    """See the head of the file. Hears envelopes, not bare bodies."""
+    """Turns everything said into rows; see the head of the file. Hears envelopes, not bare bodies."""
 
     wants_envelopes = True
 
@@ -98,13 +109,13 @@ class RecorderCore:
                 self._start(word)
             case Restored():
                 yield from self._restore(word)
-            case Tick(name="ask"):
+            case Tick(timer=AskMissing()):
                 yield from self._ask_again()
-            case Tick(name="row"):
+            case Tick(timer=WindowRowsDue()):
                 yield from self._due(now_ns)
-            case Tick(name="count"):
+            case Tick(timer=NoteCounts()):
                 yield from self._note()
-                yield WakeIn(name="count", after_s=1.0)
+                yield WakeIn(timer=NoteCounts(), after_s=1.0)
             case NoReply():
                 yield from self._silence(word)
 
@@ -133,8 +144,8 @@ class RecorderCore:
                 facts.absent = (code, reason)
         self.catch_up.start(self.boot)
         yield from self._ask_money()
-        yield WakeIn(name="ask", after_s=ASK_S)
-        yield WakeIn(name="count", after_s=1.0)
+        yield WakeIn(timer=AskMissing(), after_s=ASK_S)
+        yield WakeIn(timer=NoteCounts(), after_s=1.0)
         yield from self._wake_for_row()
 
     # --- hearing
@@ -164,7 +175,7 @@ class RecorderCore:
         if not self.catch_up.follow(envelope.source, envelope.boot, topic_of(body), envelope.seq, envelope.at_ns):
             return
         if not owed and self.catch_up.owes(envelope.source):
-            yield WakeIn(name="ask", after_s=ASK_S)
+            yield WakeIn(timer=AskMissing(), after_s=ASK_S)
         if CLASS_OF[type(body)] == "level":
             yield tables.level(envelope)
         match body:
@@ -240,7 +251,7 @@ class RecorderCore:
         if journal_seq > self.newest:
             self.newest = journal_seq
             if not self._asked_money:
-                yield WakeIn(name="ask", after_s=ASK_S)
+                yield WakeIn(timer=AskMissing(), after_s=ASK_S)
 
     def _ask_money(self) -> Iterator[Word]:
         if not self._asked_money and (self.newest > self.applied or not self._knows_money):
@@ -284,7 +295,7 @@ class RecorderCore:
                 yield Done(id=query.id, ok=False, reason=why)
         else:
             self.catch_up.unanswered(word.id)
-        yield WakeIn(name="ask", after_s=AGAIN_S)
+        yield WakeIn(timer=AskMissing(), after_s=AGAIN_S)
 
     # --- asking again
 
@@ -305,7 +316,7 @@ class RecorderCore:
     def _wake_for_row(self) -> Iterator[Word]:
         start_s = self.calendar.start_at(self._next_n)
         if start_s is not None:
-            yield WakeAt(name="row", at_ns=self._due_ns(start_s))
+            yield WakeAt(timer=WindowRowsDue(), at_ns=self._due_ns(start_s))
 
     def _due_ns(self, start_s: int) -> int:
         """When everything about a window's decision must have been said: good-until has passed, and delivery with it."""
@@ -319,7 +330,7 @@ class RecorderCore:
             if self._is_owed() and self._waits < PATIENT_WAITS:
                 self._waits += 1
                 yield from self._ask_money()
-                yield WakeIn(name="row", after_s=WAIT_S)
+                yield WakeIn(timer=WindowRowsDue(), after_s=WAIT_S)
                 return
             yield from self._conclude(start_s)
             self._next_n += 1

@@ -29,7 +29,7 @@ class Absences:
     _heard: dict[str, tuple[int, int]] = field(default_factory=dict)  # actor → (boot, last world time)
 
     def restore(self, actor: str, boot: int, last_ns: int) -> None:
-        """What was known before this recorder started."""
+        """Take in what was known before this recorder started."""
         self._heard[actor] = (boot, last_ns)
 
     def heard(self, actor: str, boot: int, at_ns: int) -> bool:
@@ -41,11 +41,11 @@ class Absences:
         return is_new and self._back(actor, at_ns, known)
 
     def died(self, word: ActorDied) -> None:
-        """The watchdog saw it leave. Heard twice or late: the same absence."""
+        """The watchdog saw an actor leave. Heard twice or late, it is the same absence."""
         self._open(word.actor, word.died_ns, word.how)
 
     def health(self, word: Health, now_ns: int) -> None:
-        """A level: whoever is down now."""
+        """Take in the watchdog's level: note whoever is down now."""
         for actor in word.actors:
             if actor.state in ("down", "stopped"):
                 self._open(actor.actor, actor.down_since_ns or now_ns, actor.state)

@@ -29,7 +29,9 @@ class Tape:
     _wanted: dict[str, None] = field(default_factory=dict)
 
     def begin(self, speed: float) -> None:
-        """At high speed a sample covers more market time: about twenty rows a machine second and topic at most."""
+        """Set the speed: at a high one a sample covers more market time, at most about twenty rows a machine second and
+        topic.
+        """
         self.period_ns = int(max(1.0, speed * 0.05) * NS)
 
     def hear(self, envelope: Envelope, body: Event) -> Iterator[Envelope]:

@@ -57,7 +57,7 @@ class Calendar:
             yield from self.refold(window.start_s)
 
     def hear(self, slug: str, account: str, strategy: str, word: object) -> Iterator[WindowRow]:
-        """Something about one strategy's window."""
+        """Take in a word about one strategy's window, and refold the rows it changes."""
         facts = self.facts(slug, account, strategy)
         if facts is None:
             return
@@ -95,7 +95,7 @@ class Calendar:
         return [facts for facts in found if facts is not None]
 
     def begin(self, session: SessionPlan, strategies: tuple[str, ...], account: str, purse_e6: int) -> None:
-        """Whose calendar this is."""
+        """Set the session, strategies, account and purse whose calendar this is."""
         self.session, self.strategies = session, session.strategies or strategies
         self.account, self.purse_e6 = account, purse_e6
 

@@ -76,7 +76,7 @@ class MarkRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RestoredIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ledger hands back first. counters: as they stood.
+    """What the index hands back first. counters: as they stood.
 
     absent  (start_s, account, strategy, code, sentence) of rows nobody spoke about
     """
@@ -87,7 +87,7 @@ class RestoredIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CounterRow(msgspec.Struct, frozen=True, kw_only=True):
-    """Something counted over the life of the ledger."""
+    """Something counted over the life of the index."""
 
     name: str
     value: int
@@ -116,7 +116,7 @@ def message(table: str, envelope: Envelope) -> Store:
 
 
 def level(envelope: Envelope) -> Store:
-    """The newest of a level topic."""
+    """The row for the newest message of a level topic; the one before is replaced."""
     body = envelope.body
     assert isinstance(body, Event)
     row = LevelRow(
@@ -130,7 +130,7 @@ def level(envelope: Envelope) -> Store:
 
 
 def money(event: MoneyEvent, at_ns: int, name: str, cause: str) -> Store:
-    """The event as the journal numbered it."""
+    """The row for a money event, under the number that the journal gave it."""
     row = MoneyRow(
         journal_seq=event.journal_seq,
         tag=tag_of(event),
@@ -163,7 +163,7 @@ def happened_ns(event: MoneyEvent) -> int:
 
 
 def equity(account: Account, at_ns: int) -> Store:
-    """A point of the equity curve."""
+    """The row for one point of the equity curve."""
     row = EquityRow(
         account=account.account,
         at_ns=at_ns,
@@ -181,20 +181,20 @@ def equity(account: Account, at_ns: int) -> Store:
 
 
 def window(row: WindowRow) -> Store:
-    """A window's row as it stands."""
+    """The row for a window as it stands; the one before is replaced."""
     return Store(table="windows", row=_json(row))
 
 
 def mark(source: str, boot: int, safe_ns: int) -> Store:
-    """Where to ask from after a restart."""
+    """The row that says from when this source is to be asked after a restart."""
     return Store(table="marks", row=_json(MarkRow(source=source, boot=boot, safe_ns=safe_ns)))
 
 
 def known_from(data: bytes) -> RestoredIndex:
-    """As the store hands it back."""
+    """What the store handed back at start; raises msgspec.MsgspecError when it does not decode."""
     return _known.decode(data)
 
 
 def counter(name: str, value: int) -> Store:
-    """A count."""
+    """The row for a counter's value, under its name."""
     return Store(table="counters", row=_json(CounterRow(name=name, value=value)))

@@ -6,7 +6,7 @@ trading state.
  2. After a start nothing is approved before a Snapshot; wishes that come earlier wait for it, or for its silence. In the
    first YOUNG_S machine seconds a wish also waits for prices, books and prints that this process has not heard yet.
  3. What was handed on is *in flight* and counts in full until the executor's books show it (in_flight.py).
- 4. The trading state: state.py.
+ 4. The trading state: trading_state.py.
  5. Silences are measured from tick to tick in machine time, and a word heard since the last tick counts as now: a process
     that itself was stopped must not take its own sleep for the others' silence.
 """
@@ -43,7 +43,7 @@ from messages import (
     WindowObserved,
     Word,
 )
-from messages.inner import HaltSeen, NoReply, Started, Tick, WakeIn
+from messages.inner import HaltSeen, NoReply, SayLevels, SnapshotAgain, Started, StartupOver, Tick, WakeIn
 from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.candle_history import BarFeed
 from polybot.core.market.traded import TRADED_ON
@@ -68,7 +68,7 @@ NOT_YET = ("RULE_UNKNOWN", "NO_STRIKE", "STALE_PRICE", "STALE_ORACLE", "STALE_BO
 
 
 class RiskCore:
-    """See the head of this file."""
+    """Judges every wish and keeps the trading state; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings, self._session = Settings(), SessionPlan()
@@ -115,11 +115,11 @@ class RiskCore:
                 yield from self._switch(word, now_ns)
             case Started():
                 yield from self._start(word, now_ns)
-            case Tick(name="level"):
+            case Tick(timer=SayLevels()):
                 yield from self._tick(word, now_ns)
-            case Tick(name="snapshot"):
+            case Tick(timer=SnapshotAgain()):
                 yield from self._in_flight.ask()
-            case Tick(name="grown"):
+            case Tick(timer=StartupOver()):
                 self._is_young = False
                 yield from self._judge_held(now_ns)
             case NoReply(request="ApprovedOrder"):
@@ -148,8 +148,8 @@ class RiskCore:
         self._listings = Listings(f"risk/{word.boot}")
         yield from self._listings.ask(now_ns)
         yield self._level(now_ns)
-        yield WakeIn(name="level", after_s=LEVEL_S)
-        yield WakeIn(name="grown", after_s=YOUNG_S)
+        yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
+        yield WakeIn(timer=StartupOver(), after_s=YOUNG_S)
 
     def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
         self._silent_account.tick(tick.mono_s)
@@ -165,7 +165,7 @@ class RiskCore:
         if self._session.n_of(window.start_s) and (self._market.unlisted(window) or self._market.no_strike(window)):
             yield from self._listings.ask(now_ns, window.slug)
         yield self._level(now_ns)
-        yield WakeIn(name="level", after_s=LEVEL_S)
+        yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
 
     # --- wishes
 
@@ -187,7 +187,7 @@ class RiskCore:
             yield from self._answer(intent, reason, "", now_ns)
 
     def _hold(self, intent: OrderIntent) -> None:
-        """Rule 2. A repeat takes the place of its first."""
+        """Keep a wish that comes too early; a repeat takes the place of its first (rule 2)."""
         self._held = [held for held in self._held if held.id != intent.id] + [intent]
 
     def _hand_on(self, intent: OrderIntent, now_ns: int) -> Iterator[Word]:

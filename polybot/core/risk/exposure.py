@@ -11,6 +11,7 @@ MAX_UNRESOLVED = 3  # ended windows whose outcome or redemption is still open (r
 
 
 def unknown_order(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses while an order's fate in this market is unknown, or something at the venue is not ours."""
     account, positions = known(view)
     if intent.slug in account.blocked_slugs:
         return f"{intent.slug} is blocked: an order's fate is unknown"
@@ -20,6 +21,7 @@ def unknown_order(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def opposite(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a bet against what already stands on the other outcome of this window."""
     for held in stakes(view):
         if held.slug == intent.slug and held.outcome != intent.outcome:
             return f"{held.what} already stands on {held.outcome} of this window, this is {intent.outcome}"
@@ -37,6 +39,7 @@ def overlap(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def unresolved(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses while too many ended windows are without an outcome or not paid."""
     count, most = known(view)[0].unresolved, MAX_UNRESOLVED
     if count < most:
         return None
@@ -44,6 +47,7 @@ def unresolved(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def settlement_late(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses while too many windows have no official outcome 15 minutes after their end."""
     count = known(view)[0].late
     if count < MAX_LATE:
         return None
@@ -51,7 +55,7 @@ def settlement_late(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def max_market(intent: OrderIntent, view: RiskView) -> str | None:
-    """Over all strategies."""
+    """Refuses when all strategies together would hold more than max_market_usd of this market."""
     held = sum(s.worst_e6 for s in stakes(view) if s.slug == intent.slug)
     return _above(intent, held, f"{intent.slug} would hold", "max_market_usd", view.settings.risk.max_market_usd)
 
@@ -70,7 +74,7 @@ def max_exposure(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def share(intent: OrderIntent, view: RiskView) -> str | None:
-    """A strategy with a `share` keeps within it, whatever others leave unused: sizing.py, rule 3."""
+    """A strategy with a `share` keeps within it, whatever others leave unused: core/sizing/stake.py, rule 3."""
     part = view.settings.share_of(intent.strategy)
     if part >= 1:
         return None

@@ -23,14 +23,14 @@ def one_entry(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def entry_open(intent: OrderIntent, view: RiskView) -> str | None:
-    """Over all windows and strategies."""
+    """Refuses while any entry order, of whichever window and strategy, is not final."""
     pending = [o.intent_id for o in known(view)[1].orders if not o.final] + [i.id for i in view.in_flight]
     return f"entry order {pending[0]} is not final yet; 1 is allowed at a time" if pending else None
 
 
 def cooldown(intent: OrderIntent, view: RiskView) -> str | None:
-    """After an order into a market nobody decides on it anew for a while. Two strategies that had decided before that order
-    left have not: they spoke in one moment, and both are heard, one after the other.
+    """Refuses for a while after an order into the same market. Two strategies that had decided before that order left spoke in
+    one moment: both are heard, one after the other.
     """
     decided_ns = intent.prediction.decided_ns
     newest = max((o.at_ns for o in sent(view) if o.slug == intent.slug and o.at_ns < decided_ns), default=None)
@@ -51,12 +51,12 @@ def runaway(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def orders_in_a_minute(view: RiskView) -> int:
-    """Of all strategies, in world time."""
+    """How many orders of all strategies were sent within the last minute of world time."""
     return sum(view.now_ns - order.at_ns < 60 * NS for order in sent(view))
 
 
 def orders_in_vain(view: RiskView) -> int:
-    """As the account counts them; what is in flight has not filled yet either."""
+    """Orders in a row without a fill, as the account counts them; what is in flight has not filled yet either."""
     account = known(view)[0]
     told = [s.intent_id for s in account.sent]
     return account.unfilled + sum(i.id not in told for i in view.in_flight)

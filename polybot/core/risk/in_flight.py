@@ -9,10 +9,9 @@
 from collections.abc import Iterator
 
 from messages import Accepted, OrderIntent, Refused, Seen, Snapshot, Word
-from messages.inner import NoReply, WakeIn
+from messages.inner import NoReply, SnapshotAgain, WakeIn
 
 ASK_AGAIN_S = 0.25
-TIMER = "snapshot"
 
 
 class InFlight:
@@ -30,7 +29,7 @@ class InFlight:
 
     @property
     def intents(self) -> tuple[OrderIntent, ...]:
-        """In the order they were handed on."""
+        """The intents in flight, in the order in which they were handed on."""
         return tuple(self._intents.values())
 
     @property
@@ -40,11 +39,11 @@ class InFlight:
 
     @property
     def is_asking(self) -> bool:
-        """A Snapshot is under way."""
+        """True while a Snapshot has been asked and not been answered."""
         return bool(self._asked_id)
 
     def add(self, intent: OrderIntent, now_ns: int) -> None:
-        """Rule 1."""
+        """Count an intent as in flight from now on (rule 1)."""
         self._intents[intent.id], self._since_ns[intent.id] = intent, now_ns
 
     def answered(self, word: Accepted | Refused | Seen | NoReply) -> Iterator[Word]:
@@ -62,7 +61,7 @@ class InFlight:
         self._since_ns.pop(intent_id, None)
 
     def ask(self) -> Iterator[Word]:
-        """Rule 3."""
+        """Ask a Snapshot, or note that another is needed after the one under way (rule 3)."""
         if self._asked_id:
             self._again = True
             return
@@ -87,9 +86,9 @@ class InFlight:
             yield from self.ask()
 
     def unanswered(self, snapshot_id: str) -> Iterator[Word]:
-        """Silence to a Snapshot."""
+        """A Snapshot got no answer: nothing is settled, ask again after ASK_AGAIN_S."""
         if snapshot_id == self._asked_id:
             self._asked_id = ""
             self._answered = [*self._settling, *self._answered]
             self._settling = ()
-            yield WakeIn(name=TIMER, after_s=ASK_AGAIN_S)
+            yield WakeIn(timer=SnapshotAgain(), after_s=ASK_AGAIN_S)

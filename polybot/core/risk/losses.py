@@ -20,6 +20,7 @@ _PCT = 100_000_000
 
 
 def drawdown(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses when equity is at or below the purse less max_drawdown_pct."""
     return drawdown_of(known(view)[0], view.settings)
 
 
@@ -35,11 +36,12 @@ def drawdown_of(account: Account, settings: Settings) -> str | None:
 
 
 def drawdown_floor_e6(purse_e6: int, max_drawdown_pct: float) -> int:
-    """Equity at or below this halts."""
+    """The equity at or below which trading halts, pUSD millionths."""
     return purse_e6 * (_PCT - usd_e6(max_drawdown_pct)) // _PCT
 
 
 def live_loss(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses when a live session has lost live_max_loss_usd."""
     return live_loss_of(known(view)[0], view.settings)
 
 
@@ -52,7 +54,7 @@ def live_loss_of(account: Account, settings: Settings) -> str | None:
 
 
 def halting(account: Account, settings: Settings) -> Reason | None:
-    """The loss that halts, if one does."""
+    """The loss that halts, as a reason; None when no loss does."""
     for code, text in (("DRAWDOWN", drawdown_of(account, settings)), ("LIVE_LOSS", live_loss_of(account, settings))):
         if text is not None:
             return Reason(code, text)
@@ -63,6 +65,7 @@ def halting(account: Account, settings: Settings) -> Reason | None:
 
 
 def day_over(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses entries once the day's loss limit is reached; exits still go."""
     if intent.reduce_only:
         return None
     return day_over_of(known(view)[0], view.settings, view.now_ns)
@@ -106,7 +109,7 @@ def _above(intent: OrderIntent, lost_e6: int, knob: str, limit_usd: float) -> st
 
 
 def day_loss_e6(view: RiskView, day: str, strategy: str = "") -> int:
-    """Of all strategies, or of one; negative = a gain."""
+    """What a day has lost, of all strategies or of one, pUSD millionths; negative = a gain."""
     lost = sum(d.open_e6 - d.realised_e6 for d in known(view)[0].days if d.day == day and strategy in ("", d.strategy))
     flying = [i for i in view.in_flight if day_of(i.end_s) == day and strategy in ("", i.strategy)]
     return lost + sum(i.worst_e6 for i in flying)
@@ -127,5 +130,5 @@ def loss_pause(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def pause_after(settings: Settings, strategy: str) -> int:
-    """Its own number, else the bot's."""
+    """After how many losses in a row this strategy pauses: its own knob, else the bot's."""
     return settings.risk_of(strategy).loss_pause_after or settings.risk.loss_pause_after

@@ -1,10 +1,11 @@
-"""The market's weather."""
+"""Rules on how rough the market is: the range of the last five minutes, and volatility."""
 
 from messages import OrderIntent
 from polybot.core.risk.view import RiskView
 
 
 def price_range(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses when the range of the last five minutes is above max_range_pct."""
     limit = view.settings.risk.max_range_pct
     if view.range_pct is None or view.range_pct <= limit:
         return None
@@ -12,6 +13,7 @@ def price_range(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def volatility(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses when volatility is unknown or above max_volatility_ratio times its baseline."""
     seen, limit = view.volatility, view.settings.risk.max_volatility_ratio
     if seen.now is None and seen.baseline is not None:
         return f"volatility is unknown: {seen.off}; max_volatility_ratio = {limit:g}"

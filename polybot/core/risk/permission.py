@@ -1,4 +1,4 @@
-"""May anything be traded at all?"""
+"""Rules on permission: may anything be traded at all just now?"""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ MAX_OFFSET_MS = 500  # rules §6; at speed 1, which real money always has
 
 
 def halted(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses while trading is halted, by risk or by the executor."""
     if view.halted is not None:
         return f"halted by {view.halted.code}: {view.halted.text}"
     if view.account is not None and view.account.halted:
@@ -19,12 +20,14 @@ def halted(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def reducing(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses entries while only exits are allowed."""
     if view.reducing is None or intent.reduce_only:
         return None
     return f"only exits: {view.reducing.text}"
 
 
 def account_unknown(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses until the executor's snapshot was heard, is reconciled, and is not too old."""
     if not view.has_snapshot or view.account is None or view.positions is None:
         return "the executor has given no snapshot since risk started"
     if not view.account.ready:
@@ -51,7 +54,7 @@ def clock_offset(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def max_offset_ms(view: RiskView) -> float:
-    """Of world time: a rehearsal that runs faster reads its venue's clock as much more coarsely, as with staleness."""
+    """How far our clock may be off: a rehearsal that runs faster reads its venue's clock as much more coarsely."""
     return staleness_s(MAX_OFFSET_MS / 1000, view.session.speed) * 1000
 
 
@@ -65,22 +68,24 @@ class Off:
 
     @property
     def far_ms(self) -> float:
-        """How far off it may be."""
+        """How far the clock may be off at worst, ms."""
         return abs(self.offset_ms) + self.error_ms
 
     @property
     def text(self) -> str:
+        """The offset and its error as people read them."""
         return f"{self.offset_ms:+.0f} ± {self.error_ms:.0f} ms"
 
 
 def worst_clock(view: RiskView) -> Off | None:
-    """Of those that are known, the one we may be furthest from."""
+    """Of the known offsets the one by which we may be furthest off, None when none is known."""
     found = [Off(c.source, c.offset_ms, c.error_ms) for c in view.clocks if c.offset_ms is not None]
     return max(found, key=lambda off: off.far_ms) if found else None
 
 
 def venue_state(intent: OrderIntent, view: RiskView) -> str | None:
-    """As the executor has learnt it from the venue's answers (core/executor/venue_state.py), and forgets it by the clock.
+    """Refuses in states in which the venue takes no orders, as the executor has learnt from its answers
+    (core/executor/orders/venue_status.py), and forgets it by the clock.
 
     "unreachable" refuses nothing here: a read went unanswered, each order has its own fate.
     """

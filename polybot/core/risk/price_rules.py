@@ -16,7 +16,7 @@ COLLAR_E6 = 100_000
 
 
 def of_book(rule: Callable[[Book, Outcome, Trade], str | None]) -> Rule:
-    """A rule of quotes.py on the book as it is now; stale_book has made sure there is one."""
+    """A rule of core/market/book_rules.py on the book as it is now; stale_book has made sure there is one."""
     return lambda intent, view: rule(view.market.books[intent.slug], intent.outcome, view.settings.trade)
 
 
@@ -27,7 +27,7 @@ def depth_e6(book: Book, outcome: Outcome) -> int:
 
 
 def thin(intent: OrderIntent, view: RiskView) -> str | None:
-    """The side we hit; who rests hits nobody."""
+    """Refuses when the side we would hit is too thin; an order that rests hits nobody."""
     least = usd_e6(view.settings.risk.min_depth_usd)
     depth = depth_e6(view.market.books[intent.slug], intent.outcome)
     if intent.post_only or depth >= least:
@@ -63,6 +63,7 @@ def _too_far(limit_e6: int, what: str, value: Fraction) -> str:
 
 
 def limit_above_cap(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a limit above max_price."""
     cap = usd_e6(view.settings.trade.max_price)
     if intent.limit_e6 <= cap:
         return None
@@ -96,6 +97,7 @@ def below_minimum(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def max_order(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a stake above max_stake_usd, in live also above live_max_stake_usd."""
     settings = view.settings
     bounds = [("max_stake_usd", settings.max_stake_of(intent.strategy))]
     if settings.bot.profile == "live":
@@ -107,6 +109,7 @@ def max_order(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def funds(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses when the worst case exceeds free cash less what is in flight."""
     reserved = sum(other.worst_e6 for other in view.in_flight)
     free = known(view)[0].free_e6 - reserved
     if intent.worst_e6 <= free:

@@ -2,7 +2,7 @@
 
 
 class RefusalCounts:
-    """Counts."""
+    """How many wishes risk approved, and how often each rule refused, in all and by strategy."""
 
     def __init__(self) -> None:
         self.approved = 0
@@ -10,7 +10,7 @@ class RefusalCounts:
         self.by_strategy: dict[str, dict[str, int]] = {}
 
     def refused(self, strategy: str, code: str) -> None:
-        """One verdict against a strategy's wish."""
+        """Count one refusal of this strategy's wish by the rule with this code."""
         self.by_rule[code] = self.by_rule.get(code, 0) + 1
         of_strategy = self.by_strategy.setdefault(strategy, {})
         of_strategy[code] = of_strategy.get(code, 0) + 1

@@ -16,7 +16,7 @@ from polybot.settings import Settings
 
 
 class TradingStates:
-    """See the head of this file. level: says the level as of now."""
+    """Keeps the trading state by the rules above. level: says the level as of now."""
 
     def __init__(self, level: Callable[[int], RiskState], halt_id: str = "", paused: str = "") -> None:
         self._level = level
@@ -29,15 +29,16 @@ class TradingStates:
 
     @property
     def state(self) -> TradingState:
+        """The trading state as it stands, for RiskState and for the rules."""
         return "HALTED" if self.halted else "REDUCING" if self.reason else "ACTIVE"
 
     @property
     def reason(self) -> Reason | None:
-        """Why not ACTIVE."""
+        """Why the state is not ACTIVE, None while it is."""
         return self.halted or self.paused or self.day_over
 
     def look(self, account: Account | None, settings: Settings, now_ns: int) -> Iterator[Word]:
-        """At what has been lost."""
+        """Look at what has been lost: halt, begin or end the day's REDUCING, and say the level if that changed."""
         if account is None:
             return
         text = day_over_of(account, settings, now_ns)
@@ -49,13 +50,15 @@ class TradingStates:
             yield self._level(now_ns)
 
     def halt(self, by: str, reason: Reason, now_ns: int) -> Iterator[Word]:
-        """At once, and in the file."""
+        """Halt at once, write the halt file and say the level."""
         self.halted = reason
         yield WriteHalt(by=by, reason_code=reason.code, reason=reason.text)
         yield self._level(now_ns)
 
     def switch(self, word: HaltSeen | Halt | Resume | Pause, now_ns: int) -> Iterator[Word]:
-        """By hand, or by the file. After Resume and HaltSeen the cause is to be looked at again, before Done."""
+        """Change the state by hand or by the file. After Resume and HaltSeen the cause is to be looked at again, before
+        Done.
+        """
         match word:
             case HaltSeen():
                 self._halt_id = word.halt_id

@@ -17,11 +17,13 @@ def order_kind(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def too_late(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a wish after its good-until."""
     late_ns = view.now_ns - intent.good_until_ns
     return None if late_ns <= 0 else f"{late_ns / NS:.3f} s past good-until"
 
 
 def outside_window(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a window that is none of this session's, or a moment at which no entry may leave."""
     window, last = Window(intent.start_s), view.settings.trade.no_entry_last_s
     if window.slug != intent.slug or window.end_s != intent.end_s or not view.session.n_of(intent.start_s):
         return f"{intent.slug} from {intent.start_s} to {intent.end_s} is no window of this session"
@@ -34,6 +36,7 @@ def outside_window(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def rule_unknown(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a market that is not listed, settles by no known rule, or has other tokens than the wish names."""
     market = view.market.markets.get(intent.slug)
     if market is None:
         return f"the venue has not listed {intent.slug}"
@@ -46,6 +49,7 @@ def rule_unknown(intent: OrderIntent, view: RiskView) -> str | None:
 
 
 def no_fee_schedule(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses a market without a fee schedule, or with another one than the wish was reckoned with."""
     fee = view.market.markets[intent.slug].fee
     if fee is None:
         return "the venue gave no fee schedule for this market; unknown is not zero"

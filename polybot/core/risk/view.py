@@ -40,7 +40,7 @@ Rule = Callable[[OrderIntent, RiskView], str | None]
 
 
 def known(view: RiskView) -> tuple[Account, Positions]:
-    """For rules below account_unknown in the table, which makes sure of both."""
+    """Account and positions, for rules below account_unknown in the table, which makes sure of both."""
     assert view.account is not None
     assert view.positions is not None
     return view.account, view.positions
@@ -96,7 +96,7 @@ class Sent:
 
 
 def sent(view: RiskView) -> list[Sent]:
-    """As the executor's account tells them, and those in flight: each once."""
+    """Orders sent lately, by the executor's account and in flight: each once."""
     told = {s.intent_id: Sent(s.intent_id, s.strategy, s.slug, s.signed_ns) for s in known(view)[0].sent}
     flying = {i.id: Sent(i.id, i.strategy, i.slug, view.in_flight_ns[i.id]) for i in view.in_flight}
     return list((flying | told).values())

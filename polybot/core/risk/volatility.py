@@ -48,7 +48,7 @@ class Range:
         self._slots: dict[int, tuple[float, float]] = {}
 
     def trade(self, price: float, traded_ns: int) -> None:
-        """One accepted trade."""
+        """Take in one accepted trade; the price is in USD."""
         slot = traded_ns // SLOT_NS
         seen = self._slots.get(slot)
         if seen is None:
@@ -60,7 +60,7 @@ class Range:
             self._slots[slot] = (min(seen[0], price), max(seen[1], price))
 
     def pct(self, bars: CandleBuffer, now_ns: int) -> float | None:
-        """The range in percent; None when nothing traded."""
+        """The range of the last five minutes in percent; None when nothing traded."""
         since_ns = now_ns - RANGE_S * NS
         seen = [span for slot, span in self._slots.items() if (slot + 1) * SLOT_NS > since_ns]
         seen += [(bar.low, bar.high) for bar in bars.since(since_ns) if bar.traded]
@@ -78,7 +78,7 @@ class VolatilityGauge:
         self._last = Volatility(None, None, "")
 
     def read(self, bars: CandleBuffer, now_ns: int) -> Volatility:
-        """By the newest sample heard at or before now."""
+        """Volatility by the newest sample heard at or before now."""
         of = (bars.changes, min(bars.mark(now_ns), bars.newest_ns))
         if of != self._of:
             self._of, self._last = of, volatility(bars, now_ns)

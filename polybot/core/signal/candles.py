@@ -23,18 +23,18 @@ class CandleFeeds:
         self._feeds = {interval_s: BarFeed(asker, interval_s, n, speed) for interval_s, n in bars.items()}
 
     def ask(self, now_ns: int) -> Iterator[Word]:
-        """For everything wanted."""
+        """Ask price_feed for the history of every interval wanted."""
         for feed in self._feeds.values():
             yield from feed.ask(now_ns)
 
     def ask_for(self, frame: Timeframe, now_ns: int) -> Iterator[Word]:
-        """For what this timeframe is made of, if it has not been heard."""
+        """Ask for what this timeframe is made of, if it has not been heard."""
         feed = self._of(frame)
         if feed is not None and not feed.is_heard(now_ns):
             yield from feed.ask(now_ns)
 
     def hear(self, word: Word, now_ns: int) -> Iterator[Word]:
-        """Candles, answers, timers."""
+        """Take in candles, answers to History and timers; says what is to be asked next."""
         for feed in self._feeds.values():
             yield from feed.hear(word, now_ns)
 

@@ -2,7 +2,8 @@
 
 1. Decide at the first moment ≥ start + decide_after_s at which market, strike, price, oracle, book, the strategy's bars
    and the account are known and fresh; at start + decide_until_s skip with what was missing.
-2. A halted account gets its row at once (HALTED). The book's rules (quotes.py) are refused here, risk asks them again.
+2. A halted account gets its row at once (HALTED). The book's rules (core/market/book_rules.py) are refused here, risk
+   asks them again.
 3. Said once: `Prediction`; if it is worth trading `Signal` too, re-said every 250 ms of machine time until an
    `Allocation` answers or it is too late.
 4. A restart remembers what this actor itself predicted (Restored) and does not predict it anew; what is still good and
@@ -38,7 +39,7 @@ from messages import (
     Word,
     decode_word,
 )
-from messages.inner import Leave, NoReply, Restored, Started, Tick, WakeAt, WakeIn
+from messages.inner import DecisionDue, Leave, NoReply, Restored, SignalsAgain, Started, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market.backfill import Listings, is_news, words_of
 from polybot.core.market.book_rules import ask_e6, book_reason
@@ -56,7 +57,7 @@ LISTINGS = ("MarketListed/", "WindowObserved/", "MarketResolved/")
 
 
 class SignalCore:
-    """See the head of this file."""
+    """Decides once a window and strategy; the rules stand at the head of this file."""
 
     def __init__(self) -> None:
         self._settings = Settings()
@@ -68,7 +69,7 @@ class SignalCore:
         self._feeds = CandleFeeds("signal/0", {}, 1.0)
         self._bound: tuple[Bound, ...] = ()
         self._speed, self._started_ns = 1.0, 0
-        self._word: Word = Tick(name="", mono_s=0.0)
+        self._word: Word = Tick(timer=DecisionDue(), mono_s=0.0)
         self._wake_ns = 0
         self._open: dict[str, Signal] = {}
         self._recalled: dict[str, Prediction] = {}
@@ -96,7 +97,7 @@ class SignalCore:
                 self._open.pop(word.key, None)
             case Restored():
                 yield from self._recall(word, now_ns)
-            case Tick(name="resay"):
+            case Tick(timer=SignalsAgain()):
                 yield from self._resay(now_ns)
             case Resent():
                 self._market.hear_again([w for w in words_of(word) if is_news(w, self._market)], now_ns)
@@ -127,7 +128,7 @@ class SignalCore:
             bound.skip_to(now_ns, self._session, self._settings.trade)
 
     def _recall(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Rule 4: the process before us may have died in the middle of saying it."""
+        """Say again what is still good: the process before us may have died in the middle of saying it (rule 4)."""
         for body in (decode_word(record) for record in word.records):
             if isinstance(body, Prediction) and body.account == self._settings.bot.account:
                 self._recalled[body.key] = body
@@ -145,7 +146,7 @@ class SignalCore:
         moments = [b.next_moment_ns(now_ns, self._settings.trade) for b in self._bound if b.has_window(self._session)]
         if moments and (at_ns := min(moments)) != self._wake_ns:
             self._wake_ns = at_ns
-            yield WakeAt(name="window", at_ns=at_ns)
+            yield WakeAt(timer=DecisionDue(), at_ns=at_ns)
 
     def _decide_due_of(self, bound: Bound, now_ns: int) -> Iterator[Word]:
         while bound.has_window(self._session) and now_ns >= bound.from_ns(self._settings.trade):
@@ -176,7 +177,7 @@ class SignalCore:
             yield from self._decide(bound, window, now_ns)
 
     def _was_traded(self, bound: Bound, window: Window, account: Account) -> bool:
-        """Rule 4: by the process before this one."""
+        """True when the process before this one traded the window (rule 4)."""
         if bound.from_ns(self._settings.trade) >= self._started_ns or not account.ready:
             return False
         streak = account.streaks.get(bound.name)
@@ -217,13 +218,13 @@ class SignalCore:
         yield from self._signal(prediction)
 
     def _refusal(self, decision: Decision, window: Window) -> Reason | None:
-        """Why this is not worth trading."""
+        """Why this decision is not worth trading, None when it is."""
         if decision.side is None:
             return Reason(decision.reason_code or "NO_SIGNAL", decision.reason or "no signal")
         return book_reason(self._market.books[window.slug], decision.side, self._settings.trade)
 
     def _signal(self, prediction: Prediction) -> Iterator[Word]:
-        """Of a prediction worth trading."""
+        """Say the Signal of a prediction worth trading, nothing for one that is not."""
         if prediction.prediction is None or prediction.reason_code:
             return
         signal = Signal(
@@ -235,7 +236,7 @@ class SignalCore:
         )
         self._open[signal.key] = signal
         yield signal
-        yield WakeIn(name="resay", after_s=RESAY_S)
+        yield WakeIn(timer=SignalsAgain(), after_s=RESAY_S)
 
     def _imbalance(self, now_ns: int) -> float | None:
         """Bid size over ask size of the exchange's top levels; None when it is not known, or not fresh."""
@@ -284,7 +285,7 @@ class SignalCore:
         self._open = {key: s for key, s in self._open.items() if now_ns <= s.good_until_ns}
         yield from self._open.values()
         if self._open:
-            yield WakeIn(name="resay", after_s=RESAY_S)
+            yield WakeIn(timer=SignalsAgain(), after_s=RESAY_S)
 
 
 def _skip_reason(missing: list[Reason], late_ns: int) -> Reason:

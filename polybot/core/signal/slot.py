@@ -41,18 +41,18 @@ class Bound:
 
     @property
     def timeframe(self) -> Timeframe:
-        """Of the candles it wants; "" for none."""
+        """The timeframe of the candles it wants; "" for none."""
         frame: Timeframe = getattr(self.strategy, "timeframe", "")
         return frame
 
     @property
     def warm_up(self) -> int:
-        """How many of them."""
+        """How many candles the strategy needs before it can say anything."""
         return int(getattr(self.strategy, "warm_up", WARM_UP[self.timeframe]))
 
     @property
     def is_early(self) -> bool:
-        """It bets before the window opens."""
+        """True when it bets before the window opens."""
         return self.event is not None and self.event.until_s <= 0
 
     @property
@@ -62,7 +62,7 @@ class Bound:
 
     @property
     def window(self) -> Window:
-        """The one to be decided next."""
+        """The window to be decided next."""
         return Window(self._session.start_of(self.n))
 
     def has_window(self, session: SessionPlan) -> bool:
@@ -70,7 +70,7 @@ class Bound:
         return self.n <= session.windows
 
     def done(self) -> None:
-        """The window is decided."""
+        """Go on to the next window: this one is decided."""
         self.n += 1
         self._last, self.is_final, self.why_not = NOTHING, False, None
 
@@ -110,7 +110,9 @@ class Bound:
 
 
 def bind(name: str, settings: Settings, session: SessionPlan) -> Bound:
-    """By name, with the knobs of its own table. on_no_signal is the bot's knob; that table may overrule it."""
+    """The strategy of this name with the knobs of its own table. on_no_signal is the bot's knob; that table may
+    overrule it.
+    """
     strategy = strategy_registry.by_name(name)
     given = settings.params_of(name)
     if "on_no_signal" in strategy.default_params:

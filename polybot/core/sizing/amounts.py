@@ -37,12 +37,12 @@ class BuyAmounts:
 
 
 def limit_e6(ask_e6: int, slack_e6: int, cap_e6: int) -> int:
-    """Rule 1. May come out below the ask where the cap is not on the grid: then nothing can fill."""
+    """The order's limit (rule 1). May come out below the ask where the cap is not on the grid: then nothing can fill."""
     return min(ask_e6 + slack_e6, cap_e6) // GRID_E6 * GRID_E6
 
 
 def worst_e6(maker_e6: int, rate_e6: int) -> int:
-    """Rule 3."""
+    """pUSD millionths to reserve for an order: the stake and the dearest fee, rounded up (rule 3)."""
     return maker_e6 - (-maker_e6 * rate_e6 // E6)
 
 
@@ -52,7 +52,7 @@ def no_schedule() -> Reason:
 
 
 def fak_buy(stake_e6: int, limit: int, fee: FeeSchedule | None) -> BuyAmounts | Reason:
-    """Rules 2–4 for a limit in millionths, 0 < limit < 1."""
+    """The two integers of a FAK BUY at a limit in millionths, 0 < limit < 1, or why there is none (rules 2–4)."""
     schedule = _bounded(limit, fee)
     if isinstance(schedule, Reason):
         return schedule
@@ -64,7 +64,9 @@ def fak_buy(stake_e6: int, limit: int, fee: FeeSchedule | None) -> BuyAmounts | 
 
 
 def resting_buy(stake_e6: int, limit: int, fee: FeeSchedule | None, min_size_e6: int) -> BuyAmounts | Reason:
-    """Rule 5; min_size in millionths of shares. The limit must lie on the 0.01 grid, else the product is not exact."""
+    """Amounts of a resting BUY (rule 5); min_size_e6 in millionths of shares. The limit must lie on the 0.01 grid, else the
+    product is not exact.
+    """
     schedule = _bounded(limit, fee)
     if isinstance(schedule, Reason):
         return schedule

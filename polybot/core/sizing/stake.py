@@ -58,20 +58,20 @@ class Purse:
     positions: Positions
 
     def free_e6(self, strategy: str, share: float) -> int:
-        """Rule 3: the strategy's free cash."""
+        """The strategy's free cash: its share of the account less what it holds and reserves, at least 0 (rule 3)."""
         own = sum(p.cost_e6 for p in self.positions.positions if p.strategy == strategy)
         own += sum(o.reserved_e6 for o in self.positions.orders if o.strategy == strategy)
         left = share_e6(self.account, self.positions, share) - own
         return max(0, min(self.account.free_e6, left))
 
     def in_market_e6(self, slug: str) -> int:
-        """Of all strategies, at worst."""
+        """What all strategies hold and reserve in this market, fee included, at worst."""
         held = sum(p.cost_e6 for p in self.positions.positions if p.slug == slug)
         return held + sum(o.reserved_e6 for o in self.positions.orders if o.slug == slug)
 
 
 def share_e6(account: Account, positions: Positions, share: float) -> int:
-    """The part of everything there is, free or out: rule 3."""
+    """A strategy's share of everything there is, free or out, pUSD millionths (rule 3)."""
     capital = account.free_e6 + account.reserved_e6 + sum(p.cost_e6 for p in positions.positions)
     return int(capital * Fraction(repr(share)))
 
@@ -185,7 +185,7 @@ def steps(streak: Streak | None) -> tuple[int, str]:
 
 
 def streak_stake_e6(base_e6: int, factor: float, wins: int) -> int:
-    """Rule 1 before the caps: base × factor^wins in whole cents, half-up."""
+    """The streak's stake before the caps: base × factor^wins in whole cents, half-up (rule 1)."""
     exact = base_e6 * Fraction(repr(factor)) ** min(wins, MOST_STEPS) / CENT_E6
     return int(exact + Fraction(1, 2)) * CENT_E6
 

@@ -41,7 +41,7 @@ class Candles:
 
 
 def candles_of(frame: Any) -> Candles:
-    """Of anything with the columns, by item or by attribute. KeyError names the one that is missing."""
+    """Candles of anything with the columns, by item or by attribute. KeyError names the one that is missing."""
     if isinstance(frame, Candles):
         return frame
     columns: list[Floats] = [_column(frame, name) for name in COLUMNS]
@@ -51,7 +51,7 @@ def candles_of(frame: Any) -> Candles:
 
 
 def candles_from(bars: Sequence[Candle | None], first_s: int, step_s: int, imbalance: float | None) -> Candles:
-    """Of bars in unbroken order from first_s on, None = there is none. imbalance is the newest one's."""
+    """Candles of bars in unbroken order from first_s on, None = there is none. imbalance is the newest one's."""
     rows = [(b.open, b.high, b.low, b.close, b.volume) if b else (np.nan,) * 5 for b in bars]
     table = np.array(rows, dtype=np.float64).reshape(len(bars), 5)
     heavy = np.full(len(bars), np.nan)

@@ -78,7 +78,7 @@ def _agreeing(explained: Decision, side: int) -> Decision:
 
 
 def _told(name: str, side: int, confidence: float | None) -> Decision:
-    """Of a strategy that does not explain. A confidence of NaN is none."""
+    """The decision of a strategy that does not explain. A confidence of NaN is none."""
     seen = {} if confidence is None or math.isnan(confidence) else {"confidence": confidence}
     if side == 0:
         return sound(Decision(None, "no_signal", indicators=seen, reason_code="NO_SIGNAL", reason="no signal"))

@@ -69,7 +69,9 @@ def settlement(
 
 
 def up_probability(mean: float, strike: float, variance: float) -> float:
-    """P(settlement ≥ strike); ties are Up. variance: of the log move still to come."""
+    """P(settlement ≥ strike); ties are Up. mean: the settlement to expect, USD; variance: of the log move still to
+    come.
+    """
     move = math.log(mean / strike)
     if variance <= 0:
         return 1.0 if move >= 0 else 0.0

@@ -8,7 +8,6 @@ An `EventStrategy` sees the book and imports it.
 """
 
 import difflib
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,26 +17,36 @@ import numpy as np
 from polybot.core.strategies import indicators
 from polybot.core.strategies.candles import Candles, Floats
 from polybot.core.strategies.protocol import Params, StrategyError, must
-from polybot.core.strategies.registry import Kind, Origin, must_be_free, must_take
+from polybot.core.strategies.registry import Kind, Origin, declare, must_be_free, must_take, taken_over
 
 Computed = Floats | tuple[Floats, ...]
 
 
 class Indicator(Protocol):
-    """See the head of this file. warm_up: candles up to and with the first that has an answer; NaN before."""
+    """An indicator that can be asked for by name: see the head of this file."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What it is asked for by."""
+        ...
 
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """One line that tells people what it measures."""
+        ...
 
     @property
-    def default_params(self) -> Params: ...
+    def default_params(self) -> Params:
+        """Its parameters with their defaults."""
+        ...
 
-    def warm_up(self, **params: Any) -> int: ...
+    def warm_up(self, **params: Any) -> int:
+        """The number of candles up to and with the first that has an answer."""
+        ...
 
-    def compute(self, candles: Candles, **params: Any) -> Computed: ...
+    def compute(self, candles: Candles, **params: Any) -> Computed:
+        """One value a candle, or several such arrays; NaN while it warms up."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ def _drift(close: Floats, mean_bps: float, sigma_bps: float, slack: float) -> Co
 
 
 def _lean(ratio: Floats) -> Floats:
-    """Of bid size / ask size, as candles have it."""
+    """The order book's imbalance, from bid size / ask size as candles have it."""
     lean = indicators.book_imbalance(ratio, np.ones(len(ratio)))
     return np.where(np.isnan(ratio), np.nan, lean)  # unknown is not balanced
 
@@ -83,7 +92,7 @@ def _returns(close: Floats) -> Floats:
 
 
 def _from_second(values: Floats, count: int) -> Floats:
-    """As long as the candles: the first of them has no change."""
+    """An array as long as the candles: the first of them has no change."""
     return np.concatenate((np.full(1, np.nan), values))[:count]
 
 
@@ -140,7 +149,9 @@ _added: dict[str, tuple[Indicator, Origin]] = {}
 
 
 def add(indicator: Any, source: str, part: str = "") -> None:
-    """Let an indicator from outside be named. Raises StrategyError where it cannot be one. part: as of a strategy."""
+    """Let an indicator from outside be asked for by name. Raises StrategyError where it cannot be one. part: as of a
+    strategy.
+    """
     for attribute, kind in (("name", str), ("description", str), ("default_params", Mapping)):
         must(hasattr(indicator, attribute), f"{source}: an indicator needs `{attribute}`, and this one has none")
         value = getattr(indicator, attribute)
@@ -149,14 +160,14 @@ def add(indicator: Any, source: str, part: str = "") -> None:
         must(callable(getattr(indicator, method, None)), f"{source}: an indicator needs `{method}`, it has none")
     must_take(indicator, "warm_up", (), indicator.default_params, source)
     must_take(indicator, "compute", ("candles",), indicator.default_params, source)
-    name, origin = indicator.name, (source, part)
+    name, origin = indicator.name, (source, taken_over(indicator) or part)
     must_be_free(name, origin, ("polybot itself", "") if name in _BY_NAME else _added.get(name, (None, origin))[1])
     _added[name] = (indicator, origin)
 
 
 def register(indicator: type[Kind]) -> type[Kind]:
     """Class decorator: one object of it can be asked for by its own `name` from here on. Raises StrategyError."""
-    add(indicator(), inspect.getfile(indicator), indicator.__name__)
+    declare(indicator, add, _added)
     return indicator
 
 

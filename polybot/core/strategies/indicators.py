@@ -114,5 +114,5 @@ def microprice(bid: Floats, ask: Floats, bid_size: Floats, ask_size: Floats) -> 
 
 
 def floats(values: Any) -> Floats:
-    """What TA-Lib takes: contiguous float64."""
+    """The values as TA-Lib takes them: a contiguous float64 array."""
     return np.ascontiguousarray(values, dtype=np.float64)

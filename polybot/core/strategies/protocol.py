@@ -40,9 +40,6 @@ TIMEFRAMES: tuple[Timeframe, ...] = ("30s", "1m", "5m", "")
 WARM_UP: dict[Timeframe, int] = {"30s": 60, "1m": 120, "5m": 24, "": 1}
 """Candles handed over where a strategy states no `warm_up` of its own; more than three hours of them are never kept."""
 
-LABEL_ODDS = {"high": 0.9, "medium": 0.6, "low": 0.5}
-"""What the labels stand for where they are shown. Labels, not probabilities: nothing is sized by them."""
-
 # StrategyError   the operator named a strategy or a parameter that does not exist, or gave it an impossible value
 
 
@@ -71,7 +68,7 @@ class Decision:
 
 
 class Strategy(Protocol):
-    """See the head of this file.
+    """A strategy that judges candles: see the head of this file.
 
     timeframe     of its candles: "30s", "1m", "5m", or "" for none: then one candle comes, with only the window's start
     param_grid    parameter → values worth trying, for sweeps
@@ -83,21 +80,27 @@ class Strategy(Protocol):
     default_params: ClassVar[Params]
     param_grid: ClassVar[Mapping[str, Sequence[Value]]]
 
-    def evaluate(self, candles: Any, **params: Any) -> Any: ...
+    def evaluate(self, candles: Any, **params: Any) -> Any:
+        """The bets, one element a candle: −1 DOWN, 0 no bet, +1 UP; with or without confidences."""
+        ...
 
 
 @runtime_checkable
 class Explains(Protocol):
-    """A strategy that can say why."""
+    """A strategy that can say why it bets as it does."""
 
-    def explain(self, candles: Candles, **params: Any) -> Decision: ...
+    def explain(self, candles: Candles, **params: Any) -> Decision:
+        """Why the last element of `evaluate` is what it is, with the same side."""
+        ...
 
 
 @runtime_checkable
 class Checks(Protocol):
     """A strategy that knows which of its parameters make sense."""
 
-    def check(self, params: Params, has_volumes: bool) -> None: ...
+    def check(self, params: Params, has_volumes: bool) -> None:
+        """Refuse parameters that cannot work; raises StrategyError. has_volumes: False on a tape without volumes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ class EventView:
 
 
 class EventStrategy(Protocol):
-    """See the head of this file.
+    """A strategy that hears events: see the head of this file.
 
     from_s, until_s   when it may bet, world seconds after the window's start; after until_s without a bet the window's row
                       says why it wanted none. Negative: before the start (at most 60 s), when there is no strike yet
@@ -135,15 +138,17 @@ class EventStrategy(Protocol):
     from_s: float
     until_s: float
 
-    def on_event(self, message: Word, view: EventView, now_ns: int, **params: Any) -> Iterable[Bet]: ...
+    def on_event(self, message: Word, view: EventView, now_ns: int, **params: Any) -> Iterable[Bet]:
+        """Bets on windows, if this message is a reason for any; now_ns is world time."""
+        ...
 
 
 def is_event_strategy(strategy: object) -> bool:
-    """Which of the two it is."""
+    """True for an EventStrategy, False for one that judges candles."""
     return hasattr(strategy, "on_event")
 
 
 def must(holds: bool, sentence: str) -> None:
-    """For `check`: StrategyError unless it holds."""
+    """Raises StrategyError with this sentence unless `holds`; for use in `check`."""
     if not holds:
         raise StrategyError(sentence)

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from polybot.core.strategies import BUILT_IN
@@ -21,6 +21,9 @@ from polybot.core.strategies.protocol import (
 Kind = TypeVar("Kind")
 Origin = tuple[str, str]  # the file or package, and what it is called in there
 _added: dict[str, tuple[Strategy, Origin]] = {}  # name → (object, where it came from)
+_declared: dict[
+    type[Any], tuple[dict[str, Any], str]
+] = {}  # class that named itself → (where it stands, under which name)
 
 
 def add(strategy: Any, source: str, name: str = "", part: str = "") -> None:
@@ -30,7 +33,7 @@ def add(strategy: Any, source: str, name: str = "", part: str = "") -> None:
     """
     check_shape(strategy, source)
     name = name or strategy.name
-    origin = (source, part)
+    origin = (source, taken_over(strategy) or part)
     must_be_free(name, origin, ("polybot itself", "") if name in BUILT_IN else _added.get(name, (None, origin))[1])
     _added[name] = (strategy, origin)
 
@@ -40,7 +43,7 @@ def register(strategy: type[Kind]) -> type[Kind]:
 
     A file that is dropped into the plug-in folder needs it not: there every class with the shape of a strategy is found.
     """
-    add(strategy(), inspect.getfile(strategy), part=strategy.__name__)
+    declare(strategy, add, _added)
     return strategy
 
 
@@ -51,6 +54,65 @@ def must_be_free(name: str, origin: Origin, holder: Origin) -> None:
     if holder[0] == source:
         sentence = f'{source}: the name "{name}" is there twice: of `{holder[1]}` and of `{part}`'
     must(holder == origin, sentence)
+
+
+# --- classes that name themselves
+
+
+def declare(kind: type[Any], add: Callable[..., None], added: dict[str, Any]) -> None:
+    """What both decorators do: `add` one object of the class, and remember that the class itself wished it.
+
+    added   where `add` puts it
+    """
+    source = source_of(kind)
+    thing = made(kind, source)
+    add(thing, source, part=kind.__name__)
+    _declared[kind] = added, thing.name
+
+
+def taken_over(thing: Any) -> str:
+    """Its class's name where the class has named itself, else "": whoever found it in its file now names it instead."""
+    return type(thing).__name__ if _withdraw(type(thing)) else ""
+
+
+def withdraw_all(module: str) -> None:
+    """What classes of this module said of themselves is taken back: importing it failed further down."""
+    for kind in [kind for kind in _declared if kind.__module__ == module]:
+        _withdraw(kind)
+
+
+def _withdraw(kind: type[Any]) -> bool:
+    added, name = _declared.pop(kind, ({}, ""))
+    return added.pop(name, None) is not None
+
+
+def source_of(kind: type[Any]) -> str:
+    """The file a class stands in; where there is none, as in a notebook, its module and its name."""
+    try:
+        return inspect.getfile(kind)
+    except (TypeError, OSError):
+        return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def made(kind: type[Kind], source: str) -> Kind:
+    """One object of the class. StrategyError, naming source, where it does not come about."""
+    try:
+        return kind()
+    except (Exception, SystemExit) as exc:
+        raise refusal(source, f"{kind.__name__}()", exc) from exc
+
+
+def refusal(source: str, what: str, exc: BaseException) -> StrategyError:
+    """The sentence on other people's code that raised, with its source; a StrategyError's is its own.
+
+    what   was tried: "importing it"
+    """
+    if not isinstance(exc, StrategyError):
+        return StrategyError(f"{source}: {what} failed: {type(exc).__name__}: {exc}")
+    return StrategyError(str(exc) if str(exc).startswith(source) else f"{source}: {exc}")
+
+
+# --- asking
 
 
 def known() -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""`watchdog`: hearts, hangs and crash loops."""
+"""The `watchdog` actor's core: silent hearts, hung processes and crash loops."""

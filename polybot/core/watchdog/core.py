@@ -13,6 +13,7 @@ from typing import Literal
 from messages import ActorDied, ActorHealth, Health, Heartbeat, Word
 from messages.inner import (
     KillActor,
+    LookAround,
     ProcessGone,
     ProcessState,
     Started,
@@ -51,7 +52,7 @@ class _Watched:
         self.down_since_ns = 0
 
     def exits_since(self, now_s: float) -> int:
-        """How many within the last minute."""
+        """How many times it left within the last minute; now_s is machine time."""
         return sum(1 for at in self.exits if now_s - at < MINUTE_S)
 
     def health(self, now_s: float) -> ActorHealth:
@@ -82,8 +83,8 @@ class WatchCore:
         match word:
             case Started():
                 self._own, self._now_s = word.actor, word.mono_s
-                yield WakeIn(name="look", after_s=LOOK_S)
-            case Tick(name="look"):
+                yield WakeIn(timer=LookAround(), after_s=LOOK_S)
+            case Tick(timer=LookAround()):
                 yield from self._look(word.mono_s)
             case _ if self._is_stopping:
                 return
@@ -169,7 +170,7 @@ class WatchCore:
         if now_s - self._now_s > SILENT_S / 2:
             self._grace_until_s = now_s + SILENT_S
         self._now_s = now_s
-        yield WakeIn(name="look", after_s=LOOK_S)
+        yield WakeIn(timer=LookAround(), after_s=LOOK_S)
         if not self._is_stopping:
             for watched in self._actors.values():
                 yield from self._judge(watched, now_s)

@@ -65,12 +65,15 @@ class WallClock:
         self._began_ns = wall_ns() - machine_ns()
 
     def now_ns(self) -> int:
+        """The wall clock, nanoseconds since 1970."""
         return self._wall_ns()
 
     def wait_s(self, until_ns: int) -> float:
+        """Machine seconds until the wall clock shows until_ns, 0.0 when it has passed."""
         return max(0.0, (until_ns - self._wall_ns()) / 1e9)
 
     def was_set_ns(self) -> int:
+        """How far the wall clock was set since this object was made, ns."""
         return self._wall_ns() - self._machine_ns() - self._began_ns
 
 
@@ -93,10 +96,12 @@ class FollowedClock:
         return clock
 
     def now_ns(self) -> int:
+        """World time, never beyond the horizon."""
         v0, m0, speed, horizon = self._read()
         return min(v0 + int((time.monotonic_ns() - m0) * speed), horizon)
 
     def wait_s(self, until_ns: int) -> float:
+        """Machine seconds after which to look again: until until_ns, or a short poll at the horizon."""
         v0, m0, speed, horizon = self._read()
         now = min(v0 + int((time.monotonic_ns() - m0) * speed), horizon)
         if now >= until_ns:
@@ -106,6 +111,7 @@ class FollowedClock:
         return max((min(until_ns, horizon) - now) / (speed * 1e9), 0.0002)
 
     def was_set_ns(self) -> int:
+        """Always 0: this clock's leaps are the world's own."""
         return 0  # its leaps are the world's own
 
     def _read(self) -> tuple[int, int, float, int]:

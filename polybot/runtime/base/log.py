@@ -10,7 +10,7 @@ _stdout_is_data = False
 
 
 def talk_on_stderr() -> None:
-    """From here on; for the command line."""
+    """Log to stderr from here on; for the command line, whose stdout is the answer."""
     global _stdout_is_data
     _stdout_is_data = True
 

@@ -35,87 +35,107 @@ class Paths:
 
     @property
     def halt(self) -> Path:
+        """The kill switch: while this file stands, nothing is traded."""
         return self.state / "halt.json"
 
     @property
     def pause(self) -> Path:
-        """Exits only, by hand."""
+        """The file that stands while only exits are allowed, by hand."""
         return self.state / "pause.json"
 
     @property
     def halt_spare(self) -> Path:
+        """The kill switch's body, written in advance: moving it works on a full disk."""
         return self.state / "halt.spare"
 
     @property
     def session(self) -> Path:
+        """What the session is: profile, windows, world, speed."""
         return self.state / "session.json"
 
     @property
     def clock(self) -> Path:
+        """The world clock's last state, from which the next start goes on."""
         return self.state / "clock.json"
 
     @property
     def journal(self) -> Path:
+        """The folder of the executor's journal."""
         return self.state / "journal"
 
     @property
     def flight(self) -> Path:
+        """The folder of all actors' flight recorders."""
         return self.state / "flight"
 
     @property
     def ledger(self) -> Path:
+        """The recorder's SQLite index; the file keeps its old name."""
         return self.state / "ledger.sqlite"
 
     @property
     def venue(self) -> Path:
+        """The folder of what the local venue must not forget."""
         return self.state / "venue"
 
     @property
     def fault_script(self) -> Path:
+        """The fault script of this session's local venue."""
         return self.venue / "faults.toml"
 
     @property
     def key(self) -> Path:
+        """The private key of the play wallet that demo and paper make for themselves."""
         return self.state / "wallet" / "key"
 
     @property
     def heartbeat(self) -> Path:
+        """The newest dead-man heartbeat id."""
         return self.state / "heartbeat"
 
     @property
     def logs(self) -> Path:
+        """The folder of all programs' logs."""
         return self.state / "logs"
 
     @property
     def report(self) -> Path:
+        """The folder that `report` writes its page and picture to."""
         return self.state / "report"
 
     @property
     def archive(self) -> Path:
+        """The folder of the sessions before this one."""
         return self.state / "archive"
 
     # what belongs to the running bot
 
     @property
     def run(self) -> Path:
+        """The folder of what lives only while the programs do: locks, sockets, notes."""
         return self.state / "run"
 
     @property
     def endpoints(self) -> Path:
+        """Where the local venue can be reached, as it wrote it down itself."""
         return self.run / "endpoints.json"
 
     @property
     def supervisor_conf(self) -> Path:
+        """The configuration that supervisord was started with."""
         return self.run / "supervisor.conf"
 
     @property
     def supervisor_note(self) -> Path:
+        """Which supervisord runs here: its pid and socket."""
         return self.run / "supervisor.json"
 
     def lock(self, name: str) -> Path:
+        """The lock file of the program of this name."""
         return self.run / f"{name}.lock"
 
     def boot(self, name: str) -> Path:
+        """The file that holds the boot number of the program of this name."""
         return self.run / f"{name}.boot"
 
     @cached_property
@@ -158,7 +178,7 @@ def check_secret(path: Path) -> None:
 
 
 def ours_alone(name: str, flags: int) -> int:
-    """An `opener` that makes files 0600."""
+    """An `opener` for open() that makes new files readable by their owner alone (0600)."""
     return os.open(name, flags | os.O_CLOEXEC, 0o600)
 
 

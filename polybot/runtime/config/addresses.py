@@ -2,6 +2,8 @@
 
 import re
 
+from polybot.core.eip55 import with_case
+
 HEX_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
@@ -21,9 +23,8 @@ def fault(text: str) -> str:
 
 
 def checksummed(text: str) -> str:
-    """With the upper and lower case that EIP-55 gives its letters."""
-    from Crypto.Hash import keccak
+    """The address with the upper and lower case that EIP-55 gives its letters."""
+    from Crypto.Hash import keccak  # only for an address in mixed case
 
     plain = text[2:].lower()
-    hashed = keccak.new(digest_bits=256, data=plain.encode()).hexdigest()
-    return "0x" + "".join(c.upper() if int(h, 16) >= 8 else c for c, h in zip(plain, hashed, strict=False))
+    return with_case(plain, keccak.new(digest_bits=256, data=plain.encode()).hexdigest())

@@ -36,6 +36,7 @@ class ConfigError(Exception):
 
 Origin = Literal["default", "preset", "file", "environment", "flag"]
 PREFIX = "POLYBOT__"
+TABLE_OF_STRATEGY = re.compile(r"strategy\.(\w+)\.\w+")
 PROFILES = ("demo", "paper", "live")
 NO_SIGNAL = ("up", "down", "skip")
 
@@ -49,12 +50,12 @@ class Config:
     origins: dict[str, tuple[Origin, str]] = field(default_factory=dict)
 
     def place(self, knob: str) -> str:
-        """Where a knob was set, for sentences."""
+        """Where a knob was set, as sentences name it."""
         return self.origins.get(knob, ("default", "default"))[1]
 
 
 def load_or_exit(flags: Mapping[str, str] | None = None) -> Settings:
-    """For programs: the knobs, or a sentence on stderr and 78."""
+    """The knobs, for programs: else a sentence on stderr and exit code 78."""
     try:
         return load(flags).settings
     except ConfigError as exc:
@@ -70,6 +71,9 @@ def load(flags: Mapping[str, str] | None = None, environment: Mapping[str, str] 
     tree, origins = _from_file(file, text)
     if preset := environment.get("POLYBOT_PRESET"):
         _lay_under(tree, origins, _preset_file(preset))
+    plugins = _plugins(
+        _at(tree, "bot").get("strategies")
+    )  # a flag may name others for one run: their tables stay right
     for dotted, value, place in _from_environment(environment):
         _put(tree, dotted, value, place)
         origins[dotted] = ("environment", place)
@@ -78,6 +82,7 @@ def load(flags: Mapping[str, str] | None = None, environment: Mapping[str, str] 
         origins[dotted] = ("flag", dotted)
     settings = _convert(tree, origins)
     config = Config(settings, file, origins)
+    _check_tables(config, (*plugins, *_plugins(settings.bot.strategies)))
     _check(config)
     return config
 
@@ -195,9 +200,8 @@ def known_knobs() -> dict[str, Any]:
 
 
 def _must_be_known(dotted: str, place: str) -> None:
-    if re.fullmatch(r"strategy\.\w+\.\w+", dotted):
-        _must_be_strategy(dotted.split(".")[1], place)
-        return
+    if TABLE_OF_STRATEGY.fullmatch(dotted):
+        return  # whose table it is, is asked when it is known which plug-ins are named
     knobs = known_knobs()
     if dotted in knobs:
         return
@@ -231,6 +235,12 @@ def _must_be_strategy(spec: str, place: str) -> None:
         near = difflib.get_close_matches(name, BUILT_IN, 1)
         hint = f': did you mean "{near[0]}"?' if near else f"; known: {', '.join(BUILT_IN)}"
         raise ConfigError(f'{place}: unknown strategy "{name}"{hint}')
+
+
+def _plugins(strategies: Any) -> tuple[str, ...]:
+    """The names that plug-ins named by their path trade under: of path.py:Name, Name. What is no list is refused elsewhere."""
+    specs = strategies if isinstance(strategies, list | tuple) else ()
+    return tuple(str(spec).rpartition(":")[2] for spec in specs if ":" in str(spec))
 
 
 def _put(tree: dict[str, Any], dotted: str, text: str, place: str) -> None:
@@ -306,6 +316,14 @@ def _check(config: Config) -> None:
     _check_wallet(s, place)
     if s.bot.profile != "demo":
         _check_not_demo(config)
+
+
+def _check_tables(config: Config, plugins: tuple[str, ...]) -> None:
+    """[strategy.NAME] is of a strategy that there is."""
+    for dotted, (_, place) in config.origins.items():
+        table = TABLE_OF_STRATEGY.fullmatch(dotted)
+        if table and table[1] not in plugins:
+            _must_be_strategy(table[1], place)
 
 
 def _must_be_one_of(knob: str, value: str, known: tuple[str, ...], place: str) -> None:

@@ -147,7 +147,7 @@ def read(paths: Paths) -> dict[str, str]:
 
 
 def write(paths: Paths, urls: dict[str, str]) -> None:
-    """Said by the venue once it listens."""
+    """Write down where the venue listens; the venue says so itself once it does."""
     replace_synced(paths.endpoints, json.dumps(urls, indent=1) + "\n")
 
 

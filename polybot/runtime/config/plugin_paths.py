@@ -6,10 +6,16 @@ from pathlib import Path
 GROUPS = ("polybot.strategies", "polybot.indicators")
 
 
+def file_of(spec: str) -> tuple[Path | None, str]:
+    """(path.py, Name) of `path.py:Name`, the path made absolute; (None, name) of a name without a path."""
+    path, colon, name = spec.rpartition(":")
+    return (Path(path).expanduser().absolute() if colon else None), name
+
+
 def folder() -> Path:
-    """Where drop-in files lie."""
+    """The folder whose *.py files are looked at as strategies; it may not exist."""
     home = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(home) / "polybot" / "plugins"
+    return Path(home).absolute() / "polybot" / "plugins"
 
 
 def may_exist() -> bool:

@@ -6,7 +6,8 @@ Three ways in, in this order; whoever comes second with a name is refused:
                                         which the file makes objects itself is only their maker
   entry points                          groups `polybot.strategies` and `polybot.indicators` of installed packages
 
-Importing runs their code: it is done by `signal`, `replay` and the command line, and never where the key lives.
+Importing runs their code: it is done by `signal`, `replay` and the command line, and never where the key lives. A decorator
+of `polybot.strategy` names its class while that happens; the ways above then take over what it named.
 """
 
 import hashlib
@@ -21,7 +22,9 @@ from typing import Any
 from polybot.core.strategies import indicator_registry
 from polybot.core.strategies import registry as strategy_registry
 from polybot.core.strategies.protocol import StrategyError
-from polybot.runtime.config.plugin_paths import GROUPS, folder
+from polybot.core.strategies.registry import made, refusal
+from polybot.runtime.config.plugin_imports import what_to_import
+from polybot.runtime.config.plugin_paths import GROUPS, file_of, folder
 
 
 def load(specs: Iterable[str] = ()) -> list[str]:
@@ -40,9 +43,9 @@ def load(specs: Iterable[str] = ()) -> list[str]:
 
 def _of_specs(specs: Iterable[str]) -> Iterator[Any]:
     for spec in specs:
-        path, colon, name = spec.rpartition(":")
-        if colon:
-            yield lambda path=path, name=name: _add_named(Path(path).expanduser(), name)
+        path, name = file_of(spec)
+        if path is not None:
+            yield lambda path=path, name=name: _add_named(path, name)
 
 
 def _of_folder() -> Iterator[Any]:
@@ -92,7 +95,7 @@ def _add_entry(entry: importlib.metadata.EntryPoint) -> None:
     try:
         value = entry.load()
     except (Exception, SystemExit) as exc:
-        raise StrategyError(f"{source}: importing {entry.value} failed: {type(exc).__name__}: {exc}") from exc
+        raise _not_imported(source, entry.value, exc) from exc
     _add(_made(value, source), source, entry.attr)
 
 
@@ -112,8 +115,15 @@ def _module(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as exc:
         sys.modules.pop(spec.name, None)
-        raise StrategyError(f"{path}: importing it failed: {type(exc).__name__}: {exc}") from exc
+        strategy_registry.withdraw_all(spec.name)
+        raise _not_imported(str(path), "it", exc) from exc
     return module
+
+
+def _not_imported(source: str, what: str, exc: BaseException) -> StrategyError:
+    """The sentence on an import that raised. Where it looked for something inside polybot, what to import instead."""
+    advice = what_to_import(exc, source)
+    return StrategyError(f"{source}: {advice}") if advice else refusal(source, f"importing {what}", exc)
 
 
 def _is_own(value: Any, module: ModuleType) -> bool:
@@ -125,12 +135,7 @@ def _is_own(value: Any, module: ModuleType) -> bool:
 
 def _made(value: Any, source: str) -> Any:
     """A class is made into an object; anything else is one already."""
-    if not isinstance(value, type):
-        return value
-    try:
-        return value()
-    except (Exception, SystemExit) as exc:
-        raise StrategyError(f"{source}: {value.__name__}() failed: {type(exc).__name__}: {exc}") from exc
+    return made(value, source) if isinstance(value, type) else value
 
 
 def _add(value: Any, source: str, part: str, name: str = "") -> None:
@@ -140,7 +145,5 @@ def _add(value: Any, source: str, part: str, name: str = "") -> None:
             indicator_registry.add(value, source, part)
         else:
             strategy_registry.add(value, source, name, part)
-    except StrategyError:
-        raise
     except (Exception, SystemExit) as exc:
-        raise StrategyError(f"{source}: looking at `{part}` failed: {type(exc).__name__}: {exc}") from exc
+        raise refusal(source, f"looking at `{part}`", exc) from exc

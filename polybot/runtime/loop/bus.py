@@ -37,17 +37,17 @@ _LETTER = struct.Struct("<q6s")  # deadline in machine nanoseconds, schema
 
 
 def pub_endpoint(sockets: Path, actor: str) -> str:
-    """Where an actor publishes."""
+    """The address at which an actor publishes its events."""
     return f"ipc://{sockets}/{actor}.pub"
 
 
 def req_endpoint(sockets: Path, actor: str) -> str:
-    """Where an actor serves."""
+    """The address at which an actor hears requests."""
     return f"ipc://{sockets}/{actor}.req"
 
 
 def new_context() -> "zmq.Context[zmq.Socket[bytes]]":
-    """One a process."""
+    """A ZeroMQ context; one is enough for a process."""
     return zmq.Context()
 
 
@@ -58,7 +58,7 @@ class Poller:
         self._poller = zmq.Poller()
 
     def register(self, readable: "zmq.Socket[bytes] | int") -> None:
-        """Watch this one too."""
+        """Watch this socket or file descriptor, too."""
         self._poller.register(readable, zmq.POLLIN)
 
     def wait(self, timeout_ms: int) -> dict[Any, int]:
@@ -89,7 +89,7 @@ class Stamper:
             seq=seq,
             at_ns=at_ns,
             cause=cause,
-            body=word,  # type: ignore[arg-type]
+            body=word,
         )
 
 
@@ -103,7 +103,7 @@ def cause_of(envelope: Envelope, own: str) -> str:
 
 
 class Publisher:
-    """An actor's PUB socket, bound."""
+    """An actor's PUB socket, bound to its own address."""
 
     def __init__(self, context: "zmq.Context[zmq.Socket[bytes]]", sockets: Path, name: str) -> None:
         self.socket = context.socket(zmq.PUB)
@@ -116,7 +116,7 @@ class Publisher:
         self.socket.send_multipart((topic.encode(), _SCHEMA + envelope), zmq.NOBLOCK)
 
     def close(self) -> None:
-        """Unbind."""
+        """Unbind and close the socket at once; what is queued is dropped."""
         self.socket.close(0)
 
 
@@ -183,7 +183,7 @@ class Subscriber:
             self.gaps += envelope.seq - last[1] - 1
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect from all and close the socket."""
         self.socket.close(0)
 
 
@@ -196,11 +196,10 @@ class Server:
         self.socket.setsockopt(zmq.SNDHWM, 1000)
         self.socket.bind(req_endpoint(sockets, name))
         self.dropped = 0
-        self.expired = 0
         self._askers: dict[str, list[bytes]] = {}
 
     def drain(self, most: int) -> Iterator[tuple[Envelope, bytes]]:
-        """Requests that are still worth answering."""
+        """Requests that have arrived and may still be answered in time, at most `most`."""
         for _ in range(most):
             try:
                 parts = self.socket.recv_multipart(zmq.NOBLOCK)
@@ -209,7 +208,7 @@ class Server:
             envelope = self._open(parts)
             if envelope is None:
                 continue
-            askers = self._askers.setdefault(envelope.body.id, [])  # type: ignore[union-attr]
+            askers = self._askers.setdefault(envelope.body.id, [])  # type: ignore[attr-defined]
             if parts[0] not in askers:
                 askers.append(parts[0])
             yield envelope, parts[2]
@@ -230,7 +229,6 @@ class Server:
             self.dropped += 1
             return None
         if time.monotonic_ns() > deadline_ns:
-            self.expired += 1
             return None
         return envelope
 
@@ -243,7 +241,7 @@ class Server:
                 self.dropped += 1
 
     def close(self) -> None:
-        """Unbind."""
+        """Unbind and close the socket at once."""
         self.socket.close(0)
 
 
@@ -273,7 +271,7 @@ class Client:
         return True
 
     def drain(self, most: int) -> Iterator[tuple[Envelope, bytes]]:
-        """Replies that have arrived."""
+        """Replies that have arrived, with their bytes, at most `most`."""
         for _ in range(most):
             try:
                 (payload,) = self.socket.recv_multipart(zmq.NOBLOCK)
@@ -290,7 +288,7 @@ class Client:
                 continue
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect and close the socket at once."""
         self.socket.close(0)
 
 

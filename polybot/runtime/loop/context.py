@@ -64,7 +64,7 @@ class Context:
         return urls
 
     def started(self, halted: str) -> Started:
-        """The first word of every core."""
+        """The first word that every core hears; halted: the id of the halt that stands, "" = none."""
         return Started(
             actor=self.name,
             boot=self.boot,

@@ -17,11 +17,11 @@ class Source(Protocol):
     """A thread of its own that puts words into the inbox (a websocket)."""
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Begin to hear and put words into the inbox; returns at once."""
         ...
 
     def stop(self) -> None:
-        """End within a second."""
+        """End, with all threads, within a second."""
         ...
 
 
@@ -58,7 +58,6 @@ class Inbox:
         self._lock = threading.Lock()
         self._cells: deque[list[Any]] = deque()
         self._keyed: dict[str, list[Any]] = {}
-        self.conflated = 0
 
     def put(self, word: Word, conflate: str | None = None, cause: str = "") -> None:
         """Hand a word to the loop and wake it."""
@@ -66,7 +65,6 @@ class Inbox:
         with self._lock:
             if conflate is not None and (cell := self._keyed.get(conflate)) is not None:
                 cell[0] = heard
-                self.conflated += 1
                 return
             cell = [heard, conflate]
             self._cells.append(cell)
@@ -75,7 +73,7 @@ class Inbox:
         os.eventfd_write(self.wake_fd, 1)
 
     def take(self) -> list[Heard]:
-        """Everything unread, oldest first."""
+        """Everything unread, the oldest first; it is read then."""
         with self._lock:
             if not self._cells:
                 return []
@@ -103,7 +101,7 @@ class Lanes:
             threading.Thread(target=self._work, args=(lane,), name=f"lane-{lane}", daemon=True).start()
 
     def serves(self, word: Word) -> bool:
-        """Is this word an effect of ours?"""
+        """Whether this word is an effect that runs on one of these lanes."""
         return type(word) in self._effects
 
     def start(self, word: Word, cause: str) -> None:

@@ -212,7 +212,7 @@ class Loop:
         if self.subscriber.socket in ready:
             self._hear_bus()
         for tick in self.timers.due():
-            self._hear(tick, f"inner:Tick:{tick.name}")
+            self._hear(tick, f"inner:Tick:{tag_of(tick.timer)}")
         for no_reply, cause in self.asking.overdue():
             self._hear(no_reply, cause)
         self._machine_duties()

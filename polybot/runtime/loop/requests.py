@@ -91,6 +91,6 @@ class OpenRequests:
             wish.again_s = wish.deadline_s
 
     def close(self) -> None:
-        """Disconnect from all."""
+        """Disconnect from all servers; requests under way get no answer."""
         for client in self._clients.values():
             client.close()

@@ -26,15 +26,15 @@ from polybot.runtime.base.paths import Paths, sync_folder
 
 
 class HaltError(Exception):
-    """The switch could not be moved."""
+    """The kill switch could not be moved; nothing is known to have changed."""
 
 
 class HaltNotWritten(HaltError):
-    """The file could not be written."""
+    """The halt file could not be written: trading was not stopped by it."""
 
 
 class NotLifted(HaltError):
-    """The switch stands as it stood."""
+    """The halt was not lifted: the kill switch stands as it stood."""
 
 
 USER = "user"  # `by` of a halt by hand; all others are automatic
@@ -53,6 +53,7 @@ class Standing(NamedTuple):
 
     @property
     def is_manual(self) -> bool:
+        """True when a person wrote the halt, not a program."""
         return self.by == USER
 
     @property
@@ -294,37 +295,27 @@ Sent = TypeVar("Sent")
 
 
 class Gate:
-    """Every order lane passes here, cancels never. Once `close` has returned no further order's bytes leave, and
-    `wait_in_flight` tells when the last one that did has been answered or given up.
-    """
+    """Every order lane passes here, cancels never. Once `close` has returned no further order's bytes leave."""
 
     def __init__(self, paths: Paths, now_ns: Callable[[], int]) -> None:
         self._paths, self._now_ns = paths, now_ns
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._closed = ""  # for good
         self._paused = ""
-        self._in_flight = 0
 
     def send(self, good_until_ns: int, post: Callable[[Turnstile], Sent]) -> Sent:
-        """Run `post`, counted as in flight until it returns. It is given the turnstile to hold while its bytes leave, so
-        that everything is looked at with the connection open and the bytes ready. good_until_ns is world time, inclusive.
+        """Run `post`. It is given the turnstile to hold while its bytes leave, so that everything is looked at with the
+        connection open and the bytes ready. good_until_ns is world time, inclusive.
         """
-        with self._changed:
-            self._in_flight += 1
-        try:
-            return post(lambda: self._turnstile(good_until_ns))
-        finally:
-            with self._changed:
-                self._in_flight -= 1
-                self._changed.notify_all()
+        return post(lambda: self._turnstile(good_until_ns))
 
     @contextmanager
     def _turnstile(self, good_until_ns: int) -> Iterator[str]:
-        with self._changed:
+        with self._lock:
             yield self._why_shut(good_until_ns)
 
     def _why_shut(self, good_until_ns: int) -> str:
-        """ "" or CODE: sentence."""
+        """Why nothing may leave now, as "CODE: sentence"; empty when it may."""
         if self._closed:
             return f"HALTED: {self._closed}"
         if self._paused:
@@ -337,21 +328,10 @@ class Gate:
 
     def close(self, why: str) -> None:
         """Nothing new passes after this returns, whatever the file says."""
-        with self._changed:
+        with self._lock:
             self._closed = why or "closed"
 
     def pause(self, why: str) -> None:
         """Shut, until the same is said with "": orders queued behind it are turned away, not kept. `close` stays closed."""
-        with self._changed:
+        with self._lock:
             self._paused = why
-
-    @property
-    def in_flight(self) -> int:
-        """Posts begun and not yet answered, given up or turned away."""
-        with self._changed:
-            return self._in_flight
-
-    def wait_in_flight(self, timeout_s: float) -> bool:
-        """True when nothing is in flight; False when something still is after timeout_s machine seconds."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._in_flight == 0, timeout_s)

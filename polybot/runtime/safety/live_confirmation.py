@@ -43,7 +43,7 @@ def _machine() -> str:
 
 
 def write(paths: Paths, session: str, address: str, stand_in: str) -> Confirmed:
-    """On disk before anything starts."""
+    """Write the confirmation and return it; it is on disk before anything starts."""
     who = f"{getpass.getuser()} (process {os.getpid()})"
     made = Confirmed(session, address, who, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), _machine(), stand_in)
     replace_synced(_file(paths), json.dumps(made._asdict(), indent=1) + "\n")
@@ -81,7 +81,7 @@ def why_not(paths: Paths, session: str, stand_in: str) -> str:
 
 
 def require(paths: Paths, session: str, stand_in: str) -> None:
-    """For actors of a live session: leaves with 77 unless it was confirmed."""
+    """For an actor of a live session: leaves with 77 unless the session was confirmed."""
     _leave_if(why_not(paths, session, stand_in))
 
 

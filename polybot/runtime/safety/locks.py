@@ -20,14 +20,14 @@ class Occupied(Exception):
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, as it wrote itself."""
+    """Who holds a lock, as it wrote itself into the lock's file."""
 
     pid: int
     name: str
 
 
 class Lock:
-    """Held until the process ends or `release`."""
+    """An exclusive lock on a name, held until the process ends or calls `release`."""
 
     def __init__(self, paths: Paths, name: str, fd: int) -> None:
         self._paths, self.name, self._fd = paths, name, fd
@@ -41,7 +41,7 @@ class Lock:
         return boot
 
     def release(self) -> None:
-        """Let go."""
+        """Give the lock up: another process may take the name."""
         os.close(self._fd)
 
 
@@ -101,7 +101,7 @@ def take(paths: Paths, name: str) -> Lock:
 
 
 def take_or_exit(paths: Paths, name: str) -> Lock:
-    """For actors: the folders made, the lock taken; else a sentence and 75 (occupied) or 77 (unsafe mode)."""
+    """Take the lock, for actors, with the folders made; else a sentence and 75 (occupied) or 77 (unsafe mode)."""
     try:
         halt.prepare(paths)
         return take(paths, name)

@@ -16,7 +16,7 @@ def look(paths: Paths) -> str:
 
 
 def write(paths: Paths, why: str) -> None:
-    """Pause; why "" lifts it. Raises OSError."""
+    """Write the pause file; why "" takes it away. Raises OSError."""
     if why:
         replace_synced(paths.pause, json.dumps({"why": why}) + "\n")
         return

@@ -60,7 +60,7 @@ def is_held(address: str) -> bool:
 
 
 def relayer_file(settings: Settings) -> Path:
-    """Where the relayer's key belongs: beside the wallet's."""
+    """Where the relayer's key belongs: the file beside the wallet's."""
     return Path(settings.live.key_file).expanduser().with_name("relayer.json")
 
 
@@ -81,7 +81,7 @@ def relayer_key(settings: Settings) -> dict[str, str]:
 
 
 def relayer_key_or_exit(settings: Settings) -> dict[str, str]:
-    """The same, for programs: 77 where others could read it, 78 if unreadable."""
+    """The relayer's key, for programs: else 77 where others could read it, 78 if unreadable."""
     try:
         return relayer_key(settings)
     except (UnsafeMode, ValueError) as exc:

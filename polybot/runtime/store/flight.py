@@ -34,7 +34,6 @@ class FlightRecorder:
     def __init__(self, folder: Path, boot: int, keep_bytes: int) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._boot, self._keep = folder, boot, keep_bytes
-        self.dropped_segments = 0
         self._number = max((int(p.stem) for p in folder.glob("*.bin")), default=0)
         self._fd = -1
         self._size = 0
@@ -42,11 +41,11 @@ class FlightRecorder:
         self._write(_line(BOOT, 0, str(boot).encode()))
 
     def heard(self, now_ns: int, envelope: bytes) -> None:
-        """Before the core hears it."""
+        """Note a word before the core hears it."""
         self._write(_line(IN, now_ns, envelope))
 
     def said(self, now_ns: int, envelope: bytes) -> None:
-        """Before it goes out."""
+        """Note what the core said before it goes out."""
         self._write(_line(OUT, now_ns, envelope))
 
     def roll_if_full(self, core: object, stamper: object, now_ns: int) -> None:
@@ -58,7 +57,7 @@ class FlightRecorder:
         self._write(_line(SNAPSHOT, now_ns, pickle.dumps((core, stamper))))
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file; every word is written already."""
         os.close(self._fd)
 
     def _roll(self) -> None:
@@ -80,7 +79,6 @@ class FlightRecorder:
             oldest = segments.pop(0)
             total -= oldest.stat().st_size
             oldest.unlink()
-            self.dropped_segments += 1
 
     def _write(self, line: bytes) -> None:
         written = os.write(self._fd, line)
@@ -90,7 +88,7 @@ class FlightRecorder:
 
 
 def segments_of(folder: Path) -> list[Path]:
-    """The actor's segments, oldest first."""
+    """The files of an actor's flight recorder, the oldest first."""
     return sorted(folder.glob("*.bin"), key=lambda p: int(p.stem))
 
 

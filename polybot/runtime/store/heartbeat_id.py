@@ -16,11 +16,11 @@ def kept(paths: Paths) -> str:
 
 
 def with_kept(paths: Paths, word: SendHeartbeat) -> str:
-    """The id to send."""
+    """The heartbeat id to send: the one in the word, else the one kept on disk."""
     return word.heartbeat_id or kept(paths)
 
 
 def keep(paths: Paths, answer: HeartbeatSent) -> None:
-    """On disk before anyone acts on it."""
+    """Keep the newest heartbeat id; it is on disk before anyone acts on it."""
     if answer.outcome == "acked":
         replace_synced(paths.heartbeat, answer.heartbeat_id + "\n")

@@ -26,7 +26,7 @@ from polybot.core.recorder.window_row import WindowRow
 
 
 class IndexUnusable(Exception):
-    """The ledger cannot be used as it is."""
+    """The index cannot be used as it is; the text says what to do."""
 
 
 class LedgerTooNew(IndexUnusable):
@@ -73,7 +73,7 @@ _row_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def ddl(name: str, table: Table) -> list[str]:
-    """The statements that make a table."""
+    """The SQL statements that make a table and its indexes, where they are missing."""
     columns = ", ".join(f'"{c}"' for c in table.columns)
     key = ", ".join(f'"{c}"' for c in table.key)
     kind = "" if table.grows else " WITHOUT ROWID"

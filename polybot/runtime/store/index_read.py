@@ -38,28 +38,20 @@ class IndexReader:
             raise NoLedger(f"the ledger in {path.parent} is empty: the recorder has not begun it yet")
 
     def close(self) -> None:
-        """Let go."""
+        """Close the index; nothing can be read afterwards."""
         self._db.close()
 
     def windows(self, first_s: int = 0) -> list[Row]:
-        """The rows in order of windows and strategies."""
+        """All windows' rows, in order of windows and strategies."""
         return self._rows("SELECT * FROM windows WHERE start_s >= ? ORDER BY start_s, strategy", first_s)
 
     def orders(self) -> list[Row]:
-        """Each order's newest state, oldest order first."""
+        """Each order in its newest state, the oldest order first."""
         return self._rows("SELECT * FROM orders ORDER BY updated_ns, journal_seq")
 
     def fills(self) -> list[Row]:
-        """Each fill's newest state, oldest first."""
+        """Each fill in its newest state, the oldest fill first."""
         return self._rows("SELECT * FROM fills ORDER BY traded_ns, trade_id, order_id")
-
-    def settlements(self) -> list[Row]:
-        """What each window came to, newest word, oldest window first."""
-        return self._rows("SELECT * FROM settlements ORDER BY start_s, strategy")
-
-    def equity(self) -> list[Row]:
-        """The account whenever money moved."""
-        return self._rows("SELECT * FROM equity ORDER BY at_ns, journal_seq")
 
     def level(self, tag: str) -> list[Row]:
         """The newest of each topic of this level, body decoded."""
@@ -70,15 +62,15 @@ class IndexReader:
         return self._rows("SELECT * FROM money WHERE journal_seq <= ? ORDER BY journal_seq, tag, key", upto_seq)
 
     def money_of(self, slug: str) -> list[Row]:
-        """Every money event of a window."""
+        """Every money event of a window, in the order of the journal."""
         return self._rows("SELECT * FROM money WHERE slug = ? ORDER BY journal_seq, tag, key", slug)
 
     def messages_of(self, slug: str) -> list[Row]:
-        """Every kept message about a window, as said."""
+        """Every kept message about a window, in the order in which they were said."""
         return self._rows("SELECT * FROM messages WHERE slug = ? ORDER BY at_ns, name", slug)
 
     def messages(self, tag: str) -> list[Row]:
-        """Every kept message of a kind."""
+        """Every kept message of this kind, the oldest first."""
         return self._rows("SELECT * FROM messages WHERE tag = ? ORDER BY at_ns, name", tag)
 
     def named(self, name: str) -> Row | None:
@@ -97,13 +89,8 @@ class IndexReader:
         return next((row for row in samples if row["body"][stamp] <= stamp_ns), None)
 
     def counters(self) -> dict[str, int]:
-        """What was counted."""
+        """The recorder's counters by name."""
         return {row["name"]: row["value"] for row in self._rows("SELECT * FROM counters")}
-
-    def applied_seq(self) -> int:
-        """The journal sequence up to which no money event is missing."""
-        found = self._rows("SELECT safe_ns FROM marks WHERE source = 'journal'")
-        return int(found[0]["safe_ns"]) if found else 0
 
     def slug_of(self, ident: str) -> tuple[str, str]:
         """(slug, strategy) that an order id, a prefix of one (≥ 6 characters), an intent id, a slug, a window's start or

@@ -20,7 +20,7 @@ from pathlib import Path
 
 
 class JournalError(Exception):
-    """The journal cannot be trusted."""
+    """The journal cannot be trusted, or takes nothing more."""
 
 
 class JournalDamaged(JournalError):
@@ -67,7 +67,7 @@ class Journal:
         return self.records[-1].seq if self.records else 0
 
     def append(self, data: bytes, seq: int, kind: int = ENTRY) -> None:
-        """On disk when this returns."""
+        """Append one record; it is on disk when this returns. Raises JournalFailed, then and for ever after."""
         if self.failed:
             raise JournalFailed(self.failed)
         body = self._hash + struct.pack("<HBQ", _VERSION, kind, seq) + data
@@ -94,7 +94,7 @@ class Journal:
         self.append(snapshot, seq, SNAPSHOT)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file; every record is on disk already."""
         os.close(self._fd)
 
     def _path(self, number: int) -> Path:

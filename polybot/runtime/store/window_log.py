@@ -26,7 +26,7 @@ class Trail:
         self._size += os.write(self._fd, line + b"\n")
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file; every line is written already."""
         os.close(self._fd)
 
     def _open(self) -> int:

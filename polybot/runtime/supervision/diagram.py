@@ -10,7 +10,7 @@ _EVERYTHING = 20  # who hears more kinds than this hears everything
 
 
 def markdown() -> str:
-    """The block between the marks, marks included."""
+    """The README's picture: the block between the marks, marks included."""
     return "\n".join([BEGIN, *_picture(), "", *_rows(), END])
 
 

@@ -55,11 +55,11 @@ class Eyes:
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Watch supervisord and pidfds on a thread of its own; returns at once."""
         threading.Thread(target=self._run, name="eyes", daemon=True).start()
 
     def stop(self) -> None:
-        """End at the next wake-up."""
+        """Let the thread end at its next wake-up."""
         self._stopping.set()
 
     def watch(self, wish: WatchPid) -> ProcessGone | None:

@@ -13,7 +13,7 @@ from polybot.runtime.safety import halt, locks, wallet
 from polybot.settings import Settings
 from polybot.topology import TABLE, needed
 
-LEAST_SUPERVISOR = (4, 3)  # the one whose ways were tried (runtime/supervise.py)
+LEAST_SUPERVISOR = (4, 3)  # the one whose ways were tried (supervisord.py)
 LONGEST_PATH = 107  # bytes of an ipc path, its terminator left out
 _LONGEST_NAME = len("supervisor.sock.4194304")
 SPARE_MB = 200  # beside the flight recorders: journal, ledger, logs of some weeks
@@ -34,7 +34,7 @@ def of_the_machine(paths: Paths, settings: Settings) -> list[Check]:
 
 
 def state_folder(paths: Paths) -> Check:
-    """Ours alone (0700)."""
+    """Is the state folder ours alone (mode 0700), or not made yet?"""
     name = "state folder"
     if not paths.state.exists():
         return passed(name, f"{paths.state} is made at the first start")
@@ -78,7 +78,7 @@ def _size_mb(folder: Path) -> int:
 
 
 def supervisor() -> Check:
-    """The supervisord whose ways were tried."""
+    """Is supervisord installed, in a version whose ways were tried?"""
     name = "supervisord"
     least = ".".join(map(str, LEAST_SUPERVISOR))
     mend = "set up anew: remove .venv, then bin/polybot set-up"
@@ -108,7 +108,7 @@ def program_locks(paths: Paths) -> Check:
 
 
 def notify_command(settings: Settings) -> Check:
-    """Can what shall be told be told?"""
+    """Can the operator's `notify_cmd` be run as it stands?"""
     name, text = "notify_cmd", settings.bot.notify_cmd
     if not text:
         return passed(name, "not set: nobody is told of a halt but who looks")

@@ -40,7 +40,7 @@ class Notifier:
                 time.sleep(PAUSE_S)
 
     def line(self, notice: Notify) -> bytes:
-        """What the program reads."""
+        """The line of JSON that the program reads on its stdin."""
         seconds = notice.at_ns // 1_000_000_000
         facts = {
             "v": 1,

@@ -15,7 +15,7 @@ from polybot.topology import TABLE
 
 
 class StartRefused(Exception):
-    """Not started, and why."""
+    """Nothing was started: the sentence says why, `code` is the exit code."""
 
     def __init__(self, code: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -94,12 +94,13 @@ def _check_strategies(settings: Settings) -> None:
         return
     from polybot.core.strategies.protocol import StrategyError
     from polybot.core.strategies.registry import by_name
-    from polybot.runtime.config import plugins
+    from polybot.runtime.config import plugin_paths, plugins
 
     problems = plugins.load(settings.bot.strategies)
     for spec, name in zip(settings.bot.strategies, settings.bot.strategy_names, strict=True):
         try:
             by_name(name)
         except StrategyError as exc:
-            about = [problem for problem in problems if spec.rpartition(":")[0] in problem or name in problem]
+            path, _ = plugin_paths.file_of(spec)
+            about = [problem for problem in problems if name in problem or (path and str(path) in problem)]
             raise StartRefused(78, "; ".join(about) or str(exc)) from exc

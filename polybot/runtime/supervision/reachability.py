@@ -32,7 +32,7 @@ def problems(urls: Mapping[str, str]) -> list[str]:
 
 
 def where(part: SplitResult) -> str:
-    """host:port."""
+    """The part's "host:port", as people read it."""
     return f"{part.hostname}:{_port(part)}"
 
 

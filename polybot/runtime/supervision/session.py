@@ -7,10 +7,12 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from polybot.core.market.windows import WINDOW_S
+import msgspec
+from msgspec.structs import asdict, replace
+
+from polybot.core.market.windows import WINDOW_S, SessionPlan
 from polybot.runtime.base.paths import Paths, ours_alone, replace_synced, sync_folder
 from polybot.runtime.config import endpoints
 from polybot.runtime.config.config import ConfigError
@@ -24,21 +26,11 @@ _START_S = 8  # machine seconds in which everybody is up, of which a faster worl
 _ENDLESS = 1_000_000  # paper and live without --windows: nine years
 
 
-@dataclass(frozen=True)
-class Session:
-    """session.json. Window n starts at first_window_s + (n − 1)·300; nothing is traded outside windows 1..windows."""
+class Session(SessionPlan, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """session.json: the plan that cores are told, and what of the session is its keepers' business alone."""
 
-    id: str
-    profile: str
-    strategies: tuple[str, ...]
-    first_window_s: int
-    windows: int
-    seed: int
-    tape: str
-    speed: float
     started_ns: int
     ended: bool = False  # `run` saw it out: everything resolved and paid, or waited for long enough
-    scenario: str = ""  # the special day that the demo's synthetic world is
     stand_in: str = ""  # paper and live: the local venue that stood in for the public hosts (a rehearsal)
 
     @property
@@ -47,14 +39,20 @@ class Session:
         return self.first_window_s + self.windows * WINDOW_S
 
 
+# Always written: a plan has defaults for who has none, but a file that lacks one of these was not written by us.
+_WRITTEN = ("id", "profile", "strategies", "first_window_s", "windows", "seed", "tape", "speed", "started_ns")
+
+
 def read(paths: Paths) -> Session | None:
-    """The session of this state folder; None without one or with one that cannot be read."""
+    """The session of this state folder, None without one. Raises ConfigError for one that cannot be read."""
     try:
-        facts = json.loads(paths.session.read_text())
-        return Session(**{**facts, "strategies": tuple(facts["strategies"])})
+        facts = msgspec.json.decode(paths.session.read_bytes())
+        if lacking := [name for name in _WRITTEN if name not in facts]:
+            raise ValueError(f"it has no {', '.join(lacking)}")
+        return msgspec.convert(facts, Session)
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, TypeError, msgspec.MsgspecError) as exc:
         raise ConfigError(f"{paths.session}: not readable as a session: {exc}") from exc
 
 

@@ -26,7 +26,7 @@ from polybot.topology import Actor, actors_of, needed
 _PRIORITY = {"world": 10, "money": 20, "edge": 30}
 
 _HEAD = """\
-; Rendered from polybot/topology.py: change the table, then run `bin/polybot config supervisor`.
+; Rendered from polybot/topology.py: change the table, then run `bin/polybot config supervisor > supervisor.conf`.
 ; `supervisord -c supervisor.conf` runs everything, virtual environment activated or not. POLYBOT_PROFILE, POLYBOT_STATE
 ; and POLYBOT__… in its environment reach every program; a program that a profile does not need leaves at once.
 
@@ -163,17 +163,13 @@ class Supervisor:
         return found
 
     def pid(self) -> int:
-        """supervisord's own."""
+        """The process id of supervisord itself."""
         found: int = self._call("getPID")
         return found
 
     def stop(self, program: str) -> None:
         """Stop one program and do not wait; it stays down until started."""
         self._call("stopProcess", program, False)
-
-    def start(self, program: str) -> None:
-        """Start one program."""
-        self._call("startProcess", program, False)
 
     def shutdown(self) -> None:
         """The clean stop of everything, in the table's order."""
@@ -206,9 +202,3 @@ def note_supervisor(paths: Paths) -> str:
 def program_of(actor: str, group: str) -> str:
     """supervisord's full name: the edge's members carry their group."""
     return f"edge:{actor}" if group == "edge" else actor
-
-
-if __name__ == "__main__":  # python -m polybot.runtime.supervision.supervisord > supervisor.conf
-    import sys
-
-    sys.stdout.write(render_default())

@@ -1,8 +1,8 @@
-"""The judge: a pure Polymarket exchange. No clock, no I/O, and none of the bot's own money code.
+"""The judge: the venue's engine, a pure Polymarket. No clock, no I/O, and none of the bot's own money code.
 
 Shared by the local venue, the simulator and the backtest. Prices, sizes and dollars are integers in millionths (`_e6`);
-times are world nanoseconds given by the caller. What happened is read with `Exchange.take_events()`, what must survive
-with `Exchange.take_changed_rows()`.
+times are world nanoseconds given by the caller. What happened is read with `VenueEngine.take_events()`, what must survive
+with `VenueEngine.take_changed_rows()`.
 """
 
 from polybot.sim.venue.engine import VenueEngine

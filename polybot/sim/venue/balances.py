@@ -20,7 +20,7 @@ from polybot.sim.venue.types import (
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One party's part of a fill."""
+    """One party's part of a fill, as it changes that party's account."""
 
     account: VenueAccount
     token: str

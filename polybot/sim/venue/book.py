@@ -42,7 +42,7 @@ class HalfBook:
         self.totals: dict[int, int] = {}
 
     def best(self) -> int | None:
-        """Best price, None when empty."""
+        """The best price, in millionths; None when this half is empty."""
         return (self.prices[-1] if self.is_bid else self.prices[0]) if self.prices else None
 
     def best_house(self) -> int | None:
@@ -54,7 +54,7 @@ class HalfBook:
         return sum(e.size_e6 for e in self.queues.get(price_e6, ()) if not e.order_id)
 
     def best_first(self) -> Iterator[int]:
-        """Prices from the best outwards."""
+        """This half's prices in millionths, from the best outwards."""
         return iter(self.prices[::-1] if self.is_bid else self.prices[:])
 
     def add(self, price_e6: int, order_id: str, size_e6: int) -> None:
@@ -120,10 +120,12 @@ class MergedBook:
 
     @property
     def best_bid(self) -> int | None:
+        """The highest price bid for Up, None without a bid."""
         return self.sides["BID"].best()
 
     @property
     def best_ask(self) -> int | None:
+        """The lowest price at which Up is offered, None without an offer."""
         return self.sides["ASK"].best()
 
     def levels(self, is_up: bool) -> tuple[Levels, Levels]:

@@ -1,4 +1,4 @@
-"""The exchange itself: orders in, results out; what happened is collected as events, what must survive as rows.
+"""The venue's engine: orders in, results out; what happened is collected as events, what must survive as rows.
 
 Life of an order: submit → Rejected | Held → release → Placed | Rejected; a resting one goes on to fills, cancel, expiry
 (`due`) or the market's resolution. The world's makers set whole ladders (`set_levels`), its takers walk the book (`take`).
@@ -64,7 +64,7 @@ class VenueEngine(Queries):
             self.state.add_market(market)
 
     def set_accepting(self, condition_id: str, accepting: bool) -> None:
-        """Stop or resume taking orders."""
+        """Stop or resume taking orders for a market."""
         market = self.state.markets[condition_id]
         market.accepting = accepting
         self.state.touch_market(market)
@@ -150,7 +150,7 @@ class VenueEngine(Queries):
         return Canceled(tuple(gone), {id_: self.words(why) for id_, why in kept.items()})
 
     def words(self, text: str) -> str:
-        """A refusal as this venue words it."""
+        """A refusal in the words that this venue uses."""
         return reworded(text) if self.switches.other_words else text
 
     def cancel_all(self, owner: str, now_ns: int, condition_id: str = "", token: str = "") -> Canceled:
@@ -160,7 +160,7 @@ class VenueEngine(Queries):
         return self.cancel(owner, [o.order_id for o in chosen], now_ns)
 
     def wipe(self, now_ns: int) -> int:
-        """After the venue's restart: resting orders and held takers are gone. Returns how many."""
+        """What a restart of the real engine does: resting orders and held takers are gone. Returns how many."""
         open_orders = list(self.state.open.values())
         for order in open_orders:
             self._end(order, "CANCELED", now_ns)
@@ -257,12 +257,6 @@ class VenueEngine(Queries):
             if (order.expiration_s - rules.GTD_EARLY_S) * 10**9 <= now_ns:
                 self._end(order, "CANCELED_EXPIRED_ORDER", now_ns)
 
-    def next_due_ns(self) -> int | None:
-        """When `due` next has something to do; None when nothing is pending."""
-        lives = [o.expiration_s - rules.GTD_EARLY_S for o in self.state.open.values() if o.kind == "GTD"]
-        times = [s * 10**9 for s in lives] + self.state.next_trade_ns()
-        return min(times, default=None)
-
     # --- what happened, what to keep
 
     def take_events(self) -> list[ExchangeEvent]:
@@ -274,7 +268,7 @@ class VenueEngine(Queries):
         return self.state.take_changed_rows()
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Load rows into an empty exchange. Books hold wallets' resting orders again; call `wipe` if they must not."""
+        """Load rows into an empty engine. Books hold wallets' resting orders again; call `wipe` if they must not."""
         self.state.restore(rows)
 
     # --- inside

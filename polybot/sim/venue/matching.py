@@ -19,6 +19,7 @@ class Wish:
 
     @property
     def is_bid(self) -> bool:
+        """True when it takes Up shares in the merged book's terms: it buys Up, or sells Down."""
         return (self.side == "BUY") == self.is_up
 
     @property
@@ -31,7 +32,7 @@ class Wish:
         return book_e6 if self.is_up else E6 - book_e6
 
     def reaches(self, book_e6: int) -> bool:
-        """Whether the limit allows a level."""
+        """Whether the limit allows a level at this price of the merged book."""
         return book_e6 <= self.limit_e6 if self.is_bid else book_e6 >= self.limit_e6
 
 
@@ -110,5 +111,5 @@ def cost_e6(market: Market, wish: Wish, fills: tuple[PlannedFill, ...], fee_on_w
 
 
 def is_immediate(kind: OrderKind) -> bool:
-    """Orders that never rest."""
+    """True for kinds of order that never rest (FOK, FAK)."""
     return kind in ("FOK", "FAK")

@@ -1,4 +1,4 @@
-"""The exchange in a mirror: its books are a real venue's, as that venue shows them; only our orders are its own. Pure.
+"""The venue's engine in a mirror: its books are a real venue's, as that venue shows them; only our orders are its own. Pure.
 
 Time here is the order in which things are heard. All in the merged book, in Up's terms.
 
@@ -52,7 +52,7 @@ class MirrorEngine(VenueEngine):
     # --- what is heard
 
     def replace(self, condition_id: str, bids: Levels, asks: Levels, now_ns: int) -> None:
-        """The whole real book: at first, and after a gap (rule 5)."""
+        """Take the whole real book: at first, and after a gap (rule 5)."""
         market, real = self.state.markets[condition_id], self._of(condition_id)
         if market.winner is not None:
             return
@@ -66,7 +66,7 @@ class MirrorEngine(VenueEngine):
         self._settle_book(market, now_ns)
 
     def show(self, condition_id: str, changes: Iterable[Change], now_ns: int) -> None:
-        """New real totals of some levels."""
+        """Take new real totals of some levels, then fill what they make possible."""
         market, real = self.state.markets[condition_id], self._of(condition_id)
         if market.winner is None:
             self._join(condition_id, real)
@@ -98,19 +98,15 @@ class MirrorEngine(VenueEngine):
                         real.recalled[level] = real.recalled.get(level, 0) + maker.size_e6
 
     def resolve(self, condition_id: str, winner: Winner, now_ns: int, is_final: bool = True) -> dict[str, int]:
-        """The real venue's word."""
+        """Resolve the market as the real venue did; returns what each wallet was paid."""
         self.replace(condition_id, (), (), now_ns)
         self._real.pop(condition_id, None)
         return super().resolve(condition_id, winner, now_ns, is_final)
 
     # --- what may be asked
 
-    def visible_e6(self, condition_id: str, side: BookSide, price_e6: int) -> int:
-        """Real size at a level."""
-        return self._of(condition_id).visible.get((side, price_e6), 0)
-
     def ahead_e6(self, order_id: str) -> int:
-        """Real shares before a resting order."""
+        """Real shares that stand before a resting order of ours, in millionths."""
         order = self.state.orders[order_id]
         real = self._of(order.condition_id)
         self._join(order.condition_id, real)
@@ -122,7 +118,7 @@ class MirrorEngine(VenueEngine):
         return self._real.setdefault(condition_id, Real())
 
     def _set(self, changes: Iterable[Change], market: Market, real: Real) -> None:
-        """Rule 2, level by level."""
+        """Offer at each level its new real size less what was taken there (rule 2)."""
         book = self.state.books[market.condition_id]
         for side, price, size in changes:
             half, level = book.sides[side], (side, price)
@@ -135,7 +131,7 @@ class MirrorEngine(VenueEngine):
             self.state.touch_level(market.condition_id, side, price)
 
     def _join(self, condition_id: str, real: Real) -> None:
-        """Rule 3, for orders that came to rest since the book last changed: what is visible now is what they found."""
+        """Set what stands before orders that came to rest since the book last changed: what is visible now (rule 3)."""
         for side, price, entry in self._resting(condition_id):
             if entry.order_id not in real.ahead:
                 real.ahead[entry.order_id] = real.visible.get((side, price), 0)

@@ -1,11 +1,11 @@
-"""What one may see of the exchange: balances, orders, trades, books. Changes nothing."""
+"""What one may see of the venue's engine: balances, orders, trades, books. Changes nothing."""
 
 from polybot.sim.venue.state import State
 from polybot.sim.venue.types import COLLATERAL, EngineOrder, EngineTrade, Levels, Market
 
 
 class Queries:
-    """The reading half of the exchange."""
+    """The reading half of the venue's engine: nothing here changes anything."""
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -18,15 +18,15 @@ class Queries:
         return account.cash_e6 if asset == COLLATERAL else account.positions.get(asset, 0)
 
     def knows(self, address: str) -> bool:
-        """Whether this wallet was seen before."""
+        """Whether this wallet was ever seen by the venue's engine."""
         return address in self.state.ledger.accounts
 
     def order(self, order_id: str) -> EngineOrder | None:
-        """An order in any state."""
+        """The order of this id in any state, None when there is none."""
         return self.state.orders.get(order_id)
 
     def open_orders(self, owner: str) -> list[EngineOrder]:
-        """Resting and held orders, oldest first."""
+        """The wallet's resting and held orders, the oldest first."""
         return self.state.open_orders(owner)
 
     def trades(self, owner: str) -> list[EngineTrade]:
@@ -46,11 +46,11 @@ class Queries:
         return book.best_bid, book.best_ask
 
     def market(self, condition_id: str) -> Market | None:
-        """A market in any state."""
+        """The market of this condition in any state, None when there is none."""
         return self.state.markets.get(condition_id)
 
     def market_of(self, token: str) -> Market | None:
-        """The market a token belongs to."""
+        """The market to which this token belongs, None when there is none."""
         return self.state.market_of(token)
 
     def total_e6(self) -> int:
@@ -59,5 +59,5 @@ class Queries:
         return cash + sum(m.pool_e6 for m in self.state.markets.values())
 
     def granted_e6(self) -> int:
-        """All that ever came from outside."""
+        """All pUSD that ever came from outside, in millionths."""
         return self.state.ledger.granted_e6

@@ -1,4 +1,4 @@
-"""The exchange's state as plain rows, one per market, account, order and trade, so that the venue can keep it on disk."""
+"""The engine's state as plain rows, one per market, account, order and trade, so that the venue can keep it on disk."""
 
 import json
 from dataclasses import asdict
@@ -8,7 +8,7 @@ from polybot.sim.venue.types import EngineOrder, EngineTrade, MakerFill, Market,
 
 
 def row_of(thing: Market | VenueAccount | EngineOrder | EngineTrade) -> Row:
-    """The thing as it is now."""
+    """The thing as it is now, as one row: its table, its key and JSON."""
     match thing:
         case Market():
             table, key = "market", thing.condition_id

@@ -1,4 +1,4 @@
-"""What the exchange knows, what changed since it was last written, and how it comes back from rows."""
+"""What the venue's engine knows, what changed since it was last written, and how it comes back from rows."""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -45,18 +45,18 @@ class State:
     # --- markets and books
 
     def add_market(self, market: Market) -> None:
-        """A market and its empty book."""
+        """Take in a new market, with an empty book."""
         self.markets[market.condition_id] = market
         self.market_by_token[market.up_token] = self.market_by_token[market.down_token] = market
         self.books[market.condition_id] = MergedBook()
         self.touch_market(market)
 
     def market_of(self, token: str) -> Market | None:
-        """The market a token belongs to."""
+        """The market to which this token belongs, None when there is none."""
         return self.market_by_token.get(token)
 
     def touch_market(self, market: Market) -> None:
-        """Remember that its row changed."""
+        """Remember that this market's row has changed."""
         self.touched_markets[market.condition_id] = None
 
     def touch_level(self, condition_id: str, side: BookSide, price_e6: int) -> None:
@@ -75,7 +75,7 @@ class State:
     # --- orders
 
     def add_order(self, order: EngineOrder) -> None:
-        """A new open order."""
+        """Take in a new open order."""
         self.orders[order.order_id] = self.open[order.order_id] = order
         self.touch_order(order)
 
@@ -89,12 +89,12 @@ class State:
         self.touch_order(order)
 
     def close_order(self, order: EngineOrder) -> None:
-        """Nothing more will come of it."""
+        """Take the order from the open ones: nothing more will come of it."""
         self.open.pop(order.order_id, None)
         self.touch_order(order)
 
     def touch_order(self, order: EngineOrder) -> None:
-        """Remember that its row changed."""
+        """Remember that this order's row has changed."""
         self.touched_orders[order.order_id] = None
 
     def open_orders(self, owner: str) -> list[EngineOrder]:
@@ -148,23 +148,19 @@ class State:
         if step is not None:
             heapq.heappush(self.pending, (step[1], trade.trade_id))
 
-    def next_trade_ns(self) -> list[int]:
-        """Time of the next status change, if any."""
-        return [self.pending[0][0]] if self.pending else []
-
     # --- events and rows
 
     def say(self, event: ExchangeEvent) -> None:
-        """Add to what happened."""
+        """Add one event to what happened since `take_events`."""
         self.ledger.events.append(event)
 
     def take_events(self) -> list[ExchangeEvent]:
-        """What happened, once."""
+        """What happened since this was last called, in order."""
         events, self.ledger.events = self.ledger.events, []
         return events
 
     def take_changed_rows(self) -> list[Row]:
-        """Rows of what changed, once."""
+        """Rows of everything that changed since this was last called."""
         rows = [row_of(self.markets[k]) for k in self.touched_markets]
         rows += [row_of(self.ledger.accounts[k]) for k in self.ledger.touched]
         rows += [row_of(self.orders[k]) for k in self.touched_orders]

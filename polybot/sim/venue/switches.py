@@ -57,7 +57,7 @@ class Switches:
 
 
 def sentences() -> dict[str, str]:
-    """Each switch's sentence, as above: for people who look for it."""
+    """The sentence of each switch, as above, for people who look for it."""
     told: dict[str, str] = {}
     name = ""
     for line in (Switches.__doc__ or "").splitlines()[2:]:

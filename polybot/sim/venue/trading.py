@@ -39,7 +39,7 @@ S = 1_000_000_000
 
 
 class TradeSteps:
-    """The part of the exchange that moves shares and money."""
+    """The part of the venue's engine that moves shares and money."""
 
     def __init__(self, state: State, switches: Switches, *, wallets_meet: bool = True) -> None:
         self.state, self.switches, self.wallets_meet = state, switches, wallets_meet
@@ -60,7 +60,7 @@ class TradeSteps:
         return new.maker_e6 + fee
 
     def reserve(self, order: EngineOrder, amount_e6: int) -> None:
-        """Set an order's reservation to this."""
+        """Set an order's reservation to amount_e6: pUSD of a BUY, shares of a SELL."""
         asset = COLLATERAL if order.side == "BUY" else order.token
         self.state.ledger.reserve(self.state.ledger.account(order.owner), asset, amount_e6 - order.reserved_e6)
         order.reserved_e6 = amount_e6
@@ -104,7 +104,7 @@ class TradeSteps:
         return Rejected(order.order_id, error, stored=True)
 
     def end(self, order: EngineOrder, market: Market, status: str, now_ns: int) -> None:
-        """Off the book, nothing reserved, this status for good."""
+        """Take an order off the book, reserve nothing for it, and give it this status for good."""
         is_up = order.token == market.up_token
         side: BookSide = "BID" if (order.side == "BUY") == is_up else "ASK"
         price = order.price_e6 if is_up else E6 - order.price_e6
@@ -136,7 +136,7 @@ class TradeSteps:
         return "" if need <= able else rules.BALANCE.format(what="balance", have=able, need=need)
 
     def _cannot_pay_fee(self, account: VenueAccount, market: Market, wish: Wish, fills: tuple[PlannedFill, ...]) -> str:
-        """Of a SELL whose fee is not kept back from what it brings."""
+        """Why a SELL whose fee is not kept back from its proceeds cannot pay it."""
         parts = parts_of(wish, by_price(fills))
         fee = sum(fees_e6(parts, market.fee_rate_e6, market.fee_exponent, self.switches.fee_on_whole_order))
         free = account.available_e6(COLLATERAL)

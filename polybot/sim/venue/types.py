@@ -49,7 +49,7 @@ class Market:
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def other(self, token: str) -> str:
-        """The opposite outcome's token."""
+        """The token of the opposite outcome."""
         return self.down_token if token == self.up_token else self.up_token
 
 
@@ -70,7 +70,7 @@ class NewOrder:
 
 @dataclass(slots=True)
 class EngineOrder:
-    """An order the exchange knows. status: LIVE HELD MATCHED CANCELED, or CANCELED_<why> as the venue words it.
+    """An order the venue's engine knows. status: LIVE HELD MATCHED CANCELED, or CANCELED_<why> as the venue words it.
 
     price_e6 the limit on the grid; size_e6 shares wanted; filled_e6 shares, usd_e6 their cost, fee_e6 what was paid on top
     (BUY) or kept back (SELL). reserved_e6: pUSD of a BUY or shares of a SELL set aside.
@@ -99,7 +99,7 @@ class EngineOrder:
 
     @property
     def is_open(self) -> bool:
-        """Whether it rests on the book."""
+        """Whether the order rests on the book."""
         return self.status == "LIVE"
 
 
@@ -120,7 +120,7 @@ class EngineTrade:
     """One match of a taker at one price; price_e6 is in the taker's token, usd_e6 = size × price without rounding.
 
     mined_ns, confirmed_ns: when the chain will have it; a function of the trade's id. fate: what the chain will make of it
-    (see chain.py); nobody outside is told. n: the exchange's own count.
+    (see chain.py); nobody outside is told. n: the engine's own count.
     """
 
     trade_id: str
@@ -166,8 +166,8 @@ class VenueAccount:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The exchange took the order. making_e6 given and taking_e6 received at once (pUSD or shares by side), fee apart.
-    delayed: held, and answered before it was looked at; the exchange itself never says so, who answers for it may."""
+    """The engine took the order. making_e6 given and taking_e6 received at once (pUSD or shares by side), fee apart.
+    delayed: held, and answered before it was looked at; the engine itself never says so, who answers for it may."""
 
     order_id: str
     status: Literal["live", "matched", "delayed"]
@@ -237,6 +237,7 @@ class TradeChanged:
 
     @property
     def public(self) -> bool:
+        """True for the event that everybody hears of: the match itself, no later status."""
         return self.trade.status == "MATCHED"
 
 

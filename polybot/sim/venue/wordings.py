@@ -19,7 +19,7 @@ OTHER: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 
 def reworded(text: str) -> str:
-    """In the other words, where others are known."""
+    """The text in the other recorded wording, where one is known."""
     for pattern, other in OTHER:
         if pattern.search(text):
             return pattern.sub(other, text)

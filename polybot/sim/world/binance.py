@@ -48,7 +48,7 @@ class BinanceTrades:
         self._noise: list[float] = []
 
     def trades(self, after_ns: int, upto_ns: int) -> list[ExchangeTrade]:
-        """Trades in (after, upto]."""
+        """The exchange's trades with stamps in (after_ns, upto_ns], in order."""
         out: list[ExchangeTrade] = []
         for number in range(after_ns // (BLOCK_S * S), upto_ns // (BLOCK_S * S) + 1):
             block = self._block(number)

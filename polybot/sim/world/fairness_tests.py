@@ -48,7 +48,7 @@ class HonestyTest:
 
 @dataclass(frozen=True)
 class WorldReport:
-    """What check_world found."""
+    """What `check_world` found out about a world: figures beside measured ones, and the four tests."""
 
     seed: int
     windows: int
@@ -58,13 +58,13 @@ class WorldReport:
 
     @property
     def is_honest(self) -> bool:
-        """All four hold."""
+        """True when all four tests hold."""
         return all(t.holds for t in self.tests)
 
 
 @dataclass
 class OutcomeTally:
-    """What the windows are counted into."""
+    """What the windows are counted into, from which the tests are made."""
 
     expected: list[float] = field(default_factory=list)
     coin: list[float] = field(default_factory=list)
@@ -95,7 +95,7 @@ def check_world(seed: int, windows: int = 2_000, progress: Callable[[int], None]
 
 
 def fee(price: float) -> float:
-    """A share's taker fee."""
+    """The taker's fee on one share at this price, in dollars."""
     return 0.07 * price * (1 - price)
 
 

@@ -30,9 +30,6 @@ DEEP_BEFORE_OPEN, DEEP_IN_WINDOW = 47, 15
 TABLE = 256
 CENT_E6 = 10_000
 FINE_HIGH_E6, FINE_LOW_E6 = 960_000, 40_000
-SURE_S = (
-    10  # nobody bids over 96 cents with more than this to go: on the recorded day 72 % of windows got the finer grid
-)
 LOSING = 0.25
 LAST_S = 30
 

@@ -49,7 +49,7 @@ class Column:
         self.size = 0
 
     def append(self, values: Floats) -> None:
-        """Add at the end."""
+        """Add values at the end, making room as needed."""
         need = self.size + len(values)
         if need > len(self._room):
             room = self._np.empty(max(need, 2 * len(self._room)))
@@ -59,11 +59,11 @@ class Column:
         self.size = need
 
     def item(self, i: int) -> float:
-        """One value, as a Python float."""
+        """The value at index i, as a Python float."""
         return self._room.item(i)
 
     def part(self, a: int, b: int) -> Floats:
-        """Values a..b−1."""
+        """The values at the indices a to b − 1."""
         return self._room[a:b]
 
 
@@ -103,7 +103,7 @@ class Path:
         self._logs = [Column() for _ in SD]
 
     def ensure(self, second: int) -> None:
-        """Make sure that second exists."""
+        """Make the path long enough to contain that unix second."""
         while self.origin_s + self.seconds <= second:
             self._grow(self.seconds // BLOCK_S)
 
@@ -115,7 +115,7 @@ class Path:
         return max(tenth, 0)
 
     def price(self, t_ns: int) -> float:
-        """The latent price at a moment."""
+        """The latent price at a moment, USD."""
         return self._latent.item(self.index(t_ns))
 
     def oracle_at(self, second: int) -> float:
@@ -138,7 +138,7 @@ class Path:
         return variance, chance, self.jump_var_per_s * weighted_seconds(h_s, lookback_s) / max(chance, 1e-9)
 
     def oracle_values(self, first_s: int, last_s: int) -> Floats:
-        """Oracle values of the seconds first..last."""
+        """The oracle's values for the seconds first_s to last_s, both included."""
         self.ensure(last_s)
         return self._oracle_column.part(first_s - self.origin_s, last_s - self.origin_s + 1)
 

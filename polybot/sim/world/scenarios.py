@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
 BP = 1e-4
 FOR_EVER_S = 10**9
-TREND_FROM_S, TREND_UNTIL_S = (
-    30,
-    230,
-)  # a window's trend runs between these: after the decision, and well before the next
+# A window's trend runs between these: after the decision, and well before the next.
+TREND_FROM_S, TREND_UNTIL_S = 30, 230
 
 
 class Span(NamedTuple):
-    """Seconds [from_s, to_s) since the first window's start."""
+    """The seconds [from_s, to_s) since the first window's start."""
 
     from_s: float
     to_s: float
@@ -49,13 +47,13 @@ class Pace(NamedTuple):
 
 
 def within(window: int, from_s: float, to_s: float) -> Span:
-    """Of one window's seconds; they may lie before its start or after its end."""
+    """A span in one window's seconds; it may lie before its start or after its end."""
     start_s = (window - 1) * WINDOW_S
     return Span(start_s + from_s, start_s + to_s)
 
 
 def move(window: int, at_s: float, bp: float, over_s: float = 0.0) -> Move:
-    """In one window's seconds."""
+    """A move of the price, timed in the seconds of one window."""
     return Move((window - 1) * WINDOW_S + at_s, bp, over_s)
 
 
@@ -120,7 +118,7 @@ class Scenario:
         return moved
 
     def is_untraded(self, since_s: float) -> bool:
-        """Is the exchange silent?"""
+        """True when the exchange is silent that many seconds after the first window's start."""
         return any(a <= since_s < b for a, b in self.untraded)
 
     def is_unprinted(self, since_s: float) -> bool:
@@ -183,7 +181,7 @@ class UnknownScenario(ValueError):
 
 
 def scenario_named(name: str) -> Scenario:
-    """ "" is the ordinary day. Raises UnknownScenario."""
+    """The scenario of this name; "" is the ordinary day. Raises UnknownScenario."""
     for scenario in (ORDINARY, *SCENARIOS):
         if scenario.name == name:
             return scenario

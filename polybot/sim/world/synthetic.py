@@ -49,7 +49,6 @@ class SyntheticWorld:
     """
 
     label = "synthetic world, synthetic books: no evidence of profit"
-    last_start_s: int | None = None
 
     def __init__(
         self,
@@ -90,11 +89,11 @@ class SyntheticWorld:
         return self._settle_e18(market.rule, market.start_s)
 
     def end_e18(self, market: WorldMarket) -> int | None:
-        """The settlement variable at the end."""
+        """The settlement variable at the market's end, × 1e18; None while unknown."""
         return self._settle_e18(market.rule, market.end_s)
 
     def outcome(self, market: WorldMarket) -> Winner:
-        """By the rule; ties are Up."""
+        """Who wins by the market's rule; a tie is Up."""
         return by_rule(self._settle_e18(market.rule, market.start_s), self._settle_e18(market.rule, market.end_s))
 
     def resolved_ns(self, market: WorldMarket) -> int:
@@ -122,7 +121,7 @@ class SyntheticWorld:
     # --- the exchange
 
     def trades(self, after_ns: int, upto_ns: int) -> list[ExchangeTrade]:
-        """Exchange trades in (after, upto]."""
+        """The exchange's trades in (after_ns, upto_ns], in order."""
         return self._exchange.trades(after_ns, upto_ns)
 
     def klines(self, interval_s: int, from_s: int, to_s: int, upto_ns: int) -> list[Kline]:
@@ -143,11 +142,11 @@ class SyntheticWorld:
     # --- the venue's crowd
 
     def quotes(self, market: WorldMarket, t_ns: int, tick_e6: int) -> Ladder | None:
-        """The makers' ladder at a moment."""
+        """The makers' ladder at a moment; None when they quote nothing."""
         return self.makers.quotes(market, t_ns, tick_e6)
 
     def taker_flow(self, market: WorldMarket, after_ns: int, upto_ns: int) -> list[TakerOrder]:
-        """Anonymous takers in (after, upto]."""
+        """Orders of anonymous takers in (after_ns, upto_ns], in order."""
         return self.takers.flow(market, after_ns, upto_ns)
 
     # --- inside

@@ -29,7 +29,7 @@ class Takers:
         self._draws: OrderedDict[int, Draws] = OrderedDict()
 
     def flow(self, market: WorldMarket, after_ns: int, upto_ns: int) -> list[TakerOrder]:
-        """Takers in (after, upto], in order."""
+        """The crowd's orders in (after_ns, upto_ns], in order."""
         wanted = [d for d in self._of(market) if after_ns < d[0] <= upto_ns]
         return [order for d in wanted if (order := self._order(market, d))]
 

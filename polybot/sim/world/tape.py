@@ -94,7 +94,7 @@ class TapeGround:
         return self._variance[self._index(t_ns // S)] * weighted_seconds(h_s, lookback_s), 0.0, 0.0
 
     def is_known(self, second: int) -> bool:
-        """Whether the second was printed."""
+        """Whether the recording has a print for that second."""
         k = second - self.first_s
         return 0 <= k < len(self.known) and self.known[k]
 
@@ -153,7 +153,6 @@ class TapeWorld:
         self._exchange = BinanceTrades(seed, self._prices)
         ready = [s for s in self._starts if s >= self.ground.first_s + WARM_UP_S]
         self.first_start_s = ready[0] if ready else self._starts[-1]
-        self.last_start_s: int | None = max(s for s in self._starts if s <= self.ground.last_s or s == self._starts[0])
 
     # --- markets
 
@@ -162,21 +161,21 @@ class TapeWorld:
         return self._by_start[bisect_left(self._starts, from_s) : bisect_left(self._starts, to_s)]
 
     def market(self, slug: str) -> WorldMarket | None:
-        """The recorded market of a slug."""
+        """The recorded market of this slug, None when it was not recorded."""
         found = self.tape_markets.get(slug)
         return found.market if found else None
 
     def strike_e18(self, market: WorldMarket) -> int | None:
-        """As the venue published it, else by the prints, else unknown."""
+        """The strike as the venue published it, else by the prints, else None, × 1e18."""
         recorded = self.tape_markets[market.slug].strike_e18
         return recorded if recorded is not None else self.settle_e18(market.rule, market.start_s)
 
     def end_e18(self, market: WorldMarket) -> int | None:
-        """By the prints, None where they are missing."""
+        """The settlement variable by the recorded prints, × 1e18; None where they are missing."""
         return self.settle_e18(market.rule, market.end_s)
 
     def outcome(self, market: WorldMarket) -> Winner:
-        """The recorded official outcome."""
+        """The official outcome as it was recorded."""
         return self.tape_markets[market.slug].outcome
 
     def resolved_ns(self, market: WorldMarket) -> int:
@@ -195,7 +194,7 @@ class TapeWorld:
     # --- the oracle
 
     def spot_print(self, second: int) -> OraclePrint | None:
-        """The recorded print."""
+        """The spot print recorded for that second, None for a gap."""
         p = self._prints.get(second)
         return OraclePrint("spot", p.observed_s, p.value_e18, p.server_ns, p.received_ns) if p else None
 
@@ -208,7 +207,7 @@ class TapeWorld:
         return OraclePrint("twap60", second, value, p.server_ns, p.received_ns)
 
     def prints(self, after_ns: int, upto_ns: int) -> list[OraclePrint]:
-        """Prints that arrived in (after, upto]."""
+        """Oracle prints that arrived in (after_ns, upto_ns], in order of arrival."""
         return self._arrivals[bisect_right(self._arrival_ns, after_ns) : bisect_right(self._arrival_ns, upto_ns)]
 
     # --- the exchange, derived
@@ -218,7 +217,7 @@ class TapeWorld:
         return self._exchange.trades(after_ns, upto_ns)
 
     def klines(self, interval_s: int, from_s: int, to_s: int, upto_ns: int) -> list[Kline]:
-        """Bars of those trades."""
+        """Bars of the exchange's trades, none of them from before the recording."""
         return self._exchange.klines(interval_s, max(from_s, self.ground.first_s), to_s, upto_ns)
 
     def depth(self, t_ns: int) -> DepthBook | None:

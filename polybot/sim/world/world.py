@@ -96,19 +96,18 @@ class World(Protocol):
     """A world. Every answer is a function of its seed or tape and the arguments alone.
 
     label           how to call it wherever its figures are shown
-    first_start_s   start of the first window worth trading          last_start_s  of the last one, None = endless
+    first_start_s   start of the first window worth trading
     """
 
     label: str
     first_start_s: int
-    last_start_s: int | None
 
     def markets(self, from_s: int, to_s: int) -> list[WorldMarket]:
         """Markets whose window starts in [from_s, to_s)."""
         ...
 
     def market(self, slug: str) -> WorldMarket | None:
-        """The market of a slug."""
+        """The market of this slug, None when the world has none."""
         ...
 
     def spot_print(self, second: int) -> OraclePrint | None:
@@ -124,7 +123,7 @@ class World(Protocol):
         ...
 
     def trades(self, after_ns: int, upto_ns: int) -> list[ExchangeTrade]:
-        """Exchange trades in (after, upto]."""
+        """The exchange's trades in (after_ns, upto_ns], in order."""
         ...
 
     def klines(self, interval_s: int, from_s: int, to_s: int, upto_ns: int) -> list[Kline]:
@@ -140,7 +139,7 @@ class World(Protocol):
         ...
 
     def taker_flow(self, market: WorldMarket, after_ns: int, upto_ns: int) -> list[TakerOrder]:
-        """Anonymous takers in (after, upto]."""
+        """Orders of anonymous takers in (after_ns, upto_ns], in order."""
         ...
 
     def strike_e18(self, market: WorldMarket) -> int | None:
@@ -148,15 +147,15 @@ class World(Protocol):
         ...
 
     def end_e18(self, market: WorldMarket) -> int | None:
-        """The settlement variable at the end."""
+        """The settlement variable at the market's end, × 1e18; None while unknown."""
         ...
 
     def outcome(self, market: WorldMarket) -> Winner:
-        """Who wins officially; ties are Up."""
+        """Who wins officially; a tie is Up."""
         ...
 
     def resolved_ns(self, market: WorldMarket) -> int:
-        """When the venue says so officially."""
+        """When the venue says the outcome officially, world ns."""
         ...
 
 

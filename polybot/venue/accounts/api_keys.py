@@ -29,7 +29,7 @@ class IssuedKey:
     nonce: int
 
     def body(self) -> dict[str, str]:
-        """What the client is told."""
+        """What the client is told: API key, secret and passphrase."""
         return {"apiKey": self.api_key, "secret": self.secret, "passphrase": self.passphrase}
 
 
@@ -43,17 +43,17 @@ class Keys:
     by_owner: dict[tuple[str, int], IssuedKey] = field(default_factory=dict)
 
     def restore(self, credentials: IssuedKey) -> None:
-        """Known from the store, or just created."""
+        """Take in credentials known from the store, or just created."""
         self.by_key[credentials.api_key] = credentials
         self.by_owner[(credentials.address.lower(), credentials.nonce)] = credentials
 
     def forget(self, credentials: IssuedKey) -> None:
-        """Deleted by its owner."""
+        """Forget credentials that their owner has deleted."""
         self.by_key.pop(credentials.api_key, None)
         self.by_owner.pop((credentials.address.lower(), credentials.nonce), None)
 
     def of(self, address: str, nonce: int) -> IssuedKey | None:
-        """What was created for this wallet, if anything."""
+        """The credentials that were created for this wallet, None when there are none."""
         return self.by_owner.get((address.lower(), nonce))
 
     def made(self, address: str, nonce: int) -> IssuedKey:
@@ -94,7 +94,7 @@ class Keys:
         return known if same and mine and fresh and hmac.compare_digest(signed.encode(), shown.encode()) else None
 
     def knows(self, api_key: str, secret: str, passphrase: str) -> bool:
-        """The user channel's first frame."""
+        """Whether these three were issued together, as the user channel's first frame shows them."""
         known = self.by_key.get(api_key)
         return known is not None and hmac.compare_digest(
             f"{known.secret}/{known.passphrase}".encode(), f"{secret}/{passphrase}".encode()

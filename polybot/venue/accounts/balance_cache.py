@@ -8,7 +8,7 @@ from polybot.sim.venue import COLLATERAL
 
 
 class Cached:
-    """truth_of(wallet, asset): the balance on chain, in millionths."""
+    """What the CLOB's cache shows. truth_of(wallet, asset): the balance on chain, in millionths."""
 
     def __init__(self, truth_of: Callable[[str, str], int]) -> None:
         self._truth_of = truth_of
@@ -19,11 +19,11 @@ class Cached:
         self._unseen_e6[wallet] = self._unseen_e6.get(wallet, 0) + usd_e6
 
     def shown(self, wallet: str, asset: str) -> int:
-        """What is believed."""
+        """What the CLOB believes the wallet has of this asset, in millionths."""
         unseen_e6 = self._unseen_e6.get(wallet, 0) if asset == COLLATERAL else 0
         return max(0, self._truth_of(wallet, asset) - unseen_e6)
 
     def refresh(self, wallet: str, asset: str) -> None:
-        """Looked up on chain."""
+        """Look at the chain again: what is shown is the truth from now on."""
         if asset == COLLATERAL:
             self._unseen_e6.pop(wallet, None)

@@ -23,7 +23,7 @@ class WorldCatalogue:
         self._indexed_to_s = world.first_start_s
 
     def listing(self, slug: str) -> Listing | None:
-        """None: no such market, or not listed yet."""
+        """The listing of this slug; None: no such market, or not listed yet."""
         window = window_of(slug)
         if window is None or window.start_s > self._now_ns() // 1_000_000_000 + LISTED_AHEAD_S:
             return None
@@ -31,7 +31,7 @@ class WorldCatalogue:
         return found[0] if found is not None else None
 
     def find(self, slug: str) -> tuple[Listing, WorldMarket] | None:
-        """Listed or not: the driver's own look."""
+        """The market of this slug, listed or not: the driver's own look."""
         known = self._by_slug.get(slug)
         if known is None:
             market = self.world.market(slug)
@@ -43,7 +43,7 @@ class WorldCatalogue:
         return known
 
     def open_listing(self, condition_id: str = "", token: str = "") -> Listing | None:
-        """By the names the CLOB uses; the index grows with the day."""
+        """The listing of this condition or token, None when it is not listed by now; the index grows with the day."""
         until_s = self._now_ns() // 1_000_000_000 + LISTED_AHEAD_S
         if (condition_id or token) not in self._by_name and self._indexed_to_s < until_s:
             for market in self.world.markets(self._indexed_to_s, until_s + WINDOW_S):

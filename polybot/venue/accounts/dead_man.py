@@ -18,7 +18,7 @@ class Pulse:
 
 
 class Pulses:
-    """By API key."""
+    """The dead-man switches, one for each API key."""
 
     def __init__(self) -> None:
         self._by_key: dict[str, Pulse] = {}

@@ -1,4 +1,4 @@
-"""The venue's inside: the exchange, who may speak for which wallet, what survives, and telling the sockets what happened.
+"""The venue's inside: its engine, who may speak for which wallet, what survives, and telling the sockets what happened.
 
 The order is always: change → commit (when a wallet is concerned) → tell → answer. What concerns only the world's own
 makers and takers is committed with the next wallet's change or within a second: rows are a whole state each time.
@@ -39,11 +39,11 @@ class Catalogue(Protocol):
     """The windows' markets as the world lists them."""
 
     def listing(self, slug: str) -> gamma_objects.Listing | None:
-        """None: no such market, or not listed yet."""
+        """The listing of this slug; None: no such market, or not listed yet."""
         ...
 
     def open_listing(self, condition_id: str = "", token: str = "") -> gamma_objects.Listing | None:
-        """By the names the CLOB uses."""
+        """The listing of this condition or token, None when it is not listed by now."""
         ...
 
 
@@ -145,11 +145,11 @@ class House:
             self._docs.append(("withdrawal", name, clob_frames.encode(self.withdrawals[-1])))
 
     def wallets(self) -> list[str]:
-        """All that were ever admitted."""
+        """All wallets that were ever admitted, in that order."""
         return list(self._key_of_wallet)
 
     def remember_key(self, made: IssuedKey) -> None:
-        """To be committed with the next flush."""
+        """Take in new credentials, to be committed with the next flush."""
         self.keys.restore(made)
         self._docs.append(("key", f"{made.address.lower()}/{made.nonce}", _key_body(made)))
 
@@ -169,7 +169,7 @@ class House:
         return None if listing is None else self._unopened(listing)
 
     def market_of(self, token: str) -> Market | None:
-        """By token."""
+        """The market to which this token belongs, also when it is only listed; None when there is none."""
         found = self.exchange.market_of(token)
         if found is not None:
             return found
@@ -177,7 +177,7 @@ class House:
         return None if listing is None else self._unopened(listing)
 
     def market_of_listing(self, listing: gamma_objects.Listing) -> Market:
-        """Open, resolved, or as it will open."""
+        """The market of this listing: open, resolved, or as it will open."""
         return self.exchange.market(listing.condition_id) or self._unopened(listing)
 
     def _unopened(self, listing: gamma_objects.Listing) -> Market:
@@ -210,7 +210,7 @@ class House:
         )
 
     def listing_of(self, market: Market) -> gamma_objects.Listing | None:
-        """What Gamma knows of it."""
+        """What Gamma knows of this market, None when it is not listed."""
         return self.catalogue.listing(market.slug)
 
     def _gamma_id_of(self, condition_id: str) -> str:
@@ -246,7 +246,7 @@ def _concerns_a_wallet(event: ExchangeEvent) -> bool:
 
 
 def market_from(listing: gamma_objects.Listing, taker_delay_ms: int) -> Market:
-    """The exchange's market of a listing, as it opens."""
+    """The engine's market of a listing, as it opens."""
     return Market(
         condition_id=listing.condition_id,
         slug=listing.slug,

@@ -24,7 +24,9 @@ class BookUnknown(Exception):
 
 
 class OrderDesk:
-    """`delay` is the pacer's: at high speed the world jumps over the taker delay, at speed 1 one waits."""
+    """Carries out what verified wallets ask. `delay` is the pacer's: at high speed the world jumps over the taker delay, at
+    speed 1 one waits.
+    """
 
     def __init__(self, house: House, delay: Delay) -> None:
         self.house, self._delay = house, delay
@@ -42,7 +44,7 @@ class OrderDesk:
         return made
 
     def drop_key(self, me: IssuedKey) -> None:
-        """These credentials are nobody's any more."""
+        """Delete these credentials: from now on they are nobody's."""
         self.house.forget_key(me)
         self.house.flush(durable=True)
 
@@ -91,7 +93,7 @@ class OrderDesk:
         }
 
     async def _released(self, new: NewOrder, until_ns: int) -> Result:
-        """What became of a held order."""
+        """Wait until until_ns, then let the held order through; returns what became of it."""
         self.house.flush()
         await self._delay(until_ns, new.token)
         unknown, now_ns = self.house.unknown(new.token), max(until_ns, self.house.now_ns())
@@ -103,7 +105,7 @@ class OrderDesk:
         return result
 
     def _check_cache(self, new: NewOrder) -> None:
-        """What the exchange would allow is refused when the cache has not heard of the money yet."""
+        """What the engine would allow is refused when the cache has not heard of the money yet."""
         exchange, asset = self.house.exchange, COLLATERAL if new.side == "BUY" else new.token
         if exchange.switches.balance_cache and exchange.order(new.order_id) is None:
             reserved = exchange.state.ledger.account(new.owner).reserved_e6.get(asset, 0)
@@ -128,7 +130,7 @@ class OrderDesk:
     # --- the dead-man switch
 
     def beat(self, me: IssuedKey, sent: str, mono_s: float) -> tuple[bool, str]:
-        """(taken, the id to send next)."""
+        """Take one heartbeat of this key: (was it taken, the id to send next). mono_s is machine time."""
         return self._pulses.beat(me.api_key, sent, mono_s)
 
     def cancel_silent(self, mono_s: float) -> None:
@@ -141,7 +143,7 @@ class OrderDesk:
     # --- reads
 
     def order(self, me: IssuedKey, order_id: str) -> EngineOrder | None:
-        """Mine, in any state."""
+        """The order of this id in any state if it is this key's, else None."""
         order = self.house.exchange.order(order_id)
         return order if order is not None and order.owner in self.house.wallets_of(me) else None
 
@@ -151,7 +153,7 @@ class OrderDesk:
         return sorted(found, key=lambda o: o.created_ns)
 
     def trades(self, me: IssuedKey) -> list[tuple[EngineTrade, str]]:
-        """(trade, my wallet in it), newest first."""
+        """This key's trades as (trade, the wallet of its that took part), the newest first."""
         found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.exchange.trades(w)]
         return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
 

@@ -1,4 +1,4 @@
-"""What the Data API knows of a wallet, worked out from the exchange's trades: its fills on chain, its holdings. Pure.
+"""What the Data API knows of a wallet, worked out from the engine's trades: its fills on chain, its holdings. Pure.
 
 Rows appear only once a trade is mined, and never for one that failed, as on chain (facts §11).
 """
@@ -49,22 +49,22 @@ class PortfolioPosition:
 
     @property
     def average_e6(self) -> int:
-        """Of what was bought."""
+        """The mean price of all that was bought, in millionths; 0 when nothing was."""
         return self.cost_e6 * E6 // self.bought_e6 if self.bought_e6 else 0
 
     @property
     def cost_left_e6(self) -> int:
-        """Of what is still held, at the average."""
+        """What the shares still held cost, at the average price, pUSD millionths."""
         return self.size_e6 * self.average_e6 // E6
 
     @property
     def realized_e6(self) -> int:
-        """Gains of what is not held any more."""
+        """What the shares no longer held have gained, pUSD millionths."""
         return self.got_e6 - (self.cost_e6 - self.cost_left_e6)
 
 
 def fills_of(trades: Iterable[EngineTrade], wallet: str = "") -> list[PortfolioFill]:
-    """Everyone's, or one wallet's, newest first."""
+    """The fills on chain, of one wallet or (wallet "") of everyone, the newest first."""
     found = [fill for trade in trades if trade.status in ON_CHAIN for fill in _fills(trade)]
     mine = [fill for fill in found if not wallet or fill.wallet == wallet]
     return sorted(mine, key=lambda fill: fill.at_s)[::-1]
@@ -124,7 +124,7 @@ def redeemed_e6(holding: PortfolioPosition) -> int:
 
 
 def status_of(holding: PortfolioPosition, market: Market) -> Status:
-    """As a position row reports it: lost ones are redeemable for nothing."""
+    """The status that a position's row reports: lost ones are redeemable for nothing."""
     if not holding.size_e6:
         return "CLOSED"
     return "OPEN" if market.winner is None else "REDEEMABLE"

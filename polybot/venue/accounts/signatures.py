@@ -18,7 +18,7 @@ _WALLET_NAME_VERSION = eip712.keccak256(b"DepositWallet") + eip712.keccak256(b"1
 
 
 class BadOrder(ValueError):
-    """The text is the venue's own `error`."""
+    """An order that the venue refuses; the text is the venue's own `error`."""
 
 
 @dataclass(frozen=True)

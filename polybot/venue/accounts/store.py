@@ -1,6 +1,6 @@
 """What must survive the venue's death: committed, FULL, before the venue answers.
 
-Documents are opaque here (JSON of the exchange and the desk); the store knows keys and order only. One file is one session:
+Documents are opaque here (JSON of the engine and the desk); the store knows keys and order only. One file is one session:
 a new session's world begins in the past, so the old file is put aside, never mixed.
 """
 
@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS doc (
 """
 
 Doc = tuple[str, str, bytes]
-"""(kind, id, body): the rows of the exchange, and a few of our own"""
+"""(kind, id, body): the rows of the engine, and a few of our own"""
 
 
 class VenueStore:
@@ -37,7 +37,7 @@ class VenueStore:
         self._changes = next(iter(self._db.execute("SELECT coalesce(max(changed), 0) FROM doc")))[0]
 
     def meta(self, name: str) -> bytes | None:
-        """A fact about the file itself."""
+        """A fact about the file itself, None when it was never written."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes(row[0])
 
@@ -56,7 +56,7 @@ class VenueStore:
         return iter(self._db.execute("SELECT id, body FROM doc WHERE kind = ? ORDER BY changed", (kind,)).fetchall())
 
     def close(self) -> None:
-        """Everything is committed already."""
+        """Close the file; everything is committed already."""
         self._db.close()
 
 

@@ -16,17 +16,17 @@ class BinanceHub:
     sent: int = 0
 
     def join(self, connection: Connection, streams: Iterable[str]) -> None:
-        """Begin to hear these."""
+        """Let this socket hear these streams from now on."""
         for name in streams:
             self.hearers.setdefault(name, {})[connection] = None
 
     def part(self, connection: Connection, streams: Iterable[str]) -> None:
-        """Hear these no longer."""
+        """Let this socket hear these streams no longer."""
         for name in streams:
             self.hearers.get(name, {}).pop(connection, None)
 
     def leave(self, connection: Connection) -> None:
-        """The socket has closed."""
+        """Forget a socket that has closed."""
         for sockets in self.hearers.values():
             sockets.pop(connection, None)
 
@@ -35,7 +35,7 @@ class BinanceHub:
         return bool(self.hearers.get(stream))
 
     def publish(self, stream: str, data: dict[str, Any]) -> None:
-        """One payload to all hearers of a stream."""
+        """Send one payload to all who hear this stream."""
         sockets = self.hearers.get(stream)
         if not sockets:
             return

@@ -22,7 +22,7 @@ INVALID = "INVALID OPERATION"
 
 @dataclass
 class MarketHearer:
-    """What one socket asked for."""
+    """What one socket of the market channel has asked for."""
 
     assets: dict[str, None] = field(default_factory=dict)
     custom: bool = False
@@ -40,7 +40,7 @@ class MarketChannel:
     sent: int = 0
 
     def on_text(self, connection: Connection, text: str) -> None:
-        """One frame of a client."""
+        """Take one frame of a client: a PING, the initial frame, or an operation."""
         if pong(connection, text):
             return
         hearer = self.hearers.setdefault(connection, MarketHearer())
@@ -82,13 +82,13 @@ class MarketChannel:
         self._close_if_over(connection, hearer)
 
     def leave(self, connection: Connection) -> None:
-        """The socket has closed."""
+        """Forget a socket that has closed."""
         hearer = self.hearers.pop(connection, None)
         for asset in hearer.assets if hearer else ():
             self.by_token.get(asset, {}).pop(connection, None)
 
     def wanted(self, pair: Pair) -> bool:
-        """Does anyone hear this market?"""
+        """Whether any socket hears a token of this market."""
         return bool(self.by_token.get(pair.up_token) or self.by_token.get(pair.down_token))
 
     def to_market(self, pair: Pair, frame: bytes, custom: bool = False) -> None:
@@ -97,7 +97,7 @@ class MarketChannel:
         self._push(sockets, frame, custom)
 
     def to_token(self, token: str, frame: bytes, custom: bool = False) -> None:
-        """To all who hear this token."""
+        """Send the frame to all who hear this token; custom: only to those who asked for custom features."""
         self._push(self.by_token.get(token, {}), frame, custom)
 
     def to_all(self, frame: bytes) -> None:

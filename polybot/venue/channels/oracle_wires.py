@@ -36,7 +36,7 @@ class PriceWires:
         self._exchange_s = 0
 
     def oracle(self, printed: OraclePrint) -> None:
-        """One print of the oracle."""
+        """Send one print of the oracle out on every topic and channel that carries it."""
         published_ms = printed.server_ns // 1_000_000
         if printed.feed == "spot":
             self._to_rtds(rtds.CHAINLINK, printed.observed_s, published_ms, printed.value_e18)

@@ -52,7 +52,7 @@ POLICY_CODES = ("sub_limit", "rate_limited", "auth_attempts")
 
 
 class _No(Exception):
-    """An error acknowledgement."""
+    """Raised where a frame is answered with an error acknowledgement of this code."""
 
     def __init__(self, code: Code, channel: str | None = None) -> None:
         super().__init__(code)
@@ -74,7 +74,7 @@ class PolyBoltHearer:
 
 @dataclass
 class PriceSample:
-    """One price of one second."""
+    """The price of one second, USD × 1e18."""
 
     observed_ms: int
     value_e18: int
@@ -96,7 +96,7 @@ class PolyBolt:
     # --- what clients say
 
     def on_text(self, connection: Connection, text: str, now_ns: int) -> None:
-        """One frame of a client."""
+        """Take one frame of a client, and answer it; now_ns is world time."""
         hearer = self.hearers.setdefault(connection, PolyBoltHearer())
         if len(text.encode()) > MOST_BYTES:
             connection.close_after(POLICY, "frame too large")
@@ -149,7 +149,7 @@ class PolyBolt:
         hearer.api_key = shown["apiKey"]
 
     def _count_frame(self, hearer: PolyBoltHearer) -> None:
-        """A batch is one frame."""
+        """Count a frame, a batch as one; raises _No above MOST_FRAMES_PER_S."""
         now = self.mono_s()
         while hearer.frames_s and now - hearer.frames_s[0] >= 1.0:
             hearer.frames_s.popleft()
@@ -181,7 +181,7 @@ class PolyBolt:
             self._send(connection, hearer, key, now_ns // 1_000_000, self._snapshot(key), is_snapshot=True)
 
     def leave(self, connection: Connection) -> None:
-        """The socket has closed."""
+        """Forget a socket that has closed."""
         self.hearers.pop(connection, None)
 
     def drain(self) -> None:
@@ -192,7 +192,7 @@ class PolyBolt:
     # --- what they are told
 
     def publish(self, key: Key, observed_ms: int, published_ms: int, value_e18: int) -> None:
-        """One new price to all who hear it."""
+        """Send one new price to all who hear it."""
         points = self.recent.setdefault(key, deque(maxlen=SNAPSHOT_S))
         points.append(PriceSample(observed_ms, value_e18))
         self._tell(key, published_ms, self._update(key, points[-1], carried=False))
@@ -263,7 +263,7 @@ def _named(key: Key) -> dict[str, Any]:
 
 
 def _items(body: dict[str, Any]) -> list[dict[str, Any]]:
-    """A batch, or the single form."""
+    """The subscriptions in a frame, whether it is a batch or the single form; raises _No for neither."""
     if "subscriptions" not in body and "channel" in body:
         return [body]
     items = body.get("subscriptions")

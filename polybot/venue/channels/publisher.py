@@ -1,4 +1,4 @@
-"""Telling the sockets what happened: events of the exchange as frames of the market and user channels."""
+"""Telling the sockets what happened: events of the venue's engine as frames of the market and user channels."""
 
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +47,7 @@ class ChannelPublisher:
         self._tops: dict[str, tuple[str, str]] = {}
 
     def sides(self, token: str) -> clob_frames.Sides:
-        """A token's book, best first."""
+        """Both sides of a token's book, the best prices first."""
         return clob_frames.Sides(*self.exchange.levels(token))
 
     def last_trade(self, token: str) -> tuple[int, str] | None:
@@ -73,6 +73,7 @@ class ChannelPublisher:
         )
 
     def book_event(self, token: str) -> dict[str, Any] | None:
+        """The token's book as a frame of the market channel; None while the book is not known."""
         book = None if self.unknown(token) else self.book_object(token)
         return None if book is None else clob_frames.book_event(book)
 
@@ -81,6 +82,7 @@ class ChannelPublisher:
         return market is not None and market.winner is not None
 
     def tell(self, events: list[ExchangeEvent]) -> None:
+        """Send these events of the venue's engine to all sockets that may hear of them."""
         changed: dict[str, dict[tuple[str, int], int]] = {}
         traded: dict[str, None] = {}
         at_ns = 0
@@ -148,7 +150,7 @@ class ChannelPublisher:
                 self._send_book(token)
 
     def tell_listed(self, listing: gamma_objects.Listing) -> None:
-        """A market that was not there before."""
+        """Tell of a market that was not there before."""
         now = gamma_objects.Now(tick_e6=10_000)
         pair = clob_frames.Pair(listing.condition_id, listing.up_token, listing.down_token)
         listed, event = gamma_objects.market_object(listing, now), gamma_objects.event_object(listing, now)
@@ -213,5 +215,5 @@ class ChannelPublisher:
 
 
 def pair_of(market: Market) -> clob_frames.Pair:
-    """Its names on the wire."""
+    """The names that this market has on the wire."""
     return clob_frames.Pair(market.condition_id, market.up_token, market.down_token)

@@ -37,7 +37,7 @@ class Rtds:
     sent: int = 0
 
     def on_text(self, connection: Connection, text: str, now_ns: int) -> None:
-        """One frame of a client."""
+        """Take one frame of a client: a PING, or subscriptions to add or drop."""
         if pong(connection, text):
             return
         wish = _parsed(text)
@@ -58,7 +58,7 @@ class Rtds:
             connection.push(self._snapshot(topic, symbol, now_ns))
 
     def leave(self, connection: Connection) -> None:
-        """The socket has closed."""
+        """Forget a socket that has closed."""
         self.hearers.pop(connection, None)
 
     def publish(self, topic: str, observed_ms: int, published_ms: int, value: float, exact: str) -> None:

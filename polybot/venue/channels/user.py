@@ -28,7 +28,7 @@ class UserChannel:
     sent: int = 0
 
     def on_text(self, connection: Connection, text: str) -> None:
-        """One frame of a client."""
+        """Take one frame of a client; the first must show credentials, else the socket is closed."""
         if pong(connection, text):
             return
         body = decoded(text)
@@ -65,7 +65,7 @@ class UserChannel:
                 connection.push("INVALID OPERATION")
 
     def leave(self, connection: Connection) -> None:
-        """The socket has closed."""
+        """Forget a socket that has closed."""
         self.listeners.pop(connection, None)
 
     def publish(self, api_key: str, market: str, event: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ class Control:
         self.faults, self.token = faults, secrets.token_hex(16)
 
     def app(self) -> Starlette:
-        """The application of the control port."""
+        """The web application that answers on the control port."""
         return Starlette(routes=[Route("/faults", self.handle, methods=["GET", "POST", "DELETE"])])
 
     def write_note(self, folder: Path, url: str) -> None:

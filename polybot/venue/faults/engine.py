@@ -47,7 +47,7 @@ class FaultEngine:
     # --- which there are
 
     def arm(self, fault: Fault) -> None:
-        """From now on; one of the same name is replaced."""
+        """Switch a fault on; one of the same name is replaced."""
         self.armed[fault.name] = Armed(fault, self._now_ns(), self._mono_s())
         log.event("fault_armed", fault=fault.name, kind=fault.kind)
 
@@ -60,7 +60,7 @@ class FaultEngine:
         return gone
 
     def described(self) -> list[dict[str, Any]]:
-        """For people: each fault, whether it is on, and how often it struck."""
+        """Each fault for people: whether it is on, and how often it struck."""
         return [
             {
                 "name": a.fault.name,

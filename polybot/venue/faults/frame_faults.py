@@ -13,7 +13,7 @@ ALIVE = ("PONG", '{"op":"pong"}')  # a stalled socket still says that it lives
 
 
 def open_gate(frame: str, queue: Queue) -> None:
-    """No faults."""
+    """Send every frame at once, as without faults."""
     queue(frame)
 
 

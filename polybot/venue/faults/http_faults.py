@@ -140,7 +140,7 @@ class FaultyHttp:
 
 
 class FaultedRequest:
-    """What a fault may look at."""
+    """What a fault may look at: the service called, method, path and body."""
 
     def __init__(self, service: str, method: str, path: str, body: bytes) -> None:
         self.service, self.method, self.path, self.body = service, method, path, body
@@ -153,15 +153,17 @@ class FaultedRequest:
 
     @property
     def is_trading(self) -> bool:
+        """True when it orders or cancels."""
         return self.method in ("POST", "DELETE") and self.path in TRADING
 
     @property
     def is_order(self) -> bool:
+        """True when it posts one order or several."""
         return self.method == "POST" and self.path in ORDERING
 
     @property
     def is_post_only(self) -> bool:
-        """Every order in it."""
+        """True when every order in it is post-only."""
         legs = self._legs()
         return bool(legs) and all(leg.get("postOnly") is True for leg in legs)
 
@@ -194,19 +196,19 @@ class HeldAnswer:
             self._headers.append((b"content-length", str(len(body)).encode()))
 
     async def hear(self, message: Message) -> None:
-        """The application's `send`."""
+        """Stand in for `send`: keep what the application answers."""
         if message["type"] == "http.response.start":
             self.status, self._headers = message["status"], list(message.get("headers", []))
         elif message["type"] == "http.response.body":
             self.body += message.get("body", b"")
 
     async def deny(self, send: Send) -> None:
-        """Instead of a handshake."""
+        """Send the answer kept instead of a websocket's handshake."""
         await send({"type": "websocket.http.response.start", "status": self.status, "headers": self._headers})
         await send({"type": "websocket.http.response.body", "body": self.body})
 
     async def send(self, send: Send) -> None:
-        """On its way."""
+        """Send the answer that was kept."""
         await send({"type": "http.response.start", "status": self.status, "headers": self._headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -118,13 +118,13 @@ class Fault:
 
     @property
     def life_s(self) -> float:
-        """From its first moment to its last; 0 = without end."""
+        """Seconds from the fault's first moment to its last; 0 = without end."""
         return self.for_s + self.post_only_s if self.for_s else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A whole file."""
+    """A whole fault script: seed, switches and faults."""
 
     seed: int = 0
     switches: Switches = HONEST

@@ -49,7 +49,7 @@ class RealBook:
     # --- what the channel says
 
     def snapshot(self, shown: BookSnapshot, now_s: float) -> list[Change]:
-        """Rule 1; what differs from the book before."""
+        """Take the whole book (rule 1); returns what differs from the one before."""
         self._hear(shown.at_ms, now_s)
         if not shown.is_intact:
             self.lose("the hash of a snapshot is not that of what it shows", speaks=True)
@@ -59,7 +59,7 @@ class RealBook:
         return changed
 
     def change(self, changed: Changes, now_s: float) -> bool:
-        """Rule 1; whether the book is known after it."""
+        """Take one change (rule 1); returns whether the book is known after it."""
         self._hear(changed.at_ms, now_s)
         if not self.is_known:
             self._keep(changed)
@@ -82,13 +82,13 @@ class RealBook:
     # --- what REST says
 
     def wants_check(self, now_s: float) -> bool:
-        """Rules 2 and 4: is it time to ask REST?"""
+        """Whether it is time to ask REST (rules 2 and 4)."""
         if now_s - self.asked_s < QUIET_S:
             return False
         return self._speaks if not self.is_known else now_s - max(self.heard_s, self.proved_s) >= QUIET_S
 
     def check(self, shown: BookSnapshot, asked_s: float, now_s: float) -> Checked:
-        """REST's answer to what was asked then."""
+        """Hold the book against REST's answer to what was asked then."""
         if not shown.is_intact:
             return "nothing"
         if not self.is_known:
@@ -117,11 +117,11 @@ class RealBook:
         return "" if age_s <= FRESH_S else f"nothing was heard of it for {age_s:.1f} s (limit {FRESH_S:g} s)"
 
     def best(self) -> tuple[int | None, int | None]:
-        """(best bid, best ask)."""
+        """The best bid and the best ask, in millionths; None where there is none."""
         return max(self.levels["BID"], default=None), min(self.levels["ASK"], default=None)
 
     def ladders(self) -> tuple[Levels, Levels]:
-        """(bids, asks), best first."""
+        """Bids and asks as (price, size) in millionths, the best first."""
         bids, asks = self.levels["BID"], self.levels["ASK"]
         return tuple((p, bids[p]) for p in sorted(bids, reverse=True)), tuple((p, asks[p]) for p in sorted(asks))
 

@@ -15,23 +15,23 @@ class MirrorCatalogue:
         self.wished: dict[str, None] = {}
 
     def put(self, listing: Listing) -> None:
-        """Read just now."""
+        """Keep a listing that was read just now; it is wished for no longer."""
         self._by_slug[listing.slug] = listing
         for name in (listing.condition_id, listing.up_token, listing.down_token):
             self._by_name[name] = listing
         self.wished.pop(listing.slug, None)
 
     def known(self, slug: str) -> Listing | None:
-        """As far as it was read; nobody's wish."""
+        """The listing as far as it was read; asking wishes for nothing."""
         return self._by_slug.get(slug)
 
     def listing(self, slug: str) -> Listing | None:
-        """None: not read yet, or no such market."""
+        """The listing of this slug; None: not read yet, or no such market."""
         found = self._by_slug.get(slug)
         if found is None and window_of(slug) is not None and len(self.wished) < MOST_WISHED:
             self.wished[slug] = None
         return found
 
     def open_listing(self, condition_id: str = "", token: str = "") -> Listing | None:
-        """By the names the CLOB uses."""
+        """The listing of this condition or token, None when it was not read."""
         return self._by_name.get(condition_id or token)

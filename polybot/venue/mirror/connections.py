@@ -46,7 +46,7 @@ class Channel:
         self.socket = WebSocketSource("real", url, self._frame, self._state, self._bad, keep_alive=PING, wanted=False)
 
     def start(self) -> None:
-        """Begin; connected once a market is followed."""
+        """Let the channel begin; it connects once a market is followed."""
         self.socket.start()
 
     def silence(self) -> None:
@@ -54,12 +54,12 @@ class Channel:
         self._is_silent = True
 
     def stop(self) -> None:
-        """Close; within a second."""
+        """Close the socket and the lane, within a second."""
         self.socket.stop()
         self._lane.shutdown(wait=False, cancel_futures=True)
 
     def follow(self, pairs: Iterable[Pair]) -> None:
-        """These markets from now on, and no others."""
+        """Subscribe to these markets from now on, and to no others."""
         wanted = {pair.condition_id: pair for pair in pairs}
         with self._guard:
             new = [pair for cid, pair in wanted.items() if cid not in self._pairs]
@@ -70,7 +70,7 @@ class Channel:
             self._lane.submit(self._change, new, gone)
 
     def again(self, pair: Pair) -> None:
-        """One market anew: that brings its snapshot."""
+        """Subscribe to one market anew, which brings its snapshot."""
         self._lane.submit(self._change, [pair], [pair])
 
     # --- on other threads

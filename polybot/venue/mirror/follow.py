@@ -1,4 +1,4 @@
-"""From what the real venue says to what the exchange in the mirror does: one market after another. No I/O.
+"""From what the real venue says to what the engine in the mirror does: one market after another. No I/O.
 
 Everything is called on the venue's event loop. `mono_s` is machine time, `now_ns` the wall's.
 """
@@ -76,7 +76,7 @@ class Follower:
         self._house: House | None = None
 
     def serve(self, house: House) -> None:
-        """Whose exchange it is; after a restart with what was taken in mind."""
+        """Whose engine it is; after a restart with what was taken in mind."""
         self._house = house
         house.teller.tells_crowd = False
         for market in house.unresolved():
@@ -84,6 +84,7 @@ class Follower:
 
     @property
     def house(self) -> House:
+        """The house whose markets follow the real ones; only after `serve`."""
         assert self._house is not None, "serve() comes first"
         return self._house
 
@@ -122,21 +123,21 @@ class Follower:
     # --- the channel
 
     def opened(self) -> None:
-        """A connection; every book comes anew."""
+        """A connection is there: every book is unknown until it comes anew."""
         self.is_open, self._opened_s = True, self._mono_s()
         self.heard.upstream = "connected"
         for followed in self.followed.values():
             followed.since_s = self._opened_s
 
     def closed(self, why: str) -> None:
-        """What happens from here on is not heard."""
+        """The connection is gone: what happens from here on is not heard."""
         self.is_open = False
         self.heard.upstream = f"the real market channel is closed: {why}"
         for followed in self.followed.values():
             self._lose(followed, self.heard.upstream, speaks=False)
 
     def hear(self, text: str) -> None:
-        """One frame."""
+        """Take in one frame of the real market channel."""
         self.heard.frames += 1
         for news in self.reader.read(text):
             followed = self.followed.get(news.condition_id)
@@ -220,7 +221,7 @@ class Follower:
         return due
 
     def checked(self, followed: FollowedMarket, shown: dict[str, object], asked_s: float) -> None:
-        """REST's book of Up. Raises one of GARBAGE."""
+        """REST's book of a market, in Up's terms; raises one of GARBAGE when it cannot be read."""
         match followed.book.check(snapshot_of(shown, followed.pair), asked_s, self._mono_s()):
             case "found":
                 self._found(followed)

@@ -59,7 +59,7 @@ class Print:
 
 @dataclass(frozen=True)
 class TickChange:
-    """The grid changed."""
+    """The market's price grid has changed."""
 
     condition_id: str
     tick_e6: int
@@ -67,7 +67,7 @@ class TickChange:
 
 @dataclass(frozen=True)
 class Resolved:
-    """The venue's word on the outcome."""
+    """The real venue has said who won."""
 
     condition_id: str
     winner: Winner
@@ -91,12 +91,12 @@ class FrameReader:
         self.pairs: dict[str, Pair] = {}
 
     def follow(self, pair: Pair) -> None:
-        """From now on its frames are news."""
+        """Read frames about this market as news from now on."""
         for name in (pair.condition_id, pair.up_token, pair.down_token):
             self.pairs[name] = pair
 
     def leave(self, pair: Pair) -> None:
-        """No longer."""
+        """Pass over frames about this market from now on."""
         for name in (pair.condition_id, pair.up_token, pair.down_token):
             self.pairs.pop(name, None)
 
@@ -247,7 +247,7 @@ def _side(text: Any) -> Side:
 
 
 def _ms(shown: Mapping[str, Any]) -> int:
-    """The venue's stamp: milliseconds as text."""
+    """The frame's stamp in unix milliseconds; raises ValueError when it is no such text."""
     stamp = shown["timestamp"]
     if not isinstance(stamp, str) or not (stamp.isascii() and stamp.isdigit()) or len(stamp) > 14:
         raise ValueError(f"timestamp {stamp!r:.40}")

@@ -1,4 +1,4 @@
-"""What the real venue's REST says of a market: Gamma's object, the CLOB's, and what the exchange needs of both. Pure.
+"""What the real venue's REST says of a market: Gamma's object, the CLOB's, and what the venue's engine needs of both. Pure.
 
 A market is followed only where everything that decides about money is known: fee, tick, tokens, order version. The rest is
 the same object as the real one's, so that the bot judges it by its own rules.
@@ -27,7 +27,7 @@ class MirroredMarket:
     winner: Winner | None
 
     def market(self) -> Market:
-        """As the exchange opens it."""
+        """The market as the venue's engine opens it."""
         fee = self.told.fee
         return Market(
             condition_id=self.told.condition_id,

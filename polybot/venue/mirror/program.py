@@ -154,7 +154,7 @@ class MirrorVenue:
     # --- what others call
 
     async def _delay(self, until_ns: int, _token: str) -> None:
-        """The taker delay, lived through."""
+        """Wait out the taker delay on the wall's clock."""
         while self.clock.now_ns() < until_ns:
             await asyncio.sleep(max(0.001, self.clock.wait_s(until_ns)))
 

@@ -11,7 +11,7 @@ PAGE = 100
 
 
 def page(rows: list[dict[str, Any]], cursor: str | None, size: int = PAGE) -> dict[str, Any]:
-    """One page of a list."""
+    """One page of a list, from the cursor on, with the cursor of the next."""
     offset = offset_of(cursor or FIRST_CURSOR)
     shown = rows[offset : offset + size]
     more = offset + size < len(rows)
@@ -33,5 +33,5 @@ def offset_of(cursor: str) -> int:
 
 
 def cursor_of(offset: int) -> str:
-    """Of an offset."""
+    """The cursor that stands for an offset."""
     return base64.b64encode(str(offset).encode()).decode()

@@ -41,7 +41,9 @@ WHERE = (
 
 
 def bind(first_port: int, remembered: Path, services: Sequence[str] = SERVICES) -> dict[str, socket.socket]:
-    """A listening socket for each service: from first_port on when it is set, else where we stood before, else anywhere."""
+    """Bind a listening socket for each service: from first_port on when it is set, else where we stood before, else
+    anywhere.
+    """
     known = _recall(remembered)
     sockets = {}
     for i, service in enumerate(services):
@@ -76,12 +78,12 @@ def urls(sockets: dict[str, socket.socket]) -> dict[str, str]:
 
 
 def url(sock: socket.socket) -> str:
-    """Of one service."""
+    """The address at which the service on this socket is called."""
     return f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write the text whole or not at all, also when the power goes."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_suffix(path.suffix + ".new")
     with open(fresh, "w") as file:

@@ -16,12 +16,12 @@ class HttpRefusal(Exception):
 
 
 def as_json(body: Any, status: int = 200) -> Response:
-    """Compact JSON."""
+    """A response with this body as compact JSON."""
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
 def refused(_request: Request, exc: Exception) -> Response:
-    """Starlette's handler for Refusal."""
+    """Starlette's handler for HttpRefusal: its text as JSON, under its status."""
     assert isinstance(exc, HttpRefusal)
     return as_json({"error": exc.text}, exc.status)
 

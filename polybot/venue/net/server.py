@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class ByPort:
-    """The outermost application: port → application."""
+    """The outermost application: hands each request to the application of the port that was called."""
 
     def __init__(self, apps: dict[int, ASGIApp]) -> None:
         self._apps = apps
@@ -52,7 +52,7 @@ class Web:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve; returns when connections are taken."""
         self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))
         while not self._server.started:
             if self._task.done():
@@ -61,7 +61,7 @@ class Web:
             await asyncio.sleep(0.005)
 
     async def stop(self) -> None:
-        """Close every connection and leave."""
+        """Close every connection and end; waits at most 1.5 s."""
         self._server.should_exit = True
         if self._task is not None:
             await asyncio.wait([self._task], timeout=1.5)

@@ -37,7 +37,7 @@ class Connection:
         return len(self._outbox)
 
     def push(self, frame: bytes | str) -> None:
-        """Queue one text frame."""
+        """Queue one text frame; it may meet faults on its way."""
         self._gate(frame if isinstance(frame, str) else frame.decode(), self._queue)
 
     def _queue(self, frame: str) -> None:
@@ -94,7 +94,7 @@ def decoded(text: str) -> dict[str, Any] | None:
 
 
 def texts(value: Any) -> list[str] | None:
-    """A list of texts, or None."""
+    """The value if it is a list of texts, else None."""
     return value if isinstance(value, list) and all(isinstance(v, str) for v in value) else None
 
 

@@ -41,7 +41,7 @@ class BusObserver:
     settled: dict[str, dict[str, Settlement]] = field(default_factory=dict)
 
     def hear(self, word: object) -> None:
-        """One word of the bus."""
+        """Take in one word of the bus; others than these kinds are ignored."""
         match word:
             case Heartbeat():
                 self.alive[word.actor] = word.boot
@@ -61,7 +61,7 @@ class BusObserver:
                 self.settled.setdefault(word.slug, {})[word.strategy] = word
 
     def forget(self, slug: str) -> None:
-        """This window is over for good."""
+        """Forget a window that is over for good."""
         for intent in self.orders.pop(slug, {}):
             self.verdicts.pop(intent, None)
         for strategy in self.predictions.pop(slug, {}):

@@ -39,7 +39,7 @@ CENT_E6, DOLLAR_E6 = 10_000, 1_000_000
 
 @dataclass
 class OpenWindow:
-    """A window with a live book."""
+    """A window with a live book, and up to when its quotes and its crowd have been played."""
 
     market: WorldMarket
     resolves_ns: int
@@ -49,7 +49,7 @@ class OpenWindow:
 
 @dataclass
 class Thinned:
-    """What the rule above left out."""
+    """How much the thinning above has left out."""
 
     quotes: int = 0
     takers: int = 0
@@ -81,7 +81,7 @@ class Driver:
 
     @property
     def world(self) -> World:
-        """Synthetic or a tape."""
+        """The world that is stepped: a synthetic one, or a tape."""
         return self.catalogue.world
 
     # --- beginning
@@ -105,7 +105,7 @@ class Driver:
     # --- stepping
 
     def step(self, to_ns: int) -> None:
-        """Everything up to and including to_ns."""
+        """Let everything happen up to and including world time to_ns."""
         if to_ns <= self.at_ns:
             return
         from_ns, self.at_ns = self.at_ns, to_ns
@@ -163,7 +163,7 @@ class Driver:
         if self.faults.on("oracle_gap") is None:
             self.wires.oracle(printed)
 
-    # --- the exchange next door
+    # --- the exchange (Binance)
 
     def _binance(self, from_ns: int, to_ns: int) -> None:
         sparse, waiting = self.speed > SPARSE_SPEED, None
@@ -309,7 +309,7 @@ class Driver:
         return window.resolves_ns + (int(late.delay_s * NS) if late is not None else 0)
 
     def _break(self, now_ns: int) -> None:
-        """Faults that strike the exchange itself, each once as it comes on."""
+        """Faults that strike the venue's engine itself, each once as it comes on."""
         if self.faults.once("tick_change") is not None:
             running = self.windows.get(now_ns // NS // WINDOW_S * WINDOW_S)
             if running is not None:

@@ -34,15 +34,15 @@ class PacedClock(Protocol):
     speed: float
 
     def now_ns(self) -> int:
-        """World time."""
+        """World time, nanoseconds since 1970."""
         ...
 
     def set_horizon(self, horizon_ns: int) -> None:
-        """Nobody goes beyond this."""
+        """Promise the world up to this time; nobody's clock goes beyond it."""
         ...
 
     def jump(self, to_ns: int) -> None:
-        """World time moves at once."""
+        """Set world time to to_ns at once."""
         ...
 
 
@@ -68,7 +68,7 @@ class Waited:
     timeouts: int = 0
 
     def add(self, took_s: float, timed_out: bool) -> None:
-        """One more."""
+        """Count one more wait, took_s machine seconds long."""
         ms = took_s * 1000
         self.count += 1
         self.total_ms += ms
@@ -89,19 +89,19 @@ class Pacer:
         self.begin()
 
     def begin(self) -> None:
-        """From here on the world ought to keep up with its speed."""
+        """Note from when on the world ought to keep up with its speed."""
         self._held_s = 0.0
         self._began_s, self._began_ns = self._mono_s(), self.clock.now_ns()
 
     @property
     def waits_at_all(self) -> bool:
-        """Only a world faster than people waits."""
+        """True for a world faster than people: only such a one waits."""
         return self.clock.speed > 1
 
     def hold(
         self, at_ns: int, kind: str, answered: Callable[[], bool], prepare: Callable[[], None] | None = None
     ) -> None:
-        """The world is to wait at at_ns."""
+        """Let the world wait at at_ns until the actors concerned have answered."""
         if self.waits_at_all:
             self._number += 1
             heapq.heappush(self._holds, Hold(at_ns, self._number, kind, answered, prepare))
@@ -134,7 +134,7 @@ class Pacer:
         return True
 
     def count(self, kind: str, took_s: float, timed_out: bool = False) -> None:
-        """Note a wait in the report."""
+        """Count a wait of this kind, for the report."""
         self._held_s += took_s
         self.waits.setdefault(kind, Waited()).add(took_s, timed_out)
 
@@ -149,7 +149,7 @@ class Pacer:
         return self._mono_s() - first.since_s if first is not None and first.since_s is not None else 0.0
 
     def report(self) -> dict[str, Any]:
-        """The `waits` of waits.json."""
+        """What was waited for, by kind, as waits.json has it under `waits`."""
         return {
             kind: {
                 "count": w.count,
@@ -173,5 +173,5 @@ class Pacer:
 
 
 def write_waits(path: Path, report: dict[str, Any]) -> None:
-    """state/run/waits.json."""
+    """Write the report to the file at path, state/run/waits.json."""
     write_atomically(path, json.dumps(report))

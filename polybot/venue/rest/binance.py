@@ -28,7 +28,7 @@ class BinanceRoutes:
         self._minute, self.used = 0, 0
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         weighed: dict[str, tuple[int, Handler]] = {
             "ping": (1, self.ping),
             "time": (1, self.time),
@@ -56,7 +56,7 @@ class BinanceRoutes:
         return weighing
 
     def _weigh(self, weight: int) -> int:
-        """Seconds left of the minute."""
+        """Count a request's weight; returns how many seconds of the quota's minute are left."""
         now_s = self._mono_s()
         if int(now_s // 60) != self._minute:
             self._minute, self.used = int(now_s // 60), 0
@@ -64,15 +64,15 @@ class BinanceRoutes:
         return max(1, 60 - int(now_s % 60))
 
     async def ping(self, _request: Request) -> Response:
-        """Alive."""
+        """Answers `/ping`: an empty object, for we are alive."""
         return as_json({})
 
     async def time(self, _request: Request) -> Response:
-        """World time, milliseconds."""
+        """Answers `/time`: world time in milliseconds."""
         return as_json({"serverTime": self.now_ns() // 1_000_000})
 
     async def klines(self, request: Request) -> Response:
-        """Second and minute bars."""
+        """Answers `/klines`: bars of a second or a minute, as Binance limits them."""
         q = request.query_params
         step = binance_frames.STEP_S.get(q.get("interval", ""))
         if q.get("symbol") != binance_frames.SYMBOL:
@@ -87,13 +87,13 @@ class BinanceRoutes:
         return as_json(self.bars.klines(step, self.now_ns() // 1_000_000, start, end, limit))
 
     async def depth(self, request: Request) -> Response:
-        """Twenty levels are all there are."""
+        """Answers `/depth`: the top twenty levels, which are all there are."""
         if request.query_params.get("symbol") != binance_frames.SYMBOL:
             return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
         return as_json(binance_frames.depth_data(*self.depth_now()))
 
     async def price(self, request: Request) -> Response:
-        """The last trade's."""
+        """Answers `/ticker/price`: the price of the last trade."""
         if request.query_params.get("symbol") != binance_frames.SYMBOL:
             return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
         return as_json({"symbol": binance_frames.SYMBOL, "price": binance_frames.price_text(self.bars.price)})
@@ -109,7 +109,7 @@ class BinanceRoutes:
         return as_json({"timezone": "UTC", "serverTime": now_ms, "rateLimits": limits, "symbols": [symbol]})
 
     async def day(self, request: Request) -> Response:
-        """24-hour statistics."""
+        """Answers `/ticker/24hr`: statistics of the last 24 hours."""
         if request.query_params.get("symbol") != binance_frames.SYMBOL:
             return as_json(binance_frames.error(-1121, "Invalid symbol."), 400)
         day = self.bars.day()

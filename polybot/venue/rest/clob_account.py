@@ -18,14 +18,14 @@ CANCELLATION, FILL = 1, 2
 
 
 class ClobAccount:
-    """key_of_request is ClobPrivate's: who asks, or 401."""
+    """Handlers for the rest of an account's questions. key_of_request is ClobPrivate's: who asks, or 401."""
 
     def __init__(self, desk: OrderDesk, key_of_request: Any) -> None:
         self.desk, self.house, self._key = desk, desk.house, key_of_request
         self._dropped: set[str] = set()
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/notifications", self.notifications),
             Route("/notifications", self.drop, methods=["DELETE"]),
@@ -48,7 +48,7 @@ class ClobAccount:
         ]
 
     async def notifications(self, request: Request) -> Response:
-        """Of orders that ended: filled or cancelled, newest first, until dropped."""
+        """Answers `/notifications`: orders that ended, filled or cancelled, the newest first, until dropped."""
         me = await self._key(request)
         mine = self.house.wallets_of(me)
         ended = [o for o in self.house.exchange.state.orders.values() if o.owner in mine and not o.is_open]
@@ -91,18 +91,18 @@ class ClobAccount:
         }
 
     async def drop(self, request: Request) -> Response:
-        """By id, comma separated."""
+        """Answers DELETE `/notifications`: drops those with these ids, comma separated."""
         await self._key(request)
         self._dropped.update(wanted(request, "ids", "ids are required").split(","))
         return as_json("OK")
 
     async def scoring(self, request: Request) -> Response:
-        """A resting order scores."""
+        """Answers `/order-scoring`: whether the order scores; one that rests does."""
         me = await self._key(request)
         return as_json({"scoring": self._scores(me, wanted(request, "order_id", "order_id is required"))})
 
     async def scorings(self, request: Request) -> Response:
-        """Order id → the same."""
+        """Answers `/orders-scoring`: for each order id whether it scores."""
         me = await self._key(request)
         ids = parsed(await request.body())
         if not isinstance(ids, list):
@@ -114,35 +114,35 @@ class ClobAccount:
         return order is not None and order.is_open
 
     async def rebates(self, request: Request) -> Response:
-        """None are paid here."""
+        """Answers for rebates: an empty list, none are paid here."""
         await self._key(request)
         return as_json([])
 
     async def builder_trades(self, request: Request) -> Response:
-        """None."""
+        """Answers for builder trades and the like: an empty page, there are none."""
         await self._key(request)
         return as_json(page([], request.query_params.get("next_cursor")))
 
     async def readonly_keys(self, request: Request) -> Response:
-        """None are made here."""
+        """Answers `/auth/readonly-api-keys`: none, they cannot be made here."""
         await self._key(request)
         return as_json({"readonlyApiKeys": []})
 
     async def no_more_keys(self, request: Request) -> Response:
-        """Neither read-only nor builder keys are made here."""
+        """Refuses to make read-only or builder keys: there are none here."""
         await self._key(request)
         raise HttpRefusal(400, "Could not create api key")
 
     async def builder_keys(self, request: Request) -> Response:
-        """None."""
+        """Answers `/auth/builder-api-key`: an empty list, there are none."""
         await self._key(request)
         return as_json([])
 
     async def percentages(self, request: Request) -> Response:
-        """Of rewards: none are paid here."""
+        """Answers for rewards' percentages: none, for no rewards are paid here."""
         await self._key(request)
         return as_json({})
 
     async def no_rewards(self, request: Request) -> Response:
-        """Public, and empty."""
+        """Answers for rewards of markets: an empty page that anybody may read."""
         return as_json(page([], request.query_params.get("next_cursor")))

@@ -56,11 +56,11 @@ class ClobBatches:
         return as_json(answer)
 
     async def midpoints(self, request: Request) -> Response:
-        """Token → mid."""
+        """Answers for midpoints: each token with its mid."""
         return as_json(await self._each(request, lambda s: decimal_text((best_bid(s) + best_ask(s)) // 2)))
 
     async def spreads(self, request: Request) -> Response:
-        """Token → spread."""
+        """Answers for spreads: each token with its spread."""
         return as_json(await self._each(request, lambda s: decimal_text(best_ask(s) - best_bid(s))))
 
     async def _each(self, request: Request, of: Callable[[clob_frames.Sides], str]) -> dict[str, str]:
@@ -91,12 +91,12 @@ class ClobBatches:
     # --- markets
 
     async def markets(self, request: Request) -> Response:
-        """Verbose objects, oldest first."""
+        """Answers `/markets`: verbose market objects by the page, the oldest first."""
         rows = [self._verbose(m) for m in self._every(request)]
         return as_json(page(rows, request.query_params.get("next_cursor"), MARKETS_PAGE))
 
     async def simplified(self, request: Request) -> Response:
-        """The few keys of them that change."""
+        """Answers `/simplified-markets`: of each market the few keys that change."""
         rows = [simple(self._verbose(m)) for m in self._every(request)]
         return as_json(page(rows, request.query_params.get("next_cursor"), MARKETS_PAGE))
 
@@ -150,12 +150,12 @@ class ClobBatches:
         return as_json([_event(trade, market, self.house) for trade in trades])
 
     async def builder_fees(self, _request: Request) -> Response:
-        """Nobody builds here."""
+        """Answers for builder fees: 0, for nobody builds here."""
         return as_json({"builder_maker_fee_rate_bps": 0, "builder_taker_fee_rate_bps": 0})
 
 
 def simple(market: dict[str, Any]) -> dict[str, Any]:
-    """Of a verbose object."""
+    """The simplified form of a verbose market object."""
     keys = ("condition_id", "rewards", "tokens", "active", "closed", "archived", "accepting_orders")
     return {key: market[key] for key in keys}
 

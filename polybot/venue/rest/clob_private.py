@@ -28,7 +28,7 @@ class ClobPrivate:
         self.switches = desk.house.exchange.switches
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/auth/api-key", self.create_key, methods=["POST"]),
             Route("/auth/api-key", self.delete_key, methods=["DELETE"]),
@@ -75,25 +75,25 @@ class ClobPrivate:
         return as_json(self.desk.open_key(address, nonce).body())
 
     async def derive_key(self, request: Request) -> Response:
-        """The same again."""
+        """Answers `/auth/derive-api-key`: the credentials that were created before, again."""
         known = self.house.keys.of(*self._wallet(request))
         if known is None:
             raise HttpRefusal(400, "Could not derive api key!")
         return as_json(known.body())
 
     async def list_keys(self, request: Request) -> Response:
-        """Those of this wallet."""
+        """Answers `/auth/api-keys`: the keys of this wallet."""
         me = await self.key(request)
         mine = [k.api_key for k in self.house.keys.by_key.values() if k.address.lower() == me.address.lower()]
         return as_json({"apiKeys": mine})
 
     async def delete_key(self, request: Request) -> Response:
-        """Forgotten; derive fails until it is created again."""
+        """Answers DELETE `/auth/api-key`: forgets the key; derive fails until it is created again."""
         self.desk.drop_key(await self.key(request))
         return as_json("OK")
 
     async def closed_only(self, request: Request) -> Response:
-        """Nobody is banned here."""
+        """Answers for the ban status: false, for nobody is banned here."""
         await self.key(request)
         return as_json({"closed_only": False})
 
@@ -130,7 +130,7 @@ class ClobPrivate:
     # --- cancels
 
     async def cancel_one(self, request: Request) -> Response:
-        """One id."""
+        """Answers DELETE `/order`: cancels the one order named in the body."""
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("orderID"), str):
@@ -150,12 +150,12 @@ class ClobPrivate:
         return as_json(self.desk.cancel(me, ids))
 
     async def cancel_all(self, request: Request) -> Response:
-        """Everything this key's wallets have resting."""
+        """Answers DELETE `/cancel-all`: cancels everything that this key's wallets have resting."""
         me = await self.key(request)
         return as_json(self.desk.cancel(me, [o.order_id for o in self.desk.open_orders(me)]))
 
     async def cancel_market(self, request: Request) -> Response:
-        """Everything in one market, one token, or both."""
+        """Answers DELETE `/cancel-market-orders`: cancels everything in one market, of one token, or both."""
         me = await self.key(request)
         body = parsed(await request.body())
         if not isinstance(body, dict):
@@ -182,7 +182,7 @@ class ClobPrivate:
     # --- reads
 
     async def read_order(self, request: Request) -> Response:
-        """Also when it is matched or cancelled; 404 when this key never had it."""
+        """Answers `/data/order/{order_id}`, also when it is matched or cancelled; 404 when this key never had it."""
         me = await self.key(request)
         order = self.desk.order(me, request.path_params["order_id"])
         if order is None:
@@ -190,7 +190,7 @@ class ClobPrivate:
         return as_json(self._shown(order))
 
     async def read_orders(self, request: Request) -> Response:
-        """Open ones only, oldest first."""
+        """Answers `/data/orders`: this key's open orders by the page, the oldest first."""
         me = await self.key(request)
         q = request.query_params
         rows = [
@@ -203,7 +203,7 @@ class ClobPrivate:
         return as_json(page(rows, q.get("next_cursor")))
 
     async def read_trades(self, request: Request) -> Response:
-        """Newest first; `before` and `after` in unix seconds."""
+        """Answers `/data/trades`, the newest first; `before` and `after` are unix seconds."""
         me = await self.key(request)
         q = request.query_params
         try:
@@ -256,7 +256,7 @@ class ClobPrivate:
         return asset, int(shown) if shown else None
 
     async def balance_update(self, request: Request) -> Response:
-        """The cache looks at the chain again."""
+        """Answers `/balance-allowance/update`: the cache looks at the chain again."""
         me = await self.key(request)
         self.desk.refresh(me, *self._asset(request))
         return Response(b"", 200)

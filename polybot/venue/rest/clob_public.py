@@ -24,7 +24,7 @@ class ClobPublicRoutes:
         self.house = house
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/ok", self.ok),
             Route("/", self.ok),
@@ -46,23 +46,23 @@ class ClobPublicRoutes:
         ]
 
     async def ok(self, _request: Request) -> Response:
-        """Alive."""
+        """Answers `/ok`: the CLOB is alive."""
         return as_json("OK")
 
     async def time(self, _request: Request) -> Response:
-        """World time, whole seconds."""
+        """Answers `/time`: world time in whole unix seconds."""
         return as_json(self.house.now_ns() // 1_000_000_000)
 
     async def version(self, _request: Request) -> Response:
-        """The order version we sign for."""
+        """Answers `/version`: the order version that is signed for."""
         return as_json({"version": 2})
 
     async def book(self, request: Request) -> Response:
-        """One token's book."""
+        """Answers `/book`: the book of one token."""
         return as_json(self._book(wanted(request, "token_id", BAD_TOKEN)))
 
     async def books(self, request: Request) -> Response:
-        """Several; tokens without a book are left out."""
+        """Answers `/books` for several tokens; those without a book are left out."""
         wishes = parsed(await request.body())
         if not isinstance(wishes, list) or not all(isinstance(w, dict) for w in wishes):
             raise HttpRefusal(400, "Invalid payload")
@@ -84,38 +84,38 @@ class ClobPublicRoutes:
         return as_json({"price": bid if names_bid else ask})
 
     async def midpoint(self, request: Request) -> Response:
-        """Half way."""
+        """Answers `/midpoint`: the mean of best bid and best ask."""
         sides = self._sides(wanted(request, "token_id", BAD_TOKEN))
         return as_json({"mid": decimal_text((best_bid(sides) + best_ask(sides)) // 2)})
 
     async def spread(self, request: Request) -> Response:
-        """Ask minus bid."""
+        """Answers `/spread`: best ask minus best bid."""
         sides = self._sides(wanted(request, "token_id", BAD_TOKEN))
         return as_json({"spread": decimal_text(best_ask(sides) - best_bid(sides))})
 
     async def last_trade_price(self, request: Request) -> Response:
-        """With no trade yet 0.5 and no side."""
+        """Answers `/last-trade-price`; with no trade yet it is 0.5 and has no side."""
         token = wanted(request, "token_id", BAD_TOKEN)
         self._market(token)
         last = self.house.teller.last_trade(token)
         return as_json({"price": decimal_text(last[0]), "side": last[1]} if last else {"price": "0.5", "side": ""})
 
     async def tick_size(self, request: Request) -> Response:
-        """A JSON number."""
+        """Answers `/tick-size`: the market's price grid, as a JSON number."""
         token = request.path_params.get("token_id") or wanted(request, "token_id", BAD_TOKEN)
         return as_json({"minimum_tick_size": number(self._market(token).tick_e6)})
 
     async def neg_risk(self, request: Request) -> Response:
-        """Never, here."""
+        """Answers `/neg-risk`: false for every market here."""
         return as_json({"neg_risk": self._market(wanted(request, "token_id", BAD_TOKEN)).neg_risk})
 
     async def fee_rate(self, request: Request) -> Response:
-        """The legacy number everybody must ignore."""
+        """Answers `/fee-rate`: the legacy number that everybody must ignore."""
         self._market(wanted(request, "token_id", BAD_TOKEN))
         return as_json({"base_fee": 1000})
 
     async def by_token(self, request: Request) -> Response:
-        """Which market a token belongs to."""
+        """Answers which market a token belongs to, with its condition and both tokens."""
         market = self._market(request.path_params["token_id"])
         return as_json(
             {
@@ -131,7 +131,7 @@ class ClobPublicRoutes:
         return as_json(verbose(market, self.house.gamma_now(market), self.house.listing_of(market)))
 
     async def clob_market(self, request: Request) -> Response:
-        """The compact object."""
+        """Answers `/clob-markets/{condition_id}`: the compact market object."""
         market = self._by_condition(request.path_params["condition_id"])
         return as_json(compact(market, self.house.flaws(market.start_s)))
 
@@ -164,22 +164,22 @@ class ClobPublicRoutes:
 
 
 def best_bid(sides: clob_frames.Sides) -> int:
-    """0 without bids."""
+    """The best bid in millionths; 0 when there are no bids."""
     return sides.bids[0][0] if sides.bids else 0
 
 
 def best_ask(sides: clob_frames.Sides) -> int:
-    """A dollar without asks."""
+    """The best ask in millionths; a whole dollar when there are no asks."""
     return sides.asks[0][0] if sides.asks else E6
 
 
 def number(value_e6: int) -> float | int:
-    """0.01, or 5: as JSON numbers."""
+    """Millionths as the JSON number that the CLOB writes: 0.01, or 5 without a point."""
     return value_e6 // E6 if value_e6 % E6 == 0 else float(decimal_text(value_e6))
 
 
 def compact(market: Market, flaws: tuple[str, ...] = ()) -> dict[str, Any]:
-    """`GET /clob-markets/{cid}`."""
+    """The body of `GET /clob-markets/{condition_id}`; flaws: keys that the fault script makes wrong."""
     body = {
         "c": market.condition_id,
         "t": [{"t": market.up_token, "o": "Up"}, {"t": market.down_token, "o": "Down"}],

@@ -27,7 +27,7 @@ class _Cached:
         self.price, self.at_s = 0.0, 0
 
     def look(self) -> float:
-        """0.0 before the world's first trade."""
+        """The price as this server shows it, USD; 0.0 before the world's first trade."""
         now_s = self._now_ns() // NS
         if not self.price or now_s - self.at_s >= self._every_s:
             self.price, self.at_s = self._bars.price * (1 - BASIS), now_s
@@ -35,17 +35,17 @@ class _Cached:
 
 
 class CoinbaseRest:
-    """api.coinbase.com's retail price and api.exchange.coinbase.com's ticker."""
+    """The routes of api.coinbase.com (retail price) and api.exchange.coinbase.com (ticker)."""
 
     def __init__(self, bars: WireBars, now_ns: Callable[[], int]) -> None:
         self._bars, self._now_ns, self._spot = bars, now_ns, _Cached(bars, now_ns, SPOT_CACHE_S)
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [Route("/v2/prices/{pair}/spot", self.spot), Route("/products/{pair}/ticker", self.ticker)]
 
     async def spot(self, request: Request) -> Response:
-        """No stamp, and some seconds old."""
+        """Answers for the retail price: without a stamp, and some seconds old."""
         price = self._spot.look()
         if request.path_params["pair"] != "BTC-USD" or not price:
             error = {"id": "not_found", "message": "Invalid base currency"}
@@ -53,7 +53,7 @@ class CoinbaseRest:
         return as_json({"data": {"amount": f"{price:.3f}", "base": "BTC", "currency": "USD"}})
 
     async def ticker(self, request: Request) -> Response:
-        """The exchange's last trade."""
+        """Answers for the ticker: the last trade, stamped now."""
         price, day = self._bars.price * (1 - BASIS), self._bars.day()
         if request.path_params["pair"] != "BTC-USD" or day is None:
             return as_json({"message": "NotFound"}, 404)
@@ -77,7 +77,7 @@ class CoinGeckoRest:
         self._average = _Cached(bars, now_ns, GECKO_CACHE_S)
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [Route("/api/v3/simple/price", self.price)]
 
     async def price(self, request: Request) -> Response:

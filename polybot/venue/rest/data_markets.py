@@ -50,7 +50,7 @@ class DataMarkets:
         self._clob = ClobBatches(house)
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/holders", self.holders_v1),
             Route("/oi", self.interest_v1),
@@ -71,7 +71,9 @@ class DataMarkets:
     # --- markets
 
     async def resolutions(self, request: Request) -> Response:
-        """Of markets that have a final or an announced winner; price 69 stands for none, as the oracle's contracts have it."""
+        """Answers `/v2/resolutions`: markets with a final or announced winner; price 69 stands for none, as the oracle's
+        contracts have it.
+        """
         rows = [self._resolution(market) for market in self._markets(request) if market.winner is not None]
         return as_json({"data": rows})
 
@@ -158,11 +160,11 @@ class DataMarkets:
         }
 
     async def holders_v1(self, request: Request) -> Response:
-        """By token, largest first."""
+        """Answers `/holders`: by token who holds how much, the largest first."""
         return as_json([_v1_holders(row) for row in self._holders(request, "market")])
 
     async def holders_v2(self, request: Request) -> Response:
-        """As v1, in v2's names."""
+        """Answers `/v2/holders`: the same as v1 in v2's names, by the page."""
         return as_page(self._holders(request, "condition_id"), request.query_params)
 
     def _holders(self, request: Request, key: str) -> list[Row]:
@@ -178,24 +180,24 @@ class DataMarkets:
         return [a for a in self.house.exchange.state.ledger.accounts.values() if a.address.startswith("0x")]
 
     async def interest_v1(self, request: Request) -> Response:
-        """Sets outstanding, a dollar each."""
+        """Answers `/oi`: sets outstanding, a dollar each, by market."""
         return as_json(
             [{"market": m.condition_id, "value": number(m.pool_e6)} for m in self._markets(request, "market")]
         )
 
     async def interest_v2(self, request: Request) -> Response:
-        """As v1."""
+        """Answers `/v2/oi`: the same as v1 in v2's names."""
         rows = [{"condition_id": m.condition_id, "value": number(m.pool_e6)} for m in self._markets(request)]
         return as_json({"data": rows})
 
     async def volume_v1(self, request: Request) -> Response:
-        """Of an event (`id`): one market each here."""
+        """Answers `/live-volume` for an event (`id`), which has one market here."""
         found = [(m.condition_id, self._volume(m)) for m in self._of_events(request, "id")]
         rows = [{"market": condition, "value": value} for condition, value in found]
         return as_json([{"total": round(sum(value for _, value in found), 6), "markets": rows}])
 
     async def volume_v2(self, request: Request) -> Response:
-        """In shares."""
+        """Answers `/v2/live-volume`: what takers traded in an event's markets, in shares."""
         markets = self._of_events(request, "event_id")
         found = [(m.condition_id, self._shares(m)) for m in markets]
         rows = [{"condition_id": condition, "taker_volume": shares} for condition, shares in found]
@@ -240,7 +242,7 @@ class DataMarkets:
         return as_json({"data": {"address": user, "chain_id": POLYGON, "contracts": rows}})
 
     async def stats(self, request: Request) -> Response:
-        """Of a wallet; null for one that never traded."""
+        """Answers `/v2/user-stats`: a wallet's statistics; null for one that never traded."""
         user = user_of(request.query_params)
         fills = fills_of(self.house.exchange.trades(user), user)
         if not fills:
@@ -255,7 +257,7 @@ class DataMarkets:
         return as_json({"data": body})
 
     async def user_volume(self, request: Request) -> Response:
-        """What a wallet traded, in shares and dollars."""
+        """Answers `/v2/user-volume`: what a wallet traded, in shares and dollars."""
         user = user_of(request.query_params)
         fills = fills_of(self.house.exchange.trades(user), user)
         shares, dollars = sum(f.size_e6 for f in fills), sum(f.usd_e6 for f in fills)
@@ -269,7 +271,7 @@ class DataMarkets:
         return as_json({"data": {"status": "ok", "indexed_at": self.house.now_ns() // 1_000_000_000, "lag_seconds": 0}})
 
     async def nobody(self, request: Request) -> Response:
-        """An empty page."""
+        """Answers for what nobody has here: an empty page."""
         return as_page([], request.query_params)
 
 

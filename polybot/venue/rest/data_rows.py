@@ -35,12 +35,12 @@ V2_ONLY = frozenset(
 
 
 def number(value_e6: int) -> float | int:
-    """Dollars or shares as a JSON number."""
+    """Dollars or shares in millionths as a JSON number."""
     return value_e6 // E6 if value_e6 % E6 == 0 else value_e6 / E6
 
 
 def v1(row: dict[str, Any]) -> dict[str, Any]:
-    """The same in v1's names."""
+    """The same row in the names that v1 of the Data API uses."""
     return {V1_NAMES.get(key) or _camel(key): value for key, value in row.items() if key not in V2_ONLY}
 
 
@@ -50,7 +50,7 @@ def _camel(name: str) -> str:
 
 
 def market_keys(market: Market, token: str) -> dict[str, Any]:
-    """What every row says of its market."""
+    """The keys that every row has about its market."""
     return {
         "title": gamma_objects.title(market.start_s, market.end_s),
         "slug": market.slug,
@@ -62,7 +62,7 @@ def market_keys(market: Market, token: str) -> dict[str, Any]:
 
 
 def trade(fill: PortfolioFill, market: Market) -> dict[str, Any]:
-    """Of /trades."""
+    """One fill as a row of `/v2/trades`."""
     return {
         "proxy_wallet": clob_objects.shown_address(fill.wallet),
         "side": fill.side,
@@ -79,7 +79,7 @@ def trade(fill: PortfolioFill, market: Market) -> dict[str, Any]:
 
 
 def trade_activity(fill: PortfolioFill, market: Market) -> dict[str, Any]:
-    """The same, of /activity."""
+    """One fill as a row of `/v2/activity`."""
     return trade(fill, market) | {"type": "TRADE", "usdc_size": number(fill.usd_e6), "is_combo": False}
 
 
@@ -107,7 +107,7 @@ def redemption(holding: PortfolioPosition, market: Market) -> dict[str, Any] | N
 
 
 def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
-    """Of /activity: money that left the wallet otherwise than by a trade."""
+    """A row of `/activity` for money that left the wallet otherwise than by a trade."""
     return {
         "proxy_wallet": clob_objects.shown_address(wallet),
         "type": "WITHDRAWAL",
@@ -128,7 +128,7 @@ def withdrawal(wallet: str, usd_e6: int, at_s: int) -> dict[str, Any]:
 
 
 def position(holding: PortfolioPosition, market: Market, price_e6: int) -> dict[str, Any]:
-    """Of /positions; price_e6 is what a share is worth now."""
+    """A row of `/positions`; price_e6 is what a share is worth now."""
     pays = pays_e6(market, holding.token)
     worth = price_e6 if pays is None else pays
     value = holding.size_e6 * worth // E6

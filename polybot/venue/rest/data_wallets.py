@@ -28,7 +28,7 @@ class DataRest:
         self.house = house
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/", self.ok),
             Route("/trades", self.trades_v1),
@@ -44,18 +44,18 @@ class DataRest:
         ]
 
     async def ok(self, _request: Request) -> Response:
-        """Alive."""
+        """Answers `/`: the Data API is alive."""
         return as_json({"data": "OK"})
 
     # --- v1
 
     async def trades_v1(self, request: Request) -> Response:
-        """Newest first; takers only unless told otherwise."""
+        """Answers `/trades`, the newest first; takers only unless told otherwise."""
         q = request.query_params
         return _array([v1(row) for row in self._trades(q, q.get("takerOnly", "true") != "false", "market")], q)
 
     async def activity_v1(self, request: Request) -> Response:
-        """Trades and redemptions of a wallet."""
+        """Answers `/activity`: a wallet's trades and redemptions."""
         q = request.query_params
         rows = [v1(row) for row in self._activity(q, "market", "type")]
         return _array(rows[::-1] if q.get("sortDirection") == "ASC" else rows, q)
@@ -72,17 +72,17 @@ class DataRest:
         return _array([v1(row) for row in rows], q)
 
     async def closed_v1(self, request: Request) -> Response:
-        """What it no longer holds."""
+        """Answers `/closed-positions`: what a wallet no longer holds."""
         q = request.query_params
         return _array([v1(row) for row in self._positions(q, "market") if row["status"] == "CLOSED"], q)
 
     async def value_v1(self, request: Request) -> Response:
-        """Of all it holds."""
+        """Answers `/value`: what all that a wallet holds is worth, in dollars."""
         q = request.query_params
         return as_json([{"user": user_of(q), "value": self._value(q, "market")}])
 
     async def traded_v1(self, request: Request) -> Response:
-        """In how many markets."""
+        """Answers `/traded`: in how many markets a wallet has traded."""
         user = user_of(request.query_params)
         markets = {fill.condition_id for fill in self._fills(user)}
         return as_json({"user": user, "traded": len(markets)})
@@ -95,7 +95,7 @@ class DataRest:
         return as_page(self._trades(q, q.get("taker_only") == "true", "condition_id"), q)
 
     async def activity_v2(self, request: Request) -> Response:
-        """As v1."""
+        """Answers `/v2/activity`: the same as v1 in v2's names, by the page."""
         q = request.query_params
         rows = self._activity(q, "condition_id", "type")
         return as_page(rows[::-1] if q.get("sort_direction") == "ASC" else rows, q)
@@ -119,7 +119,7 @@ class DataRest:
         return as_page(rows, q)
 
     async def value_v2(self, request: Request) -> Response:
-        """As v1, in v2's envelope."""
+        """Answers `/v2/value`: the same as v1 in v2's envelope."""
         q = request.query_params
         return as_json({"data": {"proxy_wallet": user_of(q), "value": self._value(q, "condition_id")}})
 
@@ -220,7 +220,7 @@ def _array(rows: list[Row], q: QueryParams) -> Response:
 
 
 def as_page(rows: list[Row], q: QueryParams) -> Response:
-    """v2's envelope, by cursor or by offset."""
+    """The rows in v2's envelope, by cursor or by offset."""
     offset = offset_of(q["cursor"]) if q.get("cursor") else int(_float(q, "offset", 0))
     limit = max(1, min(MAX_V2, int(_float(q, "limit", 100))))
     more = offset + limit < len(rows)

@@ -1,4 +1,4 @@
-"""Gamma by REST: one market, one event."""
+"""Gamma by REST: one market and one event, each by its slug."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ class GammaRest:
         self.house = house
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/markets/slug/{slug}", self.market),
             Route("/events/slug/{slug}", self.event),
@@ -33,11 +33,11 @@ class GammaRest:
         return listing, self.house.gamma_now(market)
 
     async def market(self, request: Request) -> Response:
-        """One object, open or closed."""
+        """Answers `/markets/slug/{slug}`: one market, open or closed."""
         return self._one(request, gamma_objects.market_object)
 
     async def event(self, request: Request) -> Response:
-        """The event with its one market."""
+        """Answers `/events/slug/{slug}`: the event with its one market."""
         return self._one(request, gamma_objects.event_object)
 
     def _one(

@@ -41,7 +41,7 @@ class GammaLists:
         self.house = house
 
     def routes(self) -> list[Route]:
-        """Path → handler. Words stand before ids."""
+        """The paths that are served, each with its handler; words stand before ids."""
         return [
             Route("/markets", self.markets),
             Route("/markets/keyset", self.markets_keyset),
@@ -65,11 +65,11 @@ class GammaLists:
     # --- one
 
     async def market(self, request: Request) -> Response:
-        """By Gamma's own number."""
+        """Answers for one market by Gamma's own number."""
         return self._one(request, gamma_objects.market_object, 0)
 
     async def event(self, request: Request) -> Response:
-        """By Gamma's own number."""
+        """Answers for one event by Gamma's own number."""
         return self._one(request, gamma_objects.event_object, gamma_objects.EVENT_ID_OFFSET)
 
     def _one(self, request: Request, shape: Shape, offset: int) -> Response:
@@ -80,19 +80,19 @@ class GammaLists:
     # --- many
 
     async def markets(self, request: Request) -> Response:
-        """`series_id` is ignored here, as in reality."""
+        """Answers `/markets`; `series_id` is ignored here, as in reality."""
         return self._offset(request, gamma_objects.market_object, self._markets(request.query_params))
 
     async def events(self, request: Request) -> Response:
-        """By slug, id or series."""
+        """Answers `/events`: those of these slugs, ids or series."""
         return self._offset(request, gamma_objects.event_object, self._events(request.query_params))
 
     async def markets_keyset(self, request: Request) -> Response:
-        """Page after page."""
+        """Answers for all markets, page after page by a cursor."""
         return self._keyset(request, "markets", gamma_objects.market_object, self._markets(request.query_params))
 
     async def events_keyset(self, request: Request) -> Response:
-        """Page after page."""
+        """Answers for all events, page after page by a cursor."""
         return self._keyset(request, "events", gamma_objects.event_object, self._events(request.query_params))
 
     def _markets(self, q: QueryParams) -> list[Found]:
@@ -164,7 +164,7 @@ class GammaLists:
         return as_json({"events": shown, "tags": [], "profiles": [], "pagination": more})
 
     async def none(self, _request: Request) -> Response:
-        """There are no comments, teams or sports here."""
+        """Answers for comments, teams and sports: there are none here."""
         return as_json([])
 
     # --- pages
@@ -191,22 +191,22 @@ class GammaLists:
     # --- series and tags
 
     async def series_list(self, request: Request) -> Response:
-        """The one there is."""
+        """Answers for all series: the one there is."""
         q = request.query_params
         slugs = q.getlist("slug")
         shown = [SERIES] if (not slugs or SERIES["slug"] in slugs) and not _whole(q, "offset", 0) else []
         return as_json(shown)
 
     async def series(self, request: Request) -> Response:
-        """By id."""
+        """Answers for one series by its id; 404 for any other."""
         return as_json(SERIES) if str(request.path_params["id"]) == SERIES["id"] else as_json(NOT_FOUND, 404)
 
     async def tags(self, request: Request) -> Response:
-        """Of everything: crypto."""
+        """Answers for all tags: "crypto", which is everything's."""
         return as_json([] if _whole(request.query_params, "offset", 0) else [TAG])
 
     async def tag(self, request: Request) -> Response:
-        """By id or slug."""
+        """Answers for one tag by its id or slug; 404 for any other."""
         wished = request.path_params.get("slug") or str(request.path_params["id"])
         return as_json(TAG) if wished in (TAG["id"], TAG["slug"]) else as_json(NOT_FOUND, 404)
 

@@ -13,5 +13,5 @@ def routes() -> list[Route]:
 
 
 async def geoblock(_request: Request) -> Response:
-    """From loopback one may."""
+    """Answers whether one may trade from here: from loopback one may."""
     return as_json({"blocked": False, "ip": "127.0.0.1", "country": "IE", "region": ""})

@@ -48,7 +48,7 @@ class RelayerRoutes:
     pending: list[Transaction] = field(default_factory=list)
 
     def routes(self) -> list[Route]:
-        """Path → handler."""
+        """The paths that are served, each with its handler."""
         return [
             Route("/v1/account/transactions/params", self.params),
             Route("/relay-payload", self.params),
@@ -67,17 +67,17 @@ class RelayerRoutes:
             done.error = done.error or self._redeem_all(done.wallet, done.conditions)
 
     async def params(self, request: Request) -> Response:
-        """The next nonce of a wallet."""
+        """Answers what to sign with: the next nonce of a wallet."""
         address = wanted(request, "address", "address is required").lower()
         return as_json({"address": address, "nonce": str(self.nonces.get(address, 0))})
 
     async def deployed(self, request: Request) -> Response:
-        """Every wallet is."""
+        """Answers whether a wallet is deployed: here every one is."""
         wanted(request, "address", "address is required")
         return as_json({"deployed": True})
 
     async def submit(self, request: Request) -> Response:
-        """Taken, and carried out once it is mined."""
+        """Answers `/submit`: the transaction is taken, and carried out once it is mined."""
         body = parsed(await request.body())
         if not isinstance(body, dict) or not isinstance(body.get("from"), str):
             raise HttpRefusal(400, "invalid transaction request")
@@ -125,7 +125,7 @@ class RelayerRoutes:
         return ""
 
     async def poll(self, request: Request) -> Response:
-        """One transaction, in this route's snake_case."""
+        """Answers how far one transaction is, in this route's snake_case."""
         done = self._found(request.path_params["id"])
         return as_json(
             {

@@ -61,7 +61,7 @@ class WireBars:
     minutes: dict[int, WireBar] = field(default_factory=dict)  # of the last 24 hours, those that traded
 
     def trade(self, at_ms: int, price: float, size: float, trade_id: int) -> None:
-        """One more trade, in time order."""
+        """Take in one more trade; they come in the order of time."""
         second = at_ms // 1000
         new = WireBar(price, price, price, price, size, price * size, 1, trade_id, trade_id)
         bar = self.seconds.get(second)
@@ -156,14 +156,14 @@ class WireBars:
 
 
 def price_text(value: float) -> str:
-    """Binance writes eight decimals everywhere."""
+    """A price or size as Binance writes it, with eight decimals."""
     return f"{value:.8f}"
 
 
 def trade_data(
     event_ms: int, at_ms: int, price: float, size: float, trade_id: int, buyer_is_maker: bool
 ) -> dict[str, Any]:
-    """`@trade`."""
+    """A trade as the stream `@trade` carries it."""
     return {
         "e": "trade",
         "E": event_ms,
@@ -178,7 +178,7 @@ def trade_data(
 
 
 def kline_data(event_ms: int, start_s: int, interval: str, bar: WireBar, closed: bool) -> dict[str, Any]:
-    """`@kline_<interval>`."""
+    """A bar as the stream `@kline_<interval>` carries it."""
     step = STEP_S[interval]
     return {
         "e": "kline",
@@ -207,13 +207,13 @@ def kline_data(event_ms: int, start_s: int, interval: str, bar: WireBar, closed:
 
 
 def ticker_data(event_ms: int, day: WireBar) -> dict[str, Any]:
-    """`@ticker`."""
+    """The last 24 hours as the stream `@ticker` carries them."""
     texts = {key: value for key, (_, value) in _day_texts(event_ms, day).items()}
     return {"e": "24hrTicker", "E": event_ms, "s": SYMBOL} | texts
 
 
 def day_object(event_ms: int, day: WireBar) -> dict[str, Any]:
-    """/api/v3/ticker/24hr."""
+    """The last 24 hours as the body of `/api/v3/ticker/24hr`."""
     return {"symbol": SYMBOL} | dict(_day_texts(event_ms, day).values())
 
 
@@ -248,7 +248,7 @@ FloatLevels = Iterable[tuple[float, float]]
 
 
 def depth_data(update_id: int, bids: FloatLevels, asks: FloatLevels) -> dict[str, Any]:
-    """`@depth20` and /api/v3/depth; best first on both sides."""
+    """The levels as `@depth20` and /api/v3/depth carry them, best first on both sides."""
     return {
         "lastUpdateId": update_id,
         "bids": [[price_text(p), price_text(q)] for p, q in bids],
@@ -257,15 +257,15 @@ def depth_data(update_id: int, bids: FloatLevels, asks: FloatLevels) -> dict[str
 
 
 def combined(stream: str, data: dict[str, Any]) -> bytes:
-    """A frame of /stream."""
+    """The data as a frame of the combined stream."""
     return encode({"stream": stream, "data": data})
 
 
 def error(code: int, message: str) -> dict[str, Any]:
-    """Binance's error body."""
+    """The body with which Binance refuses a request."""
     return {"code": code, "msg": message}
 
 
 def streams_of(query: str) -> Iterator[str]:
-    """The names in `?streams=a/b/c`."""
+    """The stream names in the query `streams=a/b/c`."""
     return (name for name in query.split("/") if name)

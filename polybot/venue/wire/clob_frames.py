@@ -22,7 +22,7 @@ MAX_CHANGES = 24  # levels in one price_change frame; more changes than this are
 
 @dataclass(frozen=True)
 class Sides:
-    """One token's book, best first."""
+    """Both sides of one token's book, the best prices first."""
 
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
@@ -52,12 +52,12 @@ class Pair:
 
 
 def milliseconds(ns: int) -> str:
-    """The venue's timestamp: ms as text."""
+    """A time as the CLOB writes it: unix milliseconds as text."""
     return str(ns // 1_000_000)
 
 
 def wire_levels(levels: Iterable[Level]) -> list[dict[str, str]]:
-    """Best first in, best last out."""
+    """Levels as the wire has them: given best first, written best last."""
     return [{"price": decimal_text(p), "size": decimal_text(s)} for p, s in levels][::-1]
 
 
@@ -161,7 +161,7 @@ def price_change(pair: Pair, after: Sides, changed: list[tuple[Side, int, int]],
 
 
 def last_trade_price(pair: Pair, token: str, price_e6: int, size_e6: int, side: str, at_ns: int, tx: str) -> bytes:
-    """A public trade; `side` is the taker's."""
+    """The event of a public trade; `side` is the taker's."""
     return encode(
         {
             "event_type": "last_trade_price",
@@ -178,7 +178,7 @@ def last_trade_price(pair: Pair, token: str, price_e6: int, size_e6: int, side: 
 
 
 def tick_size_change(pair: Pair, token: str, old_e6: int, new_e6: int, at_ns: int) -> bytes:
-    """The grid of a token became finer."""
+    """The event that tells that a token's grid became finer."""
     return encode(
         {
             "event_type": "tick_size_change",
@@ -192,7 +192,7 @@ def tick_size_change(pair: Pair, token: str, old_e6: int, new_e6: int, at_ns: in
 
 
 def best_bid_ask(pair: Pair, token: str, sides: Sides, at_ns: int) -> bytes:
-    """Only for sockets with the custom flag."""
+    """The event that tells a token's best prices; only for sockets with the custom flag."""
     bid, ask = sides.tops()
     spread = (sides.asks[0][0] if sides.asks else E6) - (sides.bids[0][0] if sides.bids else 0)
     return encode(
@@ -209,7 +209,7 @@ def best_bid_ask(pair: Pair, token: str, sides: Sides, at_ns: int) -> bytes:
 
 
 def market_resolved(gamma_id: str, pair: Pair, winning_token: str, outcome: str, at_ns: int) -> bytes:
-    """Only for sockets with the custom flag."""
+    """The event that tells who won; only for sockets with the custom flag."""
     return encode(
         {
             "event_type": "market_resolved",

@@ -1,4 +1,4 @@
-"""Orders and trades of the exchange as REST shows them and the user channel says them. Pure.
+"""Orders and trades of the venue's engine as REST shows them and the user channel says them. Pure.
 
 A trade is shown to each wallet in it from its own side: as TAKER, or as MAKER with its part inside `maker_orders` while
 the top level still describes the taker's order (facts §4.2).
@@ -18,7 +18,7 @@ KeyOf = Callable[[str], str]
 
 
 def outcome_of(market: Market, token: str) -> str:
-    """The outcome's name."""
+    """The name of the outcome that this token stands for, "Up" or "Down"."""
     return "Up" if token == market.up_token else "Down"
 
 
@@ -35,7 +35,7 @@ def transaction_hash(trade_id: str) -> str:
 
 
 def wire_status(order: EngineOrder) -> str:
-    """The venue's word; a held taker is DELAYED."""
+    """An order's status in the venue's word; a held taker is DELAYED."""
     return "DELAYED" if order.status == "HELD" else order.status
 
 
@@ -75,7 +75,7 @@ def order_event(order: EngineOrder, market: Market, key: str, kind: str, at_ns: 
 
 
 def wallets_in(trade: EngineTrade) -> list[str]:
-    """Everyone in a trade, each once."""
+    """Every wallet in a trade, each once, the taker first."""
     return list(dict.fromkeys([trade.taker, *(m.owner for m in trade.makers)]))
 
 

@@ -98,7 +98,7 @@ def market_object(listing: Listing, now: Now) -> dict[str, Any]:
 
 
 def _flawed(body: dict[str, Any], flaws: tuple[str, ...]) -> dict[str, Any]:
-    """As the venue might describe a market one day: no fee, or a look-back of the TWAP that nobody has seen yet."""
+    """The market as the venue might describe it one day: no fee, or a look-back of the TWAP that nobody has seen yet."""
     if "no_fee_schedule" in flaws:
         body.pop("feeSchedule", None)
     if "rule_unknown" in flaws:
@@ -113,7 +113,7 @@ def _twap_config(seconds: int) -> dict[str, Any]:
 
 
 def event_id(listing: Listing) -> str:
-    """Events are numbered apart from markets."""
+    """The event's number at Gamma; events are numbered apart from markets."""
     return str(int(listing.gamma_id) + EVENT_ID_OFFSET)
 
 
@@ -208,7 +208,7 @@ def _listed(listing: Listing) -> dict[str, Any]:
 
 
 def description(listing: Listing) -> str:
-    """The market's rules in words."""
+    """The text in which Gamma tells the market's rules."""
     return str(market_object(listing, Now(tick_e6=10_000))["description"])
 
 
@@ -256,12 +256,12 @@ def _resolution(winner: str, resolved_s: int) -> dict[str, Any]:
 
 
 def _number(value_e6: int) -> float | int:
-    """0.01 and 5, as JSON numbers."""
+    """Millionths as the JSON number that Gamma writes: 0.01, or 5 without a point."""
     return value_e6 // E6 if value_e6 % E6 == 0 else float(decimal_text(value_e6))
 
 
 def iso(second: int) -> str:
-    """2026-11-20T00:00:00Z."""
+    """A unix second as Gamma writes it, "2026-11-20T00:00:00Z"."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

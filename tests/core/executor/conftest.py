@@ -26,6 +26,7 @@ from messages import (
 from messages.inner import (
     Activity,
     ActivityRead,
+    AnyTimer,
     BalanceRead,
     CancelOrders,
     CancelResult,
@@ -434,7 +435,7 @@ class FakeVenue:
                 order = self.orders.get(word.order_id) if self.knows else None
                 trades = [self.line(t) for t in self.trades if t.order_id == word.order_id] if self.knows else []
                 return OrderRead(
-                    tag=word.tag,
+                    purpose=word.purpose,
                     order_id=word.order_id,
                     known=self.knows,
                     order=self.shown(order) if order else None,
@@ -444,16 +445,16 @@ class FakeVenue:
                 )
             case ReadOpenOrders():
                 live = [self.shown(o) for o in self.orders.values() if o.state == "LIVE"] if self.knows else []
-                return OpenOrdersRead(tag=word.tag, known=self.knows, orders=tuple(live), why=why, http=http)
+                return OpenOrdersRead(purpose=word.purpose, known=self.knows, orders=tuple(live), why=why, http=http)
             case ReadTrades():
                 lines = [self.line(t) for t in self.trades if t.matched_s >= word.after_s] if self.knows else []
-                return TradesRead(tag=word.tag, known=self.knows, trades=tuple(lines), why=why, http=http)
+                return TradesRead(purpose=word.purpose, known=self.knows, trades=tuple(lines), why=why, http=http)
             case ReadBalance():
                 self.refreshed += word.refresh
                 cash = self.cash_e6 if word.refresh or self.stale_cash_e6 is None else self.stale_cash_e6
                 balance = self.shares.get(word.token_id, 0) if word.token_id else cash
                 return BalanceRead(
-                    tag=word.tag,
+                    purpose=word.purpose,
                     token_id=word.token_id,
                     known=self.knows,
                     balance_e6=balance if self.knows else 0,
@@ -469,28 +470,28 @@ class FakeVenue:
                 shares = {t: n for t, n in (self.shares | self.others).items() if n}
                 known = self.knows and self.tells_positions
                 why = "" if known else why or "no answer"
-                return HoldingsRead(tag=word.tag, known=known, shares=shares if known else {}, why=why)
+                return HoldingsRead(purpose=word.purpose, known=known, shares=shares if known else {}, why=why)
             case ReadActivity():
                 rows = tuple(a for a in self.activity if a.at_s >= word.after_s) if self.knows else ()
-                return ActivityRead(tag=word.tag, known=self.knows, rows=rows, why=why)
+                return ActivityRead(purpose=word.purpose, known=self.knows, rows=rows, why=why)
             case ReadMarket():
                 winner: Any = self.winners.get(word.slug, "")
                 return MarketRead(
-                    tag=word.tag, slug=word.slug, known=self.knows, closed=winner != "", winner=winner, why=why
+                    purpose=word.purpose, slug=word.slug, known=self.knows, closed=winner != "", winner=winner, why=why
                 )
         raise AssertionError(f"the venue knows no {word}")
 
     def _cancel(self, word: CancelOrders) -> CancelResult:
         self.cancels.append(word)
         if not self.knows:
-            return CancelResult(tag=word.tag, known=False, canceled=(), not_canceled={}, why="HTTP 500")
+            return CancelResult(purpose=word.purpose, known=False, canceled=(), not_canceled={}, why="HTTP 500")
         ids = word.order_ids or tuple(i for i, o in self.orders.items() if o.state == "LIVE")
         gone = [i for i in ids if i in self.orders and self.orders[i].state == "LIVE"]
         for order_id in gone:
             self.orders[order_id].state = "CANCELED"
             self._tell_order(self.orders[order_id])
         left = {i: "order not found" for i in ids if i not in gone}
-        return CancelResult(tag=word.tag, known=True, canceled=tuple(gone), not_canceled=left, why="")
+        return CancelResult(purpose=word.purpose, known=True, canceled=tuple(gone), not_canceled=left, why="")
 
 
 def result(word: PostOrder, outcome: str, **change: Any) -> PostResult:
@@ -526,7 +527,7 @@ class House:
     last_seq: int = 0
     said: list[Word] = field(default_factory=list)
     replies: dict[str, Reply] = field(default_factory=dict)
-    timers: dict[str, int] = field(default_factory=dict)
+    timers: dict[AnyTimer, int] = field(default_factory=dict)
     lanes: deque[tuple[int, Word]] = field(default_factory=deque)
     boot: int = 0
     words: int = 0
@@ -538,9 +539,8 @@ class House:
     halt: WriteHalt | None = None
     left: Leave | None = None
     delivers_on_crash: bool = True
-    kills: Callable[[Word], bool] | None = (
-        None  # the life ends instead of performing the first word of which this is true
-    )
+    # the life ends instead of performing the first word of which this is true
+    kills: Callable[[Word], bool] | None = None
     gate: str = ""  # why it is shut
     kept_beat: str = ""  # the heartbeat id on disk
     risk: RiskState | None = field(default_factory=a_risk_state)
@@ -650,9 +650,9 @@ class House:
                 self.left = word
                 self.is_alive = False
             case WakeAt():
-                self.timers[word.name] = word.at_ns
+                self.timers[word.timer] = word.at_ns
             case WakeIn():
-                self.timers[word.name] = self.now_ns + round(word.after_s * S)
+                self.timers[word.timer] = self.now_ns + round(word.after_s * S)
             case Reply():
                 self.replies[word.id] = word
             case MoveGate():
@@ -735,9 +735,9 @@ class House:
         self.venue.confirm(self.now_ns)
         self.venue.lapse(self.now_ns)
         self.settle()
-        for name in sorted((n for n, at in self.timers.items() if at <= self.now_ns), key=lambda n: self.timers[n]):
-            if self.is_alive and self.timers.pop(name, None) is not None:
-                self.hear(Tick(name=name, mono_s=self.mono_s))
+        for timer in sorted((t for t, at in self.timers.items() if at <= self.now_ns), key=lambda t: self.timers[t]):
+            if self.is_alive and self.timers.pop(timer, None) is not None:
+                self.hear(Tick(timer=timer, mono_s=self.mono_s))
         self.settle()
 
     def run_to(self, second: float) -> None:

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from messages import Word
-from messages.inner import CancelResult, OrderRead, PostOrder, TradesRead, UserFact, VenueOrder, VenueTrade
+from messages.inner import (
+    CancelResult,
+    ForCancelAt,
+    ForProbe,
+    OrderRead,
+    PostOrder,
+    TradesRead,
+    UserFact,
+    VenueOrder,
+    VenueTrade,
+)
 from polybot.core.executor.books.order_state import is_final, state_of
 from polybot.core.executor.books.state import books_to_bytes
 
@@ -52,12 +62,12 @@ def told(kit: Any, order_id: str, n: int, *statuses: str, is_taker: bool = True)
     lines = [a_trade(kit, order_id, n, status, is_taker) for status in statuses]
     return [
         *(UserFact(kind="trade", trades=(line,)) for line in lines),
-        TradesRead(tag="x", known=True, trades=(lines[-1],), why=""),
+        TradesRead(purpose=ForProbe(), known=True, trades=(lines[-1],), why=""),
     ]
 
 
 def read(shown: VenueOrder, *trades: VenueTrade) -> OrderRead:
-    return OrderRead(tag="probe", order_id=shown.order_id, known=True, order=shown, trades=trades, why="")
+    return OrderRead(purpose=ForProbe(), order_id=shown.order_id, known=True, order=shown, trades=trades, why="")
 
 
 def taken_whole(kit: Any, post: PostOrder, last: str = "CONFIRMED") -> list[Word]:
@@ -95,8 +105,10 @@ def cancelled_after_a_fill(kit: Any, post: PostOrder) -> list[Word]:
         *told(kit, i, 1, "MATCHED", "CONFIRMED", is_taker=maker),
         *told(kit, i, 2, "MATCHED", "MINED", "CONFIRMED", is_taker=maker),
         UserFact(kind="order", order=gone),
-        CancelResult(tag=f"cancel/{i}", known=True, canceled=(i,), not_canceled={}, why=""),
-        CancelResult(tag=f"cancel/{i}", known=True, canceled=(), not_canceled={i: "already canceled"}, why=""),
+        CancelResult(purpose=ForCancelAt(order_id=i), known=True, canceled=(i,), not_canceled={}, why=""),
+        CancelResult(
+            purpose=ForCancelAt(order_id=i), known=True, canceled=(), not_canceled={i: "already canceled"}, why=""
+        ),
         read(gone, a_trade(kit, i, 2, "MATCHED", maker)),
     ]
 

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 
 from messages import Accepted, OrderUpdate, Refused
-from messages.inner import CancelOrders, HeartbeatSent, MoveGate, PostOrder, SendHeartbeat, WriteHalt
+from messages.inner import (
+    BeatHeart,
+    CancelOrders,
+    ForLeaving,
+    HeartbeatSent,
+    MoveGate,
+    PostOrder,
+    Reconcile,
+    SendHeartbeat,
+    WriteHalt,
+)
 
 
 def a_resting(kit: Any, n: int = 1, **change: Any) -> Any:
@@ -66,7 +76,7 @@ def test_no_new_order_within_a_second_of_a_failed_beat_and_cancels_still_go(
     kit: Any, beats: str, within_s: float
 ) -> None:
     house = with_one_resting(kit)
-    due_ns = house.timers["beat"]
+    due_ns = house.timers[BeatHeart()]
     house.venue.beats = beats
     house.run((due_ns - house.now_ns) / kit.S + within_s)
     assert house.account.pulse_state == "failing" and house.gate
@@ -84,7 +94,7 @@ def test_no_new_order_within_a_second_of_a_failed_beat_and_cancels_still_go(
 def test_what_is_queued_behind_the_gate_is_dropped_not_sent_late(kit: Any) -> None:
     house = with_one_resting(kit)
     house.post_takes_s = 1.5  # the order lane is busy
-    house.run((house.timers["beat"] - house.now_ns) / kit.S - 0.1)
+    house.run((house.timers[BeatHeart()] - house.now_ns) / kit.S - 0.1)
     house.venue.beats = "refuse"
     house.ask(kit.approved(kit.intent(id=f"main/rsi_ema/{kit.SLUG}/2", good_until_ns=(kit.START_S + 200) * kit.S)))
     house.run(1)
@@ -113,7 +123,7 @@ def test_it_reopens_only_after_an_ack_and_a_known_reconciliation(kit: Any) -> No
 
 def test_orders_that_the_venue_cancelled_in_the_silence_are_known_to_be_gone(kit: Any) -> None:
     house = with_one_resting(kit)
-    house.run((house.timers["reconcile"] - house.now_ns) / kit.S + 0.5)  # the next regular round is far
+    house.run((house.timers[Reconcile()] - house.now_ns) / kit.S + 0.5)  # the next regular round is far
     house.venue.beats, house.venue.says_user_facts = "silent", False
     house.run(17)
     assert house.venue.orders[house.venue.posts[0]].state == "CANCELED"
@@ -188,7 +198,7 @@ def test_sigterm_cancels_what_rests_and_leaves_even_when_the_first_cancel_is_not
     house.run(1)
     assert house.left is not None and house.left.code == 0
     assert house.venue.orders[house.venue.posts[0]].state == "CANCELED"
-    assert [w for w in house.all(CancelOrders) if w.tag == "leave"]
+    assert [w for w in house.all(CancelOrders) if w.purpose == ForLeaving()]
 
 
 def test_what_sigterm_cancelled_is_never_sent_again_though_the_venue_had_not_heard_it(kit: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from messages import Accepted, OrderUpdate, Refused, Seen, Settlement
-from messages.inner import Persist, PostOrder, WriteHalt
+from messages.inner import ForCancelAt, Persist, PostOrder, WriteHalt
 
 
 def test_it_is_journalled_then_sent_then_accepted(kit: Any) -> None:
@@ -250,6 +250,21 @@ def test_a_resting_order_is_cancelled_at_its_time(kit: Any) -> None:
     house.run_to(275)
     assert kit.state(house)[0] == "CANCELED"
     assert house.account.reserved_e6 == 0
+
+
+def test_a_cancel_without_an_answer_goes_out_again_until_there_is_one(kit: Any) -> None:
+    house = kit.ready()
+    house.venue.fates = ["rest"]
+    house.ask(kit.approved(kit.intent(order_type="GTC")))
+    house.run_to(269.9)
+    house.venue.knows = False
+    house.run_to(273.1)
+    order_id = house.venue.posts[0]
+    again = [w for w in house.venue.cancels if w.purpose == ForCancelAt(order_id=order_id)]
+    assert [w.order_ids for w in again] == [(order_id,)] * len(again) and 3 <= len(again) <= 8
+    house.venue.knows = True
+    house.run_to(275)
+    assert kit.state(house)[0] == "CANCELED"
 
 
 def test_a_failed_settlement_takes_the_fill_back_in_one_entry(kit: Any) -> None:

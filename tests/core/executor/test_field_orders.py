@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from messages import OrderUpdate, Settlement
-from messages.inner import PostOrder, ReadBalance, ReadMarket
+from messages.inner import ForDifference, PostOrder, ReadBalance, ReadMarket
 from polybot.core.executor.books.order_state import is_final
 
 
@@ -70,9 +70,10 @@ def test_a_difference_makes_the_venue_look_at_the_chain_before_anyone_is_blamed(
     house = kit.ready()
     house.venue.cash_e6 += 5_000_000
     house.run(35)
-    looks = [w for w in house.all(ReadBalance) if w.tag == "look"]
+    looks = [w for w in house.all(ReadBalance) if w.purpose == ForDifference()]
+    others = [w for w in house.all(ReadBalance) if w.purpose != ForDifference()]
     assert looks and all(w.refresh for w in looks)
-    assert not any(w.refresh for w in house.all(ReadBalance) if w.tag != "look"), "the update has a limit of its own"
+    assert not any(w.refresh for w in others), "the update has a limit of its own"
 
 
 def test_a_resolution_that_is_never_pushed_is_asked_for(kit: Any) -> None:

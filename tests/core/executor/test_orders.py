@@ -20,7 +20,9 @@ from polybot.core.executor.books.order_state import (
     is_final,
     is_news,
     join,
+    metadata_of,
     reason_of,
+    salt_of,
     spent_e6,
     state_of,
 )
@@ -223,10 +225,20 @@ def test_a_new_sentence_alone_is_no_news(kit: Any) -> None:
     assert is_news(order, OrderTold(order_id=ID, posts=1))
 
 
-def test_what_is_signed_is_a_function_of_the_intent(kit: Any) -> None:
-    from polybot.adapters.polymarket.signing import metadata_of, salt_of
+@given(intent_id=st.text())
+def test_salt_and_metadata_are_functions_of_the_intent(intent_id: str) -> None:
+    assert 0 <= salt_of(intent_id) <= 2**53 - 1
+    assert salt_of(intent_id) == salt_of(intent_id)
+    assert len(bytes.fromhex(metadata_of(intent_id)[2:])) == 32
+    assert salt_of(intent_id) != salt_of(intent_id + "/2")
+    assert metadata_of(intent_id) != metadata_of(intent_id + "/2")
 
+
+def test_what_is_signed_is_a_function_of_the_intent(kit: Any) -> None:
     one, two = fields_of(kit.intent()), fields_of(kit.intent())
     assert one == two and one.timestamp_ms == (kit.START_S + 10) * 1000
     assert (one.salt, one.metadata) == (salt_of(kit.intent().id), metadata_of(kit.intent().id))
-    assert fields_of(kit.intent(id="main/rsi_ema/x/2")).salt != one.salt
+    other = fields_of(kit.intent(id="main/rsi_ema/x/2"))
+    assert other.salt != one.salt
+    assert other.salt == 3_179_789_465_426_468, "in every process, on every machine"
+    assert other.metadata == "0x5e03775d29090f86175f5fd5699db6cfea5f1469095a3e57eb5ff49dab8b6874"

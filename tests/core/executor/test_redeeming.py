@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from messages import Redeem
-from messages.inner import Persist, PollRedeem, ReadBalance, SubmitRedeem
+from messages.inner import ForRedemption, Persist, PollRedeem, ReadBalance, SubmitRedeem
 from polybot.core.executor.books.entries import RedeemBegun, from_bytes
 
 WON_E6 = 9_615_300  # shares of the kit's intent, which pay one each
@@ -97,8 +97,8 @@ def test_no_answer_is_unknown_and_the_shares_are_looked_at_before_another_attemp
     kit: Any, fate: str, submits: int
 ) -> None:
     house = a_won_window(kit, fate, run_s=10)
-    looks = [w for w in house.all(ReadBalance) if w.tag == f"redeem/{kit.SLUG}"]
-    assert looks == [ReadBalance(tag=f"redeem/{kit.SLUG}", token_id=kit.UP, refresh=True)]
+    looks = [w for w in house.all(ReadBalance) if w.purpose == ForRedemption(slug=kit.SLUG)]
+    assert looks == [ReadBalance(purpose=ForRedemption(slug=kit.SLUG), token_id=kit.UP, refresh=True)]
     assert len(house.venue.submits) == submits
     assert "unknown" in states(house)
     assert is_paid(kit, house)

@@ -1,7 +1,7 @@
 """PolyBolt's prints pass through the executor, and nothing of money hangs on them."""
 
 from messages import FeedStatus, OraclePrice, OracleRelayed
-from messages.inner import Reconnect, SourceState, Started, Tick
+from messages.inner import Reconnect, SayLevels, SourceState, Started, Tick
 from polybot.core.executor.core import ExecutorCore
 
 T0 = 1_795_132_800
@@ -43,11 +43,11 @@ def test_a_silent_stall_is_answered_by_a_reconnect() -> None:
     core = a_core()
     list(core.handle(SourceState(source="polybolt", state="open", why="", received_ns=0), T0 * NS))
     list(core.handle(a_relay(), (T0 + 2) * NS))
-    said = [w for k in range(1, 14) for w in core.handle(Tick(name="level", mono_s=float(k)), (T0 + 2 + k) * NS)]
+    said = [w for k in range(1, 14) for w in core.handle(Tick(timer=SayLevels(), mono_s=float(k)), (T0 + 2 + k) * NS)]
     assert [w.source for w in said if isinstance(w, Reconnect)] == ["polybolt"]
     assert [w.state for w in said if isinstance(w, FeedStatus)][-1] == "stale"
 
 
 def test_where_there_is_no_such_source_nothing_is_said_of_it() -> None:
-    said = list(a_core().handle(Tick(name="level", mono_s=1.0), (T0 + 1) * NS))
+    said = list(a_core().handle(Tick(timer=SayLevels(), mono_s=1.0), (T0 + 1) * NS))
     assert not [w for w in said if isinstance(w, FeedStatus)]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from messages import Accepted, OrderUpdate, Refused
-from messages.inner import CancelOrders, PostOrder, ReadOpenOrders
+from messages.inner import CancelOrders, PostAgain, PostOrder, ReadOpenOrders
 from polybot.core.executor.orders.rate_budget import RESERVE, Budget
 from polybot.core.executor.orders.venue_status import FOR_GOOD_S, REFUSED_S
 
@@ -73,7 +73,7 @@ def test_a_restart_is_over_when_it_said_and_then_the_books_are_read_anew(
     house = kit.ready()
     post = posted(kit, house)
     house.hear(kit.result(post, "retry", code="RESTARTING", text="425", retry_after_s=retry_after_s))
-    house.timers.pop(f"post/{post.order_id}")
+    house.timers.pop(PostAgain(order_id=post.order_id))
     house.run(over_at_s - 1.0)
     assert house.account.venue_state == "restarting"
     before = len(house.all(ReadOpenOrders))
@@ -117,7 +117,7 @@ def test_a_states_seconds_are_the_venues_and_shorter_by_the_clock_above_speed_1(
     house.core._tracker.venue.speed = speed
     post = posted(kit, house)
     house.hear(kit.result(post, "retry", code="CANCEL_ONLY", text="503", retry_after_s=retry_after_s))
-    house.timers.pop(f"post/{post.order_id}")
+    house.timers.pop(PostAgain(order_id=post.order_id))
     house.run(over_s - 0.01)
     assert house.account.venue_state == "cancel_only"
     house.run(0.02)

@@ -27,7 +27,7 @@ from messages import (
     WindowObserved,
     Word,
 )
-from messages.inner import Started, Tick
+from messages.inner import Started, StartupOver, Tick
 from messages.units import NS
 from polybot.core.risk import RiskCore
 from polybot.core.sizing.amounts import BuyAmounts, fak_buy, resting_buy
@@ -269,7 +269,7 @@ class Bench:
 
     def grown(self, at_s: float = 9.0) -> "Bench":
         """No longer in its first seconds: what is not there is refused, not waited for."""
-        self.hear(at_s, Tick(name="grown", mono_s=2.0))
+        self.hear(at_s, Tick(timer=StartupOver(), mono_s=2.0))
         return self
 
     def snapshot(self, at_s: float, account: Account | None = None, held: Positions | None = None) -> list[Word]:

@@ -14,7 +14,7 @@ from messages import (
     Snapshot,
     Word,
 )
-from messages.inner import NoReply, Tick
+from messages.inner import NoReply, SnapshotAgain, Tick
 from polybot.core.risk import exposure, losses, price_rules
 from polybot.settings import Risk, Settings
 
@@ -83,7 +83,7 @@ def test_silence_to_a_snapshot_keeps_everything_reserved(kit: Any) -> None:
     bench.hear(11.0, NoReply(id=kit.an_intent().id, to="executor", request="ApprovedOrder"))
     bench.hear(12.0, NoReply(id=bench.all(Snapshot)[-1].id, to="executor", request="Snapshot"))
     assert kit.second_window(bench) == "ENTRY_OPEN"
-    bench.hear(311.0, Tick(name="snapshot", mono_s=300.0))
+    bench.hear(311.0, Tick(timer=SnapshotAgain(), mono_s=300.0))
     bench.snapshot(311.1)
     assert bench.core._in_flight.intents == ()
 

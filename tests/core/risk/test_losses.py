@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from messages import DayResult, Resume, Streak
-from messages.inner import Tick, WriteHalt
+from messages.inner import SayLevels, Tick, WriteHalt
 from messages.units import NS
 from polybot.core.risk import losses
 from polybot.core.utc import day_of
@@ -74,9 +74,9 @@ def test_when_no_first_stake_fits_any_more_only_exits_until_the_next_utc_day(kit
         bench.judge().reason_code == "DAILY_LOSS"
         and bench.judge(kit.an_intent(strategy="b")).reason == bench.state.reason
     )
-    bench.hear(86_399.9, Tick(name="level", mono_s=1.0))
+    bench.hear(86_399.9, Tick(timer=SayLevels(), mono_s=1.0))
     assert bench.state.state == "REDUCING", "the day has not ended"
-    bench.hear(86_400.0, Tick(name="level", mono_s=2.0))
+    bench.hear(86_400.0, Tick(timer=SayLevels(), mono_s=2.0))
     assert bench.state.state == "ACTIVE", "the next has begun"
 
 

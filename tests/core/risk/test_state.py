@@ -12,7 +12,7 @@ from messages import (
     Resume,
     RiskState,
 )
-from messages.inner import HaltSeen, Tick, WriteHalt, WritePause
+from messages.inner import HaltSeen, SayLevels, Tick, WriteHalt, WritePause
 from messages.units import NS
 from polybot.core.risk.table import RULES
 
@@ -91,22 +91,22 @@ def test_an_account_that_says_halted_is_believed(kit: Any) -> None:
 @pytest.mark.parametrize(("silent_s", "state"), [(9.9, "ACTIVE"), (10.0, "ACTIVE"), (10.1, "HALTED")])
 def test_a_silent_watchdog_halts_after_ten_machine_seconds(kit: Any, silent_s: float, state: str) -> None:
     bench = kit.Bench().ready()
-    bench.hear(10.0, Health(actors=(), mono_ns=0), Tick(name="level", mono_s=50.0))
-    said = bench.hear(11.0, Tick(name="level", mono_s=50.0 + silent_s))
+    bench.hear(10.0, Health(actors=(), mono_ns=0), Tick(timer=SayLevels(), mono_s=50.0))
+    said = bench.hear(11.0, Tick(timer=SayLevels(), mono_s=50.0 + silent_s))
     assert bench.state.state == state
     assert [w.reason_code for w in said if isinstance(w, WriteHalt)] == (["WATCHDOG"] if state == "HALTED" else [])
 
 
 def test_our_own_sleep_is_not_taken_for_the_watchdogs_silence(kit: Any) -> None:
     bench = kit.Bench().ready()
-    bench.hear(10.0, Tick(name="level", mono_s=1.0))
-    bench.hear(10.0, Health(actors=(), mono_ns=0), Tick(name="level", mono_s=60.0))
+    bench.hear(10.0, Tick(timer=SayLevels(), mono_s=1.0))
+    bench.hear(10.0, Health(actors=(), mono_ns=0), Tick(timer=SayLevels(), mono_s=60.0))
     assert bench.state.state == "ACTIVE"
 
 
 def test_the_level_is_said_each_second_with_every_standing_limit(kit: Any) -> None:
     bench = kit.Bench().ready()
-    said = bench.hear(10.0, Tick(name="level", mono_s=1.0))
+    said = bench.hear(10.0, Tick(timer=SayLevels(), mono_s=1.0))
     (level,) = [w for w in said if isinstance(w, RiskState)]
     rules = [use.rule for use in level.limits]
     assert len(rules) == len(set(rules)) and {"DRAWDOWN", "ENTRY_OPEN", "RANGE", "STALE_ORACLE"} <= set(rules)

@@ -9,7 +9,7 @@ from messages import (
     RiskVerdict,
     Snapshot,
 )
-from messages.inner import NoReply, Tick
+from messages.inner import NoReply, SayLevels, SnapshotAgain, StartupOver, Tick
 from messages.units import NS
 
 T0 = 1_795_132_800
@@ -74,7 +74,7 @@ def test_in_its_first_seconds_a_wish_waits_for_what_has_not_been_heard_yet(kit: 
 
 
 def test_what_it_waited_for_in_vain_is_refused_by_name(kit: Any) -> None:
-    for end, code in ((Tick(name="grown", mono_s=2.0), "STALE_PRICE"), (kit.a_book((T0 + 14) * NS), "TOO_LATE")):
+    for end, code in ((Tick(timer=StartupOver(), mono_s=2.0), "STALE_PRICE"), (kit.a_book((T0 + 14) * NS), "TOO_LATE")):
         bench, ns = kit.Bench(), (T0 + 10) * NS
         bench.snapshot(9.9)
         bench.hear(10.0, kit.a_market(), kit.a_window(), kit.a_print(ns), kit.a_book(ns), kit.an_intent())
@@ -87,7 +87,7 @@ def test_when_the_executor_is_silent_the_wish_is_refused_and_the_snapshot_asked_
     assert bench.hear(10.0, kit.an_intent()) == []
     said = bench.hear(10.5, NoReply(id=bench.all(Snapshot)[-1].id, to="executor", request="Snapshot"))
     assert [w.reason_code for w in said if isinstance(w, RiskVerdict)] == ["ACCOUNT_UNKNOWN"]
-    assert [type(w) for w in bench.hear(10.8, Tick(name="snapshot", mono_s=1.0))] == [Snapshot]
+    assert [type(w) for w in bench.hear(10.8, Tick(timer=SnapshotAgain(), mono_s=1.0))] == [Snapshot]
 
 
 def test_a_restart_finds_the_order_it_had_handed_on_and_does_not_hand_it_on_again(kit: Any) -> None:
@@ -104,8 +104,8 @@ def test_an_account_that_is_not_ready_or_silent_is_unknown(kit: Any) -> None:
     for silent_s, code in ((4.9, ""), (5.0, ""), (5.1, "ACCOUNT_UNKNOWN")):
         bench = kit.Bench()
         bench.snapshot(0.0)
-        bench.hear(1.0, Tick(name="level", mono_s=1.0))
-        bench.hear(9.0, Tick(name="level", mono_s=1.0 + silent_s))
+        bench.hear(1.0, Tick(timer=SayLevels(), mono_s=1.0))
+        bench.hear(9.0, Tick(timer=SayLevels(), mono_s=1.0 + silent_s))
         assert bench.ready().judge().reason_code == code
 
 

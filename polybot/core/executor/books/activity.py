@@ -18,7 +18,9 @@ HOUR_NS = 3600 * NS
 
 
 def days(books: Books, unsettled: list[BookedWindow], today: str) -> tuple[DayResult, ...]:
-    """By day and strategy, from today on; realised and what is still open. unsettled: windows in which something is held."""
+    """Results by day and strategy, from today on: realised, and still open. unsettled: windows in which something is
+    held.
+    """
     realised = {(d, s): pnl for d, of_day in books.days.items() if d >= today for s, pnl in of_day.items()}
     risked = _open_e6(books, unsettled)
     keys = dict.fromkeys([*realised, *(key for key in risked if key[0] >= today)])
@@ -69,7 +71,7 @@ def unfilled(books: Books, now_ns: int) -> int:
 
 
 def _since(books: Books, from_ns: int) -> Iterator[BookedOrder]:
-    """Newest first."""
+    """Orders signed at or after from_ns, newest first."""
     for order_id in reversed(books.orders):
         order = books.orders[order_id]
         if order.signed_ns < from_ns:

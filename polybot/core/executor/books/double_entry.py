@@ -43,7 +43,7 @@ def cost_e6(size_e6: int, price_e6: int) -> int:
 
 
 def position(token_id: str) -> str:
-    """The account of a token's shares."""
+    """The name of the account that holds a token's shares at cost."""
     return POSITION + token_id
 
 
@@ -79,7 +79,7 @@ def balance_e6(books: Books, account: str) -> int:
 
 
 def cash_e6(books: Books) -> int:
-    """What the wallet must hold."""
+    """What the wallet must hold by the books, pUSD millionths."""
     return balance_e6(books, CASH)
 
 
@@ -89,7 +89,7 @@ def cash_pnl_e6(books: Books) -> int:
 
 
 def positions_e6(books: Books) -> int:
-    """Open positions at cost, before fee."""
+    """Open positions of all tokens at cost, before fee, pUSD millionths."""
     return sum(amount for account, amount in books.accounts.items() if account.startswith(POSITION))
 
 
@@ -133,7 +133,7 @@ def sellable_e6(books: Books, token_id: str) -> int:
 
 
 def free_e6(books: Books, wallet_e6: int) -> int:
-    """min(wallet spendable, purse + P&L in cash) − reserved, never below 0. wallet_e6: as the venue last said."""
+    """min(wallet spendable, purse + P&L in cash) − reserved, never below 0. wallet_e6 is what the venue said last."""
     return max(0, min(wallet_e6, cash_e6(books), books.purse_e6 + cash_pnl_e6(books)) - reserved_e6(books))
 
 

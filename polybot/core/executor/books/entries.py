@@ -1,7 +1,7 @@
 """The journal's language: what the executor writes down before anything follows from it. The state is the fold of these.
 
 An entry is a fact that came from outside (an approval, the venue's word, a window's outcome), never a conclusion: what
-follows from it (balances, streaks, settlements) is what `executor/fold.py` makes of it, the same live and after a restart.
+follows from it (balances, streaks, settlements) is what `fold.py` makes of it, the same live and after a restart.
 Money in millionths, times in world time. New fields get defaults; a type never changes; VERSION rises when the meaning does.
 """
 
@@ -15,7 +15,7 @@ VERSION = 1
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """One fact."""
+    """One fact of the journal."""
 
 
 class Opened(Entry, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class FillBooked(Entry, frozen=True, kw_only=True):
 
 
 class FillConfirmed(Entry, frozen=True, kw_only=True):
-    """Provisional no more."""
+    """A trade of ours is confirmed on chain: its fill is provisional no more."""
 
     order_id: str
     trade_id: str
@@ -121,7 +121,7 @@ class WindowNoted(Entry, frozen=True, kw_only=True):
 
 
 class WindowResolved(Entry, frozen=True, kw_only=True):
-    """The venue's official word. Another winner later corrects."""
+    """The venue's official word on a window; a later one with another winner corrects it."""
 
     slug: str
     start_s: int
@@ -233,7 +233,7 @@ _version = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw, msgspec.Raw, msgspec.
 
 
 def to_bytes(entry: AnyEntry, seq: int, at_ns: int) -> bytes:
-    """As `Persist.record`."""
+    """The entry as the journal's record, the bytes of `Persist.record`."""
     return _encoder.encode(Written(version=VERSION, seq=seq, at_ns=at_ns, entry=entry))
 
 

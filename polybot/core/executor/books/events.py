@@ -12,7 +12,7 @@ MoneyEvent = OrderUpdate | FillEvent | Settlement
 
 
 def events_from(books: Books, index: int) -> Iterator[MoneyEvent]:
-    """Those of the notes from `index` on."""
+    """The money events of the notes from `index` on, in order."""
     return (event_of(books, note) for note in books.notes[index:])
 
 

@@ -36,7 +36,7 @@ def standing(order: BookedOrder) -> list[BookedFill]:
 
 
 def filled_e6(order: BookedOrder) -> int:
-    """Shares."""
+    """Shares that filled and stand, in millionths; failed trades do not count."""
     return sum(fill.size_e6 for fill in standing(order))
 
 
@@ -46,7 +46,7 @@ def spent_e6(order: BookedOrder) -> int:
 
 
 def fees_e6(order: BookedOrder) -> int:
-    """pUSD."""
+    """Fees of the fills that stand, pUSD millionths."""
     return sum(fill.fee_e6 for fill in standing(order))
 
 
@@ -67,12 +67,12 @@ STATES: tuple[tuple[OrderState, Callable[[BookedOrder], bool]], ...] = (
 
 
 def state_of(order: BookedOrder) -> OrderState:
-    """By the table above."""
+    """The order's state by the table at the head of this file."""
     return next(state for state, holds in STATES if holds(order))
 
 
 def is_final(order: BookedOrder) -> bool:
-    """No further fill is expected."""
+    """True when no further fill of this order is expected."""
     match state_of(order):
         case "REJECTED" | "WRITTEN_OFF":
             return True
@@ -117,7 +117,7 @@ def is_news(order: BookedOrder, told: OrderTold) -> bool:
 
 
 def join(order: BookedOrder, told: OrderTold) -> None:
-    """Both as far as they go."""
+    """Add what was told to what is known of the order: flags stay set, amounts only rise."""
     for flag in ("unsure", "seen", "over", "lapsed", "cancelled"):
         setattr(order, flag, getattr(order, flag) or getattr(told, flag))
     for amount in ("posts", "matched_e6", "making_e6"):
@@ -131,8 +131,13 @@ def join(order: BookedOrder, told: OrderTold) -> None:
 
 
 def salt_of(intent_id: str) -> int:
-    """A function of the intent: the same intent can only ever be the same order."""
+    """The order's salt, a function of the intent: the same intent can only ever be the same order."""
     return int.from_bytes(hashlib.sha256(b"salt/" + intent_id.encode()).digest()[:8], "big") & MAX_SALT
+
+
+def metadata_of(intent_id: str) -> str:
+    """The signed `metadata`: 0x and the SHA-256 of the intent's id."""
+    return "0x" + hashlib.sha256(intent_id.encode()).hexdigest()
 
 
 def fields_of(intent: OrderIntent) -> OrderFields:
@@ -144,7 +149,7 @@ def fields_of(intent: OrderIntent) -> OrderFields:
         taker_e6=intent.taker_e6,
         side=intent.side,
         timestamp_ms=intent.prediction.decided_ns // 1_000_000,
-        metadata="0x" + hashlib.sha256(intent.id.encode()).hexdigest(),
+        metadata=metadata_of(intent.id),
         neg_risk=intent.neg_risk,
         order_type=intent.order_type,
         post_only=intent.post_only,
@@ -153,7 +158,7 @@ def fields_of(intent: OrderIntent) -> OrderFields:
 
 
 def expiration_s(intent: OrderIntent) -> int:
-    """Of a GTD order: the venue ends it a minute before the second it is told (facts §5.7). 0 = none."""
+    """When a GTD order is to expire: the venue ends it a minute before the second it is told (facts §5.7). 0 = never."""
     return intent.cancel_at_ns // NS + 60 if intent.order_type == "GTD" else 0
 
 
@@ -186,5 +191,5 @@ def refused_update(account: str, intent: OrderIntent, code: str, text: str, at_n
 
 
 def unknown_of(orders: Iterable[BookedOrder]) -> list[BookedOrder]:
-    """Those whose fate is not clear."""
+    """Those of the orders whose fate is not clear."""
     return [order for order in orders if state_of(order) == "UNKNOWN"]

@@ -32,7 +32,7 @@ class Holding:
     confirmed: dict[str, int] = field(default_factory=dict)
 
     def add(self, order: BookedOrder) -> None:
-        """One of its orders."""
+        """Count one order of this window in: its stake, and its fills that stand."""
         intent = order.intent
         sign = 1 if intent.side == "BUY" else -1
         self.outcome_of[intent.token_id] = intent.outcome
@@ -49,7 +49,7 @@ class Holding:
 
     @property
     def cost_e6(self) -> int:
-        """Net, before fee."""
+        """What was paid for shares less what was received for them, before fee, pUSD millionths."""
         return sum(self.cost.values())
 
     @property
@@ -66,7 +66,7 @@ class Holding:
 
 
 def holdings(books: Books, window: BookedWindow) -> dict[str, Holding]:
-    """By strategy, of those whose orders filled."""
+    """What each strategy whose orders filled holds in a window."""
     found: dict[str, Holding] = {}
     for order_id in window.orders:
         order = books.orders[order_id]
@@ -81,7 +81,7 @@ def key_of(strategy: str, slug: str) -> str:
 
 
 def outcome_of(window: BookedWindow) -> str:
-    """Final, else provisional; "" while there is none."""
+    """The window's official outcome, else the provisional one; "" while there is none."""
     return window.winner or window.outcome or ""
 
 
@@ -192,7 +192,7 @@ def _settlement(books: Books, holding: Holding, win_streak: int, row: Settled | 
 
 
 def _marked(now: Settlement, before: Settlement) -> Settlement:
-    """Once corrected, it stays marked."""
+    """The settlement marked as corrected when it differs from before, or when it once did."""
     fields = ("outcome", "payout_e6", "cost_e6", "fee_e6", "win_streak")
     differs = any(getattr(now, f) != getattr(before, f) for f in fields)
     if not (differs or before.corrected):

@@ -9,7 +9,7 @@ from polybot.core.executor.books.streaks import Run, Traded
 
 
 class BookStruct(msgspec.Struct, kw_only=True):
-    """A mutable part of the state."""
+    """Base of the mutable structs that make up the executor's books."""
 
 
 class BookedFill(BookStruct, kw_only=True):
@@ -51,7 +51,7 @@ class BookedOrder(BookStruct, kw_only=True):
 
 
 class RefusedIntent(BookStruct, kw_only=True):
-    """An approved order that was not taken."""
+    """An approved order that the executor did not take, and why."""
 
     intent: OrderIntent
     reason_code: str
@@ -110,7 +110,7 @@ class OrderNote(BookStruct, kw_only=True, tag=True):
 
 
 class RefusalNote(BookStruct, kw_only=True, tag=True):
-    """The OrderUpdate of an intent that was refused."""
+    """Note that the OrderUpdate of a refused intent was said, under which journal sequence."""
 
     seq: int
     intent_id: str
@@ -128,7 +128,7 @@ class FillNote(BookStruct, kw_only=True, tag=True):
 
 
 class SettledNote(BookStruct, kw_only=True, tag=True):
-    """A Settlement as it was said."""
+    """Note that this Settlement was said, under which journal sequence."""
 
     seq: int
     said: Settlement
@@ -191,10 +191,10 @@ _decoder = msgspec.msgpack.Decoder(Books)
 
 
 def books_to_bytes(books: Books) -> bytes:
-    """The same books give the same bytes."""
+    """The books as a snapshot; the same books give the same bytes."""
     return _encoder.encode(books)
 
 
 def books_from_bytes(data: bytes) -> Books:
-    """Raises msgspec.MsgspecError."""
+    """The books out of a snapshot; raises msgspec.MsgspecError when it does not decode."""
     return _decoder.decode(data)

@@ -30,15 +30,17 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_won(self) -> bool:
+        """True when the window's outcome, provisional or official, is the side held."""
         return self.outcome == self.held
 
     @property
     def is_lost(self) -> bool:
+        """True when there is an outcome and it is the other side; a split is neither."""
         return self.outcome not in ("", "SPLIT", self.held)
 
     @property
     def counts(self) -> bool:
-        """Rule 2: half of the stake, at least."""
+        """True when at least half of the stake had filled: only then a win adds to the streak (rule 2)."""
         return 2 * self.cost_e6 >= self.stake_e6
 
 

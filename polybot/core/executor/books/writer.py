@@ -9,9 +9,8 @@ from polybot.core.executor.books.events import events_from
 from polybot.core.executor.books.fold import apply, snapshot
 from polybot.core.executor.books.state import Books
 
-SNAPSHOT_EVERY = (
-    2000  # entries; or a quarter of all there are, so that snapshots of a long history stay a constant share
-)
+# Entries; or a quarter of all there are, so that snapshots of a long history stay a constant share.
+SNAPSHOT_EVERY = 2000
 
 
 class Writer:

@@ -33,7 +33,7 @@ class View:
 
 
 def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak]) -> Account:
-    """purse_e6: shown until the journal has one."""
+    """The Account level. purse_e6 is shown until the journal has a purse."""
     pending = [w for w in unsettled(books) if w.end_s * NS <= view.now_ns]
     unknown = blocking(books)
     today = day_of(view.now_ns // NS)

@@ -28,6 +28,7 @@ class OrderSwitch:
 
     @property
     def is_halted(self) -> bool:
+        """True while a halt stands, as far as this process has seen."""
         return self.halt_id != ""
 
     def shut(self, reduce_only: bool) -> Reason | None:

@@ -14,7 +14,7 @@
 from collections.abc import Iterator
 
 from messages import Word
-from messages.inner import HeartbeatSent, MoveGate, SendHeartbeat, WakeIn, WriteHalt
+from messages.inner import BeatHeart, HeartbeatLate, HeartbeatSent, MoveGate, SendHeartbeat, WakeIn, WriteHalt
 from polybot.core.executor.orders.admission import OrderSwitch
 
 EVERY_S = 5.0
@@ -39,11 +39,11 @@ class DeadMan:
 
     @property
     def state(self) -> str:
-        """As in Account."""
+        """The heartbeat's state as `Account.pulse_state` carries it: "off", "beating" or "failing"."""
         return "failing" if self._switch.pulse else "beating" if self.is_acked else "off"
 
     def arm(self) -> Iterator[Word]:
-        """Rule 1."""
+        """Send the first heartbeat, once; the first resting order waits for its answer (rule 1)."""
         if not self.is_armed:
             self.is_armed = True
             yield from self._beat()
@@ -52,13 +52,15 @@ class DeadMan:
         if not self._is_out:
             self._is_out = True
             yield SendHeartbeat(heartbeat_id=self._id)
-            yield WakeIn(name="beat/late", after_s=LATE_S)
+            yield WakeIn(timer=HeartbeatLate(), after_s=LATE_S)
 
-    def tick(self, name: str) -> Iterator[Word]:
-        """beat: the next one is due. beat/late: the last one should have been answered by now."""
-        if name == "beat":
-            yield from self._beat()
-        elif self._is_out:
+    def due(self) -> Iterator[Word]:
+        """The timer BeatHeart has come: the next heartbeat goes out."""
+        yield from self._beat()
+
+    def late(self) -> Iterator[Word]:
+        """The timer HeartbeatLate: rule 2, unless the answer is here."""
+        if self._is_out:
             yield from self._fail(f"the venue has not acknowledged the heartbeat within {LATE_S:g} s")
 
     def heard(self, word: HeartbeatSent, rounds: int) -> Iterator[Word]:
@@ -72,7 +74,7 @@ class DeadMan:
             case "failed":
                 self._in_doubt = True
                 yield from self._fail(word.why)
-                yield WakeIn(name="beat", after_s=RETRY_S)
+                yield WakeIn(timer=BeatHeart(), after_s=RETRY_S)
 
     def _acked(self, word: HeartbeatSent, rounds: int) -> Iterator[Word]:
         if not self._is_repeat:
@@ -83,14 +85,14 @@ class DeadMan:
             self._knew = rounds
             self._switch.pulse = "the heartbeat was lost: waiting until the venue's books are known again"
         self.is_acked = True
-        yield WakeIn(name="beat", after_s=EVERY_S)
+        yield WakeIn(timer=BeatHeart(), after_s=EVERY_S)
 
     def _mismatch(self, word: HeartbeatSent) -> Iterator[Word]:
-        """Rule 4."""
+        """Send the id that the venue expects; halt when others keep changing it (rule 4)."""
         if self._is_repeat:  # the id it asked for is refused as well: nobody's fault but the venue's
             self._is_repeat, self._in_doubt = False, True
             yield from self._fail(f"the venue refuses the heartbeat id that it expects: {word.why}")
-            yield WakeIn(name="beat", after_s=RETRY_S)
+            yield WakeIn(timer=BeatHeart(), after_s=RETRY_S)
             return
         self._strange += not self._in_doubt
         self._id, self._is_repeat, self._in_doubt = word.heartbeat_id, True, False
@@ -101,18 +103,18 @@ class DeadMan:
         yield from self._beat()
 
     def _fail(self, why: str) -> Iterator[Word]:
-        """Rule 2."""
+        """Shut the gate, because the venue may cancel what rests (rule 2)."""
         self.is_acked = False
         self._switch.pulse = f"no heartbeat: {why}"
         yield MoveGate(why=self._switch.pulse)
 
     @property
     def waits_for_books(self) -> bool:
-        """Acked again, not open yet."""
+        """True when heartbeats are answered again and the gate is still shut."""
         return self.is_acked and self._switch.pulse != ""
 
     def reopen(self, rounds: int, in_flight: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Open the gate once the books were read anew and no POST is under way (rule 3)."""
         if self.waits_for_books and rounds > self._knew and not in_flight:
             self._switch.pulse = ""
             yield MoveGate(why="")

@@ -19,7 +19,7 @@ class Bucket:
     at_s: float = 0.0
 
     def refill(self, mono_s: float) -> None:
-        """What time has brought."""
+        """Add the tokens that came since the last look; mono_s is machine time."""
         if mono_s > self.at_s:
             self.level = min(self.burst, self.level + (mono_s - self.at_s) * self.rate)
             self.at_s = mono_s
@@ -47,6 +47,6 @@ class Budget:
         return wait_s
 
     def cancelled(self, orders: int, mono_s: float) -> None:
-        """A cancel of so many went out."""
+        """Count a cancel of so many orders that went out."""
         self._cancels.refill(mono_s)
         self._cancels.level -= orders

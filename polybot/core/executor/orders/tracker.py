@@ -1,6 +1,6 @@
 """From POST to a final order: what was not answered clearly is asked after, on machine time, until it is clear.
 
-1. POST's answer, the user channel and reads are one stream of facts (facts.py).
+1. POST's answer, the user channel and reads are one stream of facts (venue_facts.py).
 2. An order that is neither final nor resting is read again and again, with back-off, from both endpoints.
 3. Only a known *none* from both endpoints, with no POST under way, means "not heard". Then the same bytes may be sent again,
    as admission.not_again allows; or, asked after its market had closed, the order is written off; else one waits.
@@ -8,21 +8,27 @@
    by the name of what was in the way.
 5. A cancelled order that is still open is cancelled again.
 6. A fill of a written-off order is booked, and halts.
-7. Every POST, also a repetition, waits for its token (budget.py); one that may rest, for the heartbeat (dead_man.py).
+7. Every POST, also a repetition, waits for its token (rate_budget.py); one that may rest, for the heartbeat (dead_man.py).
 """
 
 from collections.abc import Iterator
 
 from messages import Word
 from messages.inner import (
+    AnyReadPurpose,
     BalanceRead,
     CancelOrders,
+    ForProbe,
+    ForStillOpen,
     OpenOrdersRead,
     OrderRead,
+    PostAgain,
     PostOrder,
     PostResult,
+    ProbeOrder,
     ReadOrder,
     TradesRead,
+    VenueStateOver,
     VenueTrade,
     WakeIn,
     WriteHalt,
@@ -39,7 +45,7 @@ from polybot.core.executor.orders.venue_status import VenueState
 from polybot.core.reasons import Reason
 
 PROBE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
-VENUE_OVER = "venue"
+PROBE = ForProbe()
 PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
 NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # machine time at any speed: the venue is not to be hammered
 STOPPERS: dict[str, str] = {
@@ -81,7 +87,7 @@ class OrderTracker:
             why = Reason("ORDER_BUDGET", "it waited for its turn: more orders a second than the venue takes")
         if wait_s:
             self._in_the_way[order.order_id] = why
-            yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
+            yield WakeIn(timer=PostAgain(order_id=order.order_id), after_s=wait_s)
             return
         attempt = order.posts + 1
         self.in_flight[order.order_id] = attempt
@@ -93,13 +99,13 @@ class OrderTracker:
         order = self._writer.books.orders[result.order_id]
         over_s = self.venue.answered(result)
         if over_s:
-            yield WakeIn(name=VENUE_OVER, after_s=over_s)
+            yield WakeIn(timer=VenueStateOver(), after_s=over_s)
         yield from self._writer.write_all(venue_facts.of_answer(order, result), now_ns)
         if result.outcome == "retry" and not order.unsure:
             self._in_the_way[order.order_id] = self.venue.reason
             least_s = NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1]
             wait_s = max(least_s, result.retry_after_s / self.venue.speed)
-            yield WakeIn(name=f"post/{order.order_id}", after_s=wait_s)
+            yield WakeIn(timer=PostAgain(order_id=order.order_id), after_s=wait_s)
             return
         yield from self.follow(order, now_ns)
         if result.outcome == "refused" and result.code in STOPPERS:
@@ -107,7 +113,7 @@ class OrderTracker:
             yield WriteHalt(by="executor", reason_code=result.code, reason=text)
 
     def again(self, order_id: str, now_ns: int) -> Iterator[Word]:
-        """Rule 4."""
+        """Send the same bytes once more, or refuse the order by what was in the way (rule 4)."""
         order = self._writer.books.orders[order_id]
         if is_final(order) or order_id in self.in_flight:
             return
@@ -124,7 +130,7 @@ class OrderTracker:
     # --- hearing
 
     def trades(self, shown: tuple[VenueTrade, ...], now_ns: int) -> Iterator[Word]:
-        """Each once; those of written-off orders halt."""
+        """Book each trade once; a trade of a written-off order halts."""
         books = self._writer.books
         for trade in shown:
             order = books.orders.get(trade.order_id)
@@ -137,7 +143,7 @@ class OrderTracker:
                 yield from self.follow(order, now_ns)
 
     def read(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Both endpoints' word on one order; or that one of them said nothing."""
+        """Take in both endpoints' word on one order, or that one of them said nothing."""
         order = self._writer.books.orders.get(word.order_id)
         if order is None:
             return
@@ -152,7 +158,7 @@ class OrderTracker:
                 yield from self._absent(order, closed, now_ns)
         self.venue.read(word.known, word.why)
         if order.cancelled and state_of(order) == "LIVE" and not order.over:
-            yield CancelOrders(tag=f"again/{order.order_id}", order_ids=(order.order_id,))
+            yield CancelOrders(purpose=ForStillOpen(order_id=order.order_id), order_ids=(order.order_id,))
         yield from self.follow(order, now_ns)
 
     def account_read(self, word: OrderRead | OpenOrdersRead | TradesRead | BalanceRead) -> Iterator[Word]:
@@ -162,7 +168,7 @@ class OrderTracker:
             yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
 
     def _absent(self, order: BookedOrder, closed: bool, now_ns: int) -> Iterator[Word]:
-        """Rule 3."""
+        """Neither endpoint knows the order: send it again, write it off after the close, or wait (rule 3)."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
         if not not_again(order, self._switch, now_ns):
@@ -173,7 +179,7 @@ class OrderTracker:
     # --- asking
 
     def follow(self, order: BookedOrder, now_ns: int) -> Iterator[Word]:
-        """After anything was heard of an order: done with it, or see to it that it is asked after."""
+        """After anything was heard of an order: be done with it, or see to it that it is asked after."""
         yield from self._writer.write_all(venue_facts.of_completion(order), now_ns)
         if is_final(order) or self._is_resting(order):
             self._tries.pop(order.order_id, None)
@@ -182,7 +188,7 @@ class OrderTracker:
             tries = self._tries.get(order.order_id, 0)
             self._tries[order.order_id] = tries + 1
             self._wakes[order.order_id] = None
-            yield WakeIn(name=f"probe/{order.order_id}", after_s=PROBE_S[min(tries, len(PROBE_S) - 1)])
+            yield WakeIn(timer=ProbeOrder(order_id=order.order_id), after_s=PROBE_S[min(tries, len(PROBE_S) - 1)])
 
     @staticmethod
     def _is_resting(order: BookedOrder) -> bool:
@@ -191,9 +197,9 @@ class OrderTracker:
         may_rest = order.intent.order_type not in IMMEDIATE
         return is_open and may_rest and traded_e6(order) == order.matched_e6
 
-    def ask(self, order_id: str, tag: str = "probe") -> Iterator[Word]:
+    def ask(self, order_id: str, purpose: AnyReadPurpose = PROBE) -> Iterator[Word]:
         """Read one order; whether its market was known to be closed by then is remembered for the answer."""
         order = self._writer.books.orders[order_id]
         self._wakes[order_id] = None
         self._closed_when_asked[order_id] = order.intent.slug in self.closed
-        yield ReadOrder(tag=tag, order_id=order_id, condition_id=order.intent.condition_id)
+        yield ReadOrder(purpose=purpose, order_id=order_id, condition_id=order.intent.condition_id)

@@ -34,7 +34,7 @@ ROUNDING_E6 = 10_000  # a cent: beyond it the venue's amount and ours differ by 
 
 
 def told(order: BookedOrder, entry: OrderTold) -> Iterator[AnyEntry]:
-    """If it is news."""
+    """The entry, if it changes what is known of the order; else nothing."""
     if is_news(order, entry):
         yield entry
 
@@ -143,6 +143,6 @@ def of_completion(order: BookedOrder) -> Iterator[AnyEntry]:
 
 
 def foreign(books: Books, foreign_id: str, text: str) -> Iterator[AnyEntry]:
-    """Once."""
+    """An entry for an order, trade or position that is not ours, the first time it is seen."""
     if foreign_id not in books.foreign and foreign_id not in books.accepted_foreign:
         yield ForeignSeen(id=foreign_id, text=text)

@@ -25,7 +25,7 @@ class Backfill:
         self._asked = ""
 
     def begin(self, boot: int, since_ns: int) -> Iterator[Word]:
-        """Everything said of windows since this world time."""
+        """Ask for everything that was said of windows since this world time."""
         self._boot, self._since_ns, self._topics = boot, since_ns, list(TOPICS)
         yield from self._ask()
 
@@ -47,12 +47,12 @@ class Backfill:
         return [e.body for e in envelopes if isinstance(e.body, WindowObserved | MarketResolved)]
 
     def go_on(self) -> Iterator[Word]:
-        """The next page."""
+        """Ask for the next page, unless a question is still under way."""
         if not self._asked:
             yield from self._ask()
 
     def unanswered(self, word: NoReply) -> Iterator[Word]:
-        """market_feed may be starting, too."""
+        """Ask again, at most MOST_TRIES times: market_feed may be starting, too."""
         if word.id == self._asked:
             self._asked = ""
             self._tries += 1

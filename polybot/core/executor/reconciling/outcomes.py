@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from messages import MarketResolved, WindowObserved, Word
-from messages.inner import MarketRead, ReadBalance, ReadMarket
+from messages.inner import ForOutcome, ForPayout, MarketRead, ReadBalance, ReadMarket
 from messages.units import NS
 from polybot.core.executor.books.entries import WindowNoted, WindowResolved
 from polybot.core.executor.books.state import BookedWindow
@@ -45,11 +45,11 @@ class Outcomes:
         yield from self._writer.write(entry, now_ns)
 
     def resolved(self, word: MarketResolved, now_ns: int) -> Iterator[Word]:
-        """Official, from the bus."""
+        """Book the official outcome that market_feed said on the bus."""
         yield from self._official(word.slug, word.winner, now_ns)
 
     def market_read(self, word: MarketRead, now_ns: int) -> Iterator[Word]:
-        """Official, by our own asking."""
+        """Book what the venue answered to our own question: market closed, and who won."""
         self._asked.pop(word.slug, None)
         if word.known and word.closed:
             self._tracker.closed[word.slug] = None
@@ -68,17 +68,17 @@ class Outcomes:
             winner=winner,  # type: ignore[arg-type]
         )
         yield from self._writer.write(entry, now_ns)
-        yield ReadBalance(tag="paid", token_id="")
+        yield ReadBalance(purpose=ForPayout(), token_id="")
 
     def watch(self, mono_s: float, now_ns: int) -> Iterator[Word]:
-        """Each machine second."""
+        """Ask the venue for outcomes that are due; called each machine second, asks every ASK_EVERY_S."""
         if mono_s - self._asked_s < ASK_EVERY_S:
             return
         self._asked_s = mono_s
         wanted = [(w, cid) for w, cid in self._wanted(now_ns) if w.slug not in self._asked]
         for window, condition_id in wanted[:MOST_ASKED]:
             self._asked[window.slug] = None
-            yield ReadMarket(tag="market", slug=window.slug, condition_id=condition_id)
+            yield ReadMarket(purpose=ForOutcome(), slug=window.slug, condition_id=condition_id)
 
     def _wanted(self, now_ns: int) -> list[tuple[BookedWindow, str]]:
         books = self._writer.books

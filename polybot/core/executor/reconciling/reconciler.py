@@ -3,12 +3,12 @@
 1. A round asks: open orders, each order that is not final, trades since the oldest moment that may matter, balances. It
    counts only when every answer is known; otherwise it is asked again, and what failed is said.
 2. Orders and trades that the journal never knew are foreign: shown, and new orders stop until the user lifts a halt.
-3. Cash that is more or less than the ledger's is first explained (explaining.py): payouts of resolved windows, and what the
+3. Cash that is more or less than the books' is first explained (external_cash.py): payouts of resolved windows, and what the
    Data API's activity says came or went, each booked once. The rest is looked at again and again; after 60 s it halts, with
    both sides printed. So it is with shares of a token.
 4. A halt for a difference that the user lifts (`resume --override`) accepts it: the cash is booked as external.
 5. A position at the venue of a token we never ordered is foreign like an order (rule 2). The Data API is seconds behind the
-   chain and no part of the exchange: when it is silent a round is known without it, but not before it has answered once
+   chain and no part of the CLOB: when it is silent a round is known without it, but not before it has answered once
    since the start.
 6. Ready = a round was known and nothing differed. A round that has not been known for 60 s takes that back.
 """
@@ -19,7 +19,10 @@ from dataclasses import dataclass
 from messages import Word
 from messages.inner import (
     ActivityRead,
+    AnyReadPurpose,
     BalanceRead,
+    ForDifference,
+    ForReconciliation,
     HoldingsRead,
     OpenOrdersRead,
     OrderRead,
@@ -28,6 +31,7 @@ from messages.inner import (
     ReadHoldings,
     ReadOpenOrders,
     ReadTrades,
+    Reconcile,
     TradesRead,
     WakeIn,
     WriteHalt,
@@ -50,7 +54,7 @@ PATIENCE_S = 60.0
 LOOK_BACK_S = 120  # world seconds before the newest thing we know: trades are stamped by the venue's clock, not ours
 DIFFERENCE = "BALANCE_DIFFERENCE"
 ACTIVITY_BACK_S = 3600  # world seconds before the last time that all agreed: the Data API tells of things late
-LOOK = "look"
+LOOK = ForDifference()
 POSITIONS = "positions"
 
 
@@ -92,19 +96,19 @@ class Reconciler:
         books = self._writer.books
         self._round += 1
         self._failed = ""
-        tag = f"rec/{self._round}"
+        purpose = ForReconciliation(round=self._round)
         tokens = self._tokens()
         asked = ["open", *books.open, "trades", *tokens, ""]
         self._awaited = dict.fromkeys(asked if self._knows_positions else [*asked, POSITIONS])
-        yield WakeIn(name="reconcile", after_s=EVERY_S)
-        yield ReadOpenOrders(tag=tag)
+        yield WakeIn(timer=Reconcile(), after_s=EVERY_S)
+        yield ReadOpenOrders(purpose=purpose)
         for order_id in list(books.open):
-            yield from self._tracker.ask(order_id, tag)
-        yield ReadTrades(tag=tag, after_s=self.trades_since_s(now_ns))
+            yield from self._tracker.ask(order_id, purpose)
+        yield ReadTrades(purpose=purpose, after_s=self.trades_since_s(now_ns))
         for token in tokens:
-            yield ReadBalance(tag=tag, token_id=token)
-        yield ReadBalance(tag=tag, token_id="")
-        yield ReadHoldings(tag=tag)
+            yield ReadBalance(purpose=purpose, token_id=token)
+        yield ReadBalance(purpose=purpose, token_id="")
+        yield ReadHoldings(purpose=purpose)
 
     def trades_since_s(self, now_ns: int) -> int:
         """World seconds: nothing that could matter to our books was traded before it."""
@@ -135,9 +139,9 @@ class Reconciler:
                         held[token] = held.get(token, 0) + size
         return held
 
-    def _answer(self, tag: str, what: str, known: bool, why: str, now_ns: int) -> Iterator[Word]:
-        """Rule 1. An answer to an earlier round's question is a fact, but completes nothing."""
-        if tag != f"rec/{self._round}" or what not in self._awaited:
+    def _answer(self, purpose: AnyReadPurpose, what: str, known: bool, why: str, now_ns: int) -> Iterator[Word]:
+        """Count an answer. One to an earlier round's question is a fact, but completes nothing (rule 1)."""
+        if purpose != ForReconciliation(round=self._round) or what not in self._awaited:
             return
         del self._awaited[what]
         if not known:
@@ -157,32 +161,32 @@ class Reconciler:
         self._failures += 1
         if not self._switch.is_ready:
             self.why = why
-        yield WakeIn(name="reconcile", after_s=RETRY_S[min(self._failures, len(RETRY_S)) - 1])
+        yield WakeIn(timer=Reconcile(), after_s=RETRY_S[min(self._failures, len(RETRY_S)) - 1])
 
     # --- answers
 
     def open_orders(self, word: OpenOrdersRead, now_ns: int) -> Iterator[Word]:
-        """What is open there: ours, or foreign."""
+        """Take in what is open at the venue: ours, or foreign."""
         for shown in word.orders if word.known else ():
             found = venue_facts.of_order(self._writer.books, shown, is_authoritative=False)
             yield from self._writer.write_all(found, now_ns)
             if shown.order_id in self._writer.books.orders:
                 yield from self._tracker.follow(self._writer.books.orders[shown.order_id], now_ns)
-        yield from self._answer(word.tag, "open", word.known, word.why, now_ns)
+        yield from self._answer(word.purpose, "open", word.known, word.why, now_ns)
 
     def trades(self, word: TradesRead, now_ns: int) -> Iterator[Word]:
-        """What was traded: ours, or foreign."""
+        """Book what was traded, ours or foreign, and count the answer for the round."""
         if word.known:
             yield from self._tracker.trades(word.trades, now_ns)
-        yield from self._answer(word.tag, "trades", word.known, word.why, now_ns)
+        yield from self._answer(word.purpose, "trades", word.known, word.why, now_ns)
 
     def order(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Its facts are booked already (Probing.read)."""
-        yield from self._answer(word.tag, word.order_id, word.known, word.why, now_ns)
+        """Count the answer for the round; OrderTracker has booked its facts already."""
+        yield from self._answer(word.purpose, word.order_id, word.known, word.why, now_ns)
 
     def balance(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
-        """Rule 3."""
-        if word.tag == LOOK and not word.token_id:
+        """Hold a balance against the books; explain a difference in cash before judging it (rule 3)."""
+        if word.purpose == LOOK and not word.token_id:
             self._is_looking = False
         if word.known and word.token_id:
             self._judge(word.token_id, self._held().get(word.token_id, 0), word.balance_e6)
@@ -190,7 +194,7 @@ class Reconciler:
             self.wallet_e6 = word.balance_e6
             yield from self._explain(word.balance_e6, now_ns)
             self._judge("", double_entry.cash_e6(self._writer.books), word.balance_e6)
-        yield from self._answer(word.tag, word.token_id, word.known, word.why, now_ns)
+        yield from self._answer(word.purpose, word.token_id, word.known, word.why, now_ns)
 
     def _explain(self, theirs_e6: int, now_ns: int) -> Iterator[Word]:
         """The session's first sight of the wallet; payouts of resolved windows; what the user accepted."""
@@ -208,12 +212,12 @@ class Reconciler:
         self._accepts = False
 
     def activity(self, word: ActivityRead) -> None:
-        """Kept for the next sight of the wallet."""
+        """Keep what came and went, for the next sight of the wallet."""
         if word.known:
             self._external_cash.activity = word.rows
 
     def holdings(self, word: HoldingsRead, now_ns: int) -> Iterator[Word]:
-        """Rule 5."""
+        """Note positions of tokens we never ordered as foreign (rule 5)."""
         books = self._writer.books
         ours = dict.fromkeys(order.intent.token_id for order in books.orders.values())
         for token, size in word.shares.items() if word.known else ():
@@ -222,7 +226,7 @@ class Reconciler:
                 yield from self._writer.write_all(venue_facts.foreign(books, f"position:{token}", text), now_ns)
         self._knows_positions |= word.known
         why = f"the Data API has not told which positions the wallet holds: {word.why}"
-        yield from self._answer(word.tag, POSITIONS, word.known, why, now_ns)
+        yield from self._answer(word.purpose, POSITIONS, word.known, why, now_ns)
 
     # --- differences
 
@@ -254,11 +258,11 @@ class Reconciler:
         if (self.differences or owed) and not self._is_looking:
             self._is_looking = True
             if self.differences:
-                yield ReadTrades(tag=LOOK, after_s=self.trades_since_s(now_ns))
-                yield ReadActivity(tag=LOOK, after_s=self._activity_since_s())
+                yield ReadTrades(purpose=LOOK, after_s=self.trades_since_s(now_ns))
+                yield ReadActivity(purpose=LOOK, after_s=self._activity_since_s())
             for name in [n for n in self.differences if n]:
-                yield ReadBalance(tag=LOOK, token_id=name, refresh=True)
-            yield ReadBalance(tag=LOOK, token_id="", refresh=bool(self.differences))
+                yield ReadBalance(purpose=LOOK, token_id=name, refresh=True)
+            yield ReadBalance(purpose=LOOK, token_id="", refresh=bool(self.differences))
         oldest_s = min((d.since_s for d in self.differences.values()), default=mono_s)
         if mono_s - oldest_s >= PATIENCE_S and not self._halted_for:
             self._halted_for = self._told()

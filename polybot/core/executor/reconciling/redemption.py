@@ -5,7 +5,7 @@
 1. Due is a window with an official winner, all of whose fills are final, that still owes after its wallet was read: a venue
    that pays by itself is never asked.
 2. An attempt is on disk before it goes out. Nothing here moves cash: what the wallet is seen to receive is booked once, by
-   the sum of what is owed (explaining.py), whoever redeemed it.
+   the sum of what is owed (external_cash.py), whoever redeemed it.
 3. A clear no is tried again with back-off, for as long as the window owes, and shown.
 4. What may have been heard (no answer, a transaction nobody knows, a restart in between) is looked at first: the shares, read
    fresh from the chain. Gone: it was done, and the wallet is read. Still there: another attempt; should the first one
@@ -17,7 +17,17 @@
 from collections.abc import Iterator
 
 from messages import Redeem, Redemption, Redemptions, Word
-from messages.inner import BalanceRead, PollRedeem, ReadBalance, RedeemRead, SubmitRedeem, WakeIn
+from messages.inner import (
+    BalanceRead,
+    ForPayout,
+    ForRedemption,
+    PollRedeem,
+    ReadBalance,
+    RedeemAgain,
+    RedeemRead,
+    SubmitRedeem,
+    WakeIn,
+)
 from polybot.core.executor.books.entries import RedeemBegun, RedeemTold
 from polybot.core.executor.books.order_state import standing
 from polybot.core.executor.books.settlement import claim_e6, holdings, key_of
@@ -26,7 +36,6 @@ from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders.account_levels import unsettled
 from polybot.core.executor.orders.admission import OrderSwitch
 
-TAG = "redeem"
 POLL_S = (0.1, 0.25, 0.5, 1.0, 2.0)
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 CASH_S = 1.0  # confirmed: how often the wallet is read afresh
@@ -43,7 +52,7 @@ def owed_e6(books: Books, window: BookedWindow) -> int:
 
 
 def redemptions(books: Books) -> tuple[Redemption, ...]:
-    """Everything owed, oldest window first."""
+    """Every window that still owes the wallet, the oldest first."""
     owing = [(w, owed) for w in unsettled(books) if (owed := owed_e6(books, w)) > 0]
     return tuple(_shown(books, window, owed) for window, owed in owing)
 
@@ -68,7 +77,7 @@ def _condition(books: Books, window: BookedWindow) -> str:
 
 
 def _not_yet(books: Books, window: BookedWindow) -> str:
-    """Rule 1: shares of a trade that is not settled would come after the redemption."""
+    """Why the window is not due: shares of a trade that is not settled would come after the redemption (rule 1)."""
     for order_id in window.orders:
         waiting = [f.trade_id for f in standing(books.orders[order_id]) if f.status != "CONFIRMED"]
         if waiting:
@@ -79,7 +88,7 @@ def _not_yet(books: Books, window: BookedWindow) -> str:
 
 
 class Redeemer:
-    """Timers are `redeem/SLUG`, on machine time; counters are of this life only."""
+    """Its timer is RedeemAgain, on machine time; counters are of this life only."""
 
     def __init__(self, writer: Writer, switch: OrderSwitch) -> None:
         self._writer, self._switch = writer, switch
@@ -90,7 +99,7 @@ class Redeemer:
         return not (self._switch.leaving or self._writer.broken)
 
     def resume(self) -> Iterator[Word]:
-        """After a restart, each is gone on with from where the journal left it."""
+        """After a restart, go on with each redemption from where the journal left it."""
         for owing in redemptions(self._writer.books):
             if owing.state != "due":
                 yield from self._wake(owing.slug, BACK_OFF_S[0])
@@ -122,7 +131,7 @@ class Redeemer:
     # --- answers
 
     def heard(self, word: RedeemRead, now_ns: int) -> Iterator[Word]:
-        """Of the newest attempt; what is said of an older one is history."""
+        """Take in how far the newest attempt is; what is said of an older one is history."""
         books = self._writer.books
         row = books.redeems.get(word.slug)
         if row is None or row.attempt != word.attempt or row.state in ("paid", "confirmed"):
@@ -136,7 +145,7 @@ class Redeemer:
             yield from self._writer.write(entry, now_ns)
         match state:
             case "confirmed":
-                yield ReadBalance(tag="paid", token_id="", refresh=True)
+                yield ReadBalance(purpose=ForPayout(), token_id="", refresh=True)
                 yield from self._wake(word.slug, CASH_S)
             case "failed" | "unknown":
                 yield from self._wake(word.slug, BACK_OFF_S[min(row.failures, len(BACK_OFF_S)) - 1])
@@ -144,9 +153,8 @@ class Redeemer:
                 yield from self._wake(word.slug, POLL_S[min(polls, len(POLL_S)) - 1])
         yield from self.go(now_ns)
 
-    def shares(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
-        """Rule 4, and a confirmation that brought nothing."""
-        slug = word.tag.partition("/")[2]
+    def shares(self, slug: str, word: BalanceRead, now_ns: int) -> Iterator[Word]:
+        """Take in the shares read: of an attempt that may have been heard (rule 4), or whose confirmation brought nothing."""
         found = next((r for r in redemptions(self._writer.books) if r.slug == slug), None)
         if found is None:
             return
@@ -182,10 +190,10 @@ class Redeemer:
     # --- time
 
     def _wake(self, slug: str, after_s: float) -> Iterator[Word]:
-        yield WakeIn(name=f"{TAG}/{slug}", after_s=after_s)
+        yield WakeIn(timer=RedeemAgain(slug=slug), after_s=after_s)
 
     def tick(self, slug: str, now_ns: int) -> Iterator[Word]:
-        """The next step of one window."""
+        """Take the next step for one window, by the state its redemption is in."""
         books = self._writer.books
         found = next((r for r in redemptions(books) if r.slug == slug), None)
         if found is None or not self._may:
@@ -197,7 +205,7 @@ class Redeemer:
                 yield self._look(found)
             case "confirmed":
                 reads = self._polls[slug] = self._polls.get(slug, 0) + 1
-                yield ReadBalance(tag="paid", token_id="", refresh=True)
+                yield ReadBalance(purpose=ForPayout(), token_id="", refresh=True)
                 if reads % MOST_CASH_READS == 0:
                     yield self._look(found)
                 yield from self._wake(slug, CASH_S)
@@ -206,17 +214,17 @@ class Redeemer:
 
     def _look(self, found: Redemption) -> ReadBalance:
         token = next(iter(_winning(self._writer.books, self._writer.books.windows[found.slug])))
-        return ReadBalance(tag=f"{TAG}/{found.slug}", token_id=token, refresh=True)
+        return ReadBalance(purpose=ForRedemption(slug=found.slug), token_id=token, refresh=True)
 
     # --- the user
 
     def asked(self, word: Redeem, now_ns: int) -> Iterator[Word]:
-        """`polybot-ctl redeem`: at once what waits for its next turn; the answer tells how far all of it is."""
+        """For `polybot-ctl redeem`: try at once what waits for its next turn; the answer tells how far all of it is."""
         if word.now and self._may:
             for found in redemptions(self._writer.books):
                 if found.state in ("failed", "unknown"):
                     yield from self.tick(found.slug, now_ns)
-            yield ReadBalance(tag="paid", token_id="", refresh=True)
+            yield ReadBalance(purpose=ForPayout(), token_id="", refresh=True)
         yield Redemptions(id=word.id, redemptions=(*self._paid(word.slugs), *redemptions(self._writer.books)))
 
     def _paid(self, slugs: tuple[str, ...]) -> list[Redemption]:

@@ -1,1 +1,1 @@
-"""Cancel everything and prove it; leave in order."""
+"""Stopping: cancel everything and prove it; leave in order."""

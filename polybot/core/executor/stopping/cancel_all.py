@@ -1,7 +1,7 @@
 """Cancel everything, and prove it: the kill switch's second step, and what the executor does when its disk refuses.
 
-1. No order leaves from here on (Switch). Every order that is not final is marked cancelled, all is cancelled at the venue
-   at once, and each order that may be unknown there by its id.
+1. No order leaves from here on (OrderSwitch). Every order that is not final is marked cancelled, all is cancelled at the
+   venue at once, and each order that may be unknown there by its id.
 2. POSTs under way are waited for: they have a timeout of their own.
 3. Then the venue's open orders are read until it is known that there are none, twice, further apart than the taker delay;
    and each unknown order is read once more. Anything open is cancelled again.
@@ -13,7 +13,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from messages import CancelProof, Position, Word
-from messages.inner import CancelOrders, CancelResult, Leave, OpenOrdersRead, OrderRead, ReadOpenOrders, WakeIn
+from messages.inner import (
+    CancelOrders,
+    CancelResult,
+    ForCancelAll,
+    ForCancelEach,
+    ForProof,
+    Leave,
+    OpenOrdersRead,
+    OrderRead,
+    ProofAnew,
+    ProofCancelAgain,
+    ProofStep,
+    ReadOpenOrders,
+    WakeIn,
+)
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.state import Books
 from polybot.core.executor.books.writer import Writer
@@ -21,14 +35,12 @@ from polybot.core.executor.orders import venue_facts
 from polybot.core.executor.orders.admission import OrderSwitch, blocking
 from polybot.core.executor.orders.tracker import OrderTracker
 
-TAKER_DELAY_S = 0.15  # world time; at speeds above 1 it is less of machine time
-APART_S = 0.2
+APART_S = 0.2  # more than the taker delay of 0.15 s of world time, which at speeds above 1 is less of machine time
 DEADLINE_S = 4.5  # who asked waits 5 s
 AGAIN_S = 1.0
 RETRY_S = 0.1
-LEAST_S = (
-    0.01  # the float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever
-)
+# The float that is left of a wait may be smaller than any clock's step: it would be waited for, for ever.
+LEAST_S = 0.01
 
 
 @dataclass
@@ -56,12 +68,8 @@ class CancelRound:
         self._count = 0
         self.leave: Leave | None = None  # what to say once it is proven
 
-    @property
-    def is_running(self) -> bool:
-        return self._round is not None
-
     def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
-        """Start, or join what runs."""
+        """Start a round, or join the one that runs; waiter is the request to answer, "" = none."""
         if self._round is None:
             self._count += 1
             books = self._writer.books
@@ -69,84 +77,89 @@ class CancelRound:
             self._round = _Attempt(self._count, since)
             self._switch.cancelling = True
             yield from self._cancel(self._round, now_ns)
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
         if waiter and waiter not in self._round.waiters:
             self._round.waiters.append(waiter)
 
     def _cancel(self, run: _Attempt, now_ns: int) -> Iterator[Word]:
-        """Rule 1. The mark is on disk before the cancel goes out, so that no later life sends such an order again."""
+        """Mark and cancel everything (rule 1). The mark is on disk before the cancel goes out, so that no later life
+        sends such an order.
+        """
         run.is_cancelled = False
         books = self._writer.books
         for order_id in list(books.open):
             entry = OrderTold(order_id=order_id, cancelled=True)
             yield from self._writer.write_all(venue_facts.told(books.orders[order_id], entry), now_ns)
-        yield CancelOrders(tag=f"all/{run.number}", order_ids=())
+        yield CancelOrders(purpose=ForCancelAll(attempt=run.number), order_ids=())
         ids = tuple(order_id for order_id in books.open if order_id not in run.cancelled)
         if ids:
-            yield CancelOrders(tag=f"ids/{run.number}", order_ids=ids)
+            yield CancelOrders(purpose=ForCancelEach(attempt=run.number), order_ids=ids)
 
     # --- answers
 
     def cancel_answered(self, word: CancelResult) -> Iterator[Word]:
-        """Of the cancel of everything."""
+        """Note what the cancel of everything did; ask again when it was not clear."""
         run = self._round
-        if run is None or word.tag not in (f"all/{run.number}", f"ids/{run.number}"):
+        if run is None or word.purpose not in (ForCancelAll(attempt=run.number), ForCancelEach(attempt=run.number)):
             return
         run.cancelled.update(dict.fromkeys(word.canceled))
-        if word.tag.startswith("all/"):
+        if isinstance(word.purpose, ForCancelAll):
             run.is_cancelled = word.known
             if word.known:
-                yield WakeIn(name="proof", after_s=0.0)
+                yield WakeIn(timer=ProofStep(), after_s=0.0)
             else:
-                yield WakeIn(name="proof/cancel", after_s=RETRY_S)
+                yield WakeIn(timer=ProofCancelAgain(), after_s=RETRY_S)
 
     def open_read(self, word: OpenOrdersRead) -> Iterator[Word]:
-        """Rule 3."""
+        """Count a read without open orders; anything open is cancelled again (rule 3)."""
         run = self._round
-        if run is None or word.tag != f"proof/{run.number}":
+        if run is None or word.purpose != ForProof(attempt=run.number):
             return
         run.reading = False
         if not word.known:
-            yield WakeIn(name="proof", after_s=RETRY_S)
+            yield WakeIn(timer=ProofStep(), after_s=RETRY_S)
         elif word.orders:
             run.zeros, run.zero_s = 0, None
-            yield WakeIn(name="proof/cancel", after_s=RETRY_S)
+            yield WakeIn(timer=ProofCancelAgain(), after_s=RETRY_S)
         else:
             run.zeros += 1
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
-        """An unknown order was asked after."""
+        """Note that an order whose fate was unknown has been read once more."""
         if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
             self._round.read[word.order_id] = None
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def post_answered(self) -> Iterator[Word]:
-        """Rule 2."""
+        """Look whether the proof is complete, now that one POST less is under way (rule 2)."""
         if self._round is not None:
-            yield WakeIn(name="proof", after_s=0.0)
+            yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     # --- steps
 
-    def tick(self, name: str, mono_s: float, held: tuple[Position, ...], now_ns: int) -> Iterator[Word]:
-        """proof: what is to be done next. proof/cancel: cancel once more. proof/again: a new attempt."""
-        if name == "proof/again":
-            if self._switch.is_halted or self.leave is not None:
-                yield from self.begin("", now_ns)
-            return
+    def anew(self, now_ns: int) -> Iterator[Word]:
+        """The timer ProofAnew: a new attempt, while there is reason for one."""
+        if self._switch.is_halted or self.leave is not None:
+            yield from self.begin("", now_ns)
+
+    def tick(
+        self, timer: ProofStep | ProofCancelAgain, mono_s: float, held: tuple[Position, ...], now_ns: int
+    ) -> Iterator[Word]:
+        """What is to be done next: cancel once more, the next step of the proof, or its end."""
         run = self._round
         if run is None:
             return
         run.began_s = mono_s if run.began_s is None else run.began_s
         if mono_s - run.began_s >= DEADLINE_S:
             yield from self._finish(run, mono_s, held)
-        elif name == "proof/cancel":
+        elif isinstance(timer, ProofCancelAgain):
             yield from self._cancel(run, now_ns)
         else:
             yield from self._step(run, mono_s, held)
 
     def _step(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
-        yield WakeIn(name="proof", after_s=RETRY_S)
+        yield WakeIn(timer=ProofStep(), after_s=RETRY_S)
         if not run.is_cancelled or self._tracker.in_flight or run.reading:
             return
         unread = [o.order_id for o in blocking(self._writer.books) if o.order_id not in run.read]
@@ -161,15 +174,15 @@ class CancelRound:
             if mono_s - run.zero_s >= APART_S:
                 yield from self._look(run)
             else:
-                yield WakeIn(name="proof", after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
+                yield WakeIn(timer=ProofStep(), after_s=max(LEAST_S, run.zero_s + APART_S - mono_s))
 
     @staticmethod
     def _look(run: _Attempt) -> Iterator[Word]:
         run.reading = True
-        yield ReadOpenOrders(tag=f"proof/{run.number}")
+        yield ReadOpenOrders(purpose=ForProof(attempt=run.number))
 
     def _finish(self, run: _Attempt, mono_s: float, held: tuple[Position, ...]) -> Iterator[Word]:
-        """Say it to all who asked, each once."""
+        """Say the proof to all who asked, each once."""
         books = self._writer.books
         unknown = tuple(order.order_id for order in blocking(books) if order.order_id not in self._tracker.in_flight)
         pending = tuple(self._tracker.in_flight)
@@ -190,7 +203,7 @@ class CancelRound:
         if self.leave is not None and is_proven:
             yield self.leave
         elif not is_proven:
-            yield WakeIn(name="proof/again", after_s=AGAIN_S)
+            yield WakeIn(timer=ProofAnew(), after_s=AGAIN_S)
 
 
 def _fills_after(books: Books, since_seq: int) -> tuple[str, ...]:

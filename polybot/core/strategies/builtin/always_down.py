@@ -10,7 +10,7 @@ from polybot.core.strategies.protocol import Decision, Params, Sides, Timeframe,
 
 
 class AlwaysDown:
-    """DOWN, every window."""
+    """A baseline that bets on DOWN in every window."""
 
     name = "always_down"
     description = "baseline: DOWN in every window"

@@ -10,7 +10,7 @@ from polybot.core.strategies.protocol import Decision, Params, Sides, Timeframe,
 
 
 class AlwaysUp:
-    """UP, every window."""
+    """A baseline that bets on UP in every window."""
 
     name = "always_up"
     description = "baseline: UP in every window"

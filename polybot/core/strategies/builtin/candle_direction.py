@@ -15,7 +15,7 @@ from polybot.core.strategies.protocol import Decision, Params, Sides, Timeframe,
 
 
 class CandleDirection:
-    """Rule 1 and 2 on each candle by itself."""
+    """Bets with or against the last five-minute candle's direction; see the head of this file."""
 
     name = "candle_direction"
     description = "follows, or fades, the last five-minute candle when its body and its range are large enough"

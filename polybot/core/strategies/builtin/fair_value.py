@@ -1,4 +1,4 @@
-"""fair_value (rules §5): buys a side for less than it is worth, by its own settlement rule (core/fair.py).
+"""fair_value (rules §5): buys a side for less than it is worth, by its own settlement rule (strategies/fair_price.py).
 
 Once a window, at any moment in [start + 10 s, end − 30 s], when p − ask − fee(ask) ≥ `min_edge` (0.03) for either side; of two
 the larger edge. Publishes p, so that Kelly may size by it. Without strike, σ or enough known seconds it has no opinion.
@@ -21,7 +21,7 @@ SAMPLE_S = 30
 
 
 class FairValue:
-    """See the head of this file."""
+    """Buys a side whose probability exceeds what it costs, fee included; see the head of this file."""
 
     name = "fair_value"
     description = "buys what costs less than its probability, by the market's own settlement rule"

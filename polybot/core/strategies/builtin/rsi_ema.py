@@ -66,7 +66,7 @@ def _sign(gap: Floats) -> int:
 
 
 class RsiEma(ByExplaining):
-    """decide_from_samples on the view's samples."""
+    """RSI extremes, else an EMA change of sign, on thirty-second samples; see the head of this file."""
 
     name = "rsi_ema"
     description = "RSI(14) extremes, else a change of sign of EMA9 − EMA21, on thirty-second samples"

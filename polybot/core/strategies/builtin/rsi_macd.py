@@ -30,7 +30,7 @@ BID_HEAVY, ASK_HEAVY = 1.1, 0.9
 
 
 class RsiMacd(ByExplaining):
-    """RSI extreme lately, MACD crossing now."""
+    """Bets when the MACD crosses soon after an RSI extreme, on one-minute bars; see the head of this file."""
 
     name = "rsi_macd"
     description = "MACD crosses its signal soon after an RSI extreme, on closed one-minute bars"
@@ -77,7 +77,7 @@ class RsiMacd(ByExplaining):
 
 
 def _side(strength: Floats, histogram: Floats, params: Params) -> Outcome | None:
-    """Rule 2."""
+    """The side that RSI and MACD agree on, None without one (rule 2)."""
     lately = strength[-max(1, int(params["rsi_within_bars"])) :]
     recent = histogram[-1 - int(params["cross_bars"]) :]
     before, after = recent[:-1], recent[1:]
@@ -89,7 +89,7 @@ def _side(strength: Floats, histogram: Floats, params: Params) -> Outcome | None
 
 
 def _with_imbalance(side: Outcome, imbalance: float | None, required: bool, seen: dict[str, float]) -> Decision:
-    """Rule 3."""
+    """The decision for this side, its label by the exchange's imbalance (rule 3)."""
     lean = 0
     if imbalance is not None:
         lean = 1 if imbalance > BID_HEAVY else -1 if imbalance < ASK_HEAVY else 0

@@ -24,7 +24,7 @@ MOST = 10
 
 
 class StreakReversal:
-    """See the head of this file."""
+    """Bets on the other outcome after a run of equal ones; see the head of this file."""
 
     name = "streak_reversal"
     description = "after N windows with one outcome bets on the other, 30 s before the window opens"
@@ -66,7 +66,9 @@ def _decide(view: EventView, params: Mapping[str, Any]) -> Decision:
 
 
 def _taking(view: EventView, side: Outcome, most: float, seen: dict[str, float]) -> Decision:
-    """Rule 3. The limit is the dearest cent that still holds it, so that slack cannot break it."""
+    """The decision to buy at once (rule 3). The limit is the dearest cent that still holds it, so that slack cannot
+    break it.
+    """
     slug = view.window.slug
     book, listed = view.market.books.get(slug), view.market.markets.get(slug)
     ask = ask_e6(book, side) if book else None

@@ -1,0 +1,210 @@
+"""The books after any history: what was folded step by step equals what folding all of it anew comes to."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from messages import OrderIntent, Settlement
+from polybot.core.executor.books import double_entry
+from polybot.core.executor.books.entries import (
+    AnyEntry,
+    FillBooked,
+    FillConfirmed,
+    FillReversed,
+    IntentSigned,
+    Opened,
+    OrderTold,
+    PaidOut,
+    WindowNoted,
+    WindowResolved,
+    Written,
+    to_bytes,
+)
+from polybot.core.executor.books.events import events_from
+from polybot.core.executor.books.fold import apply, restored, snapshot
+from polybot.core.executor.books.settlement import claim_e6, holdings, key_of, outcome_of, streak_of
+from polybot.core.executor.books.state import Books, books_to_bytes
+from polybot.core.executor.books.streaks import NONE, Traded, fold
+from polybot.core.utc import day_of
+
+FIRST_S = 1_795_132_800
+STRATEGIES = ("a", "b", "c")
+SIDES = ("UP", "DOWN")
+
+
+def an_intent(n: int, strategy: str, outcome: str, stake_e6: int) -> OrderIntent:
+    start_s = FIRST_S + 300 * n
+    slug = f"btc-updown-5m-{start_s}"
+    return OrderIntent(
+        id=f"main/{strategy}/{slug}/1", account="main", strategy=strategy, slug=slug, condition_id=f"0x{n}",
+        token_id=f"{n}{outcome}", outcome=outcome, side="BUY", order_type="FAK", limit_e6=600_000, maker_e6=stake_e6,
+        taker_e6=stake_e6 * 2, stake_e6=stake_e6, tick_e6=10_000, min_size_e6=5_000_000, fee_rate_e6=70_000,
+        fee_exponent=1, neg_risk=False, good_until_ns=(start_s + 10) * 10**9, cancel_at_ns=(start_s + 290) * 10**9,
+        start_s=start_s, end_s=start_s + 300, win_streak=0, worst_e6=stake_e6 + 200_000,
+    )  # type: ignore[call-arg,arg-type]  # fmt: skip
+
+
+@dataclass
+class History:
+    """Random entries that a venue could have caused: fills late, failed and settled twice, outcomes corrected, SPLIT."""
+
+    luck: random.Random
+    n: int = 0
+    orders: list[tuple[str, OrderIntent, list[str]]] = field(default_factory=list)
+    ended: list[int] = field(default_factory=list)
+
+    def entries(self, count: int) -> Iterator[AnyEntry]:
+        yield Opened(account="main", purse_e6=100_000_000, wallet_e6=1_000_000_000)
+        for _ in range(count):
+            yield from self._step()
+
+    def _step(self) -> Iterator[AnyEntry]:
+        dice = self.luck.random()
+        if dice < 0.30 or not self.orders:
+            yield from self._window()
+        elif dice < 0.45:
+            order_id, intent, trades = self.luck.choice(self.orders[-12:])
+            trade_id = f"{order_id}t{len(trades)}"
+            trades.append(trade_id)
+            size = self.luck.randrange(1, intent.taker_e6)
+            yield FillBooked(
+                order_id=order_id, trade_id=trade_id, size_e6=size, price_e6=500_000, cost_e6=size // 2,
+                fee_e6=size // 60, status="MATCHED", is_taker=True, matched_s=intent.start_s,
+            )  # fmt: skip
+        elif dice < 0.60:
+            order_id, _, trades = self.luck.choice(self.orders[-12:])
+            if trades:
+                kind = FillConfirmed if self.luck.random() < 0.7 else FillReversed
+                yield kind(order_id=order_id, trade_id=trades.pop(self.luck.randrange(len(trades))))
+        else:
+            yield from self._outcome()
+
+    def _window(self) -> Iterator[AnyEntry]:
+        self.n += 1
+        for strategy in STRATEGIES:
+            if self.luck.random() < 0.6:
+                intent = an_intent(self.n, strategy, self.luck.choice(SIDES), self.luck.randrange(2, 9) * 1_000_000)
+                order_id = f"0x{self.n}{strategy}"
+                self.orders.append((order_id, intent, []))
+                yield IntentSigned(
+                    intent=intent, order_id=order_id, body=b"{}", risk_boot=1, good_until_ns=0, cancel_at_ns=0
+                )
+                yield OrderTold(order_id=order_id, posts=1, seen=True, over=True)
+        self.ended.append(self.n)
+
+    def _outcome(self) -> Iterator[AnyEntry]:
+        """Of one of the newest windows, or, now and then, of any: a correction may come days later."""
+        n = self.luck.choice(self.ended[-4:] if self.luck.random() < 0.8 else self.ended)
+        start_s = FIRST_S + 300 * n
+        slug, end_s = f"btc-updown-5m-{start_s}", start_s + 300
+        dice = self.luck.random()
+        if dice < 0.4:
+            outcome = self.luck.choice((*SIDES, None))
+            yield WindowNoted(
+                slug=slug, start_s=start_s, end_s=end_s, outcome=outcome, inferred=False, move_bp=1.0  # type: ignore[arg-type]
+            )  # fmt: skip
+        elif dice < 0.8:
+            winner = self.luck.choice(("UP", "DOWN", "SPLIT"))
+            yield WindowResolved(slug=slug, start_s=start_s, end_s=end_s, winner=winner)  # type: ignore[arg-type]
+        else:
+            known = [intent for _, intent, _ in self.orders if intent.slug == slug]
+            if known:
+                amount = self.luck.randrange(1, 9_000_000)
+                yield PaidOut(strategy=self.luck.choice(known).strategy, slug=slug, amount_e6=amount)
+
+
+def written(entries: Iterator[AnyEntry]) -> Iterator[Written]:
+    for seq, entry in enumerate(entries, 1):
+        yield Written(version=1, seq=seq, at_ns=(FIRST_S + seq) * 10**9, entry=entry)
+
+
+def check(books: Books) -> None:
+    """Everything that the steps have left in the books, reckoned anew from orders and windows alone."""
+    spent = payouts = claims = fees = realised = 0
+    days: dict[str, dict[str, int]] = {}
+    open_cost: dict[str, int] = {}
+    rows: dict[str, list[Traded]] = {}
+    for window in books.windows.values():
+        for strategy, holding in holdings(books, window).items():
+            fees += holding.fees_e6
+            outcome = outcome_of(window)
+            if holding.bought_e6:
+                rows.setdefault(strategy, []).append(
+                    Traded(slug=window.slug, start_s=window.start_s, held=holding.held, outcome=outcome,
+                           cost_e6=holding.bought_e6, stake_e6=holding.stake_e6, move_bp=window.move_bp)
+                )  # fmt: skip
+            if not outcome:
+                for token, cost in holding.cost.items():
+                    open_cost[token] = open_cost.get(token, 0) + cost
+                continue
+            payout = holding.payout_e6(outcome)
+            pnl = payout - holding.cost_e6 - holding.fees_e6
+            spent, payouts, realised = spent + holding.cost_e6, payouts + payout, realised + pnl
+            claims += payout
+            of_day = days.setdefault(day_of(window.end_s), {})
+            of_day[strategy] = of_day.get(strategy, 0) + pnl
+            assert books.settled[key_of(strategy, window.slug)].said.pnl_e6 == pnl
+    claims -= sum(books.paid.values())
+    balance = {account: double_entry.balance_e6(books, account) for account in ("spent", "payouts", "claims", "fees")}
+    assert balance == {"spent": spent, "payouts": -payouts, "claims": claims, "fees": fees}
+    positions = {a.removeprefix("position:"): v for a, v in books.accounts.items() if a.startswith("position:")}
+    assert positions == {token: cost for token, cost in open_cost.items() if cost}
+    assert books.realised_e6 == realised
+    assert {(d, s): v for d, of in books.days.items() for s, v in of.items() if v} == {
+        (d, s): v for d, of in days.items() for s, v in of.items() if v
+    }
+    for strategy in STRATEGIES:
+        run = sorted(rows.get(strategy, []), key=lambda row: (row.start_s, row.slug))
+        after = fold(run)
+        assert streak_of(books, strategy) == (after[-1] if after else NONE)
+        for row, streak in zip(run, after, strict=True):
+            if row.outcome:
+                assert books.settled[key_of(strategy, row.slug)].said.win_streak == streak.wins
+    assert sum(books.accounts.values()) == 0
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_after_every_entry_the_books_are_what_a_fold_of_everything_comes_to(seed: int) -> None:
+    books = Books()
+    for one in written(History(random.Random(seed)).entries(60)):
+        apply(books, one)
+        check(books)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 10_000, 500))
+def test_ten_thousand_histories(first: int) -> None:
+    for seed in range(first, first + 500):
+        books = Books()
+        for one in written(History(random.Random(seed)).entries(40)):
+            apply(books, one)
+            check(books)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(seed: int) -> None:
+    luck = random.Random(seed)
+    whole = list(written(History(luck).entries(80)))
+    books = Books()
+    place = luck.randrange(1, len(whole))
+    said: list[object] = []
+    for one in whole:
+        before = len(books.notes)
+        apply(books, one)
+        said += events_from(books, before)
+        if one.seq == place:
+            record = snapshot(books)
+    again = restored((record, *(to_bytes(one.entry, one.seq, one.at_ns) for one in whole[place:])))
+    again.snapshot_seq = books.snapshot_seq
+    assert books_to_bytes(again) == books_to_bytes(books)
+    assert [e for e in said if isinstance(e, Settlement)] == [n.said for n in books.notes if hasattr(n, "said")]
+
+
+def test_a_claim_is_what_was_won_less_what_was_paid() -> None:
+    books = Books()
+    for one in written(History(random.Random(7)).entries(60)):
+        apply(books, one)
+    for key, row in books.settled.items():
+        assert claim_e6(books, key) == row.said.payout_e6 - books.paid.get(key, 0)
