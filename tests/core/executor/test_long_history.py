@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -34,26 +35,17 @@ STRATEGIES = ("a", "b", "c")
 SIDES = ("UP", "DOWN")
 
 
-def an_intent(n: int, strategy: str, outcome: str, stake_e6: int) -> OrderIntent:
-    start_s = FIRST_S + 300 * n
-    slug = f"btc-updown-5m-{start_s}"
-    return OrderIntent(
-        id=f"main/{strategy}/{slug}/1", account="main", strategy=strategy, slug=slug, condition_id=f"0x{n}",
-        token_id=f"{n}{outcome}", outcome=outcome, side="BUY", order_type="FAK", limit_e6=600_000, maker_e6=stake_e6,
-        taker_e6=stake_e6 * 2, stake_e6=stake_e6, tick_e6=10_000, min_size_e6=5_000_000, fee_rate_e6=70_000,
-        fee_exponent=1, neg_risk=False, good_until_ns=(start_s + 10) * 10**9, cancel_at_ns=(start_s + 290) * 10**9,
-        start_s=start_s, end_s=start_s + 300, win_streak=0, worst_e6=stake_e6 + 200_000,
-    )  # type: ignore[call-arg,arg-type]  # fmt: skip
-
-
 @dataclass
 class History:
     """Random entries that a venue could have caused: fills late, failed and settled twice, outcomes corrected, SPLIT."""
 
+    kit: Any
     luck: random.Random
     n: int = 0
+    serial: int = 0
     orders: list[tuple[str, OrderIntent, list[str]]] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
+    noted: dict[str, None] = field(default_factory=dict)
 
     def entries(self, count: int) -> Iterator[AnyEntry]:
         yield Opened(account="main", purse_e6=100_000_000, wallet_e6=1_000_000_000)
@@ -66,7 +58,8 @@ class History:
             yield from self._window()
         elif dice < 0.45:
             order_id, intent, trades = self.luck.choice(self.orders[-12:])
-            trade_id = f"{order_id}t{len(trades)}"
+            self.serial += 1
+            trade_id = f"t{self.serial}"
             trades.append(trade_id)
             size = self.luck.randrange(1, intent.taker_e6)
             yield FillBooked(
@@ -76,8 +69,12 @@ class History:
         elif dice < 0.60:
             order_id, _, trades = self.luck.choice(self.orders[-12:])
             if trades:
-                kind = FillConfirmed if self.luck.random() < 0.7 else FillReversed
-                yield kind(order_id=order_id, trade_id=trades.pop(self.luck.randrange(len(trades))))
+                trade_id = self.luck.choice(trades)
+                if self.luck.random() < 0.7:
+                    yield FillConfirmed(order_id=order_id, trade_id=trade_id)
+                else:
+                    trades.remove(trade_id)
+                    yield FillReversed(order_id=order_id, trade_id=trade_id)
         else:
             yield from self._outcome()
 
@@ -85,7 +82,11 @@ class History:
         self.n += 1
         for strategy in STRATEGIES:
             if self.luck.random() < 0.6:
-                intent = an_intent(self.n, strategy, self.luck.choice(SIDES), self.luck.randrange(2, 9) * 1_000_000)
+                stake_e6, outcome = self.luck.randrange(2, 9) * 1_000_000, self.luck.choice(SIDES)
+                intent = self.kit.intent(
+                    start_s=FIRST_S + 300 * self.n, strategy=strategy, outcome=outcome, token_id=f"{self.n}{outcome}",
+                    stake_e6=stake_e6, maker_e6=stake_e6, taker_e6=2 * stake_e6, worst_e6=stake_e6 + 350_000,
+                )  # fmt: skip
                 order_id = f"0x{self.n}{strategy}"
                 self.orders.append((order_id, intent, []))
                 yield IntentSigned(
@@ -101,11 +102,14 @@ class History:
         slug, end_s = f"btc-updown-5m-{start_s}", start_s + 300
         dice = self.luck.random()
         if dice < 0.4:
-            outcome = self.luck.choice((*SIDES, None))
+            outcome = self.luck.choice(SIDES if slug in self.noted else (*SIDES, None))  # nothing is taken back
+            if outcome is not None:
+                self.noted[slug] = None
             yield WindowNoted(
                 slug=slug, start_s=start_s, end_s=end_s, outcome=outcome, inferred=False, move_bp=1.0  # type: ignore[arg-type]
             )  # fmt: skip
         elif dice < 0.8:
+            self.noted[slug] = None
             winner = self.luck.choice(("UP", "DOWN", "SPLIT"))
             yield WindowResolved(slug=slug, start_s=start_s, end_s=end_s, winner=winner)  # type: ignore[arg-type]
         else:
@@ -166,27 +170,27 @@ def check(books: Books) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_after_every_entry_the_books_are_what_a_fold_of_everything_comes_to(seed: int) -> None:
+def test_after_every_entry_the_books_are_what_a_fold_of_everything_comes_to(kit: Any, seed: int) -> None:
     books = Books()
-    for one in written(History(random.Random(seed)).entries(60)):
+    for one in written(History(kit, random.Random(seed)).entries(60)):
         apply(books, one)
         check(books)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 10_000, 500))
-def test_ten_thousand_histories(first: int) -> None:
+def test_ten_thousand_histories(kit: Any, first: int) -> None:
     for seed in range(first, first + 500):
         books = Books()
-        for one in written(History(random.Random(seed)).entries(40)):
+        for one in written(History(kit, random.Random(seed)).entries(40)):
             apply(books, one)
             check(books)
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(seed: int) -> None:
+def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(kit: Any, seed: int) -> None:
     luck = random.Random(seed)
-    whole = list(written(History(luck).entries(80)))
+    whole = list(written(History(kit, luck).entries(80)))
     books = Books()
     place = luck.randrange(1, len(whole))
     said: list[object] = []
@@ -202,9 +206,9 @@ def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(seed: in
     assert [e for e in said if isinstance(e, Settlement)] == [n.said for n in books.notes if hasattr(n, "said")]
 
 
-def test_a_claim_is_what_was_won_less_what_was_paid() -> None:
+def test_a_claim_is_what_was_won_less_what_was_paid(kit: Any) -> None:
     books = Books()
-    for one in written(History(random.Random(7)).entries(60)):
+    for one in written(History(kit, random.Random(7)).entries(60)):
         apply(books, one)
     for key, row in books.settled.items():
         assert claim_e6(books, key) == row.said.payout_e6 - books.paid.get(key, 0)

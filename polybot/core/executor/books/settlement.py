@@ -90,11 +90,14 @@ def note_traded(books: Books, window: BookedWindow) -> dict[str, int]:
     which streaks may have changed.
     """
     changed: dict[str, int] = {}
-    for strategy, holding in holdings(books, window).items():
-        run = books.runs.setdefault(strategy, Run())
-        if not holding.bought_e6:
-            changed[strategy] = run.take_out(window.slug, window.start_s)
+    held = holdings(books, window)
+    for strategy in dict.fromkeys(books.orders[order_id].intent.strategy for order_id in window.orders):
+        holding = held.get(strategy)
+        if holding is None or not holding.bought_e6:  # of what filled nothing stands, perhaps not any more
+            if strategy in books.runs:
+                changed[strategy] = books.runs[strategy].take_out(window.slug, window.start_s)
             continue
+        run = books.runs.setdefault(strategy, Run())
         row = Traded(
             slug=window.slug,
             start_s=window.start_s,
@@ -139,9 +142,9 @@ def resettle(books: Books, window: BookedWindow) -> None:
     """Bring the settlements of a window, and of those whose streak it changed, in line with outcomes, fills and payments."""
     changed = note_traded(books, window)
     for strategy, holding in holdings(books, window).items():
-        run = books.runs[strategy]
+        run = books.runs.setdefault(strategy, Run())
         _settle(books, holding, run.up_to(window.start_s, window.slug).wins)
-        for place in range(changed[strategy], len(run.rows)):
+        for place in range(changed.get(strategy, len(run.rows)), len(run.rows)):
             row, streak = run.rows[place], run.after[place]
             said = books.settled.get(key_of(strategy, row.slug))
             if row.slug != window.slug and said is not None and said.said.win_streak != streak.wins:
