@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 
 from messages import OrderIntent, Settlement
-from polybot.core.executor.books import double_entry
+from polybot.core.executor.books import double_entry, past
 from polybot.core.executor.books.entries import (
     AnyEntry,
     FillBooked,
@@ -18,12 +19,13 @@ from polybot.core.executor.books.entries import (
     Opened,
     OrderTold,
     PaidOut,
+    Recalled,
     WindowNoted,
     WindowResolved,
     Written,
     to_bytes,
 )
-from polybot.core.executor.books.events import events_from
+from polybot.core.executor.books.events import events_from, newest
 from polybot.core.executor.books.fold import apply, restored, snapshot
 from polybot.core.executor.books.settlement import claim_e6, holdings, key_of, outcome_of, streak_of
 from polybot.core.executor.books.state import Books, books_to_bytes
@@ -212,3 +214,137 @@ def test_a_claim_is_what_was_won_less_what_was_paid(kit: Any) -> None:
         apply(books, one)
     for key, row in books.settled.items():
         assert claim_e6(books, key) == row.said.payout_e6 - books.paid.get(key, 0)
+
+
+# --- what leaves the books
+
+
+def days_of_trading(kit: Any, windows: int, luck: random.Random) -> Iterator[AnyEntry]:
+    """Window after window with its whole life; some stay stuck for long: a fill that is not settled, a winner never told."""
+    yield Opened(account="main", purse_e6=100_000_000, wallet_e6=1_000_000_000)
+    stuck: list[list[AnyEntry]] = []
+    for n in range(1, windows + 1):
+        start_s = FIRST_S + 300 * n
+        slug, end_s = f"btc-updown-5m-{start_s}", start_s + 300
+        last: list[AnyEntry] = []
+        winner = luck.choice(("UP", "DOWN", "DOWN", "SPLIT"))
+        for strategy in STRATEGIES:
+            if luck.random() < 0.5:
+                continue
+            outcome = luck.choice(SIDES)
+            intent = kit.intent(start_s=start_s, strategy=strategy, outcome=outcome, token_id=f"{n}{outcome}")
+            order_id = f"0x{n}{strategy}"
+            yield IntentSigned(
+                intent=intent, order_id=order_id, body=b"{}", risk_boot=1, good_until_ns=0, cancel_at_ns=0
+            )
+            fill = FillBooked(
+                order_id=order_id, trade_id=order_id, size_e6=9_000_000, price_e6=500_000, cost_e6=4_500_000,
+                fee_e6=80_000, status="MATCHED", is_taker=True, matched_s=start_s,
+            )  # fmt: skip
+            yield fill
+            yield OrderTold(order_id=order_id, posts=1, seen=True, over=True, matched_e6=9_000_000)
+            last.append(FillConfirmed(order_id=order_id, trade_id=order_id))
+            won = 9_000_000 if winner == outcome else 4_500_000 if winner == "SPLIT" else 0
+            if won:
+                last.append(PaidOut(strategy=strategy, slug=slug, amount_e6=won))
+        yield WindowNoted(
+            slug=slug, start_s=start_s, end_s=end_s, outcome=luck.choice(SIDES), inferred=False, move_bp=2.0
+        )
+        if last:
+            last.insert(0, WindowResolved(slug=slug, start_s=start_s, end_s=end_s, winner=winner))  # type: ignore[arg-type]
+        if last and luck.random() < 0.04:
+            stuck.append(last)
+        else:
+            yield from last
+        if stuck and luck.random() < 0.02:
+            yield from stuck.pop(0)
+    for late in stuck:
+        yield from late
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_leaves_the_books_changes_nothing_that_is_said(
+    kit: Any, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    entries = list(written(days_of_trading(kit, 400, random.Random(seed))))
+    told: dict[int, list[object]] = {}
+    books: dict[int, Books] = {}
+    for kept_s in (10**9, 6_000):
+        monkeypatch.setattr(past, "KEPT_S", kept_s)
+        books[kept_s], told[kept_s] = Books(), []
+        for one in entries:
+            apply(books[kept_s], one)
+            told[kept_s] += newest(books[kept_s])
+    whole, small = books.values()
+    assert in_money(told[10**9]) == in_money(told[6_000])
+    assert (small.accounts, small.realised_e6, small.open, small.pending) == (
+        whole.accounts, whole.realised_e6, whole.open, whole.pending,
+    )  # fmt: skip
+    assert [streak_of(small, s) for s in STRATEGIES] == [streak_of(whole, s) for s in STRATEGIES]
+    assert (small.peak_equity_e6, small.max_drawdown_e6) == (whole.peak_equity_e6, whole.max_drawdown_e6)
+    assert len(small.windows) < 100 < 200 < len(whole.windows)
+    assert len(small.notes) < len(whole.notes) // 2 and len(small.orders) < len(whole.orders) // 2
+    assert len(books_to_bytes(small)) < len(books_to_bytes(whole)) // 2
+
+
+def in_money(told: list[object]) -> list[object]:
+    """Without what says nothing new but a streak: of windows that have left, a later change of it is not told again."""
+    known: dict[str, Settlement] = {}
+    found: list[object] = []
+    for event in told:
+        if isinstance(event, Settlement):
+            plain = msgspec.structs.replace(event, win_streak=0, corrected=False, settled_ns=0, journal_seq=0)
+            if known.get(f"{event.strategy}/{event.slug}") == plain:
+                continue
+            known[f"{event.strategy}/{event.slug}"] = plain
+            event = plain
+        found.append(event)
+    return found
+
+
+def test_a_window_that_left_comes_back_for_its_correction(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The venue changes its mind days later: as if the window had never left."""
+    monkeypatch.setattr(past, "KEPT_S", 6_000)
+    entries = list(written(days_of_trading(kit, 120, random.Random(3))))
+    small, gone = Books(), {}
+    for one in entries:
+        monkeypatch.setattr(past, "KEPT_S", 6_000)
+        for left in _leaving(small, one):
+            gone[left.window.slug] = left
+    monkeypatch.setattr(past, "KEPT_S", 10**9)
+    whole = Books()
+    for one in entries:
+        apply(whole, one)
+    slug = next(slug for slug, left in gone.items() if left.window.winner == "UP")
+    window, rows = gone[slug], {s: list(run.rows) for s, run in whole.runs.items()}
+    runs = {}
+    for key in window.settled:
+        strategy = key.partition("/")[0]
+        place = next(i for i, row in enumerate(rows[strategy]) if row.slug == slug)
+        after = whole.runs[strategy].after
+        runs[strategy] = past.PastRun(before=after[place - 1] if place else NONE, rows=tuple(rows[strategy][place:]))
+    data = past.past_to_bytes(msgspec.structs.replace(window, runs=runs))
+    start_s = window.window.start_s
+    correction = WindowResolved(slug=slug, start_s=start_s, end_s=start_s + 300, winner="DOWN")
+    for books, more in ((small, [Recalled(past=data), correction]), (whole, [correction])):
+        for entry in more:
+            apply(books, Written(version=1, seq=books.seq + 1, at_ns=books.last_ns, entry=entry))
+    assert small.accounts == whole.accounts and small.realised_e6 == whole.realised_e6
+    assert [streak_of(small, s) for s in STRATEGIES] == [streak_of(whole, s) for s in STRATEGIES]
+    assert all(small.settled[key].said.corrected for key in window.settled if key in small.settled)
+
+
+def _leaving(books: Books, one: Written) -> list[past.PastWindow]:
+    left: list[past.PastWindow] = []
+    let_go = past.let_go
+
+    def noted(of: Books) -> list[past.PastWindow]:
+        left.extend(let_go(of))
+        return left
+
+    past.let_go = noted
+    try:
+        apply(books, one)
+    finally:
+        past.let_go = let_go
+    return left

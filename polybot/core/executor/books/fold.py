@@ -1,6 +1,8 @@
 """One entry more: the only place where Books change, live and after a restart alike."""
 
-from polybot.core.executor.books import double_entry, entries, order_state
+import zlib
+
+from polybot.core.executor.books import double_entry, entries, order_state, past
 from polybot.core.executor.books.entries import AnyEntry, OrderTold, Written
 from polybot.core.executor.books.settlement import count_days, key_of, note_pending, note_traded, outcome_of, resettle
 from polybot.core.executor.books.state import (
@@ -27,7 +29,7 @@ def restored(records: tuple[bytes, ...]) -> Books:
     for record in records:
         written = entries.from_bytes(record)
         if isinstance(written.entry, entries.SnapshotEntry):
-            books = books_from_bytes(written.entry.books)
+            books = books_from_bytes(_unpacked(written.entry))
             _brought_up_to_date(books)
         else:
             apply(books, written)
@@ -48,7 +50,17 @@ def _brought_up_to_date(books: Books) -> None:
 def snapshot(books: Books) -> bytes:
     """The record that a new segment opens with; what follows is folded onto it."""
     books.snapshot_seq = books.seq
-    return entries.to_bytes(entries.SnapshotEntry(books=books_to_bytes(books)), books.seq, books.last_ns)
+    packed = zlib.compress(books_to_bytes(books), 1)
+    return entries.to_bytes(entries.SnapshotEntry(books=packed, packing="zlib"), books.seq, books.last_ns)
+
+
+def _unpacked(entry: entries.SnapshotEntry) -> bytes:
+    match entry.packing:
+        case "":
+            return entry.books
+        case "zlib":
+            return zlib.decompress(entry.books)
+    raise entries.UnknownVersion(f'a snapshot is packed as "{entry.packing}": start the build that wrote it')
 
 
 def apply(books: Books, written: Written) -> None:
@@ -69,6 +81,8 @@ def apply(books: Books, written: Written) -> None:
             _paid(books, entry)
         case entries.RedeemBegun() | entries.RedeemTold():
             _redeem(books, entry)
+        case entries.Recalled():
+            past.recall(books, entry.past)
         case _:
             _house(books, entry)
     if books.purse_e6:
@@ -220,6 +234,8 @@ def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -
     books.last_window_s = max(books.last_window_s, window.end_s)
     if window.orders:
         _follow(books, window)
+    if isinstance(entry, entries.WindowNoted):
+        past.let_go(books)
 
 
 def _follow(books: Books, window: BookedWindow) -> None:
@@ -239,7 +255,7 @@ def _window_of(books: Books, slug: str, start_s: int, end_s: int) -> BookedWindo
         books.idle.append(slug)
         if len(books.idle) > IDLE_WINDOWS:
             oldest = books.idle.pop(0)
-            if not books.windows[oldest].orders:
+            if oldest in books.windows and not books.windows[oldest].orders:
                 del books.windows[oldest]
     return window
 

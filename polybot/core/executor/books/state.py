@@ -149,6 +149,8 @@ class Books(BookStruct, kw_only=True):
     days       UTC day of the windows' ends → strategy → realised P&L after fees
     redeems    slug → how far its redemption is
     last_ns    world time of the newest entry
+    gone       windows that left since the last sweep (past.py)    tokens_gone  hashes of the tokens of all that left
+    notes_since  what was said up to this sequence is not whole here any more: the archive tells it
     """
 
     account: str = ""
@@ -179,6 +181,9 @@ class Books(BookStruct, kw_only=True):
     halt_seq: int = 0
     risk_boot: int = 0
     last_window_s: int = 0
+    gone: int = 0
+    tokens_gone: bytes = b""
+    notes_since: int = 0
     realised_e6: int = 0
     days: dict[str, dict[str, int]] = {}
     peak_equity_e6: int = 0

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from messages import Word
 from messages.inner import Compact, Persist
 from polybot.core.executor.books.entries import VERSION, AnyEntry, Written, to_bytes
-from polybot.core.executor.books.events import events_from
+from polybot.core.executor.books.events import newest
 from polybot.core.executor.books.fold import apply, snapshot
 from polybot.core.executor.books.state import Books
 
@@ -29,9 +29,8 @@ class Writer:
         books = self.books
         written = Written(version=VERSION, seq=books.seq + 1, at_ns=max(now_ns, books.last_ns), entry=entry)
         yield Persist(record=to_bytes(entry, written.seq, written.at_ns), seq=written.seq)
-        said = len(books.notes)
         apply(books, written)
-        yield from events_from(books, said)
+        yield from newest(books)
 
     def write_all(self, entries: Iterable[AnyEntry], now_ns: int) -> Iterator[Word]:
         """One after another; a generator of entries sees the books as the one before has left them."""
