@@ -19,7 +19,7 @@ from polybot.core.executor.books.state import Books
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.offline import restored as restored_from
 from polybot.runtime.store.index_read import IndexReader
-from polybot.runtime.store.journal import SNAPSHOT, Journal
+from polybot.runtime.store.journal import SNAPSHOT, Journal, records_of, segments_of
 from polybot.venue.tape_files import open_tape
 
 FIRST_BUILD = Path(__file__).parents[1] / "fixtures" / "first_build"
@@ -63,8 +63,9 @@ def as_json(books: Books) -> Any:
     return now
 
 
-def test_its_journal_folds_to_the_same_books(tmp_path: Path) -> None:
-    entries = [r.data for r in a_journal(tmp_path).records if r.kind != SNAPSHOT]
+def test_its_journal_folds_to_the_same_books() -> None:
+    segments = segments_of(FIRST_BUILD / "journal")
+    entries = [r.data for path in segments for r in records_of(path) if r.kind != SNAPSHOT]
     books = restored(tuple(entries))
     assert len(entries) == 129
     holds(as_json(books), told_then())

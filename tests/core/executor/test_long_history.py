@@ -1,26 +1,14 @@
 """The books after any history: what was folded step by step equals what folding all of it anew comes to."""
 
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import pytest
 
-from messages import OrderIntent, Settlement
+from messages import Settlement
 from polybot.core.executor.books import double_entry, past
 from polybot.core.executor.books.entries import (
-    AnyEntry,
-    FillBooked,
-    FillConfirmed,
-    FillReversed,
-    IntentSigned,
-    Opened,
-    OrderTold,
-    PaidOut,
     Recalled,
-    WindowNoted,
     WindowResolved,
     Written,
     to_bytes,
@@ -31,99 +19,7 @@ from polybot.core.executor.books.settlement import claim_e6, holdings, key_of, o
 from polybot.core.executor.books.state import Books, books_to_bytes
 from polybot.core.executor.books.streaks import NONE, Traded, fold
 from polybot.core.utc import day_of
-
-FIRST_S = 1_795_132_800
-STRATEGIES = ("a", "b", "c")
-SIDES = ("UP", "DOWN")
-
-
-@dataclass
-class History:
-    """Random entries that a venue could have caused: fills late, failed and settled twice, outcomes corrected, SPLIT."""
-
-    kit: Any
-    luck: random.Random
-    n: int = 0
-    serial: int = 0
-    orders: list[tuple[str, OrderIntent, list[str]]] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
-    noted: dict[str, None] = field(default_factory=dict)
-
-    def entries(self, count: int) -> Iterator[AnyEntry]:
-        yield Opened(account="main", purse_e6=100_000_000, wallet_e6=1_000_000_000)
-        for _ in range(count):
-            yield from self._step()
-
-    def _step(self) -> Iterator[AnyEntry]:
-        dice = self.luck.random()
-        if dice < 0.30 or not self.orders:
-            yield from self._window()
-        elif dice < 0.45:
-            order_id, intent, trades = self.luck.choice(self.orders[-12:])
-            self.serial += 1
-            trade_id = f"t{self.serial}"
-            trades.append(trade_id)
-            size = self.luck.randrange(1, intent.taker_e6)
-            yield FillBooked(
-                order_id=order_id, trade_id=trade_id, size_e6=size, price_e6=500_000, cost_e6=size // 2,
-                fee_e6=size // 60, status="MATCHED", is_taker=True, matched_s=intent.start_s,
-            )  # fmt: skip
-        elif dice < 0.60:
-            order_id, _, trades = self.luck.choice(self.orders[-12:])
-            if trades:
-                trade_id = self.luck.choice(trades)
-                if self.luck.random() < 0.7:
-                    yield FillConfirmed(order_id=order_id, trade_id=trade_id)
-                else:
-                    trades.remove(trade_id)
-                    yield FillReversed(order_id=order_id, trade_id=trade_id)
-        else:
-            yield from self._outcome()
-
-    def _window(self) -> Iterator[AnyEntry]:
-        self.n += 1
-        for strategy in STRATEGIES:
-            if self.luck.random() < 0.6:
-                stake_e6, outcome = self.luck.randrange(2, 9) * 1_000_000, self.luck.choice(SIDES)
-                intent = self.kit.intent(
-                    start_s=FIRST_S + 300 * self.n, strategy=strategy, outcome=outcome, token_id=f"{self.n}{outcome}",
-                    stake_e6=stake_e6, maker_e6=stake_e6, taker_e6=2 * stake_e6, worst_e6=stake_e6 + 350_000,
-                )  # fmt: skip
-                order_id = f"0x{self.n}{strategy}"
-                self.orders.append((order_id, intent, []))
-                yield IntentSigned(
-                    intent=intent, order_id=order_id, body=b"{}", risk_boot=1, good_until_ns=0, cancel_at_ns=0
-                )
-                yield OrderTold(order_id=order_id, posts=1, seen=True, over=True)
-        self.ended.append(self.n)
-
-    def _outcome(self) -> Iterator[AnyEntry]:
-        """Of one of the newest windows, or, now and then, of any: a correction may come days later."""
-        n = self.luck.choice(self.ended[-4:] if self.luck.random() < 0.8 else self.ended)
-        start_s = FIRST_S + 300 * n
-        slug, end_s = f"btc-updown-5m-{start_s}", start_s + 300
-        dice = self.luck.random()
-        if dice < 0.4:
-            outcome = self.luck.choice(SIDES if slug in self.noted else (*SIDES, None))  # nothing is taken back
-            if outcome is not None:
-                self.noted[slug] = None
-            yield WindowNoted(
-                slug=slug, start_s=start_s, end_s=end_s, outcome=outcome, inferred=False, move_bp=1.0  # type: ignore[arg-type]
-            )  # fmt: skip
-        elif dice < 0.8:
-            self.noted[slug] = None
-            winner = self.luck.choice(("UP", "DOWN", "SPLIT"))
-            yield WindowResolved(slug=slug, start_s=start_s, end_s=end_s, winner=winner)  # type: ignore[arg-type]
-        else:
-            known = [intent for _, intent, _ in self.orders if intent.slug == slug]
-            if known:
-                amount = self.luck.randrange(1, 9_000_000)
-                yield PaidOut(strategy=self.luck.choice(known).strategy, slug=slug, amount_e6=amount)
-
-
-def written(entries: Iterator[AnyEntry]) -> Iterator[Written]:
-    for seq, entry in enumerate(entries, 1):
-        yield Written(version=1, seq=seq, at_ns=(FIRST_S + seq) * 10**9, entry=entry)
+from tests.histories import STRATEGIES, History, days_of_trading, written
 
 
 def check(books: Books) -> None:
@@ -172,27 +68,27 @@ def check(books: Books) -> None:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_after_every_entry_the_books_are_what_a_fold_of_everything_comes_to(kit: Any, seed: int) -> None:
+def test_after_every_entry_the_books_are_what_a_fold_of_everything_comes_to(seed: int) -> None:
     books = Books()
-    for one in written(History(kit, random.Random(seed)).entries(60)):
+    for one in written(History(random.Random(seed)).entries(60)):
         apply(books, one)
         check(books)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("first", range(0, 10_000, 500))
-def test_ten_thousand_histories(kit: Any, first: int) -> None:
+def test_ten_thousand_histories(first: int) -> None:
     for seed in range(first, first + 500):
         books = Books()
-        for one in written(History(kit, random.Random(seed)).entries(40)):
+        for one in written(History(random.Random(seed)).entries(40)):
             apply(books, one)
             check(books)
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(kit: Any, seed: int) -> None:
+def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(seed: int) -> None:
     luck = random.Random(seed)
-    whole = list(written(History(kit, luck).entries(80)))
+    whole = list(written(History(luck).entries(80)))
     books = Books()
     place = luck.randrange(1, len(whole))
     said: list[object] = []
@@ -208,9 +104,9 @@ def test_a_snapshot_at_any_place_changes_nothing_of_what_comes_after_it(kit: Any
     assert [e for e in said if isinstance(e, Settlement)] == [n.said for n in books.notes if hasattr(n, "said")]
 
 
-def test_a_claim_is_what_was_won_less_what_was_paid(kit: Any) -> None:
+def test_a_claim_is_what_was_won_less_what_was_paid() -> None:
     books = Books()
-    for one in written(History(kit, random.Random(7)).entries(60)):
+    for one in written(History(random.Random(7)).entries(60)):
         apply(books, one)
     for key, row in books.settled.items():
         assert claim_e6(books, key) == row.said.payout_e6 - books.paid.get(key, 0)
@@ -219,54 +115,9 @@ def test_a_claim_is_what_was_won_less_what_was_paid(kit: Any) -> None:
 # --- what leaves the books
 
 
-def days_of_trading(kit: Any, windows: int, luck: random.Random) -> Iterator[AnyEntry]:
-    """Window after window with its whole life; some stay stuck for long: a fill that is not settled, a winner never told."""
-    yield Opened(account="main", purse_e6=100_000_000, wallet_e6=1_000_000_000)
-    stuck: list[list[AnyEntry]] = []
-    for n in range(1, windows + 1):
-        start_s = FIRST_S + 300 * n
-        slug, end_s = f"btc-updown-5m-{start_s}", start_s + 300
-        last: list[AnyEntry] = []
-        winner = luck.choice(("UP", "DOWN", "DOWN", "SPLIT"))
-        for strategy in STRATEGIES:
-            if luck.random() < 0.5:
-                continue
-            outcome = luck.choice(SIDES)
-            intent = kit.intent(start_s=start_s, strategy=strategy, outcome=outcome, token_id=f"{n}{outcome}")
-            order_id = f"0x{n}{strategy}"
-            yield IntentSigned(
-                intent=intent, order_id=order_id, body=b"{}", risk_boot=1, good_until_ns=0, cancel_at_ns=0
-            )
-            fill = FillBooked(
-                order_id=order_id, trade_id=order_id, size_e6=9_000_000, price_e6=500_000, cost_e6=4_500_000,
-                fee_e6=80_000, status="MATCHED", is_taker=True, matched_s=start_s,
-            )  # fmt: skip
-            yield fill
-            yield OrderTold(order_id=order_id, posts=1, seen=True, over=True, matched_e6=9_000_000)
-            last.append(FillConfirmed(order_id=order_id, trade_id=order_id))
-            won = 9_000_000 if winner == outcome else 4_500_000 if winner == "SPLIT" else 0
-            if won:
-                last.append(PaidOut(strategy=strategy, slug=slug, amount_e6=won))
-        yield WindowNoted(
-            slug=slug, start_s=start_s, end_s=end_s, outcome=luck.choice(SIDES), inferred=False, move_bp=2.0
-        )
-        if last:
-            last.insert(0, WindowResolved(slug=slug, start_s=start_s, end_s=end_s, winner=winner))  # type: ignore[arg-type]
-        if last and luck.random() < 0.04:
-            stuck.append(last)
-        else:
-            yield from last
-        if stuck and luck.random() < 0.02:
-            yield from stuck.pop(0)
-    for late in stuck:
-        yield from late
-
-
 @pytest.mark.parametrize("seed", range(6))
-def test_what_leaves_the_books_changes_nothing_that_is_said(
-    kit: Any, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
-    entries = list(written(days_of_trading(kit, 400, random.Random(seed))))
+def test_what_leaves_the_books_changes_nothing_that_is_said(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    entries = list(days_of_trading(400, random.Random(seed)))
     told: dict[int, list[object]] = {}
     books: dict[int, Books] = {}
     for kept_s in (10**9, 6_000):
@@ -302,15 +153,14 @@ def in_money(told: list[object]) -> list[object]:
     return found
 
 
-def test_a_window_that_left_comes_back_for_its_correction(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_window_that_left_comes_back_for_its_correction(monkeypatch: pytest.MonkeyPatch) -> None:
     """The venue changes its mind days later: as if the window had never left."""
     monkeypatch.setattr(past, "KEPT_S", 6_000)
-    entries = list(written(days_of_trading(kit, 120, random.Random(3))))
+    entries = list(days_of_trading(120, random.Random(3)))
     small, gone = Books(), {}
     for one in entries:
-        monkeypatch.setattr(past, "KEPT_S", 6_000)
-        for left in _leaving(small, one):
-            gone[left.window.slug] = left
+        left = apply(small, one)
+        gone |= {window.window.slug: window for window in (left.windows if left else ())}
     monkeypatch.setattr(past, "KEPT_S", 10**9)
     whole = Books()
     for one in entries:
@@ -332,19 +182,3 @@ def test_a_window_that_left_comes_back_for_its_correction(kit: Any, monkeypatch:
     assert small.accounts == whole.accounts and small.realised_e6 == whole.realised_e6
     assert [streak_of(small, s) for s in STRATEGIES] == [streak_of(whole, s) for s in STRATEGIES]
     assert all(small.settled[key].said.corrected for key in window.settled if key in small.settled)
-
-
-def _leaving(books: Books, one: Written) -> list[past.PastWindow]:
-    left: list[past.PastWindow] = []
-    let_go = past.let_go
-
-    def noted(of: Books) -> list[past.PastWindow]:
-        left.extend(let_go(of))
-        return left
-
-    past.let_go = noted
-    try:
-        apply(books, one)
-    finally:
-        past.let_go = let_go
-    return left

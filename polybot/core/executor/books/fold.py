@@ -63,8 +63,9 @@ def _unpacked(entry: entries.SnapshotEntry) -> bytes:
     raise entries.UnknownVersion(f'a snapshot is packed as "{entry.packing}": start the build that wrote it')
 
 
-def apply(books: Books, written: Written) -> None:
-    """Fold one entry in; what there is to say of it are the notes added."""
+def apply(books: Books, written: Written) -> past.Gone | None:
+    """Fold one entry in; what there is to say of it are the notes added. Returned: what left the books for it."""
+    gone: past.Gone | None = None
     books.seq = written.seq
     books.last_ns = max(books.last_ns, written.at_ns)
     entry: AnyEntry = written.entry
@@ -76,7 +77,7 @@ def apply(books: Books, written: Written) -> None:
         case entries.FillBooked() | entries.FillConfirmed() | entries.FillReversed() | entries.FillRepriced():
             _fill(books, entry)
         case entries.WindowNoted() | entries.WindowResolved():
-            _window(books, entry)
+            gone = _window(books, entry)
         case entries.PaidOut():
             _paid(books, entry)
         case entries.RedeemBegun() | entries.RedeemTold():
@@ -89,6 +90,7 @@ def apply(books: Books, written: Written) -> None:
         equity = double_entry.equity_e6(books)
         books.peak_equity_e6 = max(books.peak_equity_e6, equity)
         books.max_drawdown_e6 = max(books.max_drawdown_e6, books.peak_equity_e6 - equity)
+    return gone
 
 
 def _house(books: Books, entry: AnyEntry) -> None:
@@ -224,7 +226,7 @@ def _note_order(books: Books, order: BookedOrder) -> None:
 # --- windows
 
 
-def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -> None:
+def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -> past.Gone | None:
     window = _window_of(books, entry.slug, entry.start_s, entry.end_s)
     window.ended = True
     if isinstance(entry, entries.WindowNoted):
@@ -234,8 +236,7 @@ def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -
     books.last_window_s = max(books.last_window_s, window.end_s)
     if window.orders:
         _follow(books, window)
-    if isinstance(entry, entries.WindowNoted):
-        past.let_go(books)
+    return past.let_go(books) if isinstance(entry, entries.WindowNoted) else None
 
 
 def _follow(books: Books, window: BookedWindow) -> None:

@@ -12,6 +12,7 @@ still said of it.
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -54,6 +55,14 @@ class PastWindow(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, PastRun]
 
 
+@dataclass
+class Gone:
+    """What one entry let leave: windows as they were, and by strategy the first rows of its run."""
+
+    windows: list[PastWindow] = field(default_factory=list)
+    runs: dict[str, PastRun] = field(default_factory=dict)
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(PastWindow)
 
@@ -68,9 +77,9 @@ def horizon_s(books: Books) -> int:
     return books.last_window_s - KEPT_S
 
 
-def let_go(books: Books) -> list[PastWindow]:
-    """Rule 1, a few windows at a time, oldest first; those that left, as they were. Called once for each window that ends."""
-    left: list[PastWindow] = []
+def let_go(books: Books) -> Gone:
+    """Let settled windows of long ago leave (rule 1), a few at a time, oldest first. Called once for each window that ends."""
+    gone = Gone()
     for slug in [slug for slug, _ in zip(books.windows, range(_LOOKED_AT), strict=False)]:
         window = books.windows[slug]
         if window.end_s > horizon_s(books):
@@ -80,11 +89,11 @@ def let_go(books: Books) -> list[PastWindow]:
         if _is_stuck(books, window):
             books.windows[slug] = books.windows.pop(slug)  # looked at again when all others have been
             continue
-        left.append(_take_out(books, window))
-    books.gone += len(left)
+        gone.windows.append(_take_out(books, window))
+    books.gone += len(gone.windows)
     if books.gone >= _BATCH:
-        _sweep(books)
-    return left
+        gone.runs = _sweep(books)
+    return gone
 
 
 def _is_stuck(books: Books, window: BookedWindow) -> bool:
@@ -118,13 +127,16 @@ def _take_out(books: Books, window: BookedWindow) -> PastWindow:
     )
 
 
-def _sweep(books: Books) -> None:
-    """Rules 2 and 4: what was said of those that left, and their place in the streaks."""
+def _sweep(books: Books) -> dict[str, PastRun]:
+    """Forget what was said of those that left, and their place in the streaks (rules 2 and 4); the rows that left."""
     books.gone = 0
     old_ns = horizon_s(books) * 1_000_000_000
-    for run in books.runs.values():
+    left: dict[str, PastRun] = {}
+    for strategy, run in books.runs.items():
         count = next((i for i, row in enumerate(run.rows) if row.slug in books.windows), len(run.rows))
-        run.let_go(count)
+        if count:
+            left[strategy] = PastRun(before=run.before, rows=tuple(run.rows[:count]))
+            run.let_go(count)
     kept = [note for note in books.notes if _is_kept(books, note, old_ns)]
     if len(kept) < len(books.notes):
         still = {id(note) for note in kept}
@@ -140,6 +152,7 @@ def _sweep(books: Books) -> None:
     for ids in (books.accepted_foreign, books.activities):
         for old in list(ids)[:-KEPT_IDS]:
             del ids[old]
+    return left
 
 
 def _is_kept(books: Books, note: Note, old_ns: int) -> bool:
