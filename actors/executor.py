@@ -65,7 +65,7 @@ PROVE_S = 4.6
 
 @dataclass
 class Posting:
-    """POST behind the gate, which is held while the bytes leave. Its turnstile says CODE: sentence."""
+    """POST behind the order gate, which is held while the bytes leave. Its turnstile says CODE: sentence."""
 
     gate: halt.Gate
     clob: Clob

@@ -1,4 +1,4 @@
-"""recorder: everything said, kept in state/ledger.sqlite; rows of windows also as text. Nothing waits for it."""
+"""recorder: everything said, kept in its index, state/ledger.sqlite; rows of windows also as text. Nothing waits for it."""
 
 import sys
 
@@ -15,21 +15,21 @@ from polybot.runtime.store.window_log import Trail
 def wire(context: Context, inbox: Inbox) -> Wiring:
     """The store, performed by the loop; what it held is heard right after Started."""
     try:
-        ledger = IndexDb(context.paths.ledger)
+        index = IndexDb(context.paths.ledger)
     except IndexUnusable as exc:
         log.event("ledger_refused", error=str(exc))
         sys.exit(78)
-    if ledger.moved_aside:
-        log.event("ledger_damaged", moved_to=ledger.moved_aside, then="begun anew; everything is asked for again")
-    inbox.put(ledger.restored())
+    if index.moved_aside:
+        log.event("ledger_damaged", moved_to=index.moved_aside, then="begun anew; everything is asked for again")
+    inbox.put(index.restored())
     trail = Trail(context.paths.logs / "windows.jsonl")
 
     def store(word: Store) -> None:
-        ledger.store(word)
+        index.store(word)
         if word.table == "windows":
             trail.append(word.row)
 
-    return Wiring(sync={Store: store}, every=ledger.commit, every_s=0.05)
+    return Wiring(sync={Store: store}, every=index.commit, every_s=0.05)
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def main() -> None:
 def _mirror(context: Context) -> None:
     """Serve profile paper: the real venue's books, our orders."""
     from polybot.runtime.config import endpoints
-    from polybot.runtime.config.config import ConfigError
+    from polybot.runtime.config.errors import ConfigError
     from polybot.venue.faults.script import Script
     from polybot.venue.mirror.program import GRANT_USD, MirrorVenue
 

@@ -40,11 +40,11 @@ def a_tick(n: int) -> PriceTick:
 def measure(make: Any, source: str, topic: str, count: int) -> tuple[float, int]:
     """(events a second, rows on disk)."""
     with tempfile.TemporaryDirectory() as folder:
-        core, ledger = RecorderCore(), IndexDb(Path(folder) / "ledger.sqlite")
+        core, index = RecorderCore(), IndexDb(Path(folder) / "ledger.sqlite")
         flight, stamper = FlightRecorder(Path(folder) / "flight", 1, 1 << 30), Stamper("recorder", 1)
         config = msgspec.json.encode(Settings()).decode()
         started = Started(actor="recorder", boot=1, config=config, versions={}, mono_s=0.0, speed=60.0, session="")
-        for word in (started, ledger.restored()):
+        for word in (started, index.restored()):
             list(core.handle(word, 0))
         heard = [
             encode(Envelope(source=source, boot=1, seq=n + 1, at_ns=FIRST * 10**9 + n, cause=topic, body=make(n)))
@@ -56,11 +56,11 @@ def measure(make: Any, source: str, topic: str, count: int) -> tuple[float, int]
             for said in core.handle(decode_envelope(data), 0):
                 flight.said(0, stamper.wrap(said, 0, topic)[1])
                 if isinstance(said, Store):
-                    ledger.store(said)
-        ledger.commit()
+                    index.store(said)
+        index.commit()
         took = time.perf_counter() - began
-        rows = ledger.rows_written
-        ledger.close()
+        rows = index.rows_written
+        index.close()
     return count / took, rows
 
 

@@ -12,7 +12,7 @@ OrderState = Literal[
     "LIVE",
     "MATCHED",  # at the venue, filled in part or whole, nothing more will come
     "CANCELED",
-    "REJECTED",  # the venue said a clear no, or it never left the gate
+    "REJECTED",  # the venue said a clear no, or it never passed the order gate
     "WRITTEN_OFF",  # absent at the venue and its market has closed
 ]
 
@@ -223,12 +223,12 @@ class Account(Event, frozen=True, kw_only=True):
     """Level: the purse, and everything that risk needs to know of money.
 
     free_e6        min(wallet spendable, purse + P&L in cash) − reserved, never below 0
+    open_e6        reserved by orders that the venue has had; the rest of reserved_e6 is on its way there
     equity_e6      purse + P&L in cash + positions at cost + claims at face
     ready          False until the first reconciliation: no one may trade on this
     last_window_s  end of the newest window whose outcome is folded in
     unresolved     ended windows in which something is held or owed; late: those without an official outcome for 15 minutes
     day_pnl_e6     realised P&L of the UTC day `day`: of the windows that end on it
-    open_e6        reserved by orders that the venue has had; the rest of reserved_e6 is on its way there
     days           the same by strategy, with what is open, for today and the days to come
     sent           orders of windows that have not ended, and all of the last minute, oldest first
     unfilled       orders in a row without a fill up to now, of the last hour

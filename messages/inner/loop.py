@@ -70,7 +70,7 @@ class Persist(Inner, frozen=True, kw_only=True):
 
 
 class PersistFailed(Inner, frozen=True, kw_only=True):
-    """The disk refused. Nothing said after the Persist went out; the gate is closed; cancels still go."""
+    """The disk refused. Nothing said after the Persist went out; the order gate is closed; cancels still go."""
 
     seq: int
     why: str

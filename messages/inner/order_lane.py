@@ -1,4 +1,4 @@
-"""An order's way to the venue and back, and the dead-man heartbeat: signing, the gate, POST, cancel."""
+"""An order's way to the venue and back, and the dead-man heartbeat: signing, the order gate, POST, cancel."""
 
 from typing import Literal
 
@@ -40,7 +40,7 @@ class OrderSigned(Inner, frozen=True, kw_only=True):
 
 
 class PostOrder(Inner, frozen=True, kw_only=True):
-    """Send these bytes through the gate. It looks, its lock held while they leave, whether the journal has failed, the
+    """Send these bytes through the order gate. It looks, its lock held while they leave, whether the journal has failed, the
     dead-man heartbeat goes unanswered, a halt file stands or good_until_ns is past. risk's boot was looked at before signing.
     """
 
@@ -53,7 +53,7 @@ class PostOrder(Inner, frozen=True, kw_only=True):
 class PostResult(Inner, frozen=True, kw_only=True):
     """The venue's answer to a POST.
 
-    outcome  "accepted" a clear yes · "refused" a clear no · "unknown" anything else · "gate" it never left the house
+    outcome  "accepted" a clear yes · "refused" a clear no · "unknown" anything else · "gate" the order gate was shut
              "retry" a clear *not now* (425, 429, 503): the order was not taken
     making_e6, taking_e6: what was given and received so far, by the answer; code names refusals (INSUFFICIENT, …).
     retry_after_s: machine seconds for which the venue said it takes none; 0 = it did not say.
@@ -74,7 +74,7 @@ class PostResult(Inner, frozen=True, kw_only=True):
 
 
 class MoveGate(Inner, frozen=True, kw_only=True):
-    """Pause or reopen the gate for the heartbeat's sake, at once: why "" opens it, anything else shuts it, also to orders
+    """Pause or reopen the order gate for the heartbeat's sake, at once: why "" opens it, anything else shuts it, also to orders
     queued on the lane. A gate that a failed journal has closed stays closed.
     """
 

@@ -1,15 +1,21 @@
-"""FLOOR 3: polybot-ctl. One file a verb family; app.py composes them."""
+"""FLOOR 3: polybot-ctl. One file a verb family; plain.py answers short questions, app.py composes all else."""
 
 import sys
 
 
 def main() -> None:
-    """`halt` moves the switch before anything heavy is imported: a typer command costs 250 ms to start, a halt 50."""
+    """`halt` moves the switch before anything heavy is imported; every other verb imports its own family's file alone."""
     argv = sys.argv[1:]
     if argv[:1] == ["halt"] and not {"-h", "--help"} & set(argv):
         from polybot.cli.commands import halt
 
         sys.exit(halt.main(argv[1:]))
-    from polybot.cli.app import app
+    from polybot.cli import plain
 
-    app()
+    given = plain.arguments(argv)
+    if given is not None:
+        plain.answer(argv[0], given)
+        return
+    from polybot.cli import app
+
+    app.composed(app.families_for(argv))()

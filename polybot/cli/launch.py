@@ -1,13 +1,13 @@
 """`bin/polybot actor NAME`: what supervisord starts. Makes the session if none stands, then becomes the actor."""
 
-import difflib
+import gc
 import importlib
 import sys
 
 from polybot.runtime.base import log
 from polybot.runtime.base.paths import Paths, UnsafeMode
 from polybot.runtime.config import config, endpoints
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import live_confirmation
 from polybot.runtime.supervision import session
 from polybot.topology import BY_NAME, needed
@@ -17,6 +17,8 @@ def main(argv: list[str]) -> None:
     """Does not return while the actor lives. 0: this profile needs no such program."""
     name = argv[0] if argv else ""
     if name not in BY_NAME:
+        import difflib  # only to word an error
+
         near = difflib.get_close_matches(name, BY_NAME, 1)
         hint = f": did you mean {near[0]}?" if near else f"; known: {', '.join(BY_NAME)}"
         sys.stderr.write(f'unknown actor "{name}"{hint}\n')
@@ -37,7 +39,10 @@ def main(argv: list[str]) -> None:
         sys.stderr.write(f"{session.other_profile(Paths.of(), stands, profile)}\n")
         sys.exit(78)
     sys.argv = [f"actors.{name}", *argv[1:]]
-    importlib.import_module(f"actors.{name}").main()
+    gc.disable()  # what an import makes, stays: looking through it for garbage takes a twentieth of the start
+    program = importlib.import_module(f"actors.{name}")
+    gc.enable()
+    program.main()
 
 
 def _require_confirmed(paths: Paths) -> None:

@@ -490,7 +490,7 @@ class House:
         theirs = {
             (line.trade_id, line.order_id, line.size_e6, *venue.moved_e6(line), line.status) for line in read.trades
         }
-        assert ours == theirs, "the venue's fills are the ledger's"
+        assert ours == theirs, "the venue's fills are the books'"
         assert set(venue.orders) <= set(books.orders), "every order at the venue is a journalled intent"
         ids = [o.order_id for o in books.orders.values()]
         assert len(books.by_intent) == len(ids), "an intent has one order"

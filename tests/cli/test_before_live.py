@@ -77,11 +77,11 @@ def a_record(folder: Path, profile: str, won: int, lost: int, strategy: str = "r
     folder.mkdir(parents=True)
     facts = msgspec.to_builtins(a_session(profile))
     paths.session.write_text(json.dumps(facts))
-    ledger = IndexDb(paths.ledger)
+    index = IndexDb(paths.ledger)
     for n in range(won + lost):
-        ledger.store(Store(table="windows", row=msgspec.json.encode(a_row(n, n < won, strategy))))
-    ledger.commit()
-    ledger.close()
+        index.store(Store(table="windows", row=msgspec.json.encode(a_row(n, n < won, strategy))))
+    index.commit()
+    index.close()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def told(paths: Paths, stand_in: str = "") -> str:
 def test_it_says_whose_money_what_it_costs_and_where_it_stops(paths: Paths) -> None:
     text = told(paths)
     assert f"LIVE: real money of {WALLET} may be lost" in text
-    assert "fee drag      3.5% of every stake" in text and "4.4 %" in text
+    assert "fee drag      3.5% of every stake" in text and "5.4 %" in text
     assert "no stake above 5.00 USD, halt at a session's loss of 12.50 USD" in text
 
 

@@ -1,4 +1,4 @@
-"""What the books say: rows, money to the cent, the chain of why, the report; from a ledger written by the recorder's core."""
+"""What the books say: rows, money to the cent, the chain of why, the report; from an index written by the recorder's core."""
 
 import json
 import re
@@ -32,7 +32,7 @@ from messages import (
     topic_of,
 )
 from messages.inner import NoteCounts, Started, Store, Tick
-from polybot.cli.commands import books, export, report, why
+from polybot.cli.commands import books, export, report, why, windows
 from polybot.cli.render import equity_svg
 from polybot.cli.render.statistics import wilson
 from polybot.core.recorder.core import RecorderCore
@@ -197,7 +197,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ctl(*argv: str) -> Any:
     app = typer.Typer()
-    for family in (books, why, report, export):
+    for family in (windows, books, why, report, export):
         family.register(app)
     return CliRunner().invoke(app, list(argv))
 
@@ -389,4 +389,4 @@ def test_the_wrong_state_folder_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("POLYBOT_STATE", str(tmp_path / "nowhere"))
     for verb in ("windows", "orders", "report", "account"):
         done = ctl(verb)
-        assert done.exit_code == 4 and "there is no ledger" in done.output, verb
+        assert done.exit_code == 4 and "there is no index" in done.output, verb

@@ -131,7 +131,7 @@ def test_every_combination_is_refused_and_nobody_calls_the_order_path(
     if not written:
         assert 'write profile = "live"' in str(refused.value)
     elif confirm not in (DIGITS, "123456"):
-        assert "4.4 %" in str(refused.value) and "--confirm-live" in str(refused.value)
+        assert "5.4 %" in str(refused.value) and "--confirm-live" in str(refused.value)
     elif key != "sound":
         assert "key file" in str(refused.value) or "not a private key" in str(refused.value)
     elif confirm != DIGITS:

@@ -47,14 +47,14 @@ def state(tmp_path: Path) -> Path:
 
 
 def test_each_window_is_one_plain_line_once_it_is_finished(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger = IndexDb(state / "ledger.sqlite")
+    index = IndexDb(state / "ledger.sqlite")
     turn = iter([[a_row(1)], [a_row(2, outcome=None)], [a_row(2), a_row(3, outcome=None)]])
 
     def is_over() -> bool:
         rows = next(turn, None)
         for row in rows or ():
-            ledger.store(tables.window(row))
-        ledger.store(Store(table="commit", row=b"{}"))
+            index.store(tables.window(row))
+        index.store(Store(table="commit", row=b"{}"))
         return rows is None
 
     progress.watch(Paths(state), Settings(), is_over)

@@ -1,6 +1,7 @@
 """Imports point down the floors only; the core cannot reach a clock, the world or luck; the judge shares no arithmetic."""
 
 import ast
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -78,6 +79,18 @@ def test_imports_point_down_the_floors_only(part: str) -> None:
         and not any(is_within(name, allowed) or _names_package(name, allowed) for allowed in MAY[part])
     ]
     assert wrong == []
+
+
+def shown_floors() -> dict[str, set[str]]:
+    """Room → the rooms it may import beside itself, as the table of docs/architecture.md has it."""
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    section = page[page.index("## 2. ") : page.index("## 3. ")]
+    rows = [line.split("|")[1:-1] for line in section.splitlines() if line.startswith("| `")]
+    return {room.strip().strip("`"): set(re.findall(r"`([\w.]+)`", may)) for room, _, may in rows}
+
+
+def test_the_page_shows_the_floors_as_they_are() -> None:
+    assert shown_floors() == {room: allowed - {room} for room, allowed in MAY.items()}
 
 
 def _names_package(name: str, allowed: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,11 @@ def test_polybot_without_a_python_says_what_is_missing(tmp_path: Path) -> None:
     )
     assert done.returncode == 69, done.stderr
     assert "needs Python 3.11" in done.stderr
+
+
+def test_the_wheel_tells_type_checkers_that_all_three_packages_are_typed(tmp_path: Path) -> None:
+    build = "from hatchling.build import build_wheel; import sys; print(build_wheel(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", build, tmp_path], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        assert {"messages/py.typed", "polybot/py.typed", "actors/py.typed"} <= set(wheel.namelist())

@@ -4,7 +4,7 @@ import re
 
 from typer.main import get_command
 
-from polybot.cli.app import app
+from polybot.cli.app import composed
 from polybot.runtime.base.paths import ROOT
 from polybot.runtime.supervision.diagram import BEGIN, END, markdown
 
@@ -17,12 +17,8 @@ def test_the_picture_equals_the_table() -> None:
 
 def test_every_command_it_names_exists() -> None:
     text = (ROOT / "README.md").read_text()
-    known = set(get_command(app).commands) | {"test"}  # type: ignore[attr-defined]
+    known = set(get_command(composed()).commands) | {"test"}  # type: ignore[attr-defined]
     rows = [line for line in text.splitlines() if line.startswith("| `bin/polybot")]
     named = {word for line in rows for word in re.findall(r"`(?:bin/polybot )?([a-z]+)", line.split("|")[1])}
     named |= set(re.findall(r"^bin/polybot (\w+)", text, re.M))
     assert named - known == set()
-
-
-def test_it_says_what_streaks_cost() -> None:
-    assert "4.4 %" in (ROOT / "README.md").read_text()

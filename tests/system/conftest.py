@@ -102,7 +102,7 @@ class Bot:
         assert len(mine) == 1, "one wallet ordered"
         venue_trades = {t["trade_id"]: t for t in self.venue_docs("trade") if t["taker"] in mine}
         fills = {f["trade_id"]: f for f in self.told("fills")["fills"]}
-        assert set(venue_trades) == set(fills), "the venue's fills are the ledger's fills"
+        assert set(venue_trades) == set(fills), "the venue's fills are the index's fills"
         for trade_id, trade in venue_trades.items():
             fill = fills[trade_id]
             assert (trade["size_e6"], trade["price_e6"], trade["fee_e6"], trade["usd_e6"]) == (

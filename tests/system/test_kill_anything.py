@@ -35,7 +35,7 @@ def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Any
 
 
 def done(bot: Any) -> int:
-    """Windows that have passed, by the ledger's rows."""
+    """Windows that have passed, by the index's rows."""
     shown = bot.ctl("status", "--json")
     if not shown.stdout.startswith("{"):
         return 0
@@ -54,7 +54,7 @@ def test_from_the_journal_alone_a_restart_shows_the_same_account_streak_and_orde
         (bot.paths.state / name).unlink(missing_ok=True)
     shutil.rmtree(bot.paths.flight)
     assert bot.ctl("up").returncode == 0
-    wait_for(lambda: len(bot.told("fills")["fills"]) == len(before[2]["fills"]), "the ledger to be rebuilt", 60)
+    wait_for(lambda: len(bot.told("fills")["fills"]) == len(before[2]["fills"]), "the index to be rebuilt", 60)
     after = (bot.told("account"), bot.told("orders"), bot.told("fills"), bot.told("statement"))
     keep = ("purse_e6", "wallet_e6", "free_e6", "equity_e6", "realised_e6", "fees_e6", "streaks", "peak_equity_e6")
     assert {k: after[0]["account"][k] for k in keep} == {k: before[0]["account"][k] for k in keep}

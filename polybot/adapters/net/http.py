@@ -32,7 +32,7 @@ class Lost(HttpError):
 
 
 class Shut(HttpError):
-    """The gate was shut: nothing left, by our own will."""
+    """The order gate was shut: nothing left, by our own will."""
 
 
 @dataclass(frozen=True)

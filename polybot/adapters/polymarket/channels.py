@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from messages import MarketListed, OracleRelayed
 from messages.inner import UserFact
@@ -14,7 +14,9 @@ from polybot.adapters.net.source import SocketSource
 from polybot.adapters.net.websocket import KeepAlive, WebSocketSource, WordSink
 from polybot.adapters.polymarket import market_frames, polybolt, user_frames
 from polybot.adapters.polymarket.account_parser import Ourselves
-from polybot.adapters.polymarket.signing import Credentials
+
+if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no hash
+    from polybot.adapters.polymarket.signing import Credentials
 
 CLOB_PING = KeepAlive("PING", every_s=10.0, dead_s=30.0)
 POLYBOLT_PING = KeepAlive(polybolt.PING, every_s=30.0, dead_s=90.0)
@@ -120,7 +122,7 @@ class UserChannelSource(SocketSource):
     def __init__(
         self,
         url: str,
-        credentials: Credentials,
+        credentials: "Credentials",
         address: str,
         inbox: WordSink,
         now_ns: Callable[[], int],
@@ -158,7 +160,7 @@ class PolyBoltSource(SocketSource):
     def __init__(
         self,
         url: str,
-        credentials: Credentials,
+        credentials: "Credentials",
         symbol: str,
         inbox: WordSink,
         now_ns: Callable[[], int],

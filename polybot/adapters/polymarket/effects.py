@@ -1,6 +1,7 @@
 """What cores wish of the venue, as functions from word to word; whatever is not known is answered as not known."""
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,11 +23,13 @@ from messages.inner import (
     TradesRead,
 )
 from polybot.adapters.net.reads import Empty, Known, Read, Unknown
-from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.market_parser import Winner, clob_winner_of, closed_ns, listed_of, winner_of
 from polybot.adapters.polymarket.numbers import GARBAGE
+
+if TYPE_CHECKING:  # whoever reads markets alone needs no wallet's curve and no hash
+    from polybot.adapters.polymarket.clob import Clob
 
 
 class MarketEffects:
@@ -75,7 +78,7 @@ def _json(read: Read) -> str:
 class AccountEffects:
     """Carries out what the executor asks, one lane each: build another on `clob.sibling()` for cancels."""
 
-    def __init__(self, clob: Clob, gamma: Gamma) -> None:
+    def __init__(self, clob: "Clob", gamma: Gamma) -> None:
         self._clob, self._gamma = clob, gamma
 
     def cancel(self, word: CancelOrders) -> CancelResult:

@@ -14,7 +14,7 @@ asked for.
 
 import re
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,7 +22,9 @@ from messages import OraclePrice, SettleRule
 from messages.units import MS
 from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.polymarket.numbers import GARBAGE
-from polybot.adapters.polymarket.signing import Credentials
+
+if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no hash
+    from polybot.adapters.polymarket.signing import Credentials
 
 CHANNEL = "price.crypto.twap"
 WINDOW_S = 60
@@ -56,7 +58,7 @@ class Frames:
         """Start the sequence anew: a new connection counts its frames from the beginning."""
         self._seq = 0
 
-    def auth(self, credentials: Credentials) -> str:
+    def auth(self, credentials: "Credentials") -> str:
         """The first frame of a connection, with the credentials; never to be logged."""
         shown = {
             "apiKey": credentials.api_key,

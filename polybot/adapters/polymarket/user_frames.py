@@ -1,16 +1,19 @@
 """The user channel's frames as words for the executor. Pure: text in, words out."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from messages.inner import UserFact
 from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
 from polybot.adapters.polymarket.numbers import GARBAGE
-from polybot.adapters.polymarket.signing import Credentials
+
+if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no hash
+    from polybot.adapters.polymarket.signing import Credentials
 
 
-def first_frame(credentials: Credentials) -> str:
+def first_frame(credentials: "Credentials") -> str:
     """The frame that logs in to the user channel; without `markets` it hears of all of them."""
     auth = {
         "apiKey": credentials.api_key,

@@ -1,101 +1,28 @@
-"""`windows orders fills positions account statement`: what the books say."""
+"""`orders fills positions account statement`: what the books say."""
 
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 
 from messages import Account, Done, Positions, Query, Redemption, Snapshot, SnapshotTaken
 from polybot.cli.render import tables
-from polybot.cli.render.labels import books_label, labelled
 from polybot.cli.render.statement import Statement, statement_of
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.config.config import ConfigError
 from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import locks
-from polybot.runtime.store.index_read import IndexReader, Row
-from polybot.runtime.supervision import session
-from polybot.runtime.supervision.session import Session
+from polybot.runtime.store.index_read import IndexReader
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
-
-
-# --- windows
-
-
-def windows(as_json: AsJson = False) -> None:
-    """One row per window of the session and strategy: traded or skipped, and why."""
-    paths = Paths.of()
-    ledger = tables.ledger_or_leave(paths)
-    rows = of_session(paths, ledger.windows())
-    label = books_label(session_or_leave(paths), ledger)
-    if as_json:
-        say_json({"windows": labelled(rows, label)})
-        return
-    if label:
-        sys.stderr.write(f"{label}\n")
-    columns = (
-        "n",
-        "window",
-        "strategy",
-        "side",
-        "strike",
-        "end",
-        "stake",
-        "paid",
-        "fee",
-        "outcome",
-        "P&L",
-        "equity",
-        "why",
-    )
-    tables.table(columns, (window_cells(row) for row in rows), "no window has passed yet")
-
-
-def of_session(paths: Paths, rows: list[Row]) -> list[Row]:
-    """The rows of the session that stands; all of them when none does."""
-    found = session_or_leave(paths)
-    if found is None:
-        return rows
-    return [r for r in rows if found.first_window_s <= r["start_s"] < found.end_s]
-
-
-def session_or_leave(paths: Paths) -> Session | None:
-    """The session that stands; 78 with one that cannot be read."""
-    try:
-        return session.read(paths)
-    except ConfigError as exc:
-        leave(78, str(exc))
-
-
-def window_cells(row: Row) -> tuple[str, ...]:
-    """One window's row as the cells of the table that `windows` prints."""
-    outcome = row["outcome"] or "-"
-    why = row["reason"] if not row["reason_code"] else f"{row['reason_code']}: {row['reason']}"
-    return (
-        str(row["n"]),
-        tables.minute(row["start_s"]),
-        row["strategy"],
-        row["prediction"] or "-",
-        tables.price(row["strike"]),
-        tables.price(row["settle"]),
-        tables.usd(row["stake_e6"]) if row["stake_e6"] else "-",
-        tables.exact(row["price_e6"]),
-        tables.usd(row["fee_e6"]) if row["fee_e6"] else "-",
-        f"{outcome}?" if row["provisional"] and row["outcome"] else outcome,
-        tables.usd(row["pnl_e6"], plus=True) if row["state"] == "traded" else "-",
-        tables.usd(row["equity_after_e6"]),
-        why,
-    )
+if TYPE_CHECKING:
+    import typer
 
 
 # --- orders, fills
 
 
-def orders(as_json: AsJson = False) -> None:
+def orders(as_json: bool) -> None:
     """Every order the executor ever journalled, in its newest state."""
     rows = tables.ledger_or_leave(Paths.of()).orders()
     if as_json:
@@ -137,7 +64,7 @@ def orders(as_json: AsJson = False) -> None:
     tables.table(columns, cells, "no orders")
 
 
-def fills(as_json: AsJson = False) -> None:
+def fills(as_json: bool) -> None:
     """Every trade of ours at the venue."""
     rows = tables.ledger_or_leave(Paths.of()).fills()
     if as_json:
@@ -167,23 +94,23 @@ def fills(as_json: AsJson = False) -> None:
 
 
 def money_now(paths: Paths) -> tuple[Account, Positions, str]:
-    """The executor's own word when it lives, else the last the ledger heard; and which of the two."""
+    """The executor's own word when it lives, else the last the index heard; and which of the two."""
     if locks.holder(paths, "executor"):
         reply = ask(paths.sockets, "executor", Snapshot(id=f"ctl/snapshot/{time.time_ns()}"), 1.0)
         if isinstance(reply, SnapshotTaken):
             return reply.account, reply.positions, "executor"
-    ledger = tables.ledger_or_leave(paths)
-    account, positions = ledger.level("Account"), ledger.level("Positions")
+    index = tables.ledger_or_leave(paths)
+    account, positions = index.level("Account"), index.level("Positions")
     if not account or not positions:
-        leave(NOT_RUNNING, "the executor does not answer, and the ledger never heard it")
+        leave(NOT_RUNNING, "the executor does not answer, and the index never heard it")
     return (
         msgspec.convert(account[-1]["body"], Account),
         msgspec.convert(positions[-1]["body"], Positions),
-        f"ledger at {tables.hms(account[-1]['at_ns'])}",
+        f"index at {tables.hms(account[-1]['at_ns'])}",
     )
 
 
-def positions(as_json: AsJson = False) -> None:
+def positions(as_json: bool) -> None:
     """Show the shares held, the orders that are not final, and what is still owed."""
     _, held, source = money_now(Paths.of())
     if as_json:
@@ -212,7 +139,7 @@ def owing(row: Redemption) -> str:
     return f"not redeemed yet: {row.slug} owes {tables.usd(row.amount_e6)} USD, {row.state}{tries}{why}"
 
 
-def account(as_json: AsJson = False) -> None:
+def account(as_json: bool) -> None:
     """The purse, equity, and what stands in the way of trading."""
     now, _, source = money_now(Paths.of())
     if as_json:
@@ -249,12 +176,12 @@ def current_statement(paths: Paths) -> Statement:
         reply = ask(paths.sockets, "recorder", wish, 3.0)
         if not (isinstance(reply, Done) and reply.ok):
             why = reply.reason if isinstance(reply, Done) else "the recorder does not answer"
-            sys.stderr.write(f"the ledger may lack the newest events: {why}\n")
-    ledger: IndexReader = tables.ledger_or_leave(paths)
-    return statement_of(now, ledger.money(now.journal_seq), source)
+            sys.stderr.write(f"the index may lack the newest events: {why}\n")
+    index: IndexReader = tables.ledger_or_leave(paths)
+    return statement_of(now, index.money(now.journal_seq), source)
 
 
-def statement(as_json: AsJson = False) -> None:
+def statement(as_json: bool) -> None:
     """Double entry: every cent that moved, and that start + payouts − cost − fees is the cash there is. 1 if it is not."""
     made = current_statement(Paths.of())
     if as_json:
@@ -264,7 +191,7 @@ def statement(as_json: AsJson = False) -> None:
         tables.table(columns, made.cells(), "no money has moved yet")
         sys.stdout.write(made.sum_text())
     if made.difference_e6:
-        raise typer.Exit(FAILED)
+        leave(FAILED)
 
 
 def _plain(word: object) -> dict[str, Any]:
@@ -273,7 +200,9 @@ def _plain(word: object) -> dict[str, Any]:
     return facts
 
 
-def register(app: typer.Typer) -> None:
-    """Add `windows`, `orders`, `fills`, `positions`, `account` and `statement` to the command line."""
-    for verb in (windows, orders, fills, positions, account, statement):
-        app.command()(verb)
+def register(app: "typer.Typer") -> None:
+    """Add `orders`, `fills`, `positions`, `account` and `statement` to the command line."""
+    from polybot.cli.support.options import add_verb_with_json
+
+    for verb in (orders, fills, positions, account, statement):
+        add_verb_with_json(app, verb)

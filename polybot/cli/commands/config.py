@@ -9,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from polybot.cli.support.common import Preset, leave, say_json, use_preset
+from polybot.cli.support.common import leave, say_json, use_preset
+from polybot.cli.support.options import Preset
 from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import config
 

@@ -28,7 +28,7 @@ def calibrate(
     """How good fair_value's probabilities are: Brier score and calibration 30, 60, 120 and 240 s before the end."""
     from polybot.backtest import calibration
     from polybot.core.strategies.fair_price import LOOKBACK_S
-    from polybot.runtime.config.config import ConfigError
+    from polybot.runtime.config.errors import ConfigError
     from polybot.runtime.supervision.session import tape_files
     from polybot.venue.tape_files import TapeError, read_markets, read_prints
 
@@ -92,3 +92,8 @@ def _text(scores: "list[Score]", settle: str, windows: int) -> str:
             lines += ["", f"{score.lead_s} s before the end, by rule: said → was Up (windows)"]
             lines += [f"  {p:.2f} → {up:.2f}  ({n})" for p, up, n in score.deciles()]
     return "\n".join(lines) + "\n"
+
+
+def register(above: typer.Typer) -> None:
+    """Add the `data` commands to the command line."""
+    above.add_typer(app, name="data")

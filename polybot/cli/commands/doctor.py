@@ -28,8 +28,8 @@ from polybot.runtime.base.paths import Paths, UnsafeMode
 from polybot.runtime.config import config, endpoints
 from polybot.runtime.loop import context
 from polybot.runtime.safety.wallet import key_path, relayer_file, relayer_key
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import machine_checks, session
 from polybot.settings import Settings
 
@@ -196,11 +196,11 @@ def _ours(paths: Paths) -> checkup.Ours:
     if session.read(paths) is None:
         return checkup.Ours()
     try:
-        ledger = IndexReader(paths.ledger)
+        index = IndexReader(paths.ledger)
     except IndexUnusable:
         return checkup.Ours()
-    rows = ledger.orders()
-    ledger.close()
+    rows = index.orders()
+    index.close()
     return checkup.Ours({str(r["order_id"]).lower() for r in rows}, {str(r["token_id"]) for r in rows})
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from messages.units import decimal_text
-from polybot.cli.commands.books import of_session, session_or_leave
+from polybot.cli.commands.windows import of_session, session_or_leave
 from polybot.cli.render import tables
 from polybot.cli.render.labels import books_label, labelled
 from polybot.core.market.windows import WINDOW_S
@@ -48,8 +48,8 @@ def export(
     """Write the session's predictions, trades and equity curve as text files."""
     paths = Paths.of()
     folder = out or paths.report
-    ledger = tables.ledger_or_leave(paths)
-    rows = labelled(of_session(paths, ledger.windows()), books_label(session_or_leave(paths), ledger))
+    index = tables.ledger_or_leave(paths)
+    rows = labelled(of_session(paths, index.windows()), books_label(session_or_leave(paths), index))
     for name, count in write(folder, rows).items():
         sys.stdout.write(f"{folder / name}: {count} rows\n")
 

@@ -2,17 +2,20 @@
 
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 
 from messages import LimitUse, RiskState
 from polybot.cli.render import tables
+from polybot.cli.render.refusals import refusals_text
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
 from polybot.runtime.safety import locks
+
+if TYPE_CHECKING:
+    import typer
 
 LISTEN_S = 3.0  # the level is said each second
 
@@ -50,16 +53,7 @@ def _share(use: LimitUse) -> float | None:
     return use.share if use.share >= 0 else None
 
 
-def refusals_text(refused_by: dict[str, dict[str, int]]) -> list[str]:
-    """A line a strategy: its rules, the most frequent first."""
-    return [
-        f"{strategy} refused: "
-        + ", ".join(f"{n} {code}" for code, n in sorted(codes.items(), key=lambda c: (-c[1], c[0])))
-        for strategy, codes in sorted(refused_by.items())
-    ]
-
-
-def limits(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+def limits(as_json: bool) -> None:
     """Each limit of risk as used/limit. Exit code 4 when risk does not run."""
     level = heard(Paths.of())
     if as_json:
@@ -76,6 +70,8 @@ def limits(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
         sys.stdout.write(f"{line}\n")
 
 
-def register(app: typer.Typer) -> None:
+def register(app: "typer.Typer") -> None:
     """Add `limits` to the command line."""
-    app.command()(limits)
+    from polybot.cli.support.options import add_verb_with_json
+
+    add_verb_with_json(app, limits)

@@ -11,6 +11,7 @@ import typer
 from messages import Redeem, Redemption, Redemptions
 from polybot.cli.render import tables
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.cli.support.options import AsJson
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import locks
@@ -21,7 +22,7 @@ PATIENCE_S = 2.0
 
 def redeem(
     wait: Annotated[float, typer.Option("--for", help="How long to wait for the chain, in seconds.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn what was won into cash now, and tell what came of each window. 0 all paid (or nothing owed), 1 something is not."""
     paths = Paths.of()

@@ -19,8 +19,8 @@ import typer
 
 from messages import BadBytes, Envelope, decode_envelope, tag_of
 from messages.inner import Compact, Persist, PersistFailed, Started
-from polybot.cli.commands.books import AsJson
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave, say_json
+from polybot.cli.support.options import AsJson
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import plugin_paths, plugins
 from polybot.runtime.loop.bus import Stamper, cause_of

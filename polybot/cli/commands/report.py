@@ -11,11 +11,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from polybot.cli.commands.books import AsJson, current_statement, of_session
+from polybot.cli.commands.books import current_statement
+from polybot.cli.commands.windows import of_session
 from polybot.cli.render import equity_svg, tables
 from polybot.cli.render.labels import books_label
 from polybot.cli.render.statistics import Figures, figures, refusals, wilson, worst_drawdown
 from polybot.cli.support.common import say_json
+from polybot.cli.support.options import AsJson
 from polybot.core.market.windows import STALE_BOOK_S, STALE_ORACLE_S, STALE_PRICE_S, WINDOW_S, staleness_s
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.store.index_read import Row
@@ -24,16 +26,16 @@ from polybot.runtime.supervision import session
 
 def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     """All figures as JSON facts, and the rows they come from."""
-    ledger = tables.ledger_or_leave(paths)
+    index = tables.ledger_or_leave(paths)
     found = session.read(paths)
-    rows = of_session(paths, ledger.windows())
+    rows = of_session(paths, index.windows())
     start_e6 = rows[0]["equity_before_e6"] if rows else 0
     end_e6 = next((r["equity_after_e6"] for r in reversed(rows) if r["equity_after_e6"] is not None), start_e6)
     whole = figures("all", rows)
     depth_e6, depth_share = worst_drawdown(start_e6, rows)
     speed = found.speed if found else 1.0
     facts: dict[str, Any] = {
-        "warning": books_label(found, ledger),
+        "warning": books_label(found, index),
         "session": msgspec.structs.asdict(found) if found else None,
         "equity": {"start_e6": start_e6, "end_e6": end_e6, "drawdown_e6": depth_e6, "drawdown": depth_share},
         "all": _facts(whole),
@@ -48,7 +50,7 @@ def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
         "provisional": sum(1 for r in rows if r["provisional"]),
         "staleness": _staleness(speed),
         "world": _world(paths),
-        "recorder": ledger.counters(),
+        "recorder": index.counters(),
     }
     return facts, rows
 

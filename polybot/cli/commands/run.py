@@ -16,14 +16,14 @@ from polybot.cli.support.common import (
     FAILED,
     HALTED,
     NOT_RUNNING,
-    Preset,
     flags_of,
     leave,
     settings_or_leave,
     use_preset,
 )
+from polybot.cli.support.options import Preset
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import halt
 from polybot.runtime.supervision import preflight, session, supervisord
 from polybot.runtime.supervision.preflight import StartRefused
@@ -132,7 +132,7 @@ def _report(show: Callable[[Paths], None], paths: Paths) -> int:
     """The report; a session that was cut short may have nothing to report on, which is told and is no second failure."""
     try:
         show(paths)
-    except typer.Exit:
+    except SystemExit:  # how a verb leaves
         return FAILED
     return 0
 

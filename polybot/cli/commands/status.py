@@ -3,18 +3,15 @@
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
-from rich.console import Console
-from rich.table import Table
 
 from messages import Account, ClockOffset, FeedStatus, Health, Heartbeat, Positions, RiskState
 from messages.units import usd_text
-from polybot.cli.commands.limits import refusals_text
 from polybot.cli.render import feed_status
-from polybot.cli.support.common import DEGRADED, HALTED, NOT_RUNNING, say_json, settings_or_leave
+from polybot.cli.render.refusals import refusals_text
+from polybot.cli.support.common import DEGRADED, HALTED, NOT_RUNNING, leave, say_json, settings_or_leave
 from polybot.core.market.windows import WINDOW_S
 from polybot.runtime.base.clock import peek_ns
 from polybot.runtime.base.paths import Paths
@@ -23,6 +20,10 @@ from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import session, supervisord
 from polybot.runtime.supervision.session import Session
 from polybot.topology import actors_of
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console
 
 LISTEN_S = 1.5  # hearts beat each half second, levels are said each second
 _FRESH_MS = 3000
@@ -242,6 +243,9 @@ def in_the_way(account: dict[str, Any]) -> list[str]:
 
 
 def _show(facts: dict[str, Any]) -> None:
+    from rich.console import Console  # who asks for JSON need not wait for it
+    from rich.table import Table
+
     console = Console(soft_wrap=True)
     halted = facts["halt"]
     what = f" rehearsal against a local venue ({facts['rehearsal']})" if facts["rehearsal"] else ""
@@ -278,7 +282,7 @@ def _show(facts: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _show_feeds(console: Console, facts: dict[str, Any]) -> None:
+def _show_feeds(console: "Console", facts: dict[str, Any]) -> None:
     for line in feed_status.lines(facts["feeds"], facts["endpoints"]):
         console.print(line, highlight=False, markup=False)
     for name, clock in facts["clock"].items():
@@ -303,7 +307,7 @@ def _dash(value: object) -> str:
     return "-" if value is None else str(value)
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False) -> None:
+def status(as_json: bool) -> None:
     """What runs and whether it trades. Exit code 4 not running, 5 halted, 3 something is down, 0 well."""
     facts, code = gather(Paths.of())
     if as_json:
@@ -311,9 +315,11 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
     else:
         _show(facts)
         sys.stdout.flush()
-    raise typer.Exit(code)
+    leave(code)
 
 
-def register(app: typer.Typer) -> None:
+def register(app: "typer.Typer") -> None:
     """Add `status` to the command line."""
-    app.command()(status)
+    from polybot.cli.support.options import add_verb_with_json
+
+    add_verb_with_json(app, status)

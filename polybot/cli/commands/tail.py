@@ -21,7 +21,7 @@ COLOURS = {"kept": "bold cyan", "level": "blue", "shed": "dim"}
 
 
 def words_of(topics: list[str]) -> tuple[type[Event], ...] | None:
-    """The words that topics (case does not matter, `Book/slug…` also) name; None = all. Raises typer.Exit(2)."""
+    """The words that topics (case does not matter, `Book/slug…` also) name; None = all. Leaves (2) where none is so called."""
     by_name = {tag_of(t.word).lower(): t.word for t in TOPICS}
     found = []
     for topic in topics:

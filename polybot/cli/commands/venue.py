@@ -136,3 +136,8 @@ def as_text(report: "WorldReport") -> str:
 
 def _row(values: Any) -> str:
     return " ".join(f"{v:>8.3f}" if abs(v) < 10 else f"{v:>8.1f}" for v in values)
+
+
+def register(above: typer.Typer) -> None:
+    """Add the `venue` commands to the command line."""
+    above.add_typer(app, name="venue")

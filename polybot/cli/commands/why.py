@@ -4,17 +4,18 @@ names what each speaker was handling when it spoke.
 
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from messages.units import decimal_text, usd_text
-from polybot.cli.commands.books import AsJson
 from polybot.cli.render import tables
 from polybot.cli.support.common import FAILED, leave, say_json
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+
+if TYPE_CHECKING:
+    import typer
+
+from polybot.runtime.store.index_version import IndexUnusable
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,16 @@ class Step:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-def chain(ledger: IndexReader, slug: str, strategy: str) -> list[Step]:
+def chain(index: IndexReader, slug: str, strategy: str) -> list[Step]:
     """The steps of one strategy's window, in the order of the path of money."""
-    said = [m for m in ledger.messages_of(slug) if m["strategy"] in ("", strategy)]
-    money = [m for m in ledger.money_of(slug) if m["strategy"] == strategy]
+    said = [m for m in index.messages_of(slug) if m["strategy"] in ("", strategy)]
+    money = [m for m in index.money_of(slug) if m["strategy"] == strategy]
     steps = _market(said)
     predictions = [m for m in said if m["tag"] == "Prediction"]
     if not predictions:
         predictions = _carried(money)
     for prediction in predictions[:1]:
-        steps += _ticks(ledger, prediction)
+        steps += _ticks(index, prediction)
     steps += [_prediction(m) for m in predictions]
     steps += _signal([m for m in said if m["tag"] == "Signal"])
     steps += [_allocation(m) for m in said if m["tag"] == "Allocation"]
@@ -81,14 +82,14 @@ def _market(said: list[Row]) -> list[Step]:
     return steps
 
 
-def _ticks(ledger: IndexReader, prediction: Row) -> list[Step]:
+def _ticks(index: IndexReader, prediction: Row) -> list[Step]:
     """What the decision was made on: its price, its book, and the message whose arrival made it."""
     b = prediction["body"]
     until_ns = b["decided_ns"]
     found = [
-        ledger.newest_sample("PriceTick/", until_ns, "traded_ns", b["price_ns"] or until_ns),
-        ledger.newest_sample(f"Book/{b['slug']}", until_ns, "received_ns", b["book_ns"] or until_ns),
-        ledger.named(prediction["cause"]),
+        index.newest_sample("PriceTick/", until_ns, "traded_ns", b["price_ns"] or until_ns),
+        index.newest_sample(f"Book/{b['slug']}", until_ns, "received_ns", b["book_ns"] or until_ns),
+        index.named(prediction["cause"]),
     ]
     steps, names = [], []
     for m in found:
@@ -221,22 +222,16 @@ def _how_final(b: Any) -> str:
 # --- the verb
 
 
-def why(
-    ident: Annotated[
-        str, typer.Argument(metavar="ID", help="Order id (or its head), intent id, window slug or number.")
-    ],
-    as_json: AsJson = False,
-    full: Annotated[bool, typer.Option("--full", help="Also name each message and its cause.")] = False,
-) -> None:
+def why(ident: str, as_json: bool, full: bool) -> None:
     """Why this was traded, or was not: from tick to settlement, with every refusal."""
-    ledger = tables.ledger_or_leave(Paths.of())
+    index = tables.ledger_or_leave(Paths.of())
     try:
-        slug, strategy = ledger.slug_of(ident)
+        slug, strategy = index.slug_of(ident)
     except IndexUnusable as exc:
         leave(FAILED, str(exc))
-    rows = [r for r in ledger.windows() if r["slug"] == slug and strategy in ("", r["strategy"])]
+    rows = [r for r in index.windows() if r["slug"] == slug and strategy in ("", r["strategy"])]
     strategies = [r["strategy"] for r in rows] or [strategy]
-    told = [(s, next((r for r in rows if r["strategy"] == s), None), chain(ledger, slug, s)) for s in strategies]
+    told = [(s, next((r for r in rows if r["strategy"] == s), None), chain(index, slug, s)) for s in strategies]
     if as_json:
         say_json({"id": ident, "slug": slug, "why": [_facts(s, row, steps) for s, row, steps in told]})
         return
@@ -265,6 +260,19 @@ def _print(slug: str, strategy: str, row: Row | None, steps: list[Step], full: b
         out.print(f"→ {row['state']}: {verdict}", markup=False, soft_wrap=True, style="bold")
 
 
-def register(app: typer.Typer) -> None:
+def register(app: "typer.Typer") -> None:
     """Add `why` to the command line."""
-    app.command()(why)
+    from typing import Annotated
+
+    from typer import Argument, Option
+
+    from polybot.cli.support.options import AsJson
+
+    def run(
+        ident: Annotated[str, Argument(metavar="ID", help="Order id (or its head), intent id, window slug or number.")],
+        as_json: AsJson = False,
+        full: Annotated[bool, Option("--full", help="Also name each message and its cause.")] = False,
+    ) -> None:
+        why(ident, as_json, full)
+
+    app.command("why", help=why.__doc__)(run)

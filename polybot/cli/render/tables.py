@@ -3,23 +3,26 @@
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from messages.units import decimal_text, usd_text
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, NoLedger
+from polybot.runtime.store.index_version import IndexUnusable
+
+if TYPE_CHECKING:  # rich is imported by those who print for people: who asks for JSON need not wait for it
+    from rich.console import Console
+    from rich.table import Table
 
 LEFT = ("slug", "strategy", "window", "state", "why", "reason", "order", "what", "status", "outcome", "account", "rule")
 STYLE = {"UP": "green", "DOWN": "red", "won": "bold green", "lost": "bold red", "traded": "bold"}
 
 
-def console() -> Console:
+def console() -> "Console":
     """A console for words in colour that never cuts a line by itself."""
+    from rich.console import Console
+
     return Console(highlight=False, soft_wrap=sys.stdout.isatty() is False)
 
 
@@ -35,6 +38,9 @@ def ledger_or_leave(paths: Paths) -> IndexReader:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
     """A plain table; a sentence when there is nothing in it."""
+    from rich.table import Table
+    from rich.text import Text
+
     made = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
         made.add_column(name, justify="left" if name in LEFT else "right", overflow="fold")
@@ -50,8 +56,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
         _print_whole(made)
 
 
-def _print_whole(made: Table) -> None:
+def _print_whole(made: "Table") -> None:
     """Piped: a row is a line, however long, without blanks at its end."""
+    from rich.console import Console
+
     wide = Console(width=4000, highlight=False, color_system=None)
     with wide.capture() as text:
         wide.print(made)

@@ -1,4 +1,4 @@
-"""The gates of live, in order; any that is shut refuses with 77, and no gate behind it is tried:
+"""The conditions of live, in order; one that does not hold refuses with 77, and none behind it is tried:
 
  1. `profile = "live"` stands in the config or in POLYBOT_PROFILE: a flag alone is too easily typed
  2. --confirm-live names the last six hex digits of the address of the wallet that may lose
@@ -25,8 +25,8 @@ from polybot.settings import Settings
 UNSAFE = 77
 DOCTOR_S = 90.0
 DRAG = (
-    "live trades real money: streak sizing at a price of 0.51 plus the fee loses about 4.4 % of every stake on a fair coin, "
-    "and reaches its 30 % drawdown within 72 windows in 81 % of sessions"
+    "live trades real money: a fair coin bought at 0.51 loses 5.4 % of every stake, the fee included, and by streak sizing "
+    "without another limit reaches the 30 % drawdown within 72 windows in 81 % of sessions"
 )
 
 
@@ -38,7 +38,7 @@ class _Found(msgspec.Struct):
 
 
 def through(settings: Settings, flags: dict[str, str], confirm: str | None) -> str:
-    """The confirmed wallet's address; "" in the profiles that have no gates. Raises Refused."""
+    """The confirmed wallet's address; "" in the profiles that have no conditions. Raises StartRefused."""
     if settings.bot.profile != "live":
         return ""
     if (

@@ -9,10 +9,10 @@ from polybot.cli.render import tables
 from polybot.cli.render.statistics import Figures, figures, wilson
 from polybot.core.sizing.stake import WORST_RATE_E6
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import live_confirmation
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings
@@ -37,8 +37,8 @@ def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iter
         yield f"LIVE: real money of {wallet} may be lost"
     fee = WORST_RATE_E6 / E6 * (1 - EVEN_PRICE)
     yield (
-        f"fee drag      {fee:.1%} of every stake at a price of {EVEN_PRICE:.2f}; bought at 0.51, a fair coin loses about 4.4 % "
-        "of it, and streak sizing reaches its 30 % drawdown within 72 windows in 81 % of sessions"
+        f"fee drag      {fee:.1%} of every stake at a price of {EVEN_PRICE:.2f}; bought at 0.51, a fair coin loses 5.4 % of "
+        "it, and by streak sizing without another limit reaches the 30 % drawdown within 72 windows in 81 % of sessions"
     )
     for name in settings.bot.strategy_names:
         yield f"paper record  {paper_record(paths, name)}"
@@ -85,12 +85,12 @@ def _is_paper(folder: Path) -> bool:
 
 def _rows(folder: Path, strategy: str) -> list[Row]:
     try:
-        ledger = IndexReader(Paths(folder).ledger)
+        index = IndexReader(Paths(folder).ledger)
     except IndexUnusable:
         return []
     try:
-        return [row for row in ledger.windows() if row["strategy"] == strategy]
+        return [row for row in index.windows() if row["strategy"] == strategy]
     except IndexUnusable:
         return []
     finally:
-        ledger.close()
+        index.close()

@@ -1,6 +1,6 @@
 """The session as it happens: a bar of windows and one live line per window on a terminal; plain lines when piped.
 
-What is finished comes from the ledger, what is under way from the bus. Watching slows nobody: a SUB socket loses when it lags.
+What is finished comes from the index, what is under way from the bus. Watching slows nobody: a SUB socket loses when it lags.
 """
 
 import sys
@@ -30,8 +30,8 @@ from polybot.cli.render import tables
 from polybot.core.market.windows import WINDOW_S, slug_of
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber
-from polybot.runtime.store.index_db import IndexUnusable
 from polybot.runtime.store.index_read import IndexReader, Row
+from polybot.runtime.store.index_version import IndexUnusable
 from polybot.runtime.supervision import session
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings, usd_e6
@@ -47,7 +47,7 @@ HEARS: tuple[type[Event], ...] = (
     Account,
     RiskState,
 )
-LOOK_S = 0.4  # machine seconds between two looks into the ledger
+LOOK_S = 0.4  # machine seconds between two looks into the index
 TURN_MS = 120
 
 
@@ -108,7 +108,7 @@ class Board:
         return self.open.setdefault(slug, WindowProgress())
 
     def take(self, rows: list[Row]) -> list[Row]:
-        """Rows of the ledger; those that have just become finished."""
+        """Take rows of the index; returns those that have just become finished."""
         fresh = []
         for row in rows:
             key = (row["start_s"], row["strategy"])
@@ -183,15 +183,15 @@ def line(row: Row, windows: int) -> str:
 def _rows(paths: Paths, found: Session) -> list[Row]:
     """This session's rows so far; none while the recorder has not begun."""
     try:
-        ledger = IndexReader(paths.ledger)
+        index = IndexReader(paths.ledger)
     except IndexUnusable:
         return []
     try:
-        return [r for r in ledger.windows(found.first_window_s) if r["start_s"] < found.end_s]
+        return [r for r in index.windows(found.first_window_s) if r["start_s"] < found.end_s]
     except IndexUnusable:
         return []  # being moved aside this very moment: the next look finds the new one
     finally:
-        ledger.close()
+        index.close()
 
 
 # --- on a terminal

@@ -14,7 +14,7 @@ IN_USE = 75
 
 def serve(state: str | None, world: str, faults_file: str | None, **wishes: Any) -> None:
     """Until SIGTERM or Ctrl-C; 78 with a sentence when what was asked for cannot be."""
-    from polybot.runtime.config.config import ConfigError
+    from polybot.runtime.config.errors import ConfigError
     from polybot.sim.world.scenarios import UnknownScenario, scenario_named
     from polybot.venue.faults.script import ScriptError
     from polybot.venue.standalone import Wishes

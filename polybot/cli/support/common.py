@@ -3,12 +3,10 @@
 import json
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from polybot.runtime.config import config
-from polybot.settings import Settings
+if TYPE_CHECKING:
+    from polybot.settings import Settings
 
 FAILED, DEGRADED, NOT_RUNNING, HALTED = 1, 3, 4, 5
 
@@ -17,13 +15,7 @@ def leave(code: int, sentence: str = "") -> NoReturn:
     """Say why on stderr and end with the code."""
     if sentence:
         sys.stderr.write(f"{sentence}\n")
-    raise typer.Exit(code)
-
-
-Preset = Annotated[
-    str | None,
-    typer.Option(help="Values of presets/NAME.toml, below those of config.toml: small is a purse of 75 USD."),
-]
+    sys.exit(code)
 
 
 def use_preset(name: str | None) -> None:
@@ -32,8 +24,10 @@ def use_preset(name: str | None) -> None:
         os.environ["POLYBOT_PRESET"] = name
 
 
-def settings_or_leave(flags: dict[str, str] | None = None) -> Settings:
+def settings_or_leave(flags: dict[str, str] | None = None) -> "Settings":
     """The knobs; 78 with a sentence when they are wrong."""
+    from polybot.runtime.config import config  # who only reads what was recorded needs no knob
+
     try:
         return config.load(flags).settings
     except config.ConfigError as exc:

@@ -1,6 +1,6 @@
 """ExecutorCore: alone with the key, the journal and the venue. Hears words, hands each to the one who understands it.
 
-1. sign → journal → gate → POST. What a word leads to is on disk before it leaves (Writer).
+1. sign → journal → order gate → POST. What a word leads to is on disk before it leaves (Writer).
 2. Same intent id: the first answer (`Seen`), for ever, across restarts.
 3. Until the first known reconciliation approved orders wait, and with them the snapshots that would show them.
 4. CancelAll is served at any time.

@@ -1,6 +1,6 @@
 """What the executor is asked: approved orders above all.
 
-1. sign → journal → gate → POST. The intent, the order's id and its bytes are on disk before the first byte leaves.
+1. sign → journal → order gate → POST. The intent, the order's id and its bytes are on disk before the first byte leaves.
 2. Same intent id: the first answer (`Seen`), for ever, across restarts; other content under it changes nothing but a flag.
 3. Until the first known reconciliation, and until risk's state has been heard, approved orders wait, and with them the
    snapshots that would show them. What waits too long is refused by its good-until.

@@ -129,7 +129,7 @@ class RecorderCore:
         self.tape.begin(word.speed)
 
     def _restore(self, word: Restored) -> Iterator[Word]:
-        """What the ledger held: the marks of all sources as JSON, then the messages that rows are made of."""
+        """Take in what the index held: the marks of all sources as JSON, then the messages that rows are made of."""
         self.applied = self.newest = word.last_seq
         known = tables.known_from(word.records[0]) if word.records else RestoredIndex()
         for mark in known.marks:
@@ -291,7 +291,7 @@ class RecorderCore:
             self._asked_money = ""
             waiting, self._queries = self._queries, []
             for query in waiting:
-                why = f"the executor is silent; the ledger holds the journal up to {self.applied}"
+                why = f"the executor is silent; the index holds the journal up to {self.applied}"
                 yield Done(id=query.id, ok=False, reason=why)
         else:
             self.catch_up.unanswered(word.id)

@@ -1,4 +1,4 @@
-"""What the recorder writes: words as rows of the ledger's tables. JSON text of column → value; the store knows the keys."""
+"""What the recorder writes: words as rows of the index's tables. JSON text of column → value; the store knows the keys."""
 
 import msgspec
 

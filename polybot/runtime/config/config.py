@@ -6,15 +6,16 @@ POLYBOT__RISK__MAX_STAKE_USD=5 sets a knob. A flag of the command line reaches t
 read the same.
 """
 
-import difflib
 import json
 import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -24,15 +25,8 @@ from polybot.core.sizing import stake
 from polybot.core.strategies import BUILT_IN
 from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import addresses, plugin_paths
+from polybot.runtime.config.errors import ConfigError as ConfigError  # who reads the knobs finds it here
 from polybot.settings import SIZINGS, Settings, usd_e6
-from polybot.sim.world.scenarios import NAMES as SCENARIO_NAMES
-
-# ConfigError  the operator must edit something; we do not start (78)
-
-
-class ConfigError(Exception):
-    """One sentence: where it stands, what is wrong, what was probably meant."""
-
 
 Origin = Literal["default", "preset", "file", "environment", "flag"]
 PREFIX = "POLYBOT__"
@@ -107,8 +101,9 @@ def _from_file(file: Path, text: str) -> tuple[dict[str, Any], dict[str, tuple[O
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError(_not_toml(file, text, str(exc))) from exc
     origins: dict[str, tuple[Origin, str]] = {}
+    marks = _marks(text)
     for dotted in _leaves(tree):
-        place = f"{file}:{_line_of(text, dotted)}"
+        place = f"{file}:{_line_of(marks, dotted)}"
         _must_be_known(dotted, place)
         origins[dotted] = ("file", place)
     return tree, origins
@@ -121,7 +116,7 @@ def presets() -> list[str]:
 
 def _preset_file(name: str) -> Path:
     if name not in presets():
-        near = difflib.get_close_matches(name, presets(), 1)
+        near = _near(name, presets())
         hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(presets())}"
         raise ConfigError(f'unknown preset "{name}": {hint}')
     return ROOT / "presets" / f"{name}.toml"
@@ -155,19 +150,30 @@ def _leaves(tree: dict[str, Any], above: str = "") -> Iterator[str]:
             yield f"{above}{key}"
 
 
-def _line_of(text: str, dotted: str) -> int:
-    """The line a key stands on. TOML's own parser does not tell; our files are plain tables of plain keys."""
-    table, _, key = dotted.rpartition(".")
-    here = ""
+def _marks(text: str) -> list[tuple[int, str, str]]:
+    """(line, table, key) of each line that names something; a table's header has the key "". TOML's own parser does not tell
+    where anything stands; our files are plain tables of plain keys.
+    """
+    marks, here = [], ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[\s*([^\]]+?)\s*\]", line):
             here = header[1]
-            if here == dotted or (here.startswith(f"{dotted}.")):
-                return number
+            marks.append((number, here, ""))
         elif named := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):
-            full = f"{here}.{named[1]}" if here else named[1]
-            if full == dotted or (here == table and named[1] == key):
+            marks.append((number, here, named[1]))
+    return marks
+
+
+def _line_of(marks: list[tuple[int, str, str]], dotted: str) -> int:
+    """The line a key or a table stands on; 1 where it cannot be told."""
+    table, _, key = dotted.rpartition(".")
+    for number, here, name in marks:
+        if name:
+            full = f"{here}.{name}" if here else name
+            if full == dotted or (here == table and name == key):
                 return number
+        elif here == dotted or here.startswith(f"{dotted}."):
+            return number
     return 1
 
 
@@ -189,14 +195,15 @@ def variable_of(dotted: str) -> str:
 # --- knobs
 
 
-def known_knobs() -> dict[str, Any]:
-    """Dotted name → its default; strategies' own parameters are open and not among them."""
+@cache
+def known_knobs() -> Mapping[str, Any]:
+    """Dotted name → its default; strategies' own parameters are open and not among them. Read once: a file has many keys."""
     knobs: dict[str, Any] = {}
     for table in msgspec.structs.fields(Settings):
         if table.name != "strategy":
             default = table.default
             knobs |= {f"{table.name}.{f.name}": getattr(default, f.name) for f in msgspec.structs.fields(type(default))}
-    return knobs
+    return MappingProxyType(knobs)
 
 
 def _must_be_known(dotted: str, place: str) -> None:
@@ -210,15 +217,22 @@ def _must_be_known(dotted: str, place: str) -> None:
     siblings = [knob.split(".")[1] for knob in knobs if knob.startswith(f"{table}.")]
     near = _same_key(key, knobs) if siblings else []
     if siblings:
-        near = near or [f"{table}.{name}" for name in difflib.get_close_matches(key, siblings, 1, 0.5)]
+        near = near or [f"{table}.{name}" for name in _near(key, siblings, 0.5)]
     else:
-        near = [f"[{name}]" for name in difflib.get_close_matches(table.split(".")[0] or key, tables, 1)]
-    near = near or difflib.get_close_matches(dotted, knobs, 1, 0.5) or _same_key(key, knobs)
+        near = [f"[{name}]" for name in _near(table.split(".")[0] or key, tables)]
+    near = near or _near(dotted, knobs, 0.5) or _same_key(key, knobs)
     hint = f": did you mean {near[0]}?" if near else f"; known tables: {', '.join(tables)}"
     raise ConfigError(f'{place}: unknown key "{dotted}"{hint}')
 
 
-def _same_key(key: str, knobs: dict[str, Any]) -> list[str]:
+def _near(word: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """The one name that was probably meant; [] when none is near."""
+    import difflib  # only to word an error: every program reads its knobs, and hardly ever meets one
+
+    return difflib.get_close_matches(word, known, 1, cutoff)
+
+
+def _same_key(key: str, knobs: Mapping[str, Any]) -> list[str]:
     return [knob for knob in knobs if knob.split(".")[1] == key]
 
 
@@ -232,7 +246,7 @@ def _must_be_strategy(spec: str, place: str) -> None:
             raise ConfigError(f'{place}: strategy "{spec}": no file {path}')
         return
     if name not in BUILT_IN and not plugin_paths.may_exist():
-        near = difflib.get_close_matches(name, BUILT_IN, 1)
+        near = _near(name, BUILT_IN)
         hint = f': did you mean "{near[0]}"?' if near else f"; known: {', '.join(BUILT_IN)}"
         raise ConfigError(f'{place}: unknown strategy "{name}"{hint}')
 
@@ -297,7 +311,9 @@ def _check(config: Config) -> None:
     _must_be_one_of("bot.on_no_signal", s.bot.on_no_signal, NO_SIGNAL, place("bot.on_no_signal"))
     _must_be_one_of("sizing.rule", s.sizing.rule, SIZINGS, place("sizing.rule"))
     if s.world.scenario:
-        _must_be_one_of("world.scenario", s.world.scenario, SCENARIO_NAMES, place("world.scenario"))
+        from polybot.sim.world.scenarios import NAMES  # only a demo of a special day needs to know them
+
+        _must_be_one_of("world.scenario", s.world.scenario, NAMES, place("world.scenario"))
         if s.world.tape:
             raise ConfigError(f"{place('world.scenario')}: a tape is a day as it was: no scenario can be played on it")
     _check_own(s, place)
@@ -328,7 +344,7 @@ def _check_tables(config: Config, plugins: tuple[str, ...]) -> None:
 
 def _must_be_one_of(knob: str, value: str, known: tuple[str, ...], place: str) -> None:
     if value not in known:
-        near = difflib.get_close_matches(value, known, 1)
+        near = _near(value, known)
         hint = f'did you mean "{near[0]}"?' if near else f"known: {', '.join(known)}"
         raise ConfigError(f'{place}: {knob} = "{value}": {hint}')
 

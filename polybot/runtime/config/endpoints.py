@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from polybot.runtime.base import log
 from polybot.runtime.base.paths import Paths, replace_synced
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.settings import Settings
 
 _PATIENCE_S = 30.0

@@ -14,7 +14,7 @@ from polybot.runtime.base import log
 from polybot.runtime.base.clock import Clock, FollowedClock, WallClock, WorldClock, mono_s
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.config import config, endpoints
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import live_confirmation, locks, pause
 from polybot.settings import Settings
 

@@ -287,7 +287,7 @@ def archive(paths: Paths, folder: Path) -> None:
     sync_folder(paths.state)
 
 
-# --- the gate
+# --- the order gate
 
 
 Turnstile = Callable[[], AbstractContextManager[str]]  # entered yields "" (go) or why not; held while bytes leave
@@ -295,7 +295,7 @@ Sent = TypeVar("Sent")
 
 
 class Gate:
-    """Every order lane passes here, cancels never. Once `close` has returned no further order's bytes leave."""
+    """The order gate: every order lane passes here, cancels never. Once `close` has returned no further order's bytes leave."""
 
     def __init__(self, paths: Paths, now_ns: Callable[[], int]) -> None:
         self._paths, self._now_ns = paths, now_ns

@@ -1,4 +1,5 @@
-"""Who said that this live session may trade: a record that `run` and `up` write after every gate, and every actor asks for.
+"""Who said that this live session may trade: a record that `run` and `up` write when all conditions hold, and
+every actor asks for.
 
 So no other way in is open: an actor started by hand, or supervisord by itself, finds no record and leaves. The record
 speaks for one session, one wallet, one venue and one life of the machine, and goes with the clean stop.

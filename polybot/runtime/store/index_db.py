@@ -2,7 +2,7 @@
 
 WAL, synchronous NORMAL (a power cut may lose the newest batch; the marks lie in the same transaction, so it is asked for
 again). One transaction a batch; within a batch the newest row of a key wins before it reaches the disk.
-A ledger of a newer version is refused; a damaged one is moved aside and begun anew.
+An index of a newer version is refused; a damaged one is moved aside and begun anew.
 """
 
 import contextlib
@@ -20,20 +20,10 @@ from messages import Envelope, Fill, OrderUpdate, Settlement, decode_word, encod
 from messages.inner import Restored, Store
 from polybot.core.recorder.tables import CounterRow, EquityRow, LevelRow, MarkRow, MessageRow, MoneyRow
 from polybot.core.recorder.window_row import WindowRow
+from polybot.runtime.store.index_version import VERSION as VERSION
+from polybot.runtime.store.index_version import IndexUnusable as IndexUnusable  # who writes finds all of it here
+from polybot.runtime.store.index_version import LedgerTooNew as LedgerTooNew
 
-# LedgerError        the disk or a lock: the operator must look
-# └── LedgerTooNew   written by a newer polybot: the operator must run that one, or move the file away
-
-
-class IndexUnusable(Exception):
-    """The index cannot be used as it is; the text says what to do."""
-
-
-class LedgerTooNew(IndexUnusable):
-    """Its schema is one this code does not know."""
-
-
-VERSION = 1
 BATCH_ROWS = 500
 TAPE_ROWS = 400_000  # retention: the oldest samples of the market go first
 _TRIM_EVERY = 20_000
@@ -132,7 +122,7 @@ class IndexDb:
         try:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
-                raise LedgerTooNew(f"{self.path} has ledger version {version}, this polybot writes version {VERSION}")
+                raise LedgerTooNew(f"{self.path} has index version {version}, this polybot writes version {VERSION}")
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("PRAGMA wal_autocheckpoint=4000")

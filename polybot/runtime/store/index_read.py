@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polybot.core.market.windows import slug_of
-from polybot.runtime.store.index_db import VERSION, IndexUnusable, LedgerTooNew
+from polybot.runtime.store.index_version import VERSION, IndexUnusable, LedgerTooNew
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ class IndexReader:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise NoLedger(f"there is no ledger in {path.parent}: nothing was recorded there yet")
+            raise NoLedger(f"there is no index in {path.parent}: nothing was recorded there yet")
         try:
             self._db = sqlite3.connect(path, timeout=5.0)
             self._db.row_factory = sqlite3.Row
@@ -33,9 +33,9 @@ class IndexReader:
         except sqlite3.DatabaseError as exc:
             raise IndexUnusable(f"{path}: {exc}; the recorder begins it anew at its next start") from exc
         if version > VERSION:
-            raise LedgerTooNew(f"{path} has ledger version {version}, this polybot reads version {VERSION}")
+            raise LedgerTooNew(f"{path} has index version {version}, this polybot reads version {VERSION}")
         if version < VERSION:
-            raise NoLedger(f"the ledger in {path.parent} is empty: the recorder has not begun it yet")
+            raise NoLedger(f"the index in {path.parent} is empty: the recorder has not begun it yet")
 
     def close(self) -> None:
         """Close the index; nothing can be read afterwards."""
@@ -94,7 +94,7 @@ class IndexReader:
 
     def slug_of(self, ident: str) -> tuple[str, str]:
         """(slug, strategy) that an order id, a prefix of one (≥ 6 characters), an intent id, a slug, a window's start or
-        its number names; strategy "" = all of them. Raises LedgerError naming what was looked for.
+        its number names; strategy "" = all of them. Raises IndexUnusable naming what was looked for.
         """
         for sql in (
             "SELECT slug, strategy FROM windows WHERE slug = ?",
@@ -126,7 +126,7 @@ class IndexReader:
         try:
             return list(self._decoded(self._db.execute(sql, values)))
         except sqlite3.DatabaseError as exc:
-            raise IndexUnusable(f"the ledger could not be read: {exc}") from exc
+            raise IndexUnusable(f"the index could not be read: {exc}") from exc
 
     def _decoded(self, cursor: sqlite3.Cursor) -> Iterator[Row]:
         for found in cursor:

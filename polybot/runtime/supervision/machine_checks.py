@@ -16,7 +16,7 @@ from polybot.topology import TABLE, needed
 LEAST_SUPERVISOR = (4, 3)  # the one whose ways were tried (supervisord.py)
 LONGEST_PATH = 107  # bytes of an ipc path, its terminator left out
 _LONGEST_NAME = len("supervisor.sock.4194304")
-SPARE_MB = 200  # beside the flight recorders: journal, ledger, logs of some weeks
+SPARE_MB = 200  # beside the flight recorders: journal, index, logs of some weeks
 MB = 1_000_000
 
 
@@ -47,7 +47,7 @@ def state_folder(paths: Paths) -> Check:
 
 
 def kill_switch(paths: Paths) -> Check:
-    """Nothing trades under a halt that stands; but under it `up` still settles and redeems, so it shuts no gate."""
+    """Nothing trades under a halt that stands; but under it `up` still settles and redeems, so it does not keep live shut."""
     name = "kill switch"
     standing = halt.look(paths) if paths.state.is_dir() and any(paths.state.iterdir()) else None
     if standing is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from polybot.core.strategies import BUILT_IN
 from polybot.runtime.base.paths import ROOT, Paths, UnsafeMode
 from polybot.runtime.config import endpoints
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import reachability, session, supervisord
 from polybot.settings import Settings

@@ -15,8 +15,7 @@ from msgspec.structs import asdict, replace
 from polybot.core.market.windows import WINDOW_S, SessionPlan
 from polybot.runtime.base.paths import Paths, ours_alone, replace_synced, sync_folder
 from polybot.runtime.config import endpoints
-from polybot.runtime.config.config import ConfigError
-from polybot.runtime.loop import context
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.safety import halt
 from polybot.settings import Settings
 
@@ -88,6 +87,8 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
     world, profile = settings.world, settings.bot.profile
     first_s, windows, speed, tape = _SYNTHETIC_FIRST_S, world.windows, world.speed, ""
     if profile != "demo":
+        from polybot.runtime.loop import context  # only who begins a session needs all that an actor stands on
+
         clock = context.outside_clock(profile)
         started_s = clock.now_ns() // 10**9 + int(_START_S * (clock.speed - 1))
         first_s = (started_s // WINDOW_S + 1) * WINDOW_S

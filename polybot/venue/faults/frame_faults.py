@@ -18,7 +18,7 @@ def open_gate(frame: str, queue: Queue) -> None:
 
 
 class FaultyGate:
-    """The gate of one socket of a channel."""
+    """What each frame of one socket must pass before its outbox: the faults of its channel."""
 
     def __init__(self, faults: FaultEngine, channel: str) -> None:
         self._faults, self._channel = faults, channel

@@ -74,6 +74,6 @@ def _untradable(told: MarketListed, clob: Mapping[str, Any] | None) -> str:
     if not told.fee.taker_only:
         return "its makers pay fees, which is not known here"
     if told.neg_risk:
-        return "its orders belong to the neg-risk exchange"
+        return "its orders are signed for the neg-risk exchange contract"
     version = (clob or {}).get("v")
     return "" if version in ORDER_VERSIONS else f"its order version {version!r} is not v1"

@@ -8,7 +8,7 @@ import msgspec
 from polybot.core.market.windows import WINDOW_S, SessionPlan, session_from
 from polybot.runtime.base.paths import Paths, replace_synced
 from polybot.runtime.config import endpoints
-from polybot.runtime.config.config import ConfigError
+from polybot.runtime.config.errors import ConfigError
 from polybot.runtime.loop.context import Context, outside_clock
 from polybot.runtime.safety import halt, locks
 from polybot.settings import Settings

@@ -789,7 +789,7 @@ def check_books(house: House) -> None:
         for f in o.fills.values()
     }
     theirs = {(t.trade_id, t.order_id, t.size_e6, t.cost_e6, t.fee_e6, t.status) for t in venue.trades}
-    assert ours == theirs, "the venue's fills are the ledger's"
+    assert ours == theirs, "the venue's fills are the books'"
     assert [i for i in venue.orders if i not in books.orders] == [], "every order at the venue is a journalled intent"
     intents = [o.intent.id for o in venue.orders.values()]
     assert len(intents) == len(set(intents)), "an intent has at most one order"

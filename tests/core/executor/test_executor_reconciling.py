@@ -67,7 +67,7 @@ def test_a_difference_that_stays_halts_after_a_minute_with_both_sides(kit: Any) 
     assert house.halt == WriteHalt(
         by="executor",
         reason_code="BALANCE_DIFFERENCE",
-        reason="the venue says 1000.000001 USD of cash, the ledger 1000, off by 0.000001",
+        reason="the venue says 1000.000001 USD of cash, the books 1000, off by 0.000001",
     )
 
 

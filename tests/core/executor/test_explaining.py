@@ -59,7 +59,7 @@ def test_a_row_that_is_a_millionth_off_explains_nothing_and_the_rest_halts_with_
     assert booked(house) == []
     assert house.halt.reason_code == "BALANCE_DIFFERENCE"
     assert "1007.00000" in house.halt.reason or "1006.99999" in house.halt.reason
-    assert "the ledger 1000" in house.halt.reason
+    assert "the books 1000" in house.halt.reason
 
 
 def test_activity_that_comes_late_but_within_the_patience_does_not_halt(kit: Any) -> None:

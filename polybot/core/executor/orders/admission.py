@@ -1,4 +1,4 @@
-"""May an approved order go out? Asked before it is signed; the gate asks once more, with its lock held, before bytes leave."""
+"""May an approved order go out? Asked before it is signed; the order gate asks again, its lock held, before bytes leave."""
 
 from dataclasses import dataclass
 

@@ -2,7 +2,7 @@
 
 1. Armed before the first resting order leaves: that order waits for the first ack. After a restart with orders on the book
    it is armed at once. From then on it beats every 5 s of machine time until the process ends.
-2. No ack, for whatever reason, or none within LATE_S: the gate is shut within the same breath, also to orders that are
+2. No ack, for whatever reason, or none within LATE_S: the order gate is shut within the same breath, also to orders that are
    queued behind it, which are dropped. Cancels still go out. It beats again every RETRY_S.
 3. After the next ack our books are read anew, for the venue may have cancelled everything; only when a whole round of that
    is known, and every order queued before has been turned away or answered, does the gate open.

@@ -55,7 +55,7 @@ STOPPERS: dict[str, str] = {
     "BANNED": "the venue has banned this address",
     "GEOBLOCK": "the venue's firewall refuses us",
     "FORBIDDEN": "the venue forbids us to trade",
-    "INSUFFICIENT": "the wallet cannot pay for an order that the ledger says it can",
+    "INSUFFICIENT": "the wallet cannot pay for an order that the books say it can",
 }
 
 
@@ -77,7 +77,7 @@ class OrderTracker:
     # --- sending
 
     def post(self, order: BookedOrder) -> Iterator[Word]:
-        """The journalled bytes, through the gate; rule 7 first."""
+        """Send the journalled bytes through the order gate, once there is a token, and an acked heartbeat if it may rest."""
         wait_s = 0.0
         if order.intent.order_type not in IMMEDIATE and not self._dead_man.is_acked:
             yield from self._dead_man.arm()
@@ -94,7 +94,7 @@ class OrderTracker:
         yield PostOrder(order_id=order.order_id, body=order.body, good_until_ns=order.good_until_ns, attempt=attempt)
 
     def answered(self, result: PostResult, now_ns: int) -> Iterator[Word]:
-        """What the venue, the gate or the network said to a POST."""
+        """Take in what the venue, the order gate or the network said to a POST."""
         self.in_flight.pop(result.order_id, None)
         order = self._writer.books.orders[result.order_id]
         over_s = self.venue.answered(result)

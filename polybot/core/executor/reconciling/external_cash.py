@@ -1,4 +1,4 @@
-"""Cash that is more or less than the ledger's, explained: by what is owed, and by what came and went besides our trades.
+"""Cash that is more or less than the books', explained: by what is owed, and by what came and went besides our trades.
 
 Pieces are the claims of resolved windows, each whole, and the rows of the Data API's activity that were never booked. Those
 whose sum is the difference, exactly, are booked: all of them, else the fewest. A sum that is a cent off explains nothing.

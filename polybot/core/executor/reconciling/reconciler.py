@@ -243,7 +243,7 @@ class Reconciler:
             what = f"shares of token {name[:16]}…" if name else "USD of cash"
             ours, theirs = decimal_text(d.ours_e6), decimal_text(d.theirs_e6)
             lines.append(
-                f"the venue says {theirs} {what}, the ledger {ours}, off by {decimal_text(d.theirs_e6 - d.ours_e6)}"
+                f"the venue says {theirs} {what}, the books {ours}, off by {decimal_text(d.theirs_e6 - d.ours_e6)}"
             )
         return "; ".join(lines)
 
