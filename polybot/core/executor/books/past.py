@@ -72,6 +72,11 @@ def past_to_bytes(past: PastWindow) -> bytes:
     return _encoder.encode(past)
 
 
+def past_from_bytes(data: bytes) -> PastWindow:
+    """Raises msgspec.MsgspecError."""
+    return _decoder.decode(data)
+
+
 def horizon_s(books: Books) -> int:
     """World second: windows that ended before it have left, unless they are stuck."""
     return books.last_window_s - KEPT_S
