@@ -252,7 +252,8 @@ def a_reader() -> MarketFrames:
 def heard(frames: MarketFrames, text: str, arrived_ns: int) -> list[Word]:
     """The words of one frame, books made from it."""
     found = frames.hear(text, arrived_ns)
-    return [*found.words, *(frames.builders[slug].book_word(arrived_ns) for slug in found.books)]
+    books = [frames.builders[slug].book_word(arrived_ns) for slug in found.books]
+    return [*found.words, *(book for book in books if book is not None)]
 
 
 def on_time(rate: float, decisions: int) -> Iterator[tuple[int, int]]:

@@ -3,24 +3,17 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.inbox import ListInbox
+
 DEADLINE_S = 5.0
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + DEADLINE_S
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.005)
-    raise AssertionError(f"not within {DEADLINE_S} s: {what}")
+S = TypeVar("S", bound="Source")
 
 
 @dataclass
@@ -32,6 +25,7 @@ class Asked:
 
 
 HANG, DROP, ACCEPT_AND_DROP = "hang", "drop", "accept and drop"
+Said = bytes | str  # bytes as they go out, or one of the words above
 
 
 def answer(status: int, body: Any, **headers: str) -> bytes:
@@ -45,7 +39,7 @@ def answer(status: int, body: Any, **headers: str) -> bytes:
 class HttpScript:
     """Answers each request with the next item of `say` (the last one for ever); bytes are sent as they are."""
 
-    say: list[bytes | str | Callable[[Asked], bytes]] = field(default_factory=list)
+    say: list[Said | Callable[[Asked], Said]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     url: str = ""
@@ -179,31 +173,33 @@ def ws() -> Iterator[WsScript]:
     script.stop()
 
 
-class ListInbox:
-    """An inbox that keeps everything, with the key it was conflated by."""
-
-    def __init__(self) -> None:
-        self.words: list[Any] = []
-        self.keys: list[str | None] = []
-
-    def put(self, word: Any, conflate: str | None = None) -> None:
-        self.words.append(word)
-        self.keys.append(conflate)
-
-    def of(self, *kinds: type) -> list[Any]:
-        return [word for word in list(self.words) if isinstance(word, kinds)]
-
-
 @pytest.fixture
 def inbox() -> ListInbox:
     return ListInbox()
 
 
-@pytest.fixture(name="wait_for")
-def _wait_for() -> Callable[[Callable[[], Any], str], Any]:
-    return wait_for
+class Source(Protocol):
+    """What runs in a thread of its own until it is stopped."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
-@pytest.fixture(name="answer")
-def _answer() -> Callable[..., bytes]:
-    return answer
+class Running(Protocol):
+    def __call__(self, source: S) -> S: ...
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    """Starts a source, and stops it when the test is over."""
+    started: list[Source] = []
+
+    def run(source: S) -> S:
+        source.start()
+        started.append(source)
+        return source
+
+    yield run
+    for source in started:
+        source.stop()

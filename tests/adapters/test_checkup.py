@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -103,13 +104,13 @@ def test_a_clock_is_bounded_from_whole_seconds(
     monkeypatch: pytest.MonkeyPatch, ahead_s: float, rtt_s: float, found: str
 ) -> None:
     clock = Clock(ahead_s, rtt_s)
-    monkeypatch.setattr(checks.time, "sleep", clock.sleep)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
     assert checks.clock_offset(clock.read, clock.now_ns, 1.0).status == found
 
 
 def test_a_venue_too_slow_to_tell_leaves_the_clock_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(0.3, rtt_s=3.0)
-    monkeypatch.setattr(checks.time, "sleep", clock.sleep)
+    monkeypatch.setattr(time, "sleep", clock.sleep)
     assert checks.clock_offset(clock.read, clock.now_ns, 1.0).status == "unknown"
     assert checks.clock_offset(lambda: Unknown("timed out"), clock.now_ns, 1.0).seen == "timed out"
 

@@ -8,23 +8,28 @@ from typing import Any
 import pytest
 
 from messages.inner import (
+    BalanceRead,
     CancelOrders,
     ForCancelAll,
     ForLeaving,
     ForProbe,
     ForReconciliation,
-    PostOrder,
+    OpenOrdersRead,
+    OrderRead,
     ReadBalance,
     ReadMarket,
     ReadOpenOrders,
     ReadOrder,
     ReadTrades,
+    TradesRead,
 )
 from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet
+from tests.adapters.conftest import HttpScript, answer
+from tests.build import a_post
 
 WALLET = Wallet("0x" + "11" * 32)
 CREDENTIALS = Credentials("5b1f0e0a", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "7d0f")
@@ -35,12 +40,12 @@ CID = "0x" + "74" * 32
 
 
 @pytest.fixture
-def clob(http: Any) -> Clob:
+def clob(http: HttpScript) -> Clob:
     return Clob(http.url, WALLET, lambda: NOW_S, credentials=CREDENTIALS, timeout_s=0.5)
 
 
 @pytest.fixture
-def effects(clob: Clob, http: Any) -> AccountEffects:
+def effects(clob: Clob, http: HttpScript) -> AccountEffects:
     return AccountEffects(clob, Gamma(http.url, 0.5))
 
 
@@ -99,16 +104,15 @@ def a_page(*rows: Any, after: str = "LTE=") -> dict[str, Any]:
     return {"limit": 100, "count": len(rows), "next_cursor": after, "data": list(rows)}
 
 
-def a_post() -> PostOrder:
-    return PostOrder(order_id=ORDER, body=b'{"order":{}}', good_until_ns=0, attempt=1)
+POST = a_post(order_id=ORDER, body=b'{"order":{}}')
 
 
 # --- posts
 
 
-def test_a_post_is_signed_over_its_exact_bytes(clob: Clob, http: Any, answer: Any) -> None:
+def test_a_post_is_signed_over_its_exact_bytes(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, {"success": True, "orderID": ORDER, "makingAmount": "2.6", "takingAmount": "5"})]
-    result = clob.post_order(a_post())
+    result = clob.post_order(POST)
     assert (result.outcome, result.making_e6, result.taking_e6, result.http) == ("accepted", 2_600_000, 5_000_000, 200)
     asked = http.asked[0]
     expected = RequestSigner(WALLET.address, CREDENTIALS).headers(NOW_S, "POST", "/order", asked.body)
@@ -117,9 +121,9 @@ def test_a_post_is_signed_over_its_exact_bytes(clob: Clob, http: Any, answer: An
 
 
 @pytest.mark.parametrize("said", ["hang", "drop", b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"])
-def test_a_post_without_an_answer_is_unknown_and_is_not_repeated(clob: Clob, http: Any, said: Any) -> None:
+def test_a_post_without_an_answer_is_unknown_and_is_not_repeated(clob: Clob, http: HttpScript, said: Any) -> None:
     http.say = [lambda _: said] if isinstance(said, str) else [said]
-    result = clob.post_order(a_post())
+    result = clob.post_order(POST)
     assert result.outcome == "unknown"
     assert len(http.asked) == 1
 
@@ -128,11 +132,11 @@ def test_a_post_that_could_not_leave_may_be_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     clob = Clob(f"http://127.0.0.1:{port}", WALLET, lambda: NOW_S, credentials=CREDENTIALS)
-    result = clob.post_order(a_post())
+    result = clob.post_order(POST)
     assert (result.outcome, result.code, result.http) == ("retry", "NOT_SENT", 0)
 
 
-def test_siblings_have_connections_of_their_own(clob: Clob, http: Any, answer: Any) -> None:
+def test_siblings_have_connections_of_their_own(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page())]
     clob.open_orders()
     clob.sibling().open_orders()
@@ -142,7 +146,7 @@ def test_siblings_have_connections_of_their_own(clob: Clob, http: Any, answer: A
 # --- login
 
 
-def test_login_derives_and_creates_only_where_there_is_nothing(http: Any, answer: Any) -> None:
+def test_login_derives_and_creates_only_where_there_is_nothing(http: HttpScript) -> None:
     keys = {"apiKey": "k", "secret": "AAEC", "passphrase": "p"}
     http.say = [answer(200, keys)]
     clob = Clob(http.url, WALLET, lambda: NOW_S)
@@ -159,7 +163,7 @@ def test_login_derives_and_creates_only_where_there_is_nothing(http: Any, answer
 
 
 @pytest.mark.parametrize("said", [(500, {"error": "x"}), (200, {"apiKey": "k"}), (200, [1])])
-def test_a_login_that_fails_is_unknown_and_names_no_secret(http: Any, answer: Any, said: Any) -> None:
+def test_a_login_that_fails_is_unknown_and_names_no_secret(http: HttpScript, said: Any) -> None:
     http.say = [answer(*said)]
     assert isinstance(Clob(http.url, WALLET, lambda: NOW_S).login(), Unknown)
 
@@ -167,7 +171,7 @@ def test_a_login_that_fails_is_unknown_and_names_no_secret(http: Any, answer: An
 # --- orders and trades
 
 
-def test_an_order_is_read_with_decimals_or_base_units_and_any_prefix(clob: Clob, http: Any, answer: Any) -> None:
+def test_an_order_is_read_with_decimals_or_base_units_and_any_prefix(clob: Clob, http: HttpScript) -> None:
     http.say = [
         answer(200, an_order()),
         answer(200, an_order(status="ORDER_STATUS_LIVE", original_size="10000000", size_matched="2500000")),
@@ -192,7 +196,7 @@ def test_an_order_is_read_with_decimals_or_base_units_and_any_prefix(clob: Clob,
         ("SOMETHING_NEW", "OTHER"),
     ],
 )
-def test_each_status_is_taken_for_what_it_is(clob: Clob, http: Any, answer: Any, status: str, state: str) -> None:
+def test_each_status_is_taken_for_what_it_is(clob: Clob, http: HttpScript, status: str, state: str) -> None:
     http.say = [answer(200, an_order(status=status))]
     read = clob.order(ORDER)
     assert isinstance(read, Known)
@@ -200,7 +204,7 @@ def test_each_status_is_taken_for_what_it_is(clob: Clob, http: Any, answer: Any,
 
 
 @pytest.mark.parametrize("said", [(404, {"error": "order not found"}), (200, None)])
-def test_an_order_is_empty_only_when_the_venue_says_so(clob: Clob, http: Any, answer: Any, said: Any) -> None:
+def test_an_order_is_empty_only_when_the_venue_says_so(clob: Clob, http: HttpScript, said: Any) -> None:
     http.say = [answer(*said)]
     assert clob.order(ORDER) == Empty()
 
@@ -223,13 +227,13 @@ UNCLEAR = [
 @pytest.mark.parametrize("said", UNCLEAR)
 @pytest.mark.parametrize("read", [Clob.open_orders, Clob.trades, lambda c: c.order(ORDER), Clob.balance])
 def test_a_failed_read_is_never_taken_for_none(
-    clob: Clob, http: Any, answer: Any, said: Any, read: Callable[[Clob], Any]
+    clob: Clob, http: HttpScript, said: Any, read: Callable[[Clob], Any]
 ) -> None:
     http.say = [answer(*said)]
     assert isinstance(read(clob), Unknown)
 
 
-def test_all_pages_are_read_and_the_query_is_not_signed(clob: Clob, http: Any, answer: Any) -> None:
+def test_all_pages_are_read_and_the_query_is_not_signed(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(an_order(), after="Mg==")), answer(200, a_page(an_order(id="0x02")))]
     read = clob.open_orders()
     assert isinstance(read, Known)
@@ -239,18 +243,18 @@ def test_all_pages_are_read_and_the_query_is_not_signed(clob: Clob, http: Any, a
     assert http.asked[0].headers["poly_signature"] == expected["POLY_SIGNATURE"]
 
 
-def test_a_page_lost_in_the_middle_makes_the_whole_read_unknown(clob: Clob, http: Any, answer: Any) -> None:
+def test_a_page_lost_in_the_middle_makes_the_whole_read_unknown(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(an_order(), after="Mg==")), answer(500, "")]
     assert isinstance(clob.open_orders(), Unknown)
 
 
-def test_pages_without_end_are_given_up(clob: Clob, http: Any, answer: Any) -> None:
+def test_pages_without_end_are_given_up(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(an_order(), after="Mg=="))]
     assert isinstance(clob.open_orders(), Unknown)
     assert len(http.asked) == 2
 
 
-def test_as_taker_the_top_level_is_ours(clob: Clob, http: Any, answer: Any) -> None:
+def test_as_taker_the_top_level_is_ours(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(status="TRADE_STATUS_MINED")))]
     read = clob.trades(NOW_S)
     assert isinstance(read, Known)
@@ -266,7 +270,7 @@ def test_as_taker_the_top_level_is_ours(clob: Clob, http: Any, answer: Any) -> N
     assert f"after={NOW_S - 1}" in http.asked[0].path
 
 
-def test_as_maker_ours_is_inside_and_may_be_the_other_token(clob: Clob, http: Any, answer: Any) -> None:
+def test_as_maker_ours_is_inside_and_may_be_the_other_token(clob: Clob, http: HttpScript) -> None:
     ours = {
         "order_id": "0xBB",
         "owner": "someone",
@@ -288,12 +292,12 @@ def test_as_maker_ours_is_inside_and_may_be_the_other_token(clob: Clob, http: An
     ]
 
 
-def test_a_maker_trade_in_which_we_cannot_be_found_is_unknown(clob: Clob, http: Any, answer: Any) -> None:
+def test_a_maker_trade_in_which_we_cannot_be_found_is_unknown(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(trader_side="MAKER")))]
     assert isinstance(clob.trades(), Unknown)
 
 
-def test_rows_of_one_trade_are_not_taken_for_repetitions(clob: Clob, http: Any, answer: Any) -> None:
+def test_rows_of_one_trade_are_not_taken_for_repetitions(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(), a_trade(bucket_index=1, size="3")))]
     read = clob.trades()
     assert isinstance(read, Known)
@@ -304,7 +308,7 @@ def test_rows_of_one_trade_are_not_taken_for_repetitions(clob: Clob, http: Any, 
     "changed",
     [{"status": "WHATEVER"}, {"side": "buy"}, {"price": "1"}, {"size": "-1"}, {"size": "1e3"}, {"id": ""}],
 )
-def test_a_trade_of_garbage_makes_the_read_unknown(clob: Clob, http: Any, answer: Any, changed: Any) -> None:
+def test_a_trade_of_garbage_makes_the_read_unknown(clob: Clob, http: HttpScript, changed: Any) -> None:
     http.say = [answer(200, a_page(a_trade(**changed)))]
     assert isinstance(clob.trades(), Unknown)
 
@@ -312,7 +316,7 @@ def test_a_trade_of_garbage_makes_the_read_unknown(clob: Clob, http: Any, answer
 # --- cancels, money
 
 
-def test_one_several_and_all_are_cancelled_by_their_own_paths(clob: Clob, http: Any, answer: Any) -> None:
+def test_one_several_and_all_are_cancelled_by_their_own_paths(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, {"canceled": [ORDER.upper()], "not_canceled": {"0xB": "order not found"}})]
     expected = Known(((ORDER,), {"0xb": "order not found"}))
     assert clob.cancel((ORDER,)) == expected
@@ -325,14 +329,14 @@ def test_one_several_and_all_are_cancelled_by_their_own_paths(clob: Clob, http: 
     ]
 
 
-def test_cancels_go_out_in_portions_of_a_thousand(clob: Clob, http: Any, answer: Any) -> None:
+def test_cancels_go_out_in_portions_of_a_thousand(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, {"canceled": [], "not_canceled": {}})]
     clob.cancel(tuple(f"0x{i}" for i in range(1001)))
     assert [len(json.loads(a.body)) for a in http.asked] == [1000, 1]
 
 
 @pytest.mark.parametrize("said", [(500, {}), (200, ""), (200, {}), (200, {"canceled": [1]}), (425, "")])
-def test_a_cancel_without_a_clear_answer_is_unknown(effects: AccountEffects, http: Any, answer: Any, said: Any) -> None:
+def test_a_cancel_without_a_clear_answer_is_unknown(effects: AccountEffects, http: HttpScript, said: Any) -> None:
     http.say = [answer(*said)]
     result = effects.cancel(CancelOrders(purpose=ForLeaving(), order_ids=()))
     assert (result.known, result.canceled) == (False, ())
@@ -354,20 +358,20 @@ def test_a_cancel_without_a_clear_answer_is_unknown(effects: AccountEffects, htt
         ({"balance": "1", "allowances": {"0x1": "5"}}, (1, 0)),
     ],
 )
-def test_a_balance_is_read_in_its_three_shapes(clob: Clob, http: Any, answer: Any, body: Any, expected: Any) -> None:
+def test_a_balance_is_read_in_its_three_shapes(clob: Clob, http: HttpScript, body: Any, expected: Any) -> None:
     http.say = [answer(200, body)]
     assert clob.balance() == Known(expected)
     assert http.asked[0].path == "/balance-allowance?asset_type=COLLATERAL&signature_type=0"
 
 
-def test_shares_are_asked_by_token(effects: AccountEffects, http: Any, answer: Any) -> None:
+def test_shares_are_asked_by_token(effects: AccountEffects, http: HttpScript) -> None:
     http.say = [answer(200, {"balance": "5000000", "allowances": {}})]
     read = effects.read_balance(ReadBalance(purpose=ForProbe(), token_id=TOKEN))
     assert (read.known, read.balance_e6, read.allowance_e6) == (True, 5_000_000, 0)
     assert f"asset_type=CONDITIONAL&signature_type=0&token_id={TOKEN}" in http.asked[0].path
 
 
-def test_the_venues_clock_is_a_bare_number(clob: Clob, http: Any, answer: Any) -> None:
+def test_the_venues_clock_is_a_bare_number(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, "1795132800"), answer(200, '"soon"')]
     assert clob.time() == Known(NOW_S)
     assert isinstance(clob.time(), Unknown)
@@ -376,7 +380,7 @@ def test_the_venues_clock_is_a_bare_number(clob: Clob, http: Any, answer: Any) -
 # --- the executor's effects
 
 
-def test_an_order_is_not_there_only_when_both_endpoints_say_so(effects: AccountEffects, http: Any, answer: Any) -> None:
+def test_an_order_is_not_there_only_when_both_endpoints_say_so(effects: AccountEffects, http: HttpScript) -> None:
     wish = ReadOrder(purpose=ForProbe(), order_id=ORDER, condition_id=CID)
     missing, none = answer(404, {"error": "order not found"}), answer(200, a_page())
     http.say = [missing, none]
@@ -387,15 +391,13 @@ def test_an_order_is_not_there_only_when_both_endpoints_say_so(effects: AccountE
         assert not effects.read_order(wish).known
 
 
-def test_a_fill_tells_of_an_order_that_its_endpoint_has_forgotten(
-    effects: AccountEffects, http: Any, answer: Any
-) -> None:
+def test_a_fill_tells_of_an_order_that_its_endpoint_has_forgotten(effects: AccountEffects, http: HttpScript) -> None:
     http.say = [answer(404, {"error": "not found"}), answer(200, a_page(a_trade(), a_trade(taker_order_id="0x01")))]
     read = effects.read_order(ReadOrder(purpose=ForProbe(), order_id=ORDER, condition_id=CID))
     assert (read.known, read.order, [t.order_id for t in read.trades]) == (True, None, [ORDER])
 
 
-def test_failed_reads_are_answered_as_not_known(effects: AccountEffects, http: Any, answer: Any) -> None:
+def test_failed_reads_are_answered_as_not_known(effects: AccountEffects, http: HttpScript) -> None:
     http.say = [answer(500, {"error": "down"})]
     for read in (
         effects.read_open_orders(ReadOpenOrders(purpose=ForProbe())),
@@ -409,7 +411,7 @@ def test_failed_reads_are_answered_as_not_known(effects: AccountEffects, http: A
 
 @pytest.mark.parametrize(("status", "known"), [(200, True), (500, False)])
 def test_every_answer_tells_what_it_was_asked_for(
-    effects: AccountEffects, http: Any, answer: Any, status: int, known: bool
+    effects: AccountEffects, http: HttpScript, status: int, known: bool
 ) -> None:
     http.say = [lambda asked: answer(status, a_page() if asked.path.startswith("/data") else {"balance": "1"})]
     purpose = ForReconciliation(round=7)
@@ -449,16 +451,16 @@ def clob_says(closed: bool, winner: str) -> dict[str, Any]:
     ],
 )
 def test_the_official_outcome_is_read_from_both_places(
-    effects: AccountEffects, http: Any, answer: Any, by_gamma: Any, by_clob: Any, expected: Any
+    effects: AccountEffects, http: HttpScript, by_gamma: Any, by_clob: Any, expected: Any
 ) -> None:
     http.say = [lambda asked: answer(200, by_gamma if "slug=" in asked.path else by_clob)]
     read = effects.read_market(ReadMarket(purpose=ForProbe(), slug="s", condition_id=CID))
     assert (read.known, read.closed, read.winner) == expected
 
 
-def test_a_read_that_refuses_us_carries_its_status(effects: AccountEffects, http: Any, answer: Any) -> None:
+def test_a_read_that_refuses_us_carries_its_status(effects: AccountEffects, http: HttpScript) -> None:
     http.say = [answer(401, {"error": "Unauthorized/Invalid api key"})]
-    reads = [
+    reads: list[OrderRead | OpenOrdersRead | TradesRead | BalanceRead] = [
         effects.read_order(ReadOrder(purpose=ForProbe(), order_id=ORDER, condition_id=CID)),
         effects.read_open_orders(ReadOpenOrders(purpose=ForProbe())),
         effects.read_trades(ReadTrades(purpose=ForProbe(), after_s=0)),

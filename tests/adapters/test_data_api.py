@@ -6,6 +6,7 @@ import pytest
 
 from messages.inner import Activity, ForProbe, ReadActivity, ReadHoldings
 from polybot.adapters.polymarket.data_api import DataApi, millionths
+from tests.adapters.conftest import HttpScript, answer
 
 WALLET = "0x2222222222222222222222222222222222222222"
 
@@ -20,7 +21,7 @@ def a_move(kind: str, amount: Any, n: int = 1, **change: Any) -> dict[str, Any]:
     return row | {"condition_id": "", "token_id": "", "proxy_wallet": WALLET} | change
 
 
-def test_what_came_and_what_went_trades_left_out(http: Any, answer: Any) -> None:
+def test_what_came_and_what_went_trades_left_out(http: HttpScript) -> None:
     http.say = [
         answer(200, a_page(a_move("DEPOSIT", 25.5), a_move("TRADE", 5, 2), following="c2")),
         answer(200, a_page(a_move("WITHDRAWAL", 0.000001, 3), a_move("MAKER_REBATE", 1.234567, 4))),
@@ -38,7 +39,7 @@ def test_what_came_and_what_went_trades_left_out(http: Any, answer: Any) -> None
     assert "cursor=c2" in second
 
 
-def test_rows_of_one_transaction_have_ids_of_their_own(http: Any, answer: Any) -> None:
+def test_rows_of_one_transaction_have_ids_of_their_own(http: HttpScript) -> None:
     rows = [a_move("REDEEM", 5, token_id="1"), a_move("REDEEM", 5, token_id="2"), a_move("REWARD", 5)]
     http.say = [answer(200, a_page(*rows))]
     read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=0))
@@ -56,7 +57,7 @@ def test_rows_of_one_transaction_have_ids_of_their_own(http: Any, answer: Any) -
         (200, {"data": [{"token_id": "1", "type": "DEPOSIT", "current_size": -1, "usdc_size": "x"}], "pagination": {}}),
     ],
 )
-def test_whatever_cannot_be_read_is_not_known(http: Any, answer: Any, said: tuple[int, Any]) -> None:
+def test_whatever_cannot_be_read_is_not_known(http: HttpScript, said: tuple[int, Any]) -> None:
     http.say = [answer(*said)]
     api = DataApi(http.url, WALLET, 2.0)
     assert not api.activity(ReadActivity(purpose=ForProbe(), after_s=0)).known
@@ -64,7 +65,7 @@ def test_whatever_cannot_be_read_is_not_known(http: Any, answer: Any, said: tupl
     assert not holdings.known and holdings.shares == {} and holdings.why
 
 
-def test_open_positions_by_token(http: Any, answer: Any) -> None:
+def test_open_positions_by_token(http: HttpScript) -> None:
     row = {"token_id": "91", "current_size": 9.6153, "status": "OPEN"}
     http.say = [answer(200, a_page(row))]
     read = DataApi(http.url, WALLET, 2.0).holdings(ReadHoldings(purpose=ForProbe()))

@@ -9,14 +9,15 @@ import pytest
 
 from messages import FeeSchedule, MarketListed, MarketResolved
 from messages.inner import FetchCandles, FetchMarket, MarketFetched
+from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.reads import Empty, Known, Unknown
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.market_parser import listed_of, winner_of
-from polybot.adapters.polymarket.rtds import BadFrame, prints_of
-from polybot.adapters.prices.binance import BadFrame as BadKlines
+from polybot.adapters.polymarket.rtds import prints_of
 from polybot.adapters.prices.binance import BinanceRest, word_of
+from tests.adapters.conftest import HttpScript, answer
 
 SHARED = Path(__file__).parents[3] / "shared/data"
 NS = 10**9
@@ -36,7 +37,7 @@ def a_wish(seconds: int = 3, interval: Any = "1s") -> FetchCandles:
     return FetchCandles(symbol="BTCUSDT", interval=interval, start_ns=START_S * NS, end_ns=(START_S + seconds) * NS)
 
 
-def test_closed_bars_inside_the_wish_are_answered(http: Any, answer: Any) -> None:
+def test_closed_bars_inside_the_wish_are_answered(http: HttpScript) -> None:
     http.say = [answer(200, [a_bar(START_S + i) for i in range(-1, 5)])]
     fetched = BinanceRest(http.url, 1.0).fetch(a_wish())
     assert (fetched.known, fetched.why) == (True, "")
@@ -47,7 +48,7 @@ def test_closed_bars_inside_the_wish_are_answered(http: Any, answer: Any) -> Non
     )
 
 
-def test_a_long_wish_is_read_in_pages(http: Any, answer: Any) -> None:
+def test_a_long_wish_is_read_in_pages(http: HttpScript) -> None:
     def page(asked: Any) -> bytes:
         first = int(asked.path.split("startTime=")[1].split("&")[0]) // 1000
         last = int(asked.path.split("endTime=")[1].split("&")[0]) // 1000
@@ -61,7 +62,7 @@ def test_a_long_wish_is_read_in_pages(http: Any, answer: Any) -> None:
     assert (len(http.asked), http.connections) == (3, 1)
 
 
-def test_a_wish_for_nothing_asks_nothing(http: Any) -> None:
+def test_a_wish_for_nothing_asks_nothing(http: HttpScript) -> None:
     assert BinanceRest(http.url, 1.0).fetch(a_wish(0)).known
     assert http.asked == []
 
@@ -80,14 +81,14 @@ def test_a_wish_for_nothing_asks_nothing(http: Any) -> None:
         (200, "", "unreadable"),
     ],
 )
-def test_klines_that_fail_are_not_known_and_say_why(http: Any, answer: Any, status: int, body: Any, why: str) -> None:
+def test_klines_that_fail_are_not_known_and_say_why(http: HttpScript, status: int, body: Any, why: str) -> None:
     http.say = [answer(status, body, retry_after="9")]
     fetched = BinanceRest(http.url, 1.0).fetch(a_wish())
     assert (fetched.known, fetched.rows) == (False, ())
     assert why in fetched.why
 
 
-def test_a_page_lost_in_the_middle_leaves_nothing(http: Any, answer: Any) -> None:
+def test_a_page_lost_in_the_middle_leaves_nothing(http: HttpScript) -> None:
     http.say = [answer(200, [a_bar(START_S + i) for i in range(1000)]), answer(500, "")]
     fetched = BinanceRest(http.url, 1.0).fetch(a_wish(1500))
     assert (fetched.known, fetched.rows) == (False, ())
@@ -96,7 +97,7 @@ def test_a_page_lost_in_the_middle_leaves_nothing(http: Any, answer: Any) -> Non
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "[" * 100_000, '{"stream":"btcusdt@trade"}',
                                   '{"stream":"btcusdt@depth20@100ms","data":{"bids":[["1"]],"asks":[]}}'])  # fmt: skip
 def test_exchange_frames_of_garbage_are_bad(text: str) -> None:
-    with pytest.raises(BadKlines):
+    with pytest.raises(BadFrame):
         word_of(text, "BTCUSDT", 1)
 
 
@@ -321,14 +322,14 @@ def test_the_recorded_day_is_listed_and_resolved() -> None:
 # --- fetching them
 
 
-def effects_of(http: Any) -> MarketEffects:
+def effects_of(http: HttpScript) -> MarketEffects:
     return MarketEffects(Gamma(http.url, 0.5), ClobPublic(http.url, 0.5), lambda: 7)
 
 
 WISH = FetchMarket(slug=f"btc-updown-5m-{START_S}")
 
 
-def test_closed_markets_are_found_by_the_second_query(http: Any, answer: Any) -> None:
+def test_closed_markets_are_found_by_the_second_query(http: HttpScript) -> None:
     http.say = [answer(200, []), answer(200, [a_gamma()])]
     assert isinstance(Gamma(http.url, 0.5).market(WISH.slug), Known)
     assert [a.path for a in http.asked] == [f"/markets?slug={WISH.slug}", f"/markets?slug={WISH.slug}&closed=true"]
@@ -337,12 +338,12 @@ def test_closed_markets_are_found_by_the_second_query(http: Any, answer: Any) ->
 
 
 @pytest.mark.parametrize("said", [(500, ""), (200, "{"), (200, {"a": 1}), (200, [1]), (404, {"error": "x"})])
-def test_gamma_without_a_clear_answer_is_unknown(http: Any, answer: Any, said: Any) -> None:
+def test_gamma_without_a_clear_answer_is_unknown(http: HttpScript, said: Any) -> None:
     http.say = [answer(*said)]
     assert isinstance(Gamma(http.url, 0.5).market(WISH.slug), Unknown)
 
 
-def test_a_fetch_says_the_market_then_that_it_was_fetched(http: Any, answer: Any) -> None:
+def test_a_fetch_says_the_market_then_that_it_was_fetched(http: HttpScript) -> None:
     http.say = [lambda asked: answer(200, a_clob() if "clob-markets" in asked.path else [a_gamma()])]
     listed, fetched = effects_of(http).fetch(WISH)
     assert isinstance(listed, MarketListed)
@@ -350,17 +351,18 @@ def test_a_fetch_says_the_market_then_that_it_was_fetched(http: Any, answer: Any
     assert (fetched.known, json.loads(fetched.gamma), json.loads(fetched.clob)) == (True, a_gamma(), a_clob())
 
 
-def test_a_closed_market_is_resolved_even_while_the_clob_is_silent(http: Any, answer: Any) -> None:
+def test_a_closed_market_is_resolved_even_while_the_clob_is_silent(http: HttpScript) -> None:
     gamma = a_gamma(closed=True, outcomePrices='["0", "1"]', closedTime="2026-11-20 00:05:21+00")
     http.say = [lambda asked: answer(500, "") if "clob-markets" in asked.path else answer(200, [gamma])]
     resolved, fetched = effects_of(http).fetch(WISH)
     assert resolved == MarketResolved(
         slug=WISH.slug, condition_id=CID, winner="DOWN", resolved_ns=(START_S + 321) * NS, source="gamma"
     )
+    assert isinstance(fetched, MarketFetched)
     assert (fetched.known, fetched.why) == (False, "HTTP 500")
 
 
-def test_a_market_gamma_has_not_is_known_to_be_none(http: Any, answer: Any) -> None:
+def test_a_market_gamma_has_not_is_known_to_be_none(http: HttpScript) -> None:
     http.say = [answer(200, [])]
     (fetched,) = effects_of(http).fetch(WISH)
     assert fetched == MarketFetched(slug=WISH.slug, known=True, gamma="", clob="", why="")
@@ -369,7 +371,7 @@ def test_a_market_gamma_has_not_is_known_to_be_none(http: Any, answer: Any) -> N
 @pytest.mark.parametrize(
     "gamma", [a_gamma(conditionId=None), a_gamma(outcomes="x"), a_gamma(closed=True, outcomePrices="1")]
 )
-def test_a_market_that_cannot_be_read_is_not_known(http: Any, answer: Any, gamma: Any) -> None:
+def test_a_market_that_cannot_be_read_is_not_known(http: HttpScript, gamma: Any) -> None:
     http.say = [lambda asked: answer(200, a_clob() if "clob-markets" in asked.path else [gamma])]
     fetched = list(effects_of(http).fetch(WISH))[-1]
     assert isinstance(fetched, MarketFetched)

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import MarketListed, MarketResolved, TickSizeChanged, TradePrint
+from messages import MarketResolved, TickSizeChanged, TradePrint
 from polybot.adapters.polymarket.account_parser import Ourselves
 from polybot.adapters.polymarket.market_frames import MarketFrames, book_hash
 from polybot.adapters.polymarket.user_frames import facts_of
+from tests.build import a_market
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 DOWN = "76633403"
@@ -38,30 +38,14 @@ MIRROR = BOOK | {
 }
 
 
-def a_market(**changed: Any) -> MarketListed:
-    market = MarketListed(
-        slug="btc-updown-5m-1795132800",
-        condition_id=CID,
-        up_token=UP,
-        down_token=DOWN,
-        start_s=1795132800,
-        end_s=1795133100,
-        tick_e6=10_000,
-        min_size_e6=5_000_000,
-        fee=None,
-        neg_risk=False,
-        rule="twap60",
-        rule_why="",
-        synthetic_books=False,
-    )
-    return msgspec.structs.replace(market, **changed)
+MARKET = a_market(condition_id=CID, up_token=UP, down_token=DOWN)
 
 
 def heard_books() -> MarketFrames:
     frames = MarketFrames()
-    frames.add(a_market())
+    frames.add(MARKET)
     heard = frames.hear(json.dumps([BOOK, MIRROR]), 1)
-    assert (heard.bad, list(heard.books)) == ("", [a_market().slug])
+    assert (heard.bad, list(heard.books)) == ("", [MARKET.slug])
     return frames
 
 
@@ -76,7 +60,7 @@ def an_item(token: str, price: str, size: str, side: str, bid: str, ask: str) ->
 
 
 def test_the_tops_are_the_last_of_the_wire_and_the_first_of_the_word() -> None:
-    word = heard_books().builders[a_market().slug].book_word(7)
+    word = heard_books().builders[MARKET.slug].book_word(7)
     assert word is not None
     assert word.up_bids == ((510_000, 42_500_000), (500_000, 100_000_000))
     assert word.up_asks[0] == (530_000, 12_000_000)
@@ -91,7 +75,7 @@ def test_a_price_change_sets_both_tokens() -> None:
         ),
         8,
     )
-    word = frames.builders[a_market().slug].book_word(8)
+    word = frames.builders[MARKET.slug].book_word(8)
     assert word is not None
     assert (heard.bad, heard.distrusted) == ("", {})
     assert (word.up_bids[0], word.down_asks[0]) == ((520_000, 120_500_000), (480_000, 120_500_000))
@@ -108,11 +92,11 @@ def test_a_change_that_leaves_a_side_empty_is_named_so_by_the_venue() -> None:
 def test_a_wrong_checksum_is_said_once_and_stops_the_book() -> None:
     frames = heard_books()
     wrong = a_change(an_item(UP, "0.52", "1", "BUY", "0.51", "0.53"))
-    assert list(frames.hear(wrong, 3).distrusted) == [a_market().slug]
+    assert list(frames.hear(wrong, 3).distrusted) == [MARKET.slug]
     assert not frames.hear(wrong, 3).distrusted
-    assert frames.builders[a_market().slug].book_word(3) is None
+    assert frames.builders[MARKET.slug].book_word(3) is None
     frames.hear(json.dumps(BOOK), 4)
-    assert frames.builders[a_market().slug].book_word(4) is not None
+    assert frames.builders[MARKET.slug].book_word(4) is not None
 
 
 def test_trades_ticks_and_resolutions_become_words() -> None:
@@ -126,7 +110,7 @@ def test_trades_ticks_and_resolutions_become_words() -> None:
          "winning_outcome": "Down", "timestamp": "1795133190000", "tags": []},
     ]  # fmt: skip
     heard = frames.hear(json.dumps(events), 9)
-    slug = a_market().slug
+    slug = MARKET.slug
     assert heard.bad == ""
     assert heard.words == [
         TradePrint(
@@ -185,14 +169,14 @@ def test_garbage_is_bad_and_its_book_is_not_believed(text: str) -> None:
     heard = frames.hear(text, 1)
     assert heard.bad
     if CID in text:
-        assert list(heard.distrusted) == [a_market().slug]
-        assert frames.builders[a_market().slug].book_word(1) is None
+        assert list(heard.distrusted) == [MARKET.slug]
+        assert frames.builders[MARKET.slug].book_word(1) is None
 
 
 def test_a_market_that_was_left_is_not_heard() -> None:
     frames = heard_books()
-    frames.remove(a_market().slug)
-    frames.remove(a_market().slug)
+    frames.remove(MARKET.slug)
+    frames.remove(MARKET.slug)
     assert frames.hear(json.dumps(BOOK), 1).books == {}
 
 

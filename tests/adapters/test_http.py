@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 from polybot.adapters.net.http import HttpConnection, Lost, NotSent, Shut
+from tests.adapters.conftest import HttpScript, answer
+from tests.waiting import wait_for
 
 
-def test_requests_share_one_connection(http: Any, answer: Any) -> None:
+def test_requests_share_one_connection(http: HttpScript) -> None:
     http.say = [answer(200, {"a": 1})]
     connection = HttpConnection(http.url, 2.0)
     for _ in range(3):
@@ -22,7 +24,7 @@ def test_requests_share_one_connection(http: Any, answer: Any) -> None:
     assert http.connections == 1
 
 
-def test_a_request_is_whole(http: Any, answer: Any) -> None:
+def test_a_request_is_whole(http: HttpScript) -> None:
     http.say = [answer(201, "", retry_after="7")]
     response = HttpConnection(http.url + "/base/", 2.0).exchange("POST", "/order?a=1", {"POLY_X": "y"}, b"{}")
     asked = http.asked[0]
@@ -48,7 +50,7 @@ def test_a_refused_connection_means_that_nothing_was_sent() -> None:
         b"HTTP/1.1 abc\r\n\r\n",
     ],
 )
-def test_an_answer_that_does_not_come_whole_is_lost(http: Any, said: Any) -> None:
+def test_an_answer_that_does_not_come_whole_is_lost(http: HttpScript, said: Any) -> None:
     http.say = [lambda _: said] if isinstance(said, str) else [said]
     if isinstance(said, bytes) and b"garbage" not in said:
         http.say = [lambda _: (said, http.close_connections)[0]]
@@ -58,7 +60,7 @@ def test_an_answer_that_does_not_come_whole_is_lost(http: Any, said: Any) -> Non
     assert len(http.asked) == 1
 
 
-def test_after_a_loss_the_next_request_has_a_fresh_connection(http: Any, answer: Any) -> None:
+def test_after_a_loss_the_next_request_has_a_fresh_connection(http: HttpScript) -> None:
     http.say = ["drop", answer(200, "ok")]
     connection = HttpConnection(http.url, 1.0)
     with pytest.raises(Lost):
@@ -67,9 +69,7 @@ def test_after_a_loss_the_next_request_has_a_fresh_connection(http: Any, answer:
     assert http.connections == 2
 
 
-def test_an_idle_connection_that_was_closed_is_noticed_before_an_order_is_sent_into_it(
-    http: Any, answer: Any, wait_for: Any
-) -> None:
+def test_an_idle_connection_that_was_closed_is_noticed_before_an_order_is_sent_into_it(http: HttpScript) -> None:
     http.say = [answer(200, "ok")]
     connection = HttpConnection(http.url, 1.0)
     connection.exchange("GET", "/", {})
@@ -79,7 +79,7 @@ def test_an_idle_connection_that_was_closed_is_noticed_before_an_order_is_sent_i
     assert len(http.asked) == 2
 
 
-def test_a_read_is_repeated_once_but_not_after_a_timeout(http: Any, answer: Any) -> None:
+def test_a_read_is_repeated_once_but_not_after_a_timeout(http: HttpScript) -> None:
     http.say = ["drop", answer(200, "ok")]
     assert HttpConnection(http.url, 1.0).read("/x").body == b"ok"
     http.say = ["hang"]
@@ -89,7 +89,7 @@ def test_a_read_is_repeated_once_but_not_after_a_timeout(http: Any, answer: Any)
     assert len(http.asked) == 1
 
 
-def test_a_shut_gate_keeps_the_bytes_at_home(http: Any, answer: Any) -> None:
+def test_a_shut_gate_keeps_the_bytes_at_home(http: HttpScript) -> None:
     http.say = [answer(200, "ok")]
     entered: list[str] = []
 
@@ -107,7 +107,7 @@ def test_a_shut_gate_keeps_the_bytes_at_home(http: Any, answer: Any) -> None:
     assert entered[-2:] == ["in", "out"]
 
 
-def test_the_gate_is_left_before_the_answer_comes(http: Any) -> None:
+def test_the_gate_is_left_before_the_answer_comes(http: HttpScript) -> None:
     http.say = ["hang"]
     left: list[int] = []
 
@@ -121,14 +121,14 @@ def test_the_gate_is_left_before_the_answer_comes(http: Any) -> None:
     assert left == [1]
 
 
-def test_an_endless_answer_is_given_up(http: Any) -> None:
+def test_an_endless_answer_is_given_up(http: HttpScript) -> None:
     http.say = [b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 17 * 1024 * 1024]
     with pytest.raises(Lost, match="more than"):
         HttpConnection(http.url, 2.0).exchange("GET", "/", {})
 
 
 @pytest.fixture
-def https(http: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def https(http: HttpScript, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> HttpScript:
     """The scripted server behind TLS, with a certificate that is trusted for this test."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
@@ -143,7 +143,7 @@ def https(http: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return http
 
 
-def test_a_warmed_tls_connection_is_the_one_that_carries_the_order(https: Any, answer: Any) -> None:
+def test_a_warmed_tls_connection_is_the_one_that_carries_the_order(https: HttpScript) -> None:
     https.say = [answer(200, "ok")]
     connection = HttpConnection(https.url, 2.0)
     connection.warm()
@@ -152,7 +152,7 @@ def test_a_warmed_tls_connection_is_the_one_that_carries_the_order(https: Any, a
     assert https.connections == 1
 
 
-def test_a_closed_tls_connection_is_noticed(https: Any, answer: Any, wait_for: Any) -> None:
+def test_a_closed_tls_connection_is_noticed(https: HttpScript) -> None:
     https.say = [answer(200, "ok")]
     connection = HttpConnection(https.url, 2.0)
     connection.exchange("GET", "/", {})
@@ -162,7 +162,9 @@ def test_a_closed_tls_connection_is_noticed(https: Any, answer: Any, wait_for: A
     assert https.connections == 2
 
 
-def test_a_certificate_nobody_trusts_means_that_nothing_was_sent(https: Any, monkeypatch: Any) -> None:
+def test_a_certificate_nobody_trusts_means_that_nothing_was_sent(
+    https: HttpScript, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(NotSent, match="certificate"):
         HttpConnection(https.url, 2.0).exchange("POST", "/order", {}, b"{}")

@@ -1,7 +1,6 @@
 """What the executor does when it is not let in, over a real socket: refused by name is for a person, silence is tried again."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.signing import Credentials, Wallet
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.safety import halt
+from tests.adapters.conftest import HttpScript, answer
 
 WALLET = Wallet("0x" + "11" * 32)
 KEYS = {"apiKey": "k", "secret": "AAEC", "passphrase": "p"}
@@ -28,7 +28,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     ("status", "code"), [(401, "AUTH"), (403, "GEOBLOCK"), (400, ""), (425, ""), (500, ""), (503, "")]
 )
 def test_refused_by_name_halts_and_is_not_started_again_and_all_else_is(
-    paths: Paths, http: Any, answer: Any, status: int, code: str
+    paths: Paths, http: HttpScript, status: int, code: str
 ) -> None:
     http.say = [answer(status, {"error": "Invalid L1 Request headers"})]
     with pytest.raises(SystemExit) as left:
@@ -46,7 +46,7 @@ def test_nobody_there_is_no_refusal(paths: Paths) -> None:
     assert (left.value.code, halt.look(paths)) == (1, None)
 
 
-def test_a_refusal_that_passes_is_no_halt(paths: Paths, http: Any, answer: Any) -> None:
-    http.say = [answer(401, {"error": "x"})] * 2 + [answer(200, KEYS)]
+def test_a_refusal_that_passes_is_no_halt(paths: Paths, http: HttpScript) -> None:
+    http.say = [*[answer(401, {"error": "x"})] * 2, answer(200, KEYS)]
     found = executor._logged_in(paths, Clob(http.url, WALLET, lambda: 1795132800, timeout_s=0.5))
     assert (found, halt.look(paths)) == (Credentials("k", "AAEC", "p"), None)

@@ -1,17 +1,20 @@
 """PolyBolt's frames as prints, and the source that asks for them, against a server that says what the test wants."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from messages import OraclePrice, OracleRelayed
 from messages.inner import SourceState
-from polybot.adapters.net.websocket import Backoff
+from polybot.adapters.net.bad_frame import BadFrame
+from polybot.adapters.net.retry import Backoff
 from polybot.adapters.polymarket.channels import PolyBoltSource
-from polybot.adapters.polymarket.polybolt import BadFrame, Frames, PolyBoltRefused
+from polybot.adapters.polymarket.polybolt import Frames, PolyBoltRefused
 from polybot.adapters.polymarket.signing import Credentials
+from tests.adapters.conftest import Running, WsScript
+from tests.inbox import ListInbox
+from tests.waiting import wait_for
 
 SECOND = 1_795_132_800
 NOW_NS = SECOND * 10**9
@@ -33,7 +36,8 @@ def read(text: str) -> tuple[OraclePrice, ...]:
 def test_an_update_is_an_exact_print_of_the_settlement_feed() -> None:
     (print_,) = read(a_frame())
     assert (print_.symbol, print_.feed, print_.value_e18, print_.observed_ns) == ("btc/usd", "twap60", E18, NOW_NS)
-    assert (print_.source, print_.price) == ("polybolt", pytest.approx(64210.1234567))
+    assert print_.source == "polybolt"
+    assert print_.price == pytest.approx(64210.1234567)
 
 
 def test_both_spellings_of_the_exact_price_are_understood_and_never_confused() -> None:
@@ -94,36 +98,20 @@ def test_a_refusal_names_the_servers_code() -> None:
 # --- the source
 
 
-def a_source(ws: Any, inbox: Any, running: Any) -> Any:
+def a_source(ws: WsScript, inbox: ListInbox, running: Running) -> PolyBoltSource:
     quick = Backoff(first_s=0.02, cap_s=0.1)
     return running(PolyBoltSource(ws.url, KEYS, "btc/usd", inbox, lambda: NOW_NS, backoff=quick))
 
 
-def said(inbox: Any) -> list[str]:
+def said(inbox: ListInbox) -> list[str]:
     return [f"{word.state} {word.why}".strip() for word in inbox.of(SourceState)]
 
 
-def ops(ws: Any) -> list[str]:
+def ops(ws: WsScript) -> list[str]:
     return [json.loads(text)["op"] for text in ws.heard]
 
 
-@pytest.fixture
-def running() -> Any:
-    started: list[Any] = []
-
-    def run(source: Any) -> Any:
-        source.start()
-        started.append(source)
-        return source
-
-    yield run
-    for source in started:
-        source.stop()
-
-
-def test_it_authenticates_waits_for_the_answer_and_subscribes(
-    ws: Any, inbox: Any, wait_for: Callable[..., Any], running: Any
-) -> None:
+def test_it_authenticates_waits_for_the_answer_and_subscribes(ws: WsScript, inbox: ListInbox, running: Running) -> None:
     a_source(ws, inbox, running)
     wait_for(lambda: ops(ws) == ["auth"], "the credentials")
     assert json.loads(ws.heard[0])["auth"] == {
@@ -142,7 +130,7 @@ def test_it_authenticates_waits_for_the_answer_and_subscribes(
 
 
 def test_refused_credentials_end_it_and_no_secret_is_ever_said(
-    ws: Any, inbox: Any, wait_for: Callable[..., Any], running: Any
+    ws: WsScript, inbox: ListInbox, running: Running
 ) -> None:
     source = a_source(ws, inbox, running)
     wait_for(lambda: ws.heard, "the credentials")
@@ -153,7 +141,7 @@ def test_refused_credentials_end_it_and_no_secret_is_ever_said(
 
 
 def test_a_closing_for_good_is_not_tried_again_and_one_for_a_while_is(
-    ws: Any, inbox: Any, wait_for: Callable[..., Any], running: Any, monkeypatch: pytest.MonkeyPatch
+    ws: WsScript, inbox: ListInbox, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("polybot.adapters.polymarket.polybolt.DRAIN_S", 0.05)
     source = a_source(ws, inbox, running)

@@ -16,11 +16,15 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from messages import FeedStatus, PriceTick
-from messages.inner import AnyTimer, Reconnect, SourceState, Started, Tick, WakeAt, WakeIn
+from messages.inner import AnyTimer, Reconnect, SourceState, Tick, WakeAt, WakeIn
 from polybot.adapters.net.retry import Backoff
 from polybot.adapters.net.websocket import WebSocketSource
 from polybot.adapters.prices.binance_stream import BinanceSource
 from polybot.core.price_feed.core import PriceFeedCore
+from tests.adapters.conftest import HttpScript, WsScript, answer
+from tests.build import a_start
+from tests.inbox import ListInbox
+from tests.waiting import wait_for
 
 QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)
 
@@ -33,14 +37,13 @@ def a_frame(n: int, price: str = "64000.0", at_ms: int = 0) -> str:
 class House:
     """A core at the wall's time with a real source: the loop's part, by hand."""
 
-    def __init__(self, url: str, inbox: Any, backoff: Backoff = QUICK) -> None:
+    def __init__(self, url: str, inbox: ListInbox, backoff: Backoff = QUICK) -> None:
         self.core, self.inbox = PriceFeedCore(), inbox
         self.source = BinanceSource(url, "BTCUSDT", inbox, time.time_ns, backoff)
         self.said: list[Any] = []
         self._done = 0
         self._timers: dict[AnyTimer, float] = {}
-        config = Started(actor="p", boot=1, config="{}", versions={}, mono_s=time.monotonic(), speed=1.0, session="")
-        self._hear(config)
+        self._hear(a_start(actor="price_feed", mono_s=time.monotonic()))
 
     def _hear(self, word: Any) -> None:
         for said in self.core.handle(word, time.time_ns()):
@@ -81,7 +84,7 @@ class House:
 
 
 @pytest.fixture
-def house(ws: Any, inbox: Any) -> Iterator[House]:
+def house(ws: WsScript, inbox: ListInbox) -> Iterator[House]:
     made = House(ws.url, inbox)
     made.source.start()
     yield made
@@ -95,7 +98,7 @@ class Flow:
         self.frozen = threading.Event()
         self.n = 0
 
-    def __call__(self, _: Any, _number: int, connection: ServerConnection) -> None:
+    def __call__(self, _: WsScript, _number: int, connection: ServerConnection) -> None:
         with contextlib.suppress(Exception):  # the peer has gone: so do we
             while True:
                 if not self.frozen.is_set():
@@ -104,7 +107,9 @@ class Flow:
                 time.sleep(0.02)
 
 
-def test_frozen_with_the_socket_open_it_is_stale_in_two_seconds_and_back_when_it_flows(ws: Any, house: House) -> None:
+def test_frozen_with_the_socket_open_it_is_stale_in_two_seconds_and_back_when_it_flows(
+    ws: WsScript, house: House
+) -> None:
     flow = ws.talk = Flow()
     house.until(house.is_up, 5)
     flow.frozen.set()
@@ -115,7 +120,7 @@ def test_frozen_with_the_socket_open_it_is_stale_in_two_seconds_and_back_when_it
     house.until(house.is_up, 5)
 
 
-def test_a_half_open_connection_is_left_for_a_new_one(inbox: Any) -> None:
+def test_a_half_open_connection_is_left_for_a_new_one(inbox: ListInbox) -> None:
     """The peer's machine is gone: the socket stays open, nothing ever comes, not even a refusal. Then it is back."""
     silent = socket.create_server(("127.0.0.1", 0))
     port = silent.getsockname()[1]
@@ -161,8 +166,8 @@ def _ws_text(text: str) -> bytes:
     return b"\x81" + (bytes([len(data)]) if len(data) < 126 else b"\x7e" + struct.pack(">H", len(data))) + data
 
 
-def test_cut_in_the_middle_of_a_frame_it_comes_back_and_half_a_frame_is_no_frame(ws: Any, house: House) -> None:
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+def test_cut_in_the_middle_of_a_frame_it_comes_back_and_half_a_frame_is_no_frame(ws: WsScript, house: House) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         connection.send(a_frame(number))
         if number == 1:
             connection.socket.sendall(_ws_text(a_frame(99))[:40])
@@ -174,10 +179,10 @@ def test_cut_in_the_middle_of_a_frame_it_comes_back_and_half_a_frame_is_no_frame
     assert house.status.refused == {}
 
 
-def test_absurd_ticks_are_refused_and_counted_by_name(ws: Any, house: House) -> None:
+def test_absurd_ticks_are_refused_and_counted_by_name(ws: WsScript, house: House) -> None:
     now_ms = time.time_ns() // 10**6
 
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         connection.send(a_frame(10, at_ms=now_ms))
         for n, price in enumerate(("0", "-1", "NaN", "Infinity"), 11):
             connection.send(a_frame(n, price, now_ms))
@@ -203,8 +208,8 @@ def test_absurd_ticks_are_refused_and_counted_by_name(ws: Any, house: House) -> 
     }
 
 
-def test_the_servers_goodbye_is_answered_by_a_new_connection_before_it_closes(ws: Any, house: House) -> None:
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+def test_the_servers_goodbye_is_answered_by_a_new_connection_before_it_closes(ws: WsScript, house: House) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         connection.send(a_frame(number))
         if number == 1:
             connection.send('{"e":"serverShutdown","E":1795132800000}')
@@ -225,10 +230,10 @@ def a_source(url: str, states: list[str], backoff: Backoff | None = None) -> Web
     )
 
 
-def test_a_storm_of_cuts_is_answered_once_a_second(ws: Any, wait_for: Any) -> None:
+def test_a_storm_of_cuts_is_answered_once_a_second(ws: WsScript) -> None:
     opened: list[float] = []
 
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         opened.append(time.monotonic())
         connection.socket.shutdown(socket.SHUT_RDWR)
 
@@ -246,9 +251,7 @@ def test_a_storm_of_cuts_is_answered_once_a_second(ws: Any, wait_for: Any) -> No
     ("status", "why"),
     [(429, "HTTP 429 too many requests, retry after 77 s"), (451, "HTTP 451 not served from this country (geoblock)")],
 )
-def test_a_refused_handshake_says_why_and_is_not_repeated_soon(
-    http: Any, answer: Any, wait_for: Any, status: int, why: str
-) -> None:
+def test_a_refused_handshake_says_why_and_is_not_repeated_soon(http: HttpScript, status: int, why: str) -> None:
     http.say = [answer(status, "", **({"retry_after": "77"} if status == 429 else {}))]
     states: list[str] = []
     source = a_source(
@@ -265,8 +268,8 @@ def test_a_refused_handshake_says_why_and_is_not_repeated_soon(
         source.stop()
 
 
-def test_a_policy_violation_is_a_refusal_and_an_ordinary_close_is_none(ws: Any, wait_for: Any) -> None:
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+def test_a_policy_violation_is_a_refusal_and_an_ordinary_close_is_none(ws: WsScript) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         connection.close(1000 if number == 1 else 1008, "because")
 
     ws.talk = talk

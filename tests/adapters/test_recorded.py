@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from messages import MarketListed
 from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.http import Response
 from polybot.adapters.polymarket import rtds, user_frames
@@ -26,6 +25,7 @@ from polybot.adapters.polymarket.market_parser import clob_winner_of, listed_of,
 from polybot.adapters.polymarket.numbers import GARBAGE
 from polybot.adapters.polymarket.post_answer import read_post_answer
 from polybot.adapters.prices import binance
+from tests.build import a_market
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SESSIONS, FIXTURES = SHARED / "polymarket-raw-ws-sessions", SHARED / "api-fixtures"
@@ -107,20 +107,13 @@ def followed(session: Path) -> MarketFrames:
         shown = json.loads(line)
         tokens = {o["outcome"]: o["token_id"] for o in shown["outcomes"]}
         frames.add(
-            MarketListed(
+            a_market(
                 slug=shown["slug"],
                 condition_id=shown["condition_id"],
                 up_token=tokens["Up"],
                 down_token=tokens["Down"],
                 start_s=shown["start_ts"] // 1000,
                 end_s=shown["end_ts"] // 1000,
-                tick_e6=10_000,
-                min_size_e6=5_000_000,
-                fee=None,
-                neg_risk=False,
-                rule=None,
-                rule_why="",
-                synthetic_books=False,
             )
         )
     return frames
@@ -202,11 +195,7 @@ def _follower(value: Any) -> MarketFrames:
     tokens = list(dict.fromkeys(event.get("assets_ids") or [i.get("asset_id", "0") for i in items]))
     up, down = tokens[0], tokens[1] if len(tokens) > 1 else "-"
     frames = MarketFrames()
-    listed = MarketListed(
-        slug="s", condition_id=str(event.get("market")), up_token=up, down_token=down, start_s=0, end_s=300,
-        tick_e6=10_000, min_size_e6=5_000_000, fee=None, neg_risk=False, rule=None, rule_why="", synthetic_books=False,
-    )  # fmt: skip
-    frames.add(listed)
+    frames.add(a_market(condition_id=str(event.get("market")), up_token=up, down_token=down))
     return frames
 
 

@@ -1,14 +1,15 @@
 """Signatures, ids and bodies against vectors made by the official clients and by independent implementations."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messages import Side
 from messages.inner import OrderFields, SignOrder
 from polybot.adapters.polymarket import eip712, keccak
 from polybot.adapters.polymarket.signing import (
@@ -25,29 +26,19 @@ FUNDER = "0x" + "22" * 20
 TOKEN = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 ZERO = "0x" + "00" * 32
 ORDER_A = "0x83e41f37ea5cbae57243eb46addd3e8073b4c5f1430a75a9af36fd73bca45c5e"
+SIDES: tuple[Side, ...] = ("BUY", "SELL")
 VECTORS = Path(__file__).parents[3] / "shared/data/signing-vectors/vectors.json"
 
 
-def the_fields(**changed: Any) -> OrderFields:
-    """Order A of facts §5.2."""
-    fields = OrderFields(
-        salt=271828182845,
-        token_id=TOKEN,
-        maker_e6=2_600_000,
-        taker_e6=5_000_000,
-        side="BUY",
-        timestamp_ms=1795132800123,
-        metadata=ZERO,
-        neg_risk=False,
-        order_type="GTC",
-        post_only=False,
-        expiration_s=0,
-    )
-    return msgspec.structs.replace(fields, **changed)
+the_fields = partial(
+    OrderFields, salt=271828182845, token_id=TOKEN, maker_e6=2_600_000, taker_e6=5_000_000, side="BUY",
+    timestamp_ms=1795132800123, metadata=ZERO, neg_risk=False, order_type="GTC", post_only=False, expiration_s=0,
+)  # fmt: skip
+"""Order A of facts §5.2."""
 
 
-def a_wish(**changed: Any) -> SignOrder:
-    return SignOrder(intent_id="main/rsi_ema/btc-updown-5m-1795132800/1", fields=the_fields(**changed))
+def a_wish(fields: OrderFields = the_fields()) -> SignOrder:  # noqa: B008
+    return SignOrder(intent_id="main/rsi_ema/btc-updown-5m-1795132800/1", fields=fields)
 
 
 def signer(signature_type: int = 0, funder: str = "") -> OrderSigner:
@@ -153,7 +144,7 @@ def test_a_funded_order_has_the_known_id(signature_type: int, expected: str) -> 
 
 
 def test_a_neg_risk_order_is_signed_for_the_other_exchange() -> None:
-    assert signer().sign(a_wish(neg_risk=True)).order_id == (
+    assert signer().sign(a_wish(the_fields(neg_risk=True))).order_id == (
         "0xfc12be377aa26925c8f211ee4d481a39638472bd67581e9f09af74c8e0bd0935"
     )
 
@@ -167,7 +158,7 @@ def test_a_protocol_v2_token_is_signed_for_exchange_v3() -> None:
 
 
 def test_the_body_is_compact_and_says_what_was_signed() -> None:
-    body = signer().sign(a_wish(post_only=True)).body
+    body = signer().sign(a_wish(the_fields(post_only=True))).body
     assert json.dumps(json.loads(body), separators=(",", ":")).encode() == body
     envelope = json.loads(body)
     signature = envelope["order"].pop("signature")
@@ -211,13 +202,13 @@ def test_the_body_is_compact_and_says_what_was_signed() -> None:
     ],
 )
 def test_what_cannot_be_signed_is_refused_with_a_reason(changed: dict[str, Any]) -> None:
-    signed = signer().sign(a_wish(**changed))
+    signed = signer().sign(a_wish(the_fields(**changed)))
     assert (signed.order_id, signed.body) == ("", b"")
     assert signed.why
 
 
 def test_the_largest_salt_and_token_can_be_signed() -> None:
-    assert signer().sign(a_wish(salt=2**53 - 1, token_id=str(2**256 - 1))).why == ""
+    assert signer().sign(a_wish(the_fields(salt=2**53 - 1, token_id=str(2**256 - 1)))).why == ""
 
 
 @pytest.mark.parametrize(("signature_type", "funder"), [(0, FUNDER), (1, ""), (4, FUNDER)])
@@ -244,14 +235,14 @@ def test_without_a_known_declaration_the_documented_way_is_taken(monkeypatch: py
     token=st.integers(0, 2**256 - 1),
     maker=st.integers(1, 2**63 - 1),
     taker=st.integers(1, 2**63 - 1),
-    side=st.sampled_from(["BUY", "SELL"]),
+    side=st.sampled_from(SIDES),
     neg_risk=st.booleans(),
 )
 def test_whatever_is_signed_recovers_to_the_signer(
-    salt: int, token: int, maker: int, taker: int, side: str, neg_risk: bool
+    salt: int, token: int, maker: int, taker: int, side: Side, neg_risk: bool
 ) -> None:
     signed = signer().sign(
-        a_wish(salt=salt, token_id=str(token), maker_e6=maker, taker_e6=taker, side=side, neg_risk=neg_risk)
+        a_wish(the_fields(salt=salt, token_id=str(token), maker_e6=maker, taker_e6=taker, side=side, neg_risk=neg_risk))
     )
     signature = bytes.fromhex(json.loads(signed.body)["order"]["signature"][2:])
     assert eip712.recover_address(bytes.fromhex(signed.order_id[2:]), signature) == ADDRESS

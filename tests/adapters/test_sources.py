@@ -3,10 +3,9 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
-import msgspec
 import pytest
 from websockets.sync.server import ServerConnection
 
@@ -18,6 +17,11 @@ from polybot.adapters.polymarket.channels import MarketChannelSource, UserChanne
 from polybot.adapters.polymarket.rtds_stream import RtdsSource
 from polybot.adapters.polymarket.signing import Credentials
 from polybot.adapters.prices.binance_stream import BinanceSource
+from tests import build
+from tests.adapters.conftest import HttpScript, Running, WsScript
+from tests.build import T0, window
+from tests.inbox import ListInbox
+from tests.waiting import wait_for
 
 QUICK = Backoff(first_s=0.02, cap_s=0.1, spacing_s=0.02)
 NOW_NS = 1795132800 * 10**9
@@ -27,22 +31,13 @@ def now_ns() -> int:
     return NOW_NS
 
 
-@pytest.fixture
-def running() -> Iterator[Callable[[Any], Any]]:
-    """Starts a source and stops it at the end."""
-    started: list[Any] = []
-
-    def run(source: Any) -> Any:
-        source.start()
-        started.append(source)
-        return source
-
-    yield run
-    for source in started:
-        source.stop()
-
-
-def a_plain_source(url: str, frames: list[str], states: list[str], **options: Any) -> WebSocketSource:
+def a_plain_source(
+    url: str,
+    frames: list[str],
+    states: list[str],
+    keep_alive: KeepAlive | None = None,
+    connect_timeout_s: float = 3.0,
+) -> WebSocketSource:
     return WebSocketSource(
         "plain",
         url,
@@ -50,43 +45,56 @@ def a_plain_source(url: str, frames: list[str], states: list[str], **options: An
         lambda state, why: states.append(f"{state} {why}".strip()),
         lambda why: states.append(f"bad {why}"),
         backoff=QUICK,
-        **options,
+        keep_alive=keep_alive,
+        connect_timeout_s=connect_timeout_s,
     )
 
 
-def states(inbox: Any) -> list[str]:
+def states(inbox: ListInbox) -> list[str]:
     return [word.state for word in inbox.of(SourceState)]
 
 
 # --- the thread
 
 
-def test_a_cut_connection_is_opened_again(ws: Any, wait_for: Any, running: Any) -> None:
-    ws.talk = lambda _, number, connection: connection.send(str(number))
+def test_a_cut_connection_is_opened_again(ws: WsScript, running: Running) -> None:
+
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
+        connection.send(str(number))
+
+    ws.talk = talk
     frames: list[str] = []
     said: list[str] = []
     running(a_plain_source(ws.url, frames, said))
+
+    def is_greeted(number: int) -> bool:
+        return frames[-1:] == [str(number)]
+
     for number in (1, 2, 3):
-        wait_for(lambda number=number: frames[-1:] == [str(number)], "the greeting")
+        wait_for(partial(is_greeted, number), "the greeting")
         ws.close_connections()
     wait_for(lambda: frames[-1] == "4", "the fourth connection")
     assert said[0] == "open"
     assert [s.split()[0] for s in said[:6]] == ["open", "closed"] * 3
 
 
-def test_a_server_that_comes_later_is_found(ws: Any, wait_for: Any, running: Any) -> None:
+def test_a_server_that_comes_later_is_found(ws: WsScript, running: Running) -> None:
     ws.stop()
     frames: list[str] = []
     said: list[str] = []
     source = running(a_plain_source(ws.url, frames, said))
-    ws.talk = lambda _, number, connection: connection.send("here")
+
+    def talk(script: WsScript, number: int, connection: ServerConnection) -> None:
+        connection.send("here")
+
+    ws.talk = talk
     time.sleep(0.1)  # some refused attempts
     assert (said, source.send("x")) == ([], False)
     ws.start(ws.port)
     wait_for(lambda: frames == ["here"], "the late server")
 
 
-def test_stop_ends_the_thread_within_a_second_whatever_the_server_does(ws: Any, wait_for: Any) -> None:
+def test_stop_ends_the_thread_within_a_second_whatever_the_server_does(ws: WsScript) -> None:
     said: list[str] = []
     source = a_plain_source(ws.url, [], said)
     source.start()
@@ -98,7 +106,7 @@ def test_stop_ends_the_thread_within_a_second_whatever_the_server_does(ws: Any, 
     assert said[-1] == "closed stopping"
 
 
-def test_a_close_tells_its_code_and_reason(ws: Any, wait_for: Any, running: Any) -> None:
+def test_a_close_tells_its_code_and_reason(ws: WsScript, running: Running) -> None:
     ws.talk = lambda _, number, connection: connection.close(1000, "all subscribed assets resolved")
     said: list[str] = []
     running(a_plain_source(ws.url, [], said))
@@ -106,10 +114,10 @@ def test_a_close_tells_its_code_and_reason(ws: Any, wait_for: Any, running: Any)
     assert said[1] == "closed 1000 all subscribed assets resolved"
 
 
-def test_text_pings_go_out_and_silence_is_the_end(ws: Any, wait_for: Any, running: Any) -> None:
-    def deaf(script: Any, number: int, connection: ServerConnection) -> None:
+def test_text_pings_go_out_and_silence_is_the_end(ws: WsScript, running: Running) -> None:
+    def deaf(script: WsScript, number: int, connection: ServerConnection) -> None:
         for text in connection:
-            script.heard.append(text)
+            script.heard.append(str(text))
 
     ws.talk = deaf
     said: list[str] = []
@@ -118,7 +126,7 @@ def test_text_pings_go_out_and_silence_is_the_end(ws: Any, wait_for: Any, runnin
     assert ws.heard.count("PING") >= 2
 
 
-def test_pongs_are_life(ws: Any, wait_for: Any, running: Any) -> None:
+def test_pongs_are_life(ws: WsScript, running: Running) -> None:
     said: list[str] = []
     frames: list[str] = []
     running(a_plain_source(ws.url, frames, said, keep_alive=KeepAlive("PING", every_s=0.05, dead_s=0.3)))
@@ -126,8 +134,8 @@ def test_pongs_are_life(ws: Any, wait_for: Any, running: Any) -> None:
     assert said == ["open"]
 
 
-def test_bytes_that_are_no_text_are_bad_and_the_connection_stays(ws: Any, wait_for: Any, running: Any) -> None:
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+def test_bytes_that_are_no_text_are_bad_and_the_connection_stays(ws: WsScript, running: Running) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         connection.send(b"\xff\xfe")
         connection.send("fine")
 
@@ -142,9 +150,7 @@ def test_bytes_that_are_no_text_are_bad_and_the_connection_stays(ws: Any, wait_f
 @pytest.mark.parametrize(
     "greeting", [b"", b"HTTP/1.1 500 No\r\n\r\n", b"\x00\xff garbage\r\n\r\n", b"HTTP/1.1\r\n\r\n"]
 )
-def test_a_handshake_of_garbage_is_only_a_failed_attempt(
-    http: Any, wait_for: Any, running: Any, greeting: bytes
-) -> None:
+def test_a_handshake_of_garbage_is_only_a_failed_attempt(http: HttpScript, running: Running, greeting: bytes) -> None:
     http.say = [lambda _: (greeting, http.close_connections)[0] or "drop"]
     said: list[str] = []
     running(a_plain_source(http.url.replace("http", "ws"), [], said, connect_timeout_s=0.2))
@@ -163,8 +169,8 @@ def test_waits_grow_to_a_cap_and_are_never_alike() -> None:
 # --- exchange and oracle
 
 
-def test_binance_frames_become_words(ws: Any, inbox: Any, wait_for: Any, running: Any) -> None:
-    def talk(_: Any, number: int, connection: ServerConnection) -> None:
+def test_binance_frames_become_words(ws: WsScript, inbox: ListInbox, running: Running) -> None:
+    def talk(_: WsScript, number: int, connection: ServerConnection) -> None:
         trade = {"e": "trade", "s": "BTCUSDT", "t": 4567890123, "p": "64215.34", "q": "0.0021", "T": 1795132800121}
         bar = {"t": 1795132740000, "o": "1", "h": "3", "l": "0.5", "c": "2", "v": "7", "n": 4, "x": True}
         depth = {"lastUpdateId": 1, "bids": [["1", "2"], ["1", "3"]], "asks": [["1", "1.5"]]}
@@ -216,7 +222,7 @@ def test_binance_frames_become_words(ws: Any, inbox: Any, wait_for: Any, running
 
 
 def test_rtds_is_subscribed_unfiltered_and_anew_on_each_connection(
-    ws: Any, inbox: Any, wait_for: Any, running: Any
+    ws: WsScript, inbox: ListInbox, running: Running
 ) -> None:
     running(RtdsSource(ws.url, "btc/usd", inbox, now_ns, backoff=QUICK))
     wait_for(lambda: len(ws.heard) == 1, "the subscription")
@@ -255,23 +261,8 @@ def test_rtds_is_subscribed_unfiltered_and_anew_on_each_connection(
 # --- the market channel
 
 
-def a_market(n: int = 0, **changed: Any) -> MarketListed:
-    market = MarketListed(
-        slug=f"btc-updown-5m-{1795132800 + 300 * n}",
-        condition_id=f"0x{n}",
-        up_token=f"1{n}",
-        down_token=f"2{n}",
-        start_s=1795132800 + 300 * n,
-        end_s=1795133100 + 300 * n,
-        tick_e6=10_000,
-        min_size_e6=5_000_000,
-        fee=None,
-        neg_risk=False,
-        rule="twap60",
-        rule_why="",
-        synthetic_books=False,
-    )
-    return msgspec.structs.replace(market, **changed)
+def a_market(n: int = 0) -> MarketListed:
+    return build.a_market(**window(T0 + 300 * n), condition_id=f"0x{n}", up_token=f"1{n}", down_token=f"2{n}")
 
 
 def a_book(token: str, market: str = "0x0") -> dict[str, Any]:
@@ -284,12 +275,13 @@ def a_book(token: str, market: str = "0x0") -> dict[str, Any]:
 class Exchange:
     """Answers subscriptions with snapshots, as the venue does."""
 
-    def __init__(self, ws: Any) -> None:
+    def __init__(self, ws: WsScript) -> None:
         self.ws = ws
         ws.talk = self.talk
 
-    def talk(self, ws: Any, number: int, connection: ServerConnection) -> None:
+    def talk(self, ws: WsScript, number: int, connection: ServerConnection) -> None:
         for text in connection:
+            assert isinstance(text, str)
             ws.heard.append(text)
             shown = json.loads(text) if text != "PING" else {}
             if shown.get("assets_ids") and shown.get("operation") != "unsubscribe":
@@ -305,18 +297,18 @@ class Exchange:
 
 
 @pytest.fixture
-def exchange(ws: Any) -> Exchange:
+def exchange(ws: WsScript) -> Exchange:
     return Exchange(ws)
 
 
 @pytest.fixture
-def channel(ws: Any, exchange: Exchange, inbox: Any, running: Any) -> MarketChannelSource:
+def channel(ws: WsScript, exchange: Exchange, inbox: ListInbox, running: Running) -> MarketChannelSource:
     source: MarketChannelSource = running(MarketChannelSource(ws.url, inbox, now_ns, QUICK))
     return source
 
 
 def test_the_market_channel_stays_closed_until_something_is_wanted(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     time.sleep(0.1)
     assert ws.connections == 0
@@ -330,7 +322,7 @@ def test_the_market_channel_stays_closed_until_something_is_wanted(
 
 
 def test_later_markets_are_added_and_left_on_the_same_connection(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     channel.subscribe((a_market(),))
     wait_for(lambda: inbox.of(Book), "the first book")
@@ -350,7 +342,7 @@ def test_later_markets_are_added_and_left_on_the_same_connection(
 
 
 def test_after_a_cut_all_are_asked_for_in_one_first_frame(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     channel.subscribe((a_market(), a_market(1)))
     wait_for(lambda: len(inbox.of(Book)) == 2, "both books")
@@ -361,7 +353,7 @@ def test_after_a_cut_all_are_asked_for_in_one_first_frame(
 
 
 def test_a_core_can_ask_for_a_new_connection(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     channel.subscribe((a_market(),))
     wait_for(lambda: inbox.of(Book), "a book")
@@ -371,7 +363,7 @@ def test_a_core_can_ask_for_a_new_connection(
 
 
 def test_a_distrusted_book_is_left_and_asked_for_again(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     channel.subscribe((a_market(),))
     wait_for(lambda: inbox.of(Book), "a book")
@@ -385,7 +377,7 @@ def test_a_distrusted_book_is_left_and_asked_for_again(
 
 
 def test_trades_and_resolutions_arrive_unconflated(
-    channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     channel.subscribe((a_market(),))
     wait_for(lambda: inbox.of(Book), "a book")
@@ -399,7 +391,7 @@ def test_trades_and_resolutions_arrive_unconflated(
 
 
 def test_when_all_is_resolved_the_channel_rests_until_something_new_is_wanted(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any,
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("polybot.adapters.polymarket.channels.JUST_ADDED_S", 0.0)
@@ -415,7 +407,7 @@ def test_when_all_is_resolved_the_channel_rests_until_something_new_is_wanted(
 
 
 def test_a_market_added_while_the_server_closes_is_not_lost(
-    ws: Any, channel: MarketChannelSource, exchange: Exchange, inbox: Any, wait_for: Any
+    ws: WsScript, channel: MarketChannelSource, exchange: Exchange, inbox: ListInbox
 ) -> None:
     channel.subscribe((a_market(),))
     wait_for(lambda: inbox.of(Book), "a book")
@@ -426,7 +418,7 @@ def test_a_market_added_while_the_server_closes_is_not_lost(
 # --- the user channel
 
 
-def test_the_user_channel_says_who_we_are_and_what_comes(ws: Any, inbox: Any, wait_for: Any, running: Any) -> None:
+def test_the_user_channel_says_who_we_are_and_what_comes(ws: WsScript, inbox: ListInbox, running: Running) -> None:
     credentials = Credentials("5b1f", "AAEC", "7d0f")
     running(UserChannelSource(ws.url, credentials, "0x22", inbox, now_ns, QUICK))
     wait_for(lambda: ws.heard, "the first frame")

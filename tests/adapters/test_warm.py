@@ -1,19 +1,19 @@
 """The order lane's connection is opened before it is needed."""
 
-from typing import Any
-
-from messages.inner import PostOrder
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.signing import Credentials, Wallet
+from tests.adapters.conftest import HttpScript, answer
+from tests.build import a_post
+from tests.waiting import wait_for
 
-POST = PostOrder(order_id="0xa", body=b"{}", good_until_ns=0, attempt=1)
+POST = a_post()
 
 
 def a_clob(url: str) -> Clob:
     return Clob(url, Wallet("11" * 32), lambda: 1_795_132_800, credentials=Credentials("k", "AAEC", "p"), timeout_s=2.0)
 
 
-def test_a_warm_connection_is_the_one_the_order_goes_out_on(http: Any, answer: Any, wait_for: Any) -> None:
+def test_a_warm_connection_is_the_one_the_order_goes_out_on(http: HttpScript) -> None:
     http.say = [answer(400, {"error": "no"})]
     clob = a_clob(http.url)
     clob.warm()
@@ -24,13 +24,18 @@ def test_a_warm_connection_is_the_one_the_order_goes_out_on(http: Any, answer: A
     assert http.connections == 1 and len(http.asked) == 1
 
 
-def test_one_that_was_closed_meanwhile_is_opened_again(http: Any, answer: Any, wait_for: Any) -> None:
+def test_one_that_was_closed_meanwhile_is_opened_again(http: HttpScript) -> None:
     http.say = [answer(400, {"error": "no"})]
     clob = a_clob(http.url)
     clob.warm()
     wait_for(lambda: http.connections == 1, "the first")
     http.close_connections()
-    wait_for(lambda: (clob.warm(), http.connections == 2)[1], "the second")
+
+    def warmed_again() -> bool:
+        clob.warm()
+        return http.connections == 2
+
+    wait_for(warmed_again, "the second")
     assert clob.post_order(POST).outcome == "refused"
     assert http.connections == 2
 

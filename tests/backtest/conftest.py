@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -17,12 +17,10 @@ from messages import (
     CancelAll,
     CancelProof,
     Envelope,
-    MarketResolved,
     OrderIntent,
-    Prediction,
+    OrderType,
+    Outcome,
     Reply,
-    RiskState,
-    WindowObserved,
     Word,
 )
 from messages.inner import (
@@ -56,9 +54,12 @@ from polybot.core.executor.books.order_state import state_of
 from polybot.core.executor.books.state import Books, books_to_bytes
 from polybot.sim.venue import EngineOrder, Held, Market, Placed, Rejected, VenueEngine
 from polybot.sim.venue.types import Fate as Chain
+from tests import build
+from tests.build import approved, window
 
 S, MS = 1_000_000_000, 1_000_000
-START_S = 1_795_132_800
+W = TypeVar("W", bound=Word)
+START_S = build.T0
 GRANT_E6 = 10_000_000_000
 TIMEOUT_S = 5.0  # how long the executor's POST waits for an answer
 BEAT_TIMEOUT_S = 2.0
@@ -72,54 +73,24 @@ def tokens_of(n: int) -> tuple[str, str]:
 
 
 def slug_of(n: int) -> str:
-    return f"btc-updown-5m-{START_S + 300 * n}"
+    return build.slug_of(START_S + 300 * n)
 
 
-def an_intent(n: int = 0, wish: int = 1, **change: Any) -> OrderIntent:
+def an_intent(n: int = 0, wish: int = 1, order_type: OrderType = "FAK") -> OrderIntent:
     """5 USD of Up of the n-th market at 0.52 or better; a resting kind bids 0.40 and is cancelled at 250 s."""
-    start_s, slug, rests = START_S + 300 * n, slug_of(n), change.get("order_type", "FAK") in ("GTC", "GTD")
-    prediction = Prediction(
-        account="main", strategy="rsi_ema", slug=slug, condition_id=f"0xc{n}", n=n + 1, start_s=start_s,
-        end_s=start_s + 300, signal_type="oversold", label="high", prediction="UP", probability=None,
-        indicators={}, btc_price=66_000.5, strike=66_001.5, strike_source="rtds_twap60", up_ask_e6=510_000,
-        down_ask_e6=500_000, reason_code="", reason="", decided_ns=(START_S + 10) * S, good_until_ns=(START_S + 60) * S,
-    )  # fmt: skip
-    facts: dict[str, Any] = {
-        "id": f"main/rsi_ema/{slug}/{wish}",
-        "account": "main",
-        "strategy": "rsi_ema",
-        "slug": slug,
-        "condition_id": f"0xc{n}",
-        "token_id": tokens_of(n)[0],
-        "outcome": "UP",
-        "side": "BUY",
-        "order_type": "FAK",
-        "stake_e6": 5_000_000,
-        "limit_e6": 400_000 if rests else 520_000,
-        "maker_e6": 4_000_000 if rests else 5_000_000,
-        "taker_e6": 10_000_000 if rests else 9_615_300,
-        "worst_e6": 5_350_000,
-        "fee_rate_e6": 70_000,
-        "fee_exponent": 1,
-        "neg_risk": False,
-        "start_s": start_s,
-        "end_s": start_s + 300,
-        "good_until_ns": (START_S + 60) * S,
-        "cancel_at_ns": (START_S + 250) * S,
-        "win_streak": 0,
-        "prediction": prediction,
-    }
-    return OrderIntent(**(facts | change))
-
-
-def approved(intent: OrderIntent) -> ApprovedOrder:
-    return ApprovedOrder(
-        id=intent.id,
-        intent=intent,
-        risk_boot=1,
-        good_until_ns=intent.good_until_ns,
-        cancel_at_ns=intent.cancel_at_ns,
-        reduce_only=intent.reduce_only,
+    rests, at = order_type in ("GTC", "GTD"), window(START_S + 300 * n)
+    return build.an_intent(
+        **at,
+        id=f"main/coin/{at['slug']}/{wish}",
+        condition_id=f"0xc{n}",
+        token_id=tokens_of(n)[0],
+        order_type=order_type,
+        limit_e6=400_000 if rests else 520_000,
+        maker_e6=4_000_000 if rests else 5_000_000,
+        taker_e6=10_000_000 if rests else 9_615_300,
+        good_until_ns=(START_S + 60) * S,
+        cancel_at_ns=(START_S + 250) * S,
+        prediction=build.a_prediction(**at, n=n + 1, condition_id=f"0xc{n}", good_until_ns=(START_S + 60) * S),
     )
 
 
@@ -307,7 +278,7 @@ class Venue:
         return (trade.usd_e6, trade.fee_e6) if line.is_taker else (line.size_e6 * line.price_e6 // 1_000_000, 0)
 
 
-def _unknown(word: Any, answer: Any) -> Word:
+def _unknown(word: Word, answer: Any) -> Word:
     """The same answer as a failed one: nothing in it is known."""
     if isinstance(word, CancelOrders):
         return CancelResult(purpose=word.purpose, known=False, canceled=(), not_canceled={}, why="HTTP 500")
@@ -315,7 +286,8 @@ def _unknown(word: Any, answer: Any) -> Word:
         "orders": (), "trades": (), "order": None, "balance_e6": 0, "shares": {}, "rows": (), "closed": False, "winner": ""
     }  # fmt: skip
     blank = {name: value for name, value in empty.items() if hasattr(answer, name)}
-    return msgspec.structs.replace(answer, known=False, why="HTTP 500", **blank)
+    failed: Word = msgspec.structs.replace(answer, known=False, why="HTTP 500", **blank)
+    return failed
 
 
 class Asker:
@@ -341,9 +313,7 @@ class Asker:
                 yield from self._level()
 
     def _level(self) -> Iterator[Word]:
-        yield RiskState(
-            state="ACTIVE", reason_code="", reason="", boot=1, refused={}, approved=0, limits=(), since_ns=0
-        )
+        yield build.a_risk_state()
         yield WakeIn(timer=SayLevels(), after_s=1.0)
 
 
@@ -355,7 +325,7 @@ class House:
     markets: int = 1
     capital_usd: float = 1_000.0
     said: list[Word] = field(default_factory=list)
-    account: Any = None
+    account: Account = field(default_factory=lambda: build.an_account(ready=False))
     _kill: Callable[[Word], bool] | None = None
 
     def __post_init__(self) -> None:
@@ -441,18 +411,14 @@ class House:
     def boot(self) -> int:
         return self.sim.members["executor"].boot
 
-    def resolve(self, n: int, winner: Any = "UP") -> None:
+    def resolve(self, n: int, winner: Outcome = "UP") -> None:
         """The n-th market's end: the outcome is observed, then official."""
-        start_s = START_S + 300 * n
-        facts = {"strike_e18": "1", "strike": 1.0, "strike_source": "x", "move_bp": 3.0, "ended": True}
-        seen = WindowObserved(slug=slug_of(n), start_s=start_s, end_s=start_s + 300, outcome=winner, **facts)
+        seen = build.a_window(**window(START_S + 300 * n), outcome=winner, move_bp=3.0, ended=True)
         self.sim.hear("executor", seen)
         self.venue.exchange.resolve(f"0xc{n}", winner, self.sim.now_ns)
         self.venue.flush()
-        word = MarketResolved(
-            slug=slug_of(n), condition_id=f"0xc{n}", winner=winner, resolved_ns=self.sim.now_ns, source="market"
-        )
-        self.sim.hear("executor", word)
+        final = build.a_resolution(slug=slug_of(n), condition_id=f"0xc{n}", winner=winner, resolved_ns=self.sim.now_ns)
+        self.sim.hear("executor", final)
 
     # --- judging
 
@@ -471,7 +437,7 @@ class House:
         order_id = self.books.by_intent.get(intent.id)
         return state_of(self.books.orders[order_id]) if order_id else ""
 
-    def all(self, kind: type[Any]) -> list[Any]:
+    def all(self, kind: type[W]) -> list[W]:
         return [w for w in self.said if isinstance(w, kind)]
 
     def check(self) -> None:
@@ -501,21 +467,6 @@ class House:
         assert all(len(bodies) == 1 for bodies in by_order.values()), "the same bytes each time"
 
 
-class Kit:
-    """Everything above, for tests: files do not import one another."""
-
-    House = House
-    chain = staticmethod(lambda *a: chain_of(*a))
-    intent = staticmethod(an_intent)
-    slug = staticmethod(slug_of)
-    S, START_S = S, START_S
-
-
-@pytest.fixture
-def kit() -> Kit:
-    return Kit()
-
-
 def chain_of(luck: random.Random, failing: float, retrying: float = 0.0) -> Callable[[str], Chain]:
     """What the chain makes of trades, by luck."""
 
@@ -524,3 +475,18 @@ def chain_of(luck: random.Random, failing: float, retrying: float = 0.0) -> Call
         return "FAIL" if drawn < failing else "RETRY" if drawn < failing + retrying else "CONFIRM"
 
     return fate
+
+
+class Kit:
+    """Everything above, as one fixture."""
+
+    House = House
+    chain = staticmethod(chain_of)
+    intent = staticmethod(an_intent)
+    slug = staticmethod(slug_of)
+    S, START_S = S, START_S
+
+
+@pytest.fixture
+def kit() -> Kit:
+    return Kit()

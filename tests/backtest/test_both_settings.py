@@ -4,7 +4,6 @@ import importlib.util
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -14,26 +13,13 @@ import pytest
 from messages.inner import ForProbe, ReadTrades
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
 from polybot.core.executor.books.fold import restored
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.sim.venue.switches import Switches
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 GRANT_E6 = 1_000_000_000
 S = 1_000_000_000
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 WORLD = SyntheticWorld(42)
 FIRST_S = WORLD.first_start_s
 TAKES, RESTS = "coin", "streak_reversal"
@@ -67,7 +53,8 @@ def away(name: str) -> Switches:
     default = getattr(Switches(), name)
     other = not default if isinstance(default, bool) else OTHER_NUMBERS[name]
     assert other != default
-    return Switches(**{name: other})
+    changed: dict[str, Any] = {name: other}
+    return Switches(**changed)
 
 
 def a_session(strategy: str, switches: Switches, windows: int) -> tuple[Simulator, WorldOutside]:

@@ -1,7 +1,6 @@
 """streak_reversal through the whole house in one process: placed before the window opens, post-only, gone when it does."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,24 +8,11 @@ import pytest
 from messages import Allocation, OrderUpdate, Prediction
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 GRANT_E6 = 1_000_000_000
 S = 1_000_000_000
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 WORLD = SyntheticWorld(42)
 FIRST_S = WORLD.first_start_s
 WINDOWS = 6

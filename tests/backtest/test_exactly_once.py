@@ -3,13 +3,13 @@ or failed (R10), the dead-man heartbeat (R12). What counts is what the exchange 
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from messages import Fill, Word
+from messages import Fill, OrderIntent, Word
 from messages.inner import MoveGate, Persist, PostOrder
 from polybot.core.executor.books.entries import FillBooked, FillReversed, IntentSigned, OrderTold, from_bytes
+from tests.backtest.conftest import House, Kit
 
 # --- R2
 
@@ -33,7 +33,7 @@ STEPS: dict[str, tuple[Callable[[Word], bool], float]] = {
 }
 
 
-def end(house: Any) -> None:
+def end(house: House) -> None:
     """A minute on everything has come to an end, is resolved and paid."""
     house.run(60)
     for n in range(house.markets):
@@ -48,7 +48,7 @@ def end(house: Any) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_at_a_named_step_there_is_one_order_and_no_fill_is_lost(kit: Any, step: str, seed: int) -> None:
+def test_killed_at_a_named_step_there_is_one_order_and_no_fill_is_lost(kit: Kit, step: str, seed: int) -> None:
     house = kit.House(seed)
     luck, venue = house.luck, house.venue
     kinds = ("answer", "late", "timeout", "lose_answer") if step != "answered_but_uncommitted" else ("answer", "late")
@@ -70,7 +70,7 @@ def test_killed_at_a_named_step_there_is_one_order_and_no_fill_is_lost(kit: Any,
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_fifty_answers_of_a_thousand_that_never_come_make_one_order_each(kit: Any, seed: int) -> None:
+def test_fifty_answers_of_a_thousand_that_never_come_make_one_order_each(kit: Kit, seed: int) -> None:
     """Fifty markets at a time: taken or not heard at all, the venue readable or not, the user channel silent or not."""
     house = kit.House(seed, markets=50)
     luck, venue = house.luck, house.venue
@@ -101,7 +101,7 @@ def test_fifty_answers_of_a_thousand_that_never_come_make_one_order_each(kit: An
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bought_again(kit: Any, seed: int) -> None:
+def test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bought_again(kit: Kit, seed: int) -> None:
     """A third of all trades fail, a fifth need a second attempt: at every moment our cash is the exchange's."""
     house = kit.House(seed, markets=20)
     house.venue.exchange.set_fate(kit.chain(house.luck, 0.35, 0.2))
@@ -123,7 +123,7 @@ def test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bo
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_settlement_that_fails_while_nobody_tells_us_or_we_are_dead_is_found_out(kit: Any, seed: int) -> None:
+def test_settlement_that_fails_while_nobody_tells_us_or_we_are_dead_is_found_out(kit: Kit, seed: int) -> None:
     house = kit.House(seed, markets=4)
     house.venue.pushes = house.luck.random() < 0.5
     house.venue.exchange.set_fate(kit.chain(house.luck, 0.5, 0.2))
@@ -136,7 +136,7 @@ def test_settlement_that_fails_while_nobody_tells_us_or_we_are_dead_is_found_out
     assert len(house.venue.posts) == 4
 
 
-def test_what_rests_and_is_taken_pays_no_fee_and_its_cash_is_the_exchanges(kit: Any) -> None:
+def test_what_rests_and_is_taken_pays_no_fee_and_its_cash_is_the_exchanges(kit: Kit) -> None:
     house = kit.House(markets=1)
     house.ask(a_rest(kit))
     house.run(2)
@@ -154,11 +154,11 @@ def test_what_rests_and_is_taken_pays_no_fee_and_its_cash_is_the_exchanges(kit: 
 # --- R12
 
 
-def a_rest(kit: Any, n: int = 0, wish: int = 1) -> Any:
+def a_rest(kit: Kit, n: int = 0, wish: int = 1) -> OrderIntent:
     return kit.intent(n, wish, order_type="GTC")
 
 
-def resting(kit: Any, seed: int = 0) -> Any:
+def resting(kit: Kit, seed: int = 0) -> House:
     house = kit.House(seed, markets=3)
     house.ask(a_rest(kit))
     house.run(2)
@@ -166,7 +166,7 @@ def resting(kit: Any, seed: int = 0) -> Any:
     return house
 
 
-def first(house: Any, holds: Callable[[Word], bool], deadline_s: float) -> int:
+def first(house: House, holds: Callable[[Word], bool], deadline_s: float) -> int:
     """World time at which the executor says the first word of which this holds."""
     seen = len(house.said)
     for _ in range(round(deadline_s * 100)):
@@ -178,7 +178,7 @@ def first(house: Any, holds: Callable[[Word], bool], deadline_s: float) -> int:
 
 @pytest.mark.parametrize("beats", ["refuse", "silent", "lost"])
 def test_a_failed_heartbeat_shuts_admission_within_a_second_and_the_venue_cancels_what_rests(
-    kit: Any, beats: str
+    kit: Kit, beats: str
 ) -> None:
     house = resting(kit)
     house.venue.beats = beats
@@ -197,7 +197,7 @@ def test_a_failed_heartbeat_shuts_admission_within_a_second_and_the_venue_cancel
 
 
 def test_what_was_queued_when_the_heartbeat_failed_is_dropped_and_it_reopens_on_an_ack_and_known_books(
-    kit: Any,
+    kit: Kit,
 ) -> None:
     house = resting(kit)
     house.venue.lane_s = 2.0
@@ -221,7 +221,7 @@ def test_what_was_queued_when_the_heartbeat_failed_is_dropped_and_it_reopens_on_
     assert len(house.venue.posts) == 2
 
 
-def test_beats_that_fail_at_random_never_let_two_instances_be_suspected_or_an_order_rest_unseen(kit: Any) -> None:
+def test_beats_that_fail_at_random_never_let_two_instances_be_suspected_or_an_order_rest_unseen(kit: Kit) -> None:
     house = resting(kit, 4)
     for n in range(30):
         house.venue.beats = house.luck.choice(("ack", "ack", "refuse", "lost", "silent"))

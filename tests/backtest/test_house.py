@@ -1,7 +1,7 @@
 """The whole house in one process: it trades, repeats itself byte for byte, and loses nothing wherever it is killed."""
 
 import json
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,25 +11,12 @@ from messages.inner import PostOrder
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.order_entry import Fate
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 GRANT_E6 = 1_000_000_000
 PURSE_E6 = 100_000_000
 S = 1_000_000_000
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 WORLD = SyntheticWorld(7)
 ACCOUNTS: dict[int, Account] = {}  # the newest level each simulator's executor said
 
@@ -104,7 +91,7 @@ def test_two_runs_say_identical_bytes() -> None:
     digests = []
     for _ in range(2):
         sim = a_house(2)
-        sim.at(at(150), lambda sim=sim: sim.kill("executor"))
+        sim.at(at(150), partial(sim.kill, "executor"))
         sim.run_until(at(700))
         digests.append(sim.digest)
     assert digests[0] == digests[1]

@@ -2,16 +2,15 @@
 proof is what the exchange itself counts at that moment.
 """
 
-from typing import Any
-
 import pytest
 
-from messages import CancelProof
+from messages import CancelProof, Envelope
+from tests.backtest.conftest import House, Kit
 
 FATES = ("answer", "late", "lose_answer", "lose_request", "timeout", "not_now")
 
 
-def flapping(house: Any) -> None:
+def flapping(house: House) -> None:
     """The venue at its worst, from now on."""
     luck, venue = house.luck, house.venue
     venue.fates = [luck.choice(FATES) for _ in range(8)]
@@ -21,11 +20,11 @@ def flapping(house: Any) -> None:
     venue.beats = luck.choice(("ack", "ack", "ack", "refuse", "lost"))
 
 
-def stand_at_proofs(house: Any) -> list[tuple[CancelProof, list[str], list[str]]]:
+def stand_at_proofs(house: House) -> list[tuple[CancelProof, list[str], list[str]]]:
     """(proof, open at the exchange, filled there) at the very moment at which the executor says each proof."""
     seen: list[tuple[CancelProof, list[str], list[str]]] = []
 
-    def look(actor: str, envelope: Any) -> None:
+    def look(actor: str, envelope: Envelope) -> None:
         if actor == "executor" and isinstance(envelope.body, CancelProof):
             trades = [t.trade_id for t in house.venue.exchange.trades(house.venue.wallet)]
             seen.append((envelope.body, list(house.venue.open), trades))
@@ -35,7 +34,7 @@ def stand_at_proofs(house: Any) -> list[tuple[CancelProof, list[str], list[str]]
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_halted_at_a_random_moment_the_proof_is_what_the_exchange_counts(kit: Any, seed: int) -> None:
+def test_halted_at_a_random_moment_the_proof_is_what_the_exchange_counts(kit: Kit, seed: int) -> None:
     house = kit.House(seed, markets=5)
     luck, venue = house.luck, house.venue
     venue.exchange.set_fate(kit.chain(luck, 0.1, 0.1))
@@ -70,7 +69,7 @@ def test_halted_at_a_random_moment_the_proof_is_what_the_exchange_counts(kit: An
     assert set(venue.orders) <= set(house.books.orders)
 
 
-def test_a_taker_that_is_held_when_the_halt_comes_fills_and_the_proof_says_so(kit: Any) -> None:
+def test_a_taker_that_is_held_when_the_halt_comes_fills_and_the_proof_says_so(kit: Kit) -> None:
     """The venue does not let go of an order in its taker delay: the proof waits for its answer, and names its trades."""
     house = kit.House(1)
     house.venue.fates = ["late"]
@@ -86,7 +85,7 @@ def test_a_taker_that_is_held_when_the_halt_comes_fills_and_the_proof_says_so(ki
     assert set(proof.fills_after) == {t.trade_id for t in trades} != set()
 
 
-def test_an_answer_that_is_late_stands_in_the_proof_as_pending_until_it_has_come(kit: Any) -> None:
+def test_an_answer_that_is_late_stands_in_the_proof_as_pending_until_it_has_come(kit: Kit) -> None:
     house = kit.House(2)
     house.venue.LATE_S = 20.0
     house.venue.fates = ["late"]

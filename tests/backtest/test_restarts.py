@@ -20,23 +20,10 @@ import pytest
 from messages import Allocation, Envelope, Event, Prediction, RiskVerdict, Signal, Word
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 S = 1_000_000_000
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 ACTORS = ("price_feed", "signal", "allocator", "risk")
 STRATEGIES = ("rsi_ema", "candle_direction")
 LEAD_S, TAIL_S = 12, 16

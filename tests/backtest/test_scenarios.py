@@ -3,7 +3,6 @@ matter. The world's windows are counted from 1, as in polybot/sim/world/scenario
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,24 +10,11 @@ import pytest
 from messages import Allocation, OrderUpdate, Prediction, RiskVerdict, WindowObserved
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.sim.world.scenarios import scenario_named
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 S = 1_000_000_000
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 
 
 class Day:

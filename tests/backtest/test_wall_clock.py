@@ -3,7 +3,6 @@ time, and no order ever arrives in a window that is not the one it was meant for
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,23 +10,10 @@ import pytest
 from messages import ClockOffset, RiskVerdict
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.simulator import Simulator
-from polybot.core.allocator.core import AllocatorCore
-from polybot.core.executor import ExecutorCore
-from polybot.core.market_feed.core import MarketFeedCore
-from polybot.core.price_feed.core import PriceFeedCore
-from polybot.core.risk import RiskCore
-from polybot.core.signal.core import SignalCore
 from polybot.sim.world.synthetic import SyntheticWorld
+from tests.backtest.cores import CORES
 
 S = 1_000_000_000
-CORES: dict[str, Callable[[], Any]] = {
-    "price_feed": PriceFeedCore,
-    "market_feed": MarketFeedCore,
-    "signal": SignalCore,
-    "allocator": AllocatorCore,
-    "risk": RiskCore,
-    "executor": ExecutorCore,
-}
 WORLD = SyntheticWorld(7)
 FIRST_S = WORLD.first_start_s
 LONG = pytest.mark.long  # a clock that is behind: price_feed is asked for bars it cannot have, four times a second

@@ -12,26 +12,19 @@ from typer.testing import CliRunner
 
 from messages import (
     Account,
-    Allocation,
-    Book,
     Envelope,
     Fill,
-    MarketResolved,
     OrderIntent,
     OrderUpdate,
-    Positions,
+    Outcome,
     Prediction,
-    PriceTick,
     RiskVerdict,
     Settlement,
-    Signal,
-    Streak,
-    WindowObserved,
     Word,
     name_of,
     topic_of,
 )
-from messages.inner import NoteCounts, Started, Store, Tick
+from messages.inner import NoteCounts, Store, Tick
 from polybot.cli.commands import books, export, report, why, windows
 from polybot.cli.render import equity_svg
 from polybot.cli.render.statistics import wilson
@@ -39,18 +32,38 @@ from polybot.core.recorder.core import RecorderCore
 from polybot.runtime.store.index_db import IndexDb
 from polybot.settings import Settings
 from polybot.topology import TABLE
+from tests.build import (
+    T0,
+    a_book,
+    a_fill,
+    a_prediction,
+    a_resolution,
+    a_settlement,
+    a_signal,
+    a_start,
+    a_streak,
+    a_tick,
+    a_verdict,
+    a_window,
+    an_account,
+    an_allocation,
+    an_intent,
+    an_order,
+    nth,
+    of_intent,
+    positions,
+)
 
 S = 1_000_000_000
-FIRST = 1_795_132_800
 WINDOWS = 6
 SESSION = {
-    "id": "demo-1", "profile": "demo", "strategies": ["rsi_ema"], "first_window_s": FIRST, "windows": WINDOWS, "seed": 7,
+    "id": "demo-1", "profile": "demo", "strategies": ["coin"], "first_window_s": T0, "windows": WINDOWS, "seed": 7,
     "tape": "", "speed": 60.0, "started_ns": 1,
 }  # fmt: skip
 
 
 def slug(n: int) -> str:
-    return f"btc-updown-5m-{FIRST + (n - 1) * 300}"
+    return nth(n)["slug"]
 
 
 class Session:
@@ -58,10 +71,10 @@ class Session:
 
     def __init__(self, state: Path) -> None:
         self.core, self.ledger = RecorderCore(), IndexDb(state / "ledger.sqlite")
-        self.now_ns, self._seq, self.jseq = FIRST * S, dict[str, int](), 0
+        self.now_ns, self._seq, self.jseq = T0 * S, dict[str, int](), 0
         self.cash_e6 = 0
-        started = Started(actor="recorder", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={},
-                          mono_s=0.0, speed=60.0, session=json.dumps(SESSION))  # fmt: skip
+        config = msgspec.json.encode(Settings()).decode()
+        started = a_start(actor="recorder", config=config, speed=60.0, session=json.dumps(SESSION))
         self.hear(started)
         self.hear(self.ledger.restored())
 
@@ -77,102 +90,104 @@ class Session:
         self.hear(envelope)
         return name_of(envelope)
 
-    def decide(self, n: int, cause: str, **over: Any) -> Prediction:
-        start_s = FIRST + (n - 1) * 300
-        base: dict[str, Any] = {
-            "account": "main", "strategy": "rsi_ema", "slug": slug(n), "condition_id": "0xc", "n": n, "start_s": start_s,
-            "end_s": start_s + 300, "signal_type": "rsi_oversold", "label": "high", "prediction": "UP", "probability": None,
-            "indicators": {"rsi": 27.5}, "btc_price": 100_010.5, "strike": 100_000.0, "strike_source": "rtds_spot",
-            "up_ask_e6": 510_000, "down_ask_e6": 500_000, "reason_code": "", "reason": "", "decided_ns": self.now_ns,
-            "good_until_ns": self.now_ns + 3 * S,
-        }  # fmt: skip
-        said = Prediction(**base | over)
-        self.say(said, cause)
-        return said
+    def decided(self, n: int) -> Prediction:
+        return a_prediction(**nth(n), n=n, decided_ns=self.now_ns, good_until_ns=self.now_ns + 3 * S)
 
-    def window(self, n: int, outcome: Any, trade: bool, refusal: tuple[str, str] = ("", "")) -> None:
-        self.now_ns = (FIRST + (n - 1) * 300 + 10) * S
-        seen: dict[str, Any] = {"slug": slug(n), "start_s": FIRST + (n - 1) * 300, "end_s": FIRST + n * 300,
-                                "strike_e18": "1", "strike": 100_000.0, "strike_source": "rtds_spot"}  # fmt: skip
-        self.say(WindowObserved(**seen))
-        tick = self.say(
-            PriceTick(symbol="btcusdt", price=100_010.5, size=1.0, trade_id=n, traded_ns=self.now_ns, source="b")
-        )
-        self.say(Book(slug=slug(n), condition_id="0xc", up_bids=((500_000, 1),), up_asks=((510_000, 1),), down_bids=(),
-                      down_asks=((500_000, 1),), venue_ns=self.now_ns, received_ns=self.now_ns))  # fmt: skip
-        said = self.decide(n, tick) if trade or refusal[0] == "RANGE" else None
-        if said is None:
-            self.decide(n, tick, prediction=None, reason_code=refusal[0], reason=refusal[1])
-        elif not trade:
-            self._size(said)
-            self.say(self._verdict(said, *refusal))
+    def window(self, n: int, outcome: Outcome, trade: bool, refusal: tuple[str, str] = ("", "")) -> None:
+        self.now_ns = (nth(n)["start_s"] + 10) * S
+        self.say(a_window(**nth(n)))
+        tick = self.say(a_tick(trade_id=n, traded_ns=self.now_ns))
+        self.say(a_book(slug=slug(n), down_bids=(), received_ns=self.now_ns))
+        if trade or refusal[0] == "RANGE":
+            said = self.decided(n)
+            self.say(said, tick)
+            self.say(a_signal(prediction=said, good_until_ns=said.good_until_ns))
+            intent = an_intent(**nth(n), id=f"main/coin/{slug(n)}/1", prediction=said)
+            self.say(an_allocation(slug=slug(n), intent_id=intent.id))
+            self.say(self._verdict(intent, *refusal))
+            if trade:
+                self._trade(n, intent, outcome)
         else:
-            self._trade(said, outcome)
-        self.now_ns = (FIRST + n * 300 + 2) * S
-        self.say(WindowObserved(**seen, end_e18="2", end_price=100_050.0, outcome=outcome, move_bp=5.0, ended=True))
-        self.say(
-            MarketResolved(slug=slug(n), condition_id="0xc", winner=outcome, resolved_ns=self.now_ns, source="gamma")
+            skipped = msgspec.structs.replace(
+                self.decided(n), prediction=None, reason_code=refusal[0], reason=refusal[1]
+            )
+            self.say(skipped, tick)
+        self.now_ns = (nth(n)["end_s"] + 2) * S
+        self.say(a_window(**nth(n), end_e18="2", end_price=64_050.0, outcome=outcome, move_bp=5.0, ended=True))
+        self.say(a_resolution(slug=slug(n), winner=outcome, resolved_ns=self.now_ns, source="gamma"))
+
+    def _verdict(self, intent: OrderIntent, code: str, reason: str) -> RiskVerdict:
+        return a_verdict(
+            intent_id=intent.id,
+            slug=intent.slug,
+            approved=not code,
+            reason_code=code,
+            reason=reason,
+            judged_ns=self.now_ns,
         )
 
-    def _size(self, said: Prediction) -> None:
-        self.say(Signal(prediction=said, outcome="UP", token_id="t", good_until_ns=said.good_until_ns, cancel_at_ns=0))
-        self.say(Allocation(account="main", strategy="rsi_ema", slug=said.slug, intent_id=f"main/rsi_ema/{said.slug}/1",
-                            stake_e6=5_000_000, limit_e6=530_000, size_e6=9_433_900, win_streak=0, sizing="base",
-                            reason_code="", reason=""))  # fmt: skip
-
-    def _verdict(self, said: Prediction, code: str, reason: str) -> RiskVerdict:
-        return RiskVerdict(intent_id=f"main/rsi_ema/{said.slug}/1", account="main", strategy="rsi_ema", slug=said.slug,
-                           approved=not code, reason_code=code, reason=reason, judged_ns=self.now_ns)  # fmt: skip
-
-    def _trade(self, said: Prediction, outcome: str) -> None:
-        self._size(said)
-        self.say(self._verdict(said, "", ""))
-        n = said.n
-        ids: dict[str, Any] = {"account": "main", "strategy": "rsi_ema", "slug": said.slug}
-        ids_order = ids | {"order_id": f"0xfeed{n:060d}", "intent_id": f"main/rsi_ema/{said.slug}/1", "token_id": "t",
-                           "outcome": "UP", "side": "BUY"}  # fmt: skip
-        intent = OrderIntent(
-            id=ids_order["intent_id"], condition_id="0xc", token_id="t", outcome="UP", side="BUY", order_type="FAK",
-            stake_e6=5_000_000, limit_e6=530_000, maker_e6=5_000_000, taker_e6=9_433_900, worst_e6=5_350_000,
-            fee_rate_e6=70_000, fee_exponent=1, neg_risk=False, start_s=said.start_s, end_s=said.end_s,
-            good_until_ns=0, cancel_at_ns=0, win_streak=0, prediction=said, **ids,
-        )  # fmt: skip
-        for state, filled in (("JOURNALLED", 0), ("MATCHED", 1)):
-            self.jseq += 1
-            self.say(OrderUpdate(state=state, final=bool(filled), filled_e6=9_800_000 * filled, cost_e6=5_000_000 * filled,
-                                 fee_e6=171_500 * filled, reserved_e6=0, limit_e6=530_000, stake_e6=5_000_000,
-                                 reason_code="", reason="", posts=1, updated_ns=self.now_ns, journal_seq=self.jseq,
-                                 intent=intent, **ids_order))  # type: ignore[arg-type] # fmt: skip
-        for status in ("MATCHED", "CONFIRMED"):
-            self.jseq += 1
-            self.say(Fill(trade_id=f"trade-{n}", size_e6=9_800_000, price_e6=510_204, cost_e6=5_000_000, fee_e6=171_500,
-                          status=status, traded_ns=self.now_ns, journal_seq=self.jseq, **ids_order))  # type: ignore[arg-type] # fmt: skip
+    def _trade(self, n: int, intent: OrderIntent, outcome: Outcome) -> None:
+        order = an_order(
+            **of_intent(intent),
+            order_id=f"0xfeed{n:060d}",
+            state="JOURNALLED",
+            reserved_e6=0,
+            updated_ns=self.now_ns,
+            intent=intent,
+        )
+        self._book(order)
+        self._book(
+            msgspec.structs.replace(
+                order, state="MATCHED", final=True, filled_e6=9_800_000, cost_e6=5_000_000, fee_e6=171_500
+            )
+        )
+        fill = a_fill(
+            **of_intent(intent), order_id=order.order_id, trade_id=f"trade-{n}", traded_ns=self.now_ns, status="MATCHED"
+        )
+        self._book(fill)
+        self._book(msgspec.structs.replace(fill, status="CONFIRMED"))
         payout = 9_800_000 if outcome == "UP" else 0
         for provisional in (True, False):
-            self.jseq += 1
-            self.say(Settlement(start_s=said.start_s, end_s=said.end_s, outcome=outcome, provisional=provisional,
-                                paid=not provisional, corrected=False, held="UP", cost_e6=5_000_000, fee_e6=171_500,
-                                payout_e6=payout, pnl_e6=payout - 5_171_500, win=payout > 0, win_streak=int(payout > 0),
-                                settled_ns=(said.end_s + 2) * S, journal_seq=self.jseq, **ids))  # type: ignore[arg-type] # fmt: skip
+            self._book(
+                a_settlement(
+                    **nth(n),
+                    outcome=outcome,
+                    provisional=provisional,
+                    paid=not provisional,
+                    payout_e6=payout,
+                    pnl_e6=payout - 5_171_500,
+                    win=payout > 0,
+                    win_streak=int(payout > 0),
+                    settled_ns=(intent.end_s + 2) * S,
+                )
+            )
         self.cash_e6 += payout - 5_171_500
 
+    def _book(self, entry: OrderUpdate | Fill | Settlement) -> None:
+        """As the next of the journal."""
+        self.jseq += 1
+        self.say(msgspec.structs.replace(entry, journal_seq=self.jseq))
+
     def close(self, cash_off_e6: int = 0) -> None:
-        self.say(an_account(self.jseq, self.cash_e6 + cash_off_e6))
-        self.say(Positions(account="main", positions=(), orders=(), foreign=(), journal_seq=self.jseq))
+        self.say(level(self.jseq, self.cash_e6 + cash_off_e6))
+        self.say(positions(journal_seq=self.jseq))
         self.hear(Tick(timer=NoteCounts(), mono_s=1.0))
         self.ledger.close()
 
 
-def an_account(seq: int, cash_pnl_e6: int) -> Account:
-    streak = Streak(wins=1, losses=0, known=True, last_slug="", last_move_bp=None, trades=3, won=2, lost=1)
-    return Account(
-        account="main", ready=True, why_not_ready="", purse_e6=100_000_000, wallet_e6=1_000_000_000,
-        cash_pnl_e6=cash_pnl_e6, free_e6=100_000_000 + cash_pnl_e6, reserved_e6=0, positions_e6=0, claims_e6=0,
-        equity_e6=100_000_000 + cash_pnl_e6, realised_e6=cash_pnl_e6, peak_equity_e6=104_628_500,
-        max_drawdown_e6=5_171_500, fees_e6=514_500, streaks={"rsi_ema": streak}, halted=False, halt_reason="",
-        unknown_orders=(), open_orders=0, unresolved=0, late=0, blocked_slugs=(), last_window_s=0, day="", day_pnl_e6=0,
-        reconciled_ns=0, journal_seq=seq, venue_state="ok",
-    )  # fmt: skip
+def level(seq: int, cash_pnl_e6: int) -> Account:
+    """The purse after three traded windows, two of them won."""
+    return an_account(
+        cash_pnl_e6=cash_pnl_e6,
+        free_e6=100_000_000 + cash_pnl_e6,
+        equity_e6=100_000_000 + cash_pnl_e6,
+        realised_e6=cash_pnl_e6,
+        peak_equity_e6=104_628_500,
+        max_drawdown_e6=5_171_500,
+        fees_e6=514_500,
+        streaks={"coin": a_streak(wins=1)},
+        journal_seq=seq,
+    )
 
 
 def a_session(state: Path, cash_off_e6: int = 0) -> Session:
@@ -278,9 +293,7 @@ def test_the_statement_fails_by_a_millionth(tmp_path: Path, monkeypatch: pytest.
 def test_a_failed_trade_is_booked_back_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYBOT_STATE", str(tmp_path))
     said = Session(tmp_path)
-    fill = Fill(account="main", trade_id="t", order_id="0x1", intent_id="i", strategy="coin", slug=slug(1), token_id="t",
-                outcome="UP", side="BUY", size_e6=10_000_000, price_e6=500_000, cost_e6=5_000_000, fee_e6=175_000,
-                status="MATCHED", traded_ns=1, journal_seq=1)  # fmt: skip
+    fill = a_fill()
     said.say(fill)
     said.say(msgspec.structs.replace(fill, status="FAILED", journal_seq=2))
     said.jseq = 2
@@ -294,10 +307,10 @@ def test_a_correction_moves_cash_only_once_the_wallet_moved(tmp_path: Path, monk
     said = Session(tmp_path)
     said.window(1, "UP", True)
     said.jseq += 1
-    said.say(Settlement(account="main", strategy="rsi_ema", slug=slug(1), start_s=FIRST, end_s=FIRST + 300, outcome="DOWN",
-                        provisional=False, paid=False, corrected=True, held="UP", cost_e6=5_000_000, fee_e6=171_500,
-                        payout_e6=0, pnl_e6=-5_171_500, win=False, win_streak=0, settled_ns=1,
-                        journal_seq=said.jseq))  # fmt: skip
+    lost = a_settlement(
+        outcome="DOWN", paid=False, corrected=True, payout_e6=0, pnl_e6=-5_171_500, win=False, win_streak=0
+    )
+    said.say(msgspec.structs.replace(lost, journal_seq=said.jseq))
     said.close()
     facts = of("statement")
     assert facts["balanced"] and facts["cash_e6"] == 104_628_500, "the venue's payout is still in the wallet"
@@ -328,7 +341,7 @@ def test_why_tells_the_chain_from_tick_to_settlement(state: Path) -> None:
     [
         (slug(4), "→ skipped: NO_STRIKE: no print stamped at the start"),
         ("5", "✗ .* verdict .* RANGE: range 3.10 % > max_range_pct = 3.00"),
-        (f"main/rsi_ema/{slug(5)}/1", "→ skipped: RANGE"),
+        (f"main/coin/{slug(5)}/1", "→ skipped: RANGE"),
         ("trade-2", "lost, final,"),
     ],
 )

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from messages import OrderType
 from polybot.runtime.base.paths import ROOT
+from tests.build import a_post, order_fields
 
 KEY = f"0x{7:064x}"
 ADDRESS = "0xd41c057fd1c78805AAC12B0A94a405c0461A6FBb"
@@ -158,7 +160,7 @@ def test_a_broken_config_is_one_failed_check(world: World) -> None:
 
 def test_orders_and_shares_that_the_books_do_not_know_are_foreign(world: World) -> None:
     """A user's own order, resting; and another that was filled."""
-    from messages.inner import OrderFields, PostOrder, SignOrder
+    from messages.inner import SignOrder
     from polybot.adapters.net.reads import Known
     from polybot.adapters.polymarket.clob import Clob
     from polybot.adapters.polymarket.gamma import Gamma
@@ -177,24 +179,19 @@ def test_orders_and_shares_that_the_books_do_not_know_are_foreign(world: World) 
     assert isinstance(credentials, Known)
     signer = OrderSigner(wallet, credentials.value.api_key)
 
-    def place(name: str, price_cents: int, order_type: str, ahead: int) -> None:
+    def place(name: str, price_cents: int, order_type: OrderType, ahead: int) -> None:
         found = Gamma(world.urls["gamma"]).market(slug_of((clock.now_ns() // 10**9 // 300 + ahead) * 300))
         assert isinstance(found, Known), found
-        fields = OrderFields(
+        fields = order_fields(
             salt=price_cents,
             token_id=listed_of(found.value, None).up_token,
             maker_e6=price_cents * 10_000 * 10,
             taker_e6=10_000_000,
-            side="BUY",
             timestamp_ms=clock.now_ns() // 10**6,
-            metadata="0x" + "00" * 32,
-            neg_risk=False,
-            order_type=order_type,  # type: ignore[arg-type]
-            post_only=False,
-            expiration_s=0,
+            order_type=order_type,
         )
         signed = signer.sign(SignOrder(intent_id=name, fields=fields))
-        done = clob.post_order(PostOrder(order_id=signed.order_id, body=signed.body, good_until_ns=0, attempt=1))
+        done = clob.post_order(a_post(order_id=signed.order_id, body=signed.body))
         assert done.outcome == "accepted", done
 
     place("resting", 2, "GTC", 2)

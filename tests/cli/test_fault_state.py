@@ -15,12 +15,19 @@ from polybot.cli.support.common import NOT_RUNNING
 TOKEN = "t"
 
 
-class Control(BaseHTTPRequestHandler):
-    """The control port of a venue with one fault, named after its folder."""
+class ControlPort(HTTPServer):
+    """Of a venue with one fault, named after its folder."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(("127.0.0.1", 0), Control)
+        self.name = name
+
+
+class Control(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        assert isinstance(self.server, ControlPort)
         is_let_in = self.headers["Authorization"] == f"Bearer {TOKEN}"
-        fault = {"name": self.server.named, "kind": "restart", "does": "", "on": True, "seen": 0, "struck": 0}  # type: ignore[attr-defined]
+        fault = {"name": self.server.name, "kind": "restart", "does": "", "on": True, "seen": 0, "struck": 0}
         body = json.dumps({"faults": [fault]} if is_let_in else {"error": "no"}).encode()
         self.send_response(200 if is_let_in else 401)
         self.end_headers()
@@ -40,8 +47,7 @@ def servers() -> Iterator[list[HTTPServer]]:
 
 
 def a_venue(servers: list[HTTPServer], state: Path, token: str = TOKEN) -> None:
-    server = HTTPServer(("127.0.0.1", 0), Control)
-    server.named = state.name  # type: ignore[attr-defined]
+    server = ControlPort(state.name)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     servers.append(server)
     (state / "venue").mkdir(parents=True)

@@ -5,18 +5,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import ask
 from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import supervisord
-from polybot.topology import BY_NAME
+from tests.supervised import Supervised, environment
+from tests.waiting import wait_for
 
 # risk and executor as far as halting goes: they answer, and remember what the folder tells them to say.
 STUB = """
@@ -48,26 +48,11 @@ exec {python} -P {folder}/stub.py "$2"
 """
 
 
-class House:
-    """risk and executor under a supervisord in a folder of their own."""
+class House(Supervised):
+    """risk and executor."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.paths = folder, Paths(folder / "state")
-        halt.prepare(self.paths)
-        (folder / "bin").mkdir()
-        (folder / "stub.py").write_text(STUB)
-        script = folder / "bin" / "polybot"
-        script.write_text(BIN.format(root=ROOT, folder=folder, python=sys.executable))
-        script.chmod(0o700)
-        rows = (BY_NAME["risk"], BY_NAME["executor"])
-        conf = supervisord.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows)
-        (folder / "supervisor.conf").write_text(conf)
-        self.supervisord = subprocess.Popen(
-            [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(folder / "supervisor.conf")],
-            env=environment(self.paths),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        super().__init__(folder, ("risk", "executor"), BIN, STUB)
 
     def begin(self) -> "House":
         self.wait_served("risk")
@@ -86,16 +71,6 @@ class House:
         assert found is not None
         return found.pid
 
-    def end(self) -> None:
-        self.supervisord.kill()
-        self.supervisord.wait()
-        wait_for(lambda: not any(locks.holder(self.paths, name) for name in ("risk", "executor")))
-
-
-def environment(paths: Paths) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT_")}
-    return kept | {"POLYBOT_STATE": str(paths.state), "PYTHONPATH": str(ROOT)}
-
 
 def ctl(paths: Paths, *argv: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
@@ -110,13 +85,6 @@ def ctl(paths: Paths, *argv: str) -> "subprocess.CompletedProcess[str]":
 def halted(paths: Paths, *argv: str) -> tuple[int, dict[str, Any]]:
     done = ctl(paths, "halt", "--json", *argv)
     return done.returncode, json.loads(done.stdout)
-
-
-def wait_for(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -218,7 +186,7 @@ def test_an_executor_that_does_not_move_is_fenced_and_its_successor_proves(house
 
 def test_a_dead_risk_does_not_stop_it(house: House) -> None:
     supervisord.Supervisor.of(house.paths).stop("edge:risk")
-    wait_for(lambda: locks.holder(house.paths, "risk") is None)
+    wait_for(lambda: locks.holder(house.paths, "risk") is None, "risk to be gone")
     code, proof = halted(house.paths)
     assert code == 0
     assert proof["risk"] == "did not answer"
@@ -261,5 +229,5 @@ def test_pause_asks_risk_and_says_when_it_is_not_there(house: House) -> None:
     done = ctl(house.paths, "pause")
     assert (done.returncode, done.stdout.strip()) == (0, "trading state REDUCING")
     supervisord.Supervisor.of(house.paths).stop("edge:risk")
-    wait_for(lambda: locks.holder(house.paths, "risk") is None)
+    wait_for(lambda: locks.holder(house.paths, "risk") is None, "risk to be gone")
     assert ctl(house.paths, "pause").returncode == 4

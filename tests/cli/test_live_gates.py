@@ -58,7 +58,7 @@ class Street:
         order = {"clob": "http", "ws_user": "ws"}
         urls = dict.fromkeys(endpoints.PUBLIC, f"http://127.0.0.1:{self.ports['elsewhere']}")
         urls |= {name: f"{scheme}://127.0.0.1:{self.ports['order path']}" for name, scheme in order.items()}
-        return {"v": 1} | urls | {"geoblock": f"http://127.0.0.1:{self.ports['geoblock']}"}
+        return {"v": 1, **urls, "geoblock": f"http://127.0.0.1:{self.ports['geoblock']}"}
 
     def close(self) -> None:
         self._open = False

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from messages import Book, Envelope, Prediction, PriceTick, WindowObserved
+from messages import Envelope
+from messages.envelope import EventWord
 from messages.inner import Store
 from polybot.cli.session import progress
 from polybot.core.recorder import tables
@@ -18,25 +19,22 @@ from polybot.runtime.base.paths import Paths
 from polybot.runtime.store.index_db import IndexDb
 from polybot.runtime.supervision.session import Session
 from polybot.settings import Settings
+from tests.build import T0, a_book, a_prediction, a_tick, a_window, nth, slug_of
 
 S = 1_000_000_000
-FIRST = 1_795_132_800
-SESSION = Session(id="demo-1", profile="demo", strategies=("coin",), first_window_s=FIRST, windows=3, seed=7, tape="",
+SESSION = Session(id="demo-1", profile="demo", strategies=("coin",), first_window_s=T0, windows=3, seed=7, tape="",
                   speed=60.0, started_ns=1)  # fmt: skip
 
 
-def slug(n: int) -> str:
-    return f"btc-updown-5m-{FIRST + (n - 1) * 300}"
-
-
 def a_row(n: int, outcome: str | None = "UP", code: str = "NO_STRIKE") -> WindowRow:
-    facts = WindowFacts(n, slug(n), FIRST + (n - 1) * 300, "main", "coin", SharedFacts(), absent=(code, "no print"))
+    facts = WindowFacts(n, nth(n)["slug"], nth(n)["start_s"], "main", "coin", SharedFacts(), absent=(code, "no print"))
     row, _ = fold(facts, Carry(100_000_000, {}))
     return msgspec.structs.replace(row, outcome=outcome)
 
 
 def as_dict(row: WindowRow) -> dict[str, Any]:
-    return json.loads(msgspec.json.encode(row))  # type: ignore[no-any-return]
+    shown: dict[str, Any] = json.loads(msgspec.json.encode(row))
+    return shown
 
 
 @pytest.fixture
@@ -79,19 +77,13 @@ def drawn(board: progress.Board) -> str:
 
 def test_the_running_window_shows_time_left_strike_price_odds_and_side() -> None:
     board = progress.Board(SESSION)
-    start_s = FIRST + 300
-    words: list[Any] = [
-        PriceTick(symbol="b", price=100_010.5, size=1.0, trade_id=1, traded_ns=0, source="b"),
-        WindowObserved(slug=slug(2), start_s=start_s, end_s=start_s + 300, strike_e18="1", strike=99_999.5,
-                       strike_source="rtds_spot"),
-        Book(slug=slug(2), condition_id="c", up_bids=(), up_asks=((510_000, 1),), down_bids=(), down_asks=(),
-             venue_ns=0, received_ns=0),
-        Prediction(
-            account="main", strategy="coin", slug=slug(2), condition_id="c", n=2, start_s=start_s, end_s=start_s + 300,
-            signal_type="coin", label="low", prediction="UP", probability=None, indicators={}, btc_price=None, strike=None,
-            strike_source="", up_ask_e6=None, down_ask_e6=None, reason_code="", reason="", decided_ns=0, good_until_ns=0,
-        ),
-    ]  # fmt: skip
+    start_s = nth(2)["start_s"]
+    words: list[EventWord] = [
+        a_tick(price=100_010.5),
+        a_window(**nth(2), strike=99_999.5),
+        a_book(slug=slug_of(start_s), down_asks=()),
+        a_prediction(**nth(2), n=2, strategy="coin"),
+    ]
     board.take([as_dict(a_row(1))])
     for body in words:
         board.hear(Envelope(source="x", boot=1, seq=1, at_ns=(start_s + 35) * S, cause="", body=body))

@@ -11,16 +11,17 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from messages import Candle, Candles, Envelope, PriceTick, Word, encode
+from messages import Candles, Envelope, PriceTick, Word, encode
 from messages.inner import Persist, PersistFailed, SayLevels, Started, Tick, WakeIn
 from polybot.cli.commands import replay
 from polybot.core.recorder.core import RecorderCore
 from polybot.runtime.loop.bus import Stamper, cause_of
 from polybot.runtime.store.flight import FlightRecorder, read, segments_of
 from polybot.settings import Settings
+from tests import build
+from tests.build import a_candle, a_start
 
-STARTED = Started(actor="x", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={}, mono_s=0.0, speed=1.0,
-                  session="")  # fmt: skip
+STARTED = a_start(config=msgspec.json.encode(Settings()).decode())
 
 
 class Echo:
@@ -42,7 +43,7 @@ class Echo:
 
 
 def a_tick(n: int) -> PriceTick:
-    return PriceTick(symbol="b", price=float(n), size=1.0, trade_id=n, traded_ns=n, source="x")
+    return build.a_tick(price=float(n), trade_id=n)
 
 
 class Loop:
@@ -151,11 +152,9 @@ def test_the_verb_prints_counts_and_fails_at_a_difference(tmp_path: Path, monkey
 def test_the_recorders_own_core_replays_from_envelopes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "core_of", lambda actor: RecorderCore())
     flight, core, stamper = FlightRecorder(tmp_path, 1, 1 << 30), RecorderCore(), Stamper("recorder", 1)
-    bar = Candle(symbol="b", interval_s=60, start_ns=0, open=1.0, high=1.0, low=1.0, close=1.0, volume=0.0, traded=True,
-                 source="x")  # fmt: skip
     heard = [
         Stamper("recorder.source", 1).envelope(STARTED, 5, ""),
-        Envelope(source="price_feed", boot=1, seq=1, at_ns=5, cause="", body=bar),
+        Envelope(source="price_feed", boot=1, seq=1, at_ns=5, cause="", body=a_candle()),
     ]
     for envelope in heard:
         flight.heard(5, encode(envelope))

@@ -1,39 +1,31 @@
 """What `status` says of feeds and hosts: a word while all is well, a line for whatever is not."""
 
+from functools import partial
 from typing import Any
 
-from messages import DayStats, EndpointHealth, FeedStatus, Heartbeat
+from messages import DayStats, EndpointHealth, Heartbeat
+from messages.feeds import FeedState
 from polybot.cli.render.feed_status import endpoints, feed, lines
+from tests.build import a_feed_status, a_heartbeat, day_stats
 
-DAY = DayStats(
-    open=63_000.0, high=65_000.0, low=62_500.5, last=64_000.0, volume=12_345.67, change_pct=1.587, as_of_ns=1
-)
+DAY = day_stats()
 
 
-def a_level(**changes: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "feed": "price", "state": "up", "reason": "", "age_s": 0.1, "since_ns": 1, "source": "binance", "price": 64_000.0
-    }  # fmt: skip
-    return feed(FeedStatus(**(fields | changes)), None)
+def a_level(
+    state: FeedState = "up", reason: str = "", source: str = "binance", refused: dict[str, int] | None = None,
+    day: DayStats | None = None, price: float = 64_000.0,
+) -> dict[str, Any]:  # fmt: skip
+    status = a_feed_status(
+        state=state, reason=reason, age_s=0.1, source=source, price=price, refused=refused or {}, day=day
+    )
+    return feed(status, None)
 
 
 def a_beat(*hosts: EndpointHealth) -> Heartbeat:
-    return Heartbeat(
-        actor="price_feed", pid=1, boot=1, mono_ns=1, uptime_s=1.0, handled=1, inbox_lag_ms=0.0, gaps=0, dropped=0,
-        schema="x", endpoints=hosts,
-    )  # fmt: skip
+    return a_heartbeat(endpoints=hosts)
 
 
-def a_host(**changes: Any) -> EndpointHealth:
-    fields: dict[str, Any] = {
-        "name": "binance",
-        "state": "closed",
-        "failures": 0,
-        "opened": 0,
-        "retry_s": 0.0,
-        "why": "",
-    }
-    return EndpointHealth(**(fields | changes))
+a_host = partial(EndpointHealth, name="binance", state="closed", failures=0, opened=0, retry_s=0.0, why="")
 
 
 def test_while_all_is_well_there_is_one_line() -> None:
@@ -51,9 +43,7 @@ def test_another_source_is_named_with_what_is_wrong() -> None:
         "price: coinbase's price is shown and not traded on; binance: gone",
     ]
     assert lines({"price": a_level(state="down", source="", reason="closed")}, [])[0] == "feeds price down by nobody"
-    assert lines({"book": feed(FeedStatus(feed="book", state="up", reason="", age_s=0, since_ns=1), None)}, []) == [
-        "feeds book up"
-    ]
+    assert lines({"book": feed(a_feed_status(feed="book"), None)}, []) == ["feeds book up"]
 
 
 def test_refused_prints_are_counted_by_name_and_the_day_is_shown() -> None:

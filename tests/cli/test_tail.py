@@ -10,22 +10,19 @@ import typer
 import zmq
 from typer.testing import CliRunner
 
-from messages import Envelope, Heartbeat, PriceTick, encode, topic_of
+from messages import Envelope, Event, PriceTick, encode, topic_of
 from polybot.cli.commands import tail
 from polybot.runtime.loop.bus import Publisher
+from tests import build
+from tests.build import a_heartbeat
 
 
 def a_tick(n: int) -> PriceTick:
-    return PriceTick(symbol="b", price=1.5, size=1.0, trade_id=n, traded_ns=0, source="binance")
+    return build.a_tick(symbol="b", price=1.5, trade_id=n)
 
 
 def an_envelope(body: Any, seq: int, boot: int = 1) -> Envelope:
     return Envelope(source="price_feed", boot=boot, seq=seq, at_ns=61_000_000_000, cause="", body=body)
-
-
-def a_beat() -> Heartbeat:
-    return Heartbeat(actor="price_feed", pid=1, boot=1, mono_ns=0, uptime_s=0.0, handled=0, inbox_lag_ms=0.0, gaps=0,
-                     dropped=0, schema="")  # fmt: skip
 
 
 @pytest.fixture
@@ -41,7 +38,8 @@ def spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         def speak() -> None:
             while not over.wait(0.02):
                 for envelope in envelopes:
-                    publisher.send(topic_of(envelope.body), encode(envelope))  # type: ignore[arg-type]
+                    assert isinstance(envelope.body, Event)
+                    publisher.send(topic_of(envelope.body), encode(envelope))
 
         thread = threading.Thread(target=speak)
         thread.start()
@@ -66,7 +64,7 @@ def test_messages_are_decoded_without_escape_bytes_when_piped(spoken: Any) -> No
 
 
 def test_only_the_topics_asked_for_are_shown_whatever_their_case(spoken: Any) -> None:
-    done = spoken([an_envelope(a_tick(3), 1), an_envelope(a_beat(), 1)], "heartbeat", "-n", "2", "--json")
+    done = spoken([an_envelope(a_tick(3), 1), an_envelope(a_heartbeat(), 1)], "heartbeat", "-n", "2", "--json")
     facts = [json.loads(line) for line in done.stdout.splitlines()]
     assert [f["body"]["type"] for f in facts] == ["Heartbeat", "Heartbeat"]
     assert facts[0]["v"] == 1 and facts[0]["topic"] == "Heartbeat/price_feed"

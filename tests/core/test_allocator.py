@@ -1,113 +1,45 @@
 """allocator: one size or refusal a window, one wish, repeated unchanged, never late."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
 from messages import (
-    Account,
     Allocation,
-    FeeSchedule,
     Judged,
-    MarketListed,
     OrderIntent,
-    OrderUpdate,
-    Positions,
-    Prediction,
     Resend,
-    RiskVerdict,
     Signal,
-    Streak,
     Word,
 )
-from messages.inner import NoReply, SignalsLate, Started, Tick
+from messages.inner import NoReply, SignalsLate, Tick
 from messages.units import NS
 from polybot.core.allocator.core import AllocatorCore
 from polybot.settings import Settings
+from tests import build
+from tests.build import (
+    NOW_NS,
+    T0,
+    a_market,
+    a_prediction,
+    a_start,
+    a_streak,
+    a_verdict,
+    an_account,
+    an_order,
+    positions,
+    slug_of,
+)
 
-T0 = 1_795_132_800
-SLUG = f"btc-updown-5m-{T0}"
-DECIDED_NS = (T0 + 10) * NS
+SLUG = slug_of(T0)
+DECIDED_NS = NOW_NS
 ID = f"main/coin/{SLUG}/1"
 
 
-def a_signal(up_ask_e6: int | None = 510_000, **changed: Any) -> Signal:
-    prediction = Prediction(
-        account="main",
-        strategy="coin",
-        slug=SLUG,
-        condition_id="0x1",
-        n=1,
-        start_s=T0,
-        end_s=T0 + 300,
-        signal_type="baseline",
-        label="low",
-        prediction="UP",
-        probability=None,
-        indicators={},
-        btc_price=64000.0,
-        strike=64000.0,
-        strike_source="rtds_twap60",
-        up_ask_e6=up_ask_e6,
-        down_ask_e6=500_000,
-        reason_code="",
-        reason="",
-        decided_ns=DECIDED_NS,
-        good_until_ns=DECIDED_NS + 3 * NS,
-    )
-    fields: dict[str, Any] = {
-        "prediction": prediction,
-        "outcome": "UP",
-        "token_id": "111",
-        "good_until_ns": DECIDED_NS + 3 * NS,
-        "cancel_at_ns": (T0 + 270) * NS,
-    }
-    return Signal(**{**fields, **changed})
+def a_signal(up_ask_e6: int | None = 510_000, good_until_ns: int = DECIDED_NS + 3 * NS) -> Signal:
+    return build.a_signal(prediction=a_prediction(up_ask_e6=up_ask_e6), good_until_ns=good_until_ns)
 
 
-def an_account(**changed: Any) -> Account:
-    fields: dict[str, Any] = {
-        "account": "main",
-        "ready": True,
-        "why_not_ready": "",
-        "free_e6": 100_000_000,
-        "halted": False,
-        "halt_reason": "",
-        "streaks": {},
-        "unknown_orders": (),
-        "blocked_slugs": (),
-        "day": "2026-11-20",
-        "venue_state": "",
-    }
-    sums = {f: 0 for f in Account.__struct_fields__ if f not in (*fields, "days", "sent")}
-    return Account(**{**sums, **fields, **changed})
-
-
-def a_market(**changed: Any) -> MarketListed:
-    fields: dict[str, Any] = {
-        "slug": SLUG,
-        "condition_id": "0x1",
-        "up_token": "111",
-        "down_token": "222",
-        "start_s": T0,
-        "end_s": T0 + 300,
-        "tick_e6": 10_000,
-        "min_size_e6": 5_000_000,
-        "fee": FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
-        "neg_risk": False,
-        "rule": "twap60",
-        "rule_why": "",
-        "synthetic_books": True,
-    }
-    return MarketListed(**{**fields, **changed})
-
-
-def a_streak(wins: int) -> Streak:
-    return Streak(wins=wins, losses=0, known=True, last_slug="s", last_move_bp=5.0, trades=wins, won=wins, lost=0)
-
-
-NOTHING_OUT = Positions(account="main", positions=(), orders=(), foreign=(), journal_seq=0)
+NOTHING_OUT = positions()
 
 
 class Bench:
@@ -115,15 +47,7 @@ class Bench:
 
     def __init__(self, *first: Word, levels: tuple[Word, ...] = (NOTHING_OUT,)) -> None:
         self.core = AllocatorCore()
-        started = Started(
-            actor="allocator",
-            boot=1,
-            config=msgspec.json.encode(Settings()).decode(),
-            versions={},
-            mono_s=0.0,
-            speed=1.0,
-            session="",
-        )
+        started = a_start(actor="allocator", config=msgspec.json.encode(Settings()).decode())
         self.at_start = list(self.core.handle(started, (T0 - 60) * NS))
         self.allocations: list[Allocation] = []
         self.intents: list[OrderIntent] = []
@@ -166,7 +90,7 @@ def test_a_repeated_signal_gets_the_same_allocation_and_no_second_wish() -> None
 
 
 def test_the_stake_follows_the_streak_of_the_account() -> None:
-    bench = Bench(an_account(streaks={"coin": a_streak(2)}), a_market())
+    bench = Bench(an_account(streaks={"coin": a_streak(wins=2)}), a_market())
     bench.hear(10.0, a_signal())
     assert (bench.intents[0].stake_e6, bench.intents[0].win_streak) == (11_250_000, 2)
 
@@ -245,16 +169,7 @@ def test_silence_repeats_the_same_wish_until_good_until() -> None:
 
 
 def test_an_answer_ends_the_repeating() -> None:
-    verdict = RiskVerdict(
-        intent_id=ID,
-        account="main",
-        strategy="coin",
-        slug=SLUG,
-        approved=False,
-        reason_code="RANGE",
-        reason="",
-        judged_ns=0,
-    )
+    verdict = a_verdict(intent_id=ID, approved=False, reason_code="RANGE")
     for answer in (Judged(id=ID, verdict=verdict), verdict):
         bench = ready()
         bench.hear(10.0, a_signal(), answer, NoReply(id=ID, to="risk", request="OrderIntent"))
@@ -262,30 +177,7 @@ def test_an_answer_ends_the_repeating() -> None:
 
 
 def test_after_a_restart_an_order_already_there_speaks_for_its_window() -> None:
-    order = OrderUpdate(
-        account="main",
-        order_id="0xabc",
-        intent_id=ID,
-        strategy="coin",
-        slug=SLUG,
-        token_id="111",
-        outcome="UP",
-        side="BUY",
-        state="LIVE",
-        final=False,
-        filled_e6=0,
-        cost_e6=0,
-        fee_e6=0,
-        reserved_e6=5_350_000,
-        limit_e6=530_000,
-        stake_e6=5_000_000,
-        reason_code="",
-        reason="",
-        posts=1,
-        updated_ns=0,
-        journal_seq=5,
-    )
-    levels = Positions(account="main", positions=(), orders=(order,), foreign=(), journal_seq=5)
+    levels = positions(orders=(an_order(intent_id=ID, journal_seq=5),), journal_seq=5)
     bench = Bench(an_account(free_e6=3_000_000), a_market(), levels)
     bench.hear(10.5, a_signal())
     assert bench.intents == []

@@ -1,141 +1,56 @@
 """allocator: one wish at a time, in the order of speaking; and bets that are to rest."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
 from messages import (
-    Account,
     Allocation,
-    FeeSchedule,
     MarketListed,
     OrderIntent,
     OrderUpdate,
-    Positions,
-    Prediction,
-    RiskVerdict,
     Signal,
     Word,
 )
-from messages.inner import SignalsLate, Started, Tick
+from messages.inner import SignalsLate, Tick
 from messages.units import NS
 from polybot.core.allocator.core import AllocatorCore
 from polybot.settings import Settings
+from tests import build
+from tests.build import (
+    T0,
+    a_market,
+    a_prediction,
+    a_start,
+    a_verdict,
+    an_account,
+    an_order,
+    of_intent,
+    positions,
+    slug_of,
+)
 
-T0 = 1_795_132_800
-SLUG = f"btc-updown-5m-{T0}"
 
-
-def a_signal(strategy: str, at_s: float = 10.0, **changed: Any) -> Signal:
+def a_signal(strategy: str, at_s: float = 10.0, ask: int = 510_000, limit_e6: int = 0, rests: bool = False) -> Signal:
+    """What is said before the window opens is over when it opens."""
     decided_ns = T0 * NS + round(at_s * NS)
-    prediction = Prediction(
-        account="main",
+    prediction = a_prediction(
         strategy=strategy,
-        slug=SLUG,
-        condition_id="0x1",
-        n=1,
-        start_s=T0,
-        end_s=T0 + 300,
-        signal_type="baseline",
-        label="low",
-        prediction="UP",
-        probability=None,
-        indicators={},
-        btc_price=64000.0,
-        strike=64000.0,
-        strike_source="rtds_twap60",
-        up_ask_e6=changed.pop("ask", 510_000),
-        down_ask_e6=500_000,
-        reason_code="",
-        reason="",
+        up_ask_e6=ask,
         decided_ns=decided_ns,
         good_until_ns=decided_ns + 3 * NS,
-        **changed,
+        limit_e6=limit_e6,
+        rests=rests,
     )
-    cancel_at_ns = T0 * NS if at_s < 0 else (T0 + 270) * NS
-    return Signal(
+    return build.a_signal(
         prediction=prediction,
-        outcome="UP",
-        token_id="111",
         good_until_ns=prediction.good_until_ns,
-        cancel_at_ns=cancel_at_ns,
-    )
-
-
-def an_account(seq: int = 0, free_e6: int = 100_000_000) -> Account:
-    words: dict[str, Any] = dict.fromkeys(Account.__struct_fields__, 0)
-    words |= {"account": "main", "ready": True, "why_not_ready": "", "halted": False, "halt_reason": "", "streaks": {}}
-    words |= {
-        "unknown_orders": (),
-        "blocked_slugs": (),
-        "day": "",
-        "days": (),
-        "sent": (),
-        "venue_state": "",
-        "free_e6": free_e6,
-    }
-    return Account(**{**words, "journal_seq": seq})
-
-
-def positions(seq: int) -> Positions:
-    return Positions(account="main", positions=(), orders=(), foreign=(), journal_seq=seq)
-
-
-def a_market(min_size_e6: int = 5_000_000) -> MarketListed:
-    return MarketListed(
-        slug=SLUG,
-        condition_id="0x1",
-        up_token="111",
-        down_token="222",
-        start_s=T0,
-        end_s=T0 + 300,
-        tick_e6=10_000,
-        min_size_e6=min_size_e6,
-        fee=FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
-        neg_risk=False,
-        rule="twap60",
-        rule_why="",
-        synthetic_books=True,
+        cancel_at_ns=T0 * NS if at_s < 0 else (T0 + 270) * NS,
     )
 
 
 def an_update(intent: OrderIntent, seq: int, final: bool = True) -> OrderUpdate:
-    return OrderUpdate(
-        account="main",
-        order_id="0xabc",
-        intent_id=intent.id,
-        strategy=intent.strategy,
-        slug=SLUG,
-        token_id="111",
-        outcome="UP",
-        side="BUY",
-        state="MATCHED",
-        final=final,
-        filled_e6=1,
-        cost_e6=1,
-        fee_e6=0,
-        reserved_e6=0,
-        limit_e6=530_000,
-        stake_e6=5_000_000,
-        reason_code="",
-        reason="",
-        posts=1,
-        updated_ns=0,
-        journal_seq=seq,
-    )
-
-
-def a_verdict(intent: OrderIntent, approved: bool) -> RiskVerdict:
-    return RiskVerdict(
-        intent_id=intent.id,
-        account="main",
-        strategy=intent.strategy,
-        slug=SLUG,
-        approved=approved,
-        reason_code="",
-        reason="",
-        judged_ns=0,
+    return an_order(
+        **of_intent(intent), state="MATCHED", final=final, filled_e6=1, cost_e6=1, reserved_e6=0, journal_seq=seq
     )
 
 
@@ -145,8 +60,8 @@ class Bench:
     def __init__(self, market: MarketListed | None = None) -> None:
         self.core = AllocatorCore()
         config = msgspec.json.encode(Settings()).decode()
-        started = Started(actor="allocator", boot=1, config=config, versions={}, mono_s=0.0, speed=1.0, session="")
-        self.hear(-60.0, started, an_account(), positions(0), market or a_market())
+        started = a_start(actor="allocator", config=config)
+        self.hear(-60.0, started, an_account(journal_seq=0), positions(journal_seq=0), market or a_market())
 
     def hear(self, at_s: float, *words: Word) -> list[Word]:
         said = [s for word in words for s in self.core.handle(word, T0 * NS + round(at_s * NS))]
@@ -157,9 +72,13 @@ def test_the_second_of_two_waits_until_the_first_is_in_the_books_and_is_sized_by
     bench = Bench()
     first, _ = bench.hear(10.0, a_signal("one"), a_signal("two"))
     assert isinstance(first, OrderIntent) and first.strategy == "one"
-    assert bench.hear(10.1, a_verdict(first, approved=True), an_update(first, 4, final=False)) == []
-    assert bench.hear(10.2, an_update(first, 7), positions(7)) == [], "the account is older than the order's end"
-    second, said = bench.hear(10.3, an_account(7, free_e6=8_000_000))
+    assert (
+        bench.hear(10.1, a_verdict(intent_id=first.id, strategy=first.strategy), an_update(first, 4, final=False)) == []
+    )
+    assert bench.hear(10.2, an_update(first, 7), positions(journal_seq=7)) == [], (
+        "the account is older than the order's end"
+    )
+    second, said = bench.hear(10.3, an_account(journal_seq=7, free_e6=8_000_000))
     assert isinstance(second, OrderIntent) and (second.strategy, second.stake_e6) == ("two", 4_000_000)
     assert isinstance(said, Allocation) and said.intent_id == second.id
 
@@ -169,7 +88,7 @@ def test_it_does_not_matter_whether_the_levels_or_the_order_are_heard_first(leve
     bench = Bench()
     first, _ = bench.hear(10.0, a_signal("one"), a_signal("two"))
     assert isinstance(first, OrderIntent)
-    words: list[Word] = [positions(7), an_account(7)]
+    words: list[Word] = [positions(journal_seq=7), an_account(journal_seq=7)]
     order = an_update(first, 7)
     said = bench.hear(10.2, *([*words, order] if levels_first else [order, *words]))
     assert [w.strategy for w in said if isinstance(w, OrderIntent)] == ["two"]
@@ -179,7 +98,7 @@ def test_a_refusal_by_risk_lets_the_next_go_at_once() -> None:
     bench = Bench()
     first, _ = bench.hear(10.0, a_signal("one"), a_signal("two"))
     assert isinstance(first, OrderIntent)
-    said = bench.hear(10.1, a_verdict(first, approved=False))
+    said = bench.hear(10.1, a_verdict(intent_id=first.id, strategy=first.strategy, approved=False))
     assert [w.strategy for w in said if isinstance(w, OrderIntent)] == ["two"]
 
 
@@ -189,7 +108,7 @@ def test_who_waited_in_vain_is_refused_by_name() -> None:
     assert bench.hear(12.0, Tick(timer=SignalsLate(), mono_s=0.0)) == [], "12.0 s is its good-until, still in time"
     (refused,) = bench.hear(12.001, Tick(timer=SignalsLate(), mono_s=0.0))
     assert isinstance(refused, Allocation) and refused.reason_code == "ENTRY_OPEN"
-    assert f"main/one/{SLUG}/1" in refused.reason
+    assert f"main/one/{slug_of()}/1" in refused.reason
 
 
 # --- resting
@@ -210,7 +129,7 @@ def test_a_resting_bet_stands_below_the_ask_and_its_own_limit(ask: int, limit: i
 @pytest.mark.parametrize(("min_size_e6", "code"), [(10_000_000, ""), (10_010_000, "BELOW_MINIMUM")])
 def test_fewer_shares_than_the_markets_minimum_cannot_rest(min_size_e6: int, code: str) -> None:
     """5.00 USD at 0.50 are 10 shares."""
-    said = Bench(a_market(min_size_e6)).hear(-30.0, a_signal("early", -30.0, rests=True, limit_e6=510_000))
+    said = Bench(a_market(min_size_e6=min_size_e6)).hear(-30.0, a_signal("early", -30.0, rests=True, limit_e6=510_000))
     (allocation,) = [w for w in said if isinstance(w, Allocation)]
     assert allocation.reason_code == code
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from messages import Candle, Candles, Envelope, History, MarketListed, Resend, Resent, Word, encode
 from messages.inner import NoReply, SayLevels, Tick, WakeIn
@@ -15,24 +16,11 @@ from polybot.core.market.candle_history import BarFeed
 from polybot.core.market.view import MarketView
 from polybot.core.risk.volatility import LEAST_MARKS, Range, volatility
 from polybot.settings import Settings
+from tests.build import T0, a_flat_candle, a_market
 
-T0 = 1_795_132_800
 
-
-def a_candle(end_s: int, close: float = 100.0, **changed: Any) -> Candle:
-    fields: dict[str, Any] = {
-        "symbol": "BTCUSDT",
-        "interval_s": 30,
-        "start_ns": (end_s - 30) * NS,
-        "open": close,
-        "high": close,
-        "low": close,
-        "close": close,
-        "volume": 1.0,
-        "traded": True,
-        "source": "test",
-    }
-    return Candle(**{**fields, **changed})
+def a_candle(end_s: int, close: float = 100.0) -> Candle:
+    return a_flat_candle(end_s, close)
 
 
 def candles(first_end_s: int, n: int) -> list[Candle]:
@@ -125,36 +113,13 @@ def test_words_for_others_are_not_heard() -> None:
     feed = BarFeed("signal/3", 30, 60, 1.0)
     list(feed.ask(T0 * NS))
     other = Candles(id="risk/1/history/30/1", symbol="BTCUSDT", interval_s=30, candles=(), complete=True)
-    for word in (
-        a_candle(T0, interval_s=60),
-        a_candle(T0, symbol="ETHUSDT"),
-        other,
-        Tick(timer=SayLevels(), mono_s=0.0),
-    ):
+    minute, foreign = a_flat_candle(T0, 100.0, interval_s=60), replace(a_candle(T0), symbol="ETHUSDT")
+    for word in (minute, foreign, other, Tick(timer=SayLevels(), mono_s=0.0)):
         assert list(feed.hear(word, T0 * NS)) == []
     assert feed.bars.newest_ns == 0
 
 
 # --- Listings
-
-
-def a_market(**changed: Any) -> MarketListed:
-    fields: dict[str, Any] = {
-        "slug": f"btc-updown-5m-{T0}",
-        "condition_id": "0x1",
-        "up_token": "1",
-        "down_token": "2",
-        "start_s": T0,
-        "end_s": T0 + 300,
-        "tick_e6": 10_000,
-        "min_size_e6": 5_000_000,
-        "fee": None,
-        "neg_risk": False,
-        "rule": "spot",
-        "rule_why": "",
-        "synthetic_books": True,
-    }
-    return MarketListed(**{**fields, **changed})
 
 
 def an_answer(request: Resend, *bodies: Any, more: bool = False) -> Resent:
@@ -208,9 +173,9 @@ def test_the_range_is_high_less_low_over_low_of_the_last_five_minutes(high: floa
 
 def test_candles_whole_within_count_and_those_nobody_traded_in_do_not() -> None:
     bars, now = CandleBuffer(30, 40), (T0 + 310) * NS
-    bars.put(a_candle(T0 + 30, low=10.0))  # begins 310 s ago
-    bars.put(a_candle(T0 + 60, low=100.0, high=101.0))
-    bars.put(a_candle(T0 + 90, low=10.0, traded=False))
+    bars.put(replace(a_candle(T0 + 30), low=10.0))  # begins 310 s ago
+    bars.put(replace(a_candle(T0 + 60), low=100.0, high=101.0))
+    bars.put(replace(a_candle(T0 + 90), low=10.0, traded=False))
     assert Range().pct(bars, now) == pytest.approx(1.0)
     assert Range().pct(CandleBuffer(30, 40), now) is None
 

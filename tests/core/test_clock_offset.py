@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages import ClockOffset, Word
-from messages.inner import AnyTimer, ClockRead, ReadClock, ReadClockAgain, SayLevels, Started, Tick, WakeAt, WakeIn
+from messages.inner import AnyTimer, ClockRead, ReadClock, ReadClockAgain, SayLevels, Tick, WakeAt, WakeIn
 from messages.units import NS
 from polybot.core.market_feed.clock_offset import (
     EVERY_S,
@@ -21,6 +21,7 @@ from polybot.core.market_feed.clock_offset import (
     proven_by_stamps,
 )
 from polybot.core.market_feed.core import MarketFeedCore
+from tests.build import a_start
 
 MS = 1_000_000
 T0 = 1_795_132_800 * NS
@@ -42,9 +43,7 @@ class Machine:
             json.dumps({"bot": {"profile": profile}}),
             json.dumps({"id": "s", "first_window_s": T0 // NS, "windows": 3, "speed": 1.0}),
         )
-        started = Started(
-            actor="market_feed", boot=1, config=config, versions={}, mono_s=self.mono_s, speed=1.0, session=session
-        )
+        started = a_start(actor="market_feed", config=config, mono_s=self.mono_s, session=session)
         self.hear(started)
 
     @property

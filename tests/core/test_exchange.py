@@ -1,9 +1,11 @@
 """The judge: its words, its fees, its queues, its clock."""
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
+from messages import OrderType
 from polybot.sim.venue import (
     BookChanged,
     Held,
@@ -20,6 +22,7 @@ from polybot.sim.venue import (
 )
 from polybot.sim.venue.book import grain_e6
 from polybot.sim.venue.fees import fee_e6
+from tests.build import Winner, window
 
 E6 = 1_000_000
 S = 1_000_000_000
@@ -27,23 +30,14 @@ NOW = 1_795_132_800 * S
 CID, UP, DOWN = "0xc1", "111", "222"
 
 
-def a_market(**changes: object) -> Market:
-    fields: dict[str, object] = {
-        "condition_id": CID,
-        "slug": "btc-updown-5m-1795132800",
-        "up_token": UP,
-        "down_token": DOWN,
-        "start_s": 1_795_132_800,
-        "end_s": 1_795_133_100,
-        "taker_delay_ns": 0,
-    }
-    return Market(**{**fields, **changes})  # type: ignore[arg-type]
+def a_market(taker_delay_ns: int = 0) -> Market:
+    return Market(**window(), condition_id=CID, up_token=UP, down_token=DOWN, taker_delay_ns=taker_delay_ns)
 
 
-def an_exchange(**market: object) -> VenueEngine:
+def an_exchange(taker_delay_ns: int = 0) -> VenueEngine:
     """One market, alice and bob with $1,000 each, the makers at 0.49 / 0.51 with 100 shares and more behind."""
     exchange = VenueEngine()
-    exchange.list_market(a_market(**market))
+    exchange.list_market(a_market(taker_delay_ns))
     for who in ("alice", "bob"):
         exchange.grant(who, 1_000 * E6, NOW)
     bids = tuple((p * 10_000, 100 * E6) for p in (49, 48, 47))
@@ -53,21 +47,24 @@ def an_exchange(**market: object) -> VenueEngine:
     return exchange
 
 
-def a_buy(order_id: str, usd: str, shares: str, **changes: object) -> NewOrder:
-    fields: dict[str, object] = {
-        "order_id": order_id,
-        "owner": "alice",
-        "token": UP,
-        "side": "BUY",
-        "maker_e6": int(Decimal(usd) * E6),
-        "taker_e6": int(Decimal(shares) * E6),
-        "kind": "FAK",
-    }
-    return NewOrder(**{**fields, **changes})  # type: ignore[arg-type]
+def a_buy(
+    order_id: str,
+    usd: str,
+    shares: str,
+    owner: str = "alice",
+    token: str = UP,
+    kind: OrderType = "FAK",
+    post_only: bool = False,
+    expiration_s: int = 0,
+) -> NewOrder:
+    maker_e6, taker_e6 = int(Decimal(usd) * E6), int(Decimal(shares) * E6)
+    return NewOrder(order_id, owner, token, "BUY", maker_e6, taker_e6, kind, post_only, expiration_s)
 
 
-def a_sell(order_id: str, shares: str, usd: str, **changes: object) -> NewOrder:
-    return a_buy(order_id, shares, usd, side="SELL", **changes)
+def a_sell(
+    order_id: str, shares: str, usd: str, owner: str = "alice", token: str = UP, kind: OrderType = "FAK"
+) -> NewOrder:
+    return replace(a_buy(order_id, shares, usd, owner, token, kind), side="SELL")
 
 
 def words(result: object) -> str:
@@ -213,7 +210,10 @@ def test_a_market_buy_may_spend_its_whole_dollars_when_the_switch_says_so() -> N
 
 def test_the_venue_refuses_in_its_own_words() -> None:
     exchange = an_exchange()
-    say = lambda order: words(exchange.submit(order, NOW))  # noqa: E731
+
+    def say(order: NewOrder) -> str:
+        return words(exchange.submit(order, NOW))
+
     assert say(a_buy("x", "2.6", "5", token="999")) == "the market is not yet ready to process new orders"
     assert say(a_buy("x", "0", "5")) == "Invalid order payload"
     assert say(a_buy("x", "2.6", "5", post_only=True)) == "Invalid order payload"
@@ -344,13 +344,13 @@ def test_gtd_dies_one_minute_before_its_stated_second() -> None:
 
 
 @pytest.mark.parametrize(("winner", "paid"), [("UP", 10_000_000), ("DOWN", 0), ("SPLIT", 5_000_000)])
-def test_resolution_cancels_orders_and_pays_winners(winner: str, paid: int) -> None:
+def test_resolution_cancels_orders_and_pays_winners(winner: Winner, paid: int) -> None:
     exchange = an_exchange()
     exchange.submit(a_buy("o1", "5.1", "10"), NOW)
     exchange.submit(a_buy("o2", "4", "10", kind="GTC"), NOW)
     before = exchange.account_balance("alice")
-    assert exchange.resolve(CID, winner, NOW + 300 * S) == {"alice": paid}  # type: ignore[arg-type]
-    assert exchange.resolve(CID, winner, NOW + 301 * S) == {}  # type: ignore[arg-type]
+    assert exchange.resolve(CID, winner, NOW + 300 * S) == {"alice": paid}
+    assert exchange.resolve(CID, winner, NOW + 301 * S) == {}
     assert exchange.account_balance("alice") == before + paid
     order = exchange.order("o2")
     assert order is not None
@@ -460,11 +460,13 @@ def test_orders_that_money_no_longer_covers_are_cancelled_newest_first() -> None
         assert isinstance(placed, Placed), placed
     exchange.take_events()
     assert exchange.withdraw("alice", 350 * E6, NOW + 9) == 350 * E6
-    assert [exchange.order(f"o{n}").status for n in range(3)] == ["LIVE", "LIVE", "CANCELED_NOT_ENOUGH_BALANCE"]  # type: ignore[union-attr]
+    orders = [exchange.order(f"o{n}") for n in range(3)]
+    assert [o and o.status for o in orders] == ["LIVE", "LIVE", "CANCELED_NOT_ENOUGH_BALANCE"]
     (gone,) = [e for e in exchange.take_events() if isinstance(e, OrderChanged)]
     assert (gone.kind, gone.order.order_id, gone.order.status) == ("CANCELLATION", "o2", "CANCELED_NOT_ENOUGH_BALANCE")
     assert exchange.withdraw("alice", 50 * E6, NOW + 10) == 50 * E6, "covered to the cent"
-    assert exchange.order("o1").is_open  # type: ignore[union-attr]
+    second = exchange.order("o1")
+    assert second is not None and second.is_open
     assert exchange.withdraw("alice", 10_000 * E6, NOW + 11) == 600 * E6, "no more than there is"
     assert not exchange.open_orders("alice")
     assert exchange.total_e6() == exchange.state.ledger.granted_e6

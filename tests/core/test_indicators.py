@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,7 +163,7 @@ def test_no_indicator_looks_ahead() -> None:
     luck = np.random.default_rng(1)
     values = floats(1000 + np.cumsum(luck.normal(0, 1, 90)))
     wide = values + 1.0
-    for name, of in {
+    indicators_of: dict[str, Callable[[Floats], Floats]] = {
         "rsi": rsi,
         "ema": lambda v: ema(v, 9),
         "sma": lambda v: sma(v, 9),
@@ -172,7 +173,8 @@ def test_no_indicator_looks_ahead() -> None:
         "atr": lambda v: atr(wide[: len(v)], v - 1.0, v),
         "ewma": lambda v: ewma(v, 5.0),
         "cusum": lambda v: cusum(v, 1000.0, 1.0)[0],
-    }.items():
+    }
+    for name, of in indicators_of.items():
         whole = of(values)
         for end in (40, 60, 89):
             assert of(values[:end])[-1] == pytest.approx(whole[end - 1], abs=1e-9), name
@@ -214,7 +216,9 @@ def test_all_that_fit_candles_are_named_and_only_microprice_does_not() -> None:
 
 def some_candles(count: int) -> Candles:
     close = floats(1000 + np.cumsum(np.random.default_rng(3).normal(0, 1, count)))
-    return Candles(60.0 * np.arange(count), close, close + 1, close - 1, close, close * 0, np.ones(count))
+    return Candles(
+        60.0 * np.arange(count, dtype=np.float64), close, close + 1, close - 1, close, close * 0, np.ones(count)
+    )
 
 
 def columns(computed: Floats | tuple[Floats, ...]) -> tuple[Floats, ...]:

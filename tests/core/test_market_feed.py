@@ -1,22 +1,23 @@
 """market_feed: markets, subscriptions, resolutions, prints, and what windows came to, in whatever order it is heard."""
 
-import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict, TypeVar
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from messages import (
     Book,
     FeedStatus,
-    FeeSchedule,
     MarketListed,
     MarketResolved,
     OraclePrice,
     OracleRelayed,
+    Outcome,
+    SettleRule,
     TickSizeChanged,
     TradePrint,
     WindowObserved,
@@ -32,8 +33,6 @@ from messages.inner import (
     Reconnect,
     Restored,
     SayLevels,
-    SourceState,
-    Started,
     Subscribe,
     Tick,
     WakeAt,
@@ -42,70 +41,60 @@ from messages.inner import (
     WindowLate,
 )
 from messages.units import NS
-from polybot.core.market.windows import slug_of
 from polybot.core.market_feed.core import MarketFeedCore
+from tests import build
+from tests.build import T0, a_source_state, a_start, session, slug_of, window
 
-T0 = 1_795_132_800
 E18 = 10**18
 STRIKE = 64_000 * E18
 BP = STRIKE // 10_000
 
 
-def a_start(speed: float = 1.0, windows: int = 3) -> Started:
-    session = json.dumps({"id": "s", "first_window_s": T0, "windows": windows, "speed": speed})
-    return Started(actor="market_feed", boot=1, config="{}", versions={}, mono_s=0.0, speed=speed, session=session)
+W = TypeVar("W", bound=Word)
 
 
-def a_market(start_s: int = T0, **changes: Any) -> MarketListed:
-    fields: dict[str, Any] = {
-        "slug": slug_of(start_s),
-        "condition_id": f"0x{start_s:064x}",
-        "up_token": f"1{start_s}",
-        "down_token": f"2{start_s}",
-        "start_s": start_s,
-        "end_s": start_s + 300,
-        "tick_e6": 10_000,
-        "min_size_e6": 5_000_000,
-        "fee": FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
-        "neg_risk": False,
-        "rule": "twap60",
-        "rule_why": "",
-        "synthetic_books": True,
-    }
-    return MarketListed(**(fields | changes))
+class MarketIds(TypedDict):
+    condition_id: str
+    up_token: str
+    down_token: str
 
 
-def a_print(second: int, value: int = STRIKE, feed: Any = "twap60", **changes: Any) -> OraclePrice:
-    fields: dict[str, Any] = {
-        "symbol": "btc/usd",
-        "feed": feed,
-        "price": value / E18,
-        "value_e18": str(value),
-        "observed_ns": second * NS,
-        "received_ns": second * NS + 2 * NS,
-        "source": "rtds",
-    }
-    return OraclePrice(**(fields | changes))
+def ids(start_s: int) -> MarketIds:
+    """Every window's market has its own."""
+    return {"condition_id": f"0x{start_s:064x}", "up_token": f"1{start_s}", "down_token": f"2{start_s}"}
 
 
-def a_book(start_s: int = T0) -> Book:
-    market = a_market(start_s)
-    return Book(
-        slug=market.slug,
-        condition_id=market.condition_id,
-        up_bids=(),
-        up_asks=(),
-        down_bids=(),
-        down_asks=(),
-        venue_ns=1,
-        received_ns=1,
+def a_market(
+    start_s: int = T0,
+    rule: SettleRule | None = "twap60",
+    rule_why: str = "",
+    accepting: bool = True,
+    tick_e6: int = 10_000,
+) -> MarketListed:
+    return build.a_market(
+        **window(start_s), **ids(start_s), rule=rule, rule_why=rule_why, accepting=accepting, tick_e6=tick_e6
     )
 
 
-def a_resolution(start_s: int = T0, winner: Any = "UP", source: str = "ws") -> MarketResolved:
-    market = a_market(start_s)
-    return MarketResolved(
-        slug=market.slug, condition_id=market.condition_id, winner=winner, resolved_ns=1, source=source
+def a_print(second: int, value: int = STRIKE, feed: SettleRule = "twap60", source: str = "rtds") -> OraclePrice:
+    """Of that second, heard two seconds later."""
+    return build.a_print(
+        feed=feed,
+        price=value / E18,
+        value_e18=str(value),
+        observed_ns=second * NS,
+        received_ns=second * NS + 2 * NS,
+        source=source,
+    )
+
+
+def a_book(start_s: int = T0) -> Book:
+    return build.a_book(slug=slug_of(start_s), condition_id=ids(start_s)["condition_id"])
+
+
+def a_resolution(start_s: int = T0, winner: Outcome = "UP", source: str = "ws") -> MarketResolved:
+    return build.a_resolution(
+        slug=slug_of(start_s), condition_id=ids(start_s)["condition_id"], winner=winner, source=source
     )
 
 
@@ -120,10 +109,10 @@ def a_tick(timer: AnyTimer, mono_s: float = 1.0) -> Tick:
 class Feed:
     """A core and all it said."""
 
-    def __init__(self, now_s: float = T0 - 60, **options: Any) -> None:
+    def __init__(self, now_s: float = T0 - 60, windows: int = 3, speed: float = 1.0) -> None:
         self.core = MarketFeedCore()
         self.said: list[Word] = []
-        self.hear(a_start(**options), now_s)
+        self.hear(a_start(actor="market_feed", speed=speed, session=session(windows, speed)), now_s)
 
     def hear(self, word: Word, now_s: float) -> list[Word]:
         said = list(self.core.handle(word, round(now_s * NS)))
@@ -135,15 +124,15 @@ class Feed:
         return found[-1] if found else None
 
 
-def listed(*starts: int, rule: Any = "twap60", **options: Any) -> Feed:
-    feed = Feed(**options)
+def listed(*starts: int, rule: SettleRule = "twap60", speed: float = 1.0) -> Feed:
+    feed = Feed(speed=speed)
     for start in starts or (T0,):
         feed.hear(a_market(start, rule=rule), T0 - 50)
         feed.hear(a_fetch(start), T0 - 50)
     return feed
 
 
-def of(kind: type[Any], words: Iterable[Word]) -> list[Any]:
+def of(kind: type[W], words: Iterable[Word]) -> list[W]:
     return [w for w in words if isinstance(w, kind)]
 
 
@@ -186,7 +175,9 @@ def test_a_market_is_said_once_subscribed_once_and_said_again_when_it_changes() 
     assert of(MarketListed, changed) == [a_market(accepting=False)] and not of(Subscribe, changed)
 
 
-@pytest.mark.parametrize("word", [a_market(T0 - 300), a_market(T0 + 900), a_market(slug="eth-updown-5m-1795132800")])
+@pytest.mark.parametrize(
+    "word", [a_market(T0 - 300), a_market(T0 + 900), replace(a_market(), slug="eth-updown-5m-1795132800")]
+)
 def test_a_market_of_no_window_of_ours_is_nobodys_business(word: MarketListed) -> None:
     assert not Feed().hear(word, T0)
 
@@ -264,9 +255,10 @@ def test_the_strike_is_the_print_stamped_exactly_at_the_start() -> None:
 
 
 @pytest.mark.parametrize("rule", ["spot", "twap30", "twap60"])
-def test_only_the_stream_that_the_rule_names_counts(rule: Any) -> None:
+def test_only_the_stream_that_the_rule_names_counts(rule: SettleRule) -> None:
     feed = listed(rule=rule)
-    for other in {"spot", "twap30", "twap60"} - {rule}:
+    rules: tuple[SettleRule, ...] = ("spot", "twap30", "twap60")
+    for other in (each for each in rules if each != rule):
         feed.hear(a_print(T0, STRIKE + 5, feed=other), T0 + 2)
     assert feed.observed() is None
     feed.hear(a_print(T0, feed=rule), T0 + 2)
@@ -329,7 +321,7 @@ def test_a_market_of_unknown_rule_has_no_strike_and_says_the_value() -> None:
 def test_prints_are_said_once_a_second_and_late_ones_only_used() -> None:
     feed = listed()
     assert a_print(T0 + 10) in feed.hear(a_print(T0 + 10), T0 + 12)
-    assert not of(OraclePrice, feed.hear(a_print(T0 + 10, received_ns=1), T0 + 12))
+    assert not of(OraclePrice, feed.hear(replace(a_print(T0 + 10), received_ns=1), T0 + 12))
     assert not of(OraclePrice, feed.hear(a_print(T0), T0 + 12))
     assert feed.observed() is not None
 
@@ -348,12 +340,12 @@ def test_an_exact_print_replaces_a_snapshots_rounded_one_and_not_the_other_way_r
     "word",
     [
         a_print(T0, 0),
-        a_print(T0, price=float("nan")),
-        a_print(T0, price=-1.0),
-        a_print(T0, value_e18="-5"),
-        a_print(T0, value_e18="6.4e22"),
-        a_print(T0, price=64_001.0),
-        a_print(T0, observed_ns=T0 * NS + 1),
+        replace(a_print(T0), price=float("nan")),
+        replace(a_print(T0), price=-1.0),
+        replace(a_print(T0), value_e18="-5"),
+        replace(a_print(T0), value_e18="6.4e22"),
+        replace(a_print(T0), price=64_001.0),
+        replace(a_print(T0), observed_ns=T0 * NS + 1),
         a_print(T0 + 8),
         a_print(T0, STRIKE * 10),
     ],
@@ -428,13 +420,9 @@ def test_a_restart_leaves_alone_what_was_resolved_before() -> None:
 # --- health
 
 
-def a_state(source: str, state: Any) -> SourceState:
-    return SourceState(source=source, state=state, why="", received_ns=0)
-
-
 def test_both_levels_are_said_each_machine_second() -> None:
     feed = listed()
-    feed.hear(a_state("rtds", "open"), T0)
+    feed.hear(a_source_state(source="rtds"), T0)
     feed.hear(a_print(T0), T0 + 2)
     statuses = {w.feed: w.state for w in of(FeedStatus, feed.hear(a_tick(SayLevels()), T0 + 2))}
     assert statuses == {"oracle": "up", "book": "down"}
@@ -443,7 +431,7 @@ def test_both_levels_are_said_each_machine_second() -> None:
 @pytest.mark.parametrize(("age_ns", "state"), [(5 * NS, "up"), (5 * NS + 1, "stale")])
 def test_the_oracle_is_stale_by_its_newest_stamp_too(age_ns: int, state: str) -> None:
     feed = listed()
-    feed.hear(a_state("rtds", "open"), T0)
+    feed.hear(a_source_state(source="rtds"), T0)
     now_ns = T0 * NS + age_ns
     assert list(feed.core.handle(a_print(T0), now_ns))
     status = next(w for w in feed.core.handle(a_tick(SayLevels()), now_ns) if isinstance(w, FeedStatus))
@@ -452,7 +440,7 @@ def test_the_oracle_is_stale_by_its_newest_stamp_too(age_ns: int, state: str) ->
 
 def test_a_stalled_book_channel_is_reconnected_only_while_a_market_is_live() -> None:
     for feed, expected in ((listed(), True), (Feed(), False)):
-        feed.hear(a_state("market", "open"), T0)
+        feed.hear(a_source_state(source="market"), T0)
         said = [w for m in range(1, 15) for w in feed.hear(a_tick(SayLevels(), float(m)), T0 + m)]
         assert any(w.source == "market" for w in of(Reconnect, said)) is expected
 
@@ -506,13 +494,13 @@ def test_where_the_two_differ_the_first_link_is_believed_and_the_difference_coun
 def test_the_oracle_is_up_by_polybolt_alone_while_rtdss_silent_stall_is_still_found() -> None:
     feed = Feed()
     feed.hear(a_market(), T0 - 50)
-    feed.hear(SourceState(source="rtds", state="open", why="", received_ns=0), T0)
+    feed.hear(a_source_state(source="rtds"), T0)
     for k in range(1, 14):
         feed.hear(a_relay(a_print(T0 + k)), T0 + k + 1)
         feed.hear(a_tick(SayLevels(), float(k)), T0 + k + 1)
     assert [s.state for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == "up"
     assert [w.source for w in of(Reconnect, feed.said)] == ["rtds"]
-    feed.hear(SourceState(source="rtds", state="closed", why="gone", received_ns=0), T0 + 14)
+    feed.hear(a_source_state(source="rtds", state="closed", why="gone"), T0 + 14)
     assert [s.state for s in of(FeedStatus, feed.said) if s.feed == "oracle"][-1] == "up"
 
 

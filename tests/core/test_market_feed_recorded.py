@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from messages import OraclePrice, WindowObserved, Word
-from messages.inner import Started, Tick, WindowLate
+from messages.inner import Tick, WindowLate
 from messages.units import MS, NS
 from polybot.adapters.polymarket.market_parser import listed_of
 from polybot.core.market_feed.core import MarketFeedCore
+from tests.build import a_start
 
 TAPE = Path(__file__).parents[3] / "shared/data/chainlink-btcusd-1hz-and-5m-markets"
 needs_tape = pytest.mark.skipif(not TAPE.exists(), reason="the recorded day is not on this machine")
@@ -44,7 +45,7 @@ def observed(markets: list[dict[str, Any]]) -> dict[str, WindowObserved]:
     for market in markets:
         words.append((market["start_sec"] * NS - 600 * NS, listed_of(market["raw"], None)))
         words.append((market["end_sec"] * NS + 15 * NS, Tick(timer=WindowLate(slug=market["slug"]), mono_s=1.0)))
-    started = Started(actor="market_feed", boot=1, config="{}", versions={}, mono_s=0.0, speed=1.0, session=session)
+    started = a_start(actor="market_feed", session=session)
     seen: dict[str, WindowObserved] = {}
     for now_ns, word in [((first - 60) * NS, started), *sorted(words, key=lambda pair: pair[0])]:
         seen |= {w.slug: w for w in core.handle(word, now_ns) if isinstance(w, WindowObserved)}

@@ -159,7 +159,8 @@ def test_a_resting_order_waits_behind_all_that_was_visible() -> None:
     assert exchange.printed(CID, "BID", 490_000, 40 * E6, NOW) == 0
     assert exchange.printed(CID, "BID", 490_000, 4 * E6, NOW) == 4 * E6
     assert exchange.printed(CID, "BID", 490_000, 50 * E6, NOW) == 6 * E6
-    assert exchange.order("a").status == "MATCHED"  # type: ignore[union-attr]
+    order = exchange.order("a")
+    assert order is not None and order.status == "MATCHED"
 
 
 def test_cancels_do_not_move_it_forward_and_newcomers_do_not_move_it_back() -> None:
@@ -245,7 +246,8 @@ def test_the_grid_is_the_real_venues_alone() -> None:
     exchange.replace(CID, ((980_000, 5 * E6),), ((990_000, 5 * E6),), NOW)
     assert not [e for e in exchange.take_events() if isinstance(e, TickChanged)]
     exchange.set_tick(CID, 1_000, NOW)
-    assert exchange.market(CID).tick_e6 == 1_000  # type: ignore[union-attr]
+    market = exchange.market(CID)
+    assert market is not None and market.tick_e6 == 1_000
 
 
 def test_resolution_pays_and_cancels_and_nothing_is_heard_after_it() -> None:
@@ -254,7 +256,8 @@ def test_resolution_pays_and_cancels_and_nothing_is_heard_after_it() -> None:
     resting(exchange, "r", 10, 40)
     paid = exchange.resolve(CID, "UP", NOW + S)
     assert paid == {"alice": 10 * E6}
-    assert exchange.order("r").status == "CANCELED_MARKET_RESOLVED"  # type: ignore[union-attr]
+    order = exchange.order("r")
+    assert order is not None and order.status == "CANCELED_MARKET_RESOLVED"
     exchange.show(CID, [("ASK", 510_000, 10 * E6)], NOW + S)
     exchange.replace(CID, BIDS, ASKS, NOW + S)
     assert exchange.printed(CID, "BID", 400_000, 10 * E6, NOW + S) == 0

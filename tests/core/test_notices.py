@@ -1,10 +1,12 @@
 """What needs a person, and that it is told once."""
 
 from messages import Account, FeedStatus, Settlement, Word, encode
-from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick
+from messages.feeds import FeedState
+from messages.inner import HaltSeen, LookAround, Notify, Restored, Tick
 from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
+from tests.build import T0, a_feed_status, a_halt, a_settlement, a_start, an_account
 
-T0 = 1_795_132_800 * 10**9
+NOW_NS = T0 * 10**9
 
 
 class Bench:
@@ -12,13 +14,10 @@ class Bench:
 
     def __init__(self, told: tuple[Notify, ...] = (), halted: str = "") -> None:
         self.core, self.now_s = NotifierCore(), 100.0
-        begun = Started(
-            actor="notifier", boot=1, config="{}", versions={}, mono_s=100.0, speed=1.0, session="", halted=halted
-        )
-        self.hear(begun)
+        self.hear(a_start(actor="notifier", mono_s=100.0, halted=halted))
         self.first = self.hear(Restored(records=tuple(encode(n) for n in told), last_seq=0))
 
-    def hear(self, word: Word, at_ns: int = T0) -> list[Notify]:
+    def hear(self, word: Word, at_ns: int = NOW_NS) -> list[Notify]:
         return [w for w in self.core.handle(word, at_ns) if isinstance(w, Notify)]
 
     def pass_s(self, seconds: float, *heard: FeedStatus) -> list[Notify]:
@@ -31,79 +30,30 @@ class Bench:
         return told
 
 
-def a_feed(state: str = "up", feed: str = "price", reason: str = "") -> FeedStatus:
-    return FeedStatus(feed=feed, state=state, reason=reason, age_s=0.0, since_ns=T0)  # type: ignore[arg-type]
+def a_feed(state: FeedState = "up", feed: str = "price", reason: str = "") -> FeedStatus:
+    return a_feed_status(feed=feed, state=state, reason=reason)
 
 
-def a_halt(halt_id: str = "h1") -> HaltSeen:
-    return HaltSeen(halt_id=halt_id, by="risk", reason_code="DRAWDOWN", reason="equity 70 USD")
+def by_risk(halt_id: str = "h1") -> HaltSeen:
+    return a_halt(halt_id=halt_id, by="risk", reason_code="DRAWDOWN", reason="equity 70 USD")
 
 
-def a_settlement(corrected: bool = True) -> Settlement:
-    return Settlement(
-        account="main",
-        strategy="rsi_ema",
-        slug="btc-updown-5m-1795132800",
-        start_s=1_795_132_800,
-        end_s=1_795_133_100,
-        outcome="DOWN",
-        provisional=False,
-        paid=False,
-        corrected=corrected,
-        held="UP",
-        cost_e6=5_000_000,
-        fee_e6=170_000,
-        payout_e6=0,
-        pnl_e6=-5_170_000,
-        win=False,
-        win_streak=0,
-        settled_ns=T0,
-        journal_seq=9,
-    )
+def a_correction(corrected: bool = True) -> Settlement:
+    """It won and has lost after all."""
+    return a_settlement(outcome="DOWN", corrected=corrected, paid=False, payout_e6=0, pnl_e6=-5_170_000, win=False)
 
 
-def an_account(venue_state: str) -> Account:
-    return Account(
-        account="main",
-        ready=True,
-        why_not_ready="",
-        purse_e6=0,
-        wallet_e6=0,
-        cash_pnl_e6=0,
-        free_e6=0,
-        reserved_e6=0,
-        positions_e6=0,
-        claims_e6=0,
-        equity_e6=0,
-        realised_e6=0,
-        peak_equity_e6=0,
-        max_drawdown_e6=0,
-        fees_e6=0,
-        streaks={},
-        halted=False,
-        halt_reason="",
-        unknown_orders=(),
-        open_orders=0,
-        unresolved=0,
-        late=0,
-        blocked_slugs=(),
-        last_window_s=0,
-        day="2026-11-20",
-        day_pnl_e6=0,
-        reconciled_ns=0,
-        journal_seq=1,
-        venue_state=venue_state,
-        venue_why="401 Unauthorized/Invalid api key" if venue_state != "running" else "",
-    )
+def told_by_venue(state: str) -> Account:
+    return an_account(venue_state=state, venue_why="401 Unauthorized/Invalid api key" if state != "running" else "")
 
 
 def test_a_halt_is_told_once_with_who_and_why() -> None:
     bench = Bench()
-    (told,) = bench.hear(a_halt())
+    (told,) = bench.hear(by_risk())
     assert (told.kind, told.text) == ("halt", "halted by risk: DRAWDOWN: equity 70 USD")
-    assert bench.hear(a_halt()) == []
-    assert bench.hear(HaltSeen(halt_id="", by="", reason_code="", reason="")) == [], "lifting is no news"
-    assert [n.key for n in bench.hear(a_halt("h2"))] == ["h2"]
+    assert bench.hear(by_risk()) == []
+    assert bench.hear(a_halt(halt_id="", by="", reason_code="")) == [], "lifting is no news"
+    assert [n.key for n in bench.hear(by_risk("h2"))] == ["h2"]
 
 
 def test_a_halt_written_while_nobody_was_here_is_told_at_the_start_and_an_old_one_is_not() -> None:
@@ -114,28 +64,28 @@ def test_a_halt_written_while_nobody_was_here_is_told_at_the_start_and_an_old_on
 
 def test_a_refused_login_is_told_when_it_begins() -> None:
     bench = Bench()
-    assert bench.hear(an_account("running")) == []
-    (told,) = bench.hear(an_account("unauthorized"))
+    assert bench.hear(told_by_venue("running")) == []
+    (told,) = bench.hear(told_by_venue("unauthorized"))
     assert (told.kind, "401" in told.text) == ("login_refused", True)
-    assert bench.hear(an_account("unauthorized")) == []
-    assert bench.hear(an_account("running")) == []
-    assert bench.hear(an_account("unauthorized"), T0 + QUIET_NS - 1) == [], "within the hour"
-    assert bench.hear(an_account("running")) == []
-    assert [n.kind for n in bench.hear(an_account("unauthorized"), T0 + QUIET_NS)] == ["login_refused"]
+    assert bench.hear(told_by_venue("unauthorized")) == []
+    assert bench.hear(told_by_venue("running")) == []
+    assert bench.hear(told_by_venue("unauthorized"), NOW_NS + QUIET_NS - 1) == [], "within the hour"
+    assert bench.hear(told_by_venue("running")) == []
+    assert [n.kind for n in bench.hear(told_by_venue("unauthorized"), NOW_NS + QUIET_NS)] == ["login_refused"]
 
 
 def test_a_venue_that_forbids_us_to_trade_from_here_is_told_too() -> None:
-    (told,) = Bench().hear(an_account("geoblocked"))
+    (told,) = Bench().hear(told_by_venue("geoblocked"))
     assert (told.kind, told.text[:33]) == ("login_refused", "the venue refuses us from here: 4")
 
 
 def test_only_a_corrected_settlement_is_told() -> None:
     bench = Bench()
-    assert bench.hear(a_settlement(corrected=False)) == []
-    (told,) = bench.hear(a_settlement())
+    assert bench.hear(a_correction(corrected=False)) == []
+    (told,) = bench.hear(a_correction())
     assert told.kind == "settlement_corrected"
-    assert told.text == "btc-updown-5m-1795132800 was corrected: DOWN won, rsi_ema held UP, P&L -5.17 USD"
-    assert bench.hear(a_settlement()) == [], "the same word again"
+    assert told.text == "btc-updown-5m-1795132800 was corrected: DOWN won, coin held UP, P&L -5.17 USD"
+    assert bench.hear(a_correction()) == [], "the same word again"
 
 
 def test_a_feed_is_lost_at_sixty_seconds_and_not_before() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from messages import Candle, Candles, DayStats, FeedStatus, History, PriceTick, Word
+from messages import Candle, Candles, FeedStatus, History, PriceTick, Word
 from messages.inner import (
+    AnyTimer,
     CandlesFetched,
     DayHeard,
     FeedStale,
@@ -18,16 +19,15 @@ from messages.inner import (
     FetchPrice,
     PriceFetched,
     SourceChanged,
-    SourceState,
-    Started,
     Tick,
+    WakeIn,
 )
 from messages.units import NS
 from polybot.core.market.view import MarketView
 from polybot.core.price_feed.core import PriceFeedCore
 from polybot.settings import Settings
+from tests.build import T0, a_source_state, a_start, a_tick, day_stats
 
-T0 = 1_795_132_800
 _ids = itertools.count(1)
 
 
@@ -42,10 +42,9 @@ class House:
         self.price = 64_000.0
         self.said: list[Word] = []
         self.asked: list[str] = []
-        self._timers: dict[str, float] = {}
-        config = Started(actor="price_feed", boot=1, config="{}", versions={}, mono_s=0.0, speed=speed, session="")
-        self.hear(config)
-        self.hear(SourceState(source="binance", state="open", why="", received_ns=self.now_ns))
+        self._timers: dict[AnyTimer, float] = {}
+        self.hear(a_start(actor="price_feed", speed=speed))
+        self.hear(a_source_state(received_ns=self.now_ns))
 
     def hear(self, word: Word) -> list[Word]:
         said = list(self.core.handle(word, self.now_ns))
@@ -57,8 +56,8 @@ class House:
                     said += self.hear(self._answer(wish.source))
                 case FetchCandles():
                     said += self.hear(self._klines(wish))
-                case _ if type(wish).__name__ == "WakeIn":
-                    self._timers[wish.timer] = self.mono_s + wish.after_s  # type: ignore[attr-defined]
+                case WakeIn():
+                    self._timers[wish.timer] = self.mono_s + wish.after_s
         return said
 
     def _answer(self, source: Any) -> PriceFetched:
@@ -91,11 +90,7 @@ class House:
         )
 
     def trade(self, price: float | None = None) -> list[Word]:
-        tick = PriceTick(
-            symbol="BTCUSDT", price=price or self.price, size=0.1, trade_id=next(_ids), traded_ns=self.now_ns,
-            source="binance",
-        )  # fmt: skip
-        return self.hear(tick)
+        return self.hear(a_tick(price=price or self.price, trade_id=next(_ids), traded_ns=self.now_ns))
 
     def live(self, seconds: float, streams: bool = False) -> list[Word]:
         """Time passes; what was said meanwhile."""
@@ -292,9 +287,7 @@ def test_held_prints_keep_nothing_fresh() -> None:
 # --- 24 hours
 
 
-A_DAY = DayStats(
-    open=63_000.0, high=65_000.0, low=62_500.0, last=64_000.0, volume=12_345.6, change_pct=1.587, as_of_ns=T0 * NS
-)
+A_DAY = day_stats(as_of_ns=T0 * NS)
 
 
 def test_the_day_is_asked_for_at_the_start_and_stands_in_the_level() -> None:

@@ -3,7 +3,6 @@
 import math
 import random
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 import pytest
@@ -17,55 +16,30 @@ from messages.inner import (
     RefillCandles,
     SampleMark,
     SayLevels,
-    SourceState,
-    Started,
     Tick,
     WakeAt,
     WakeIn,
 )
 from messages.units import NS
 from polybot.core.price_feed.core import SYMBOL, PriceFeedCore
+from tests.build import T0, a_flat_candle, a_source_state, a_start, a_tick
 
-T0 = 1_795_132_800
 MARK = T0 + 30
-
-
-def a_start(speed: float = 1.0) -> Started:
-    return Started(actor="price_feed", boot=1, config="{}", versions={}, mono_s=0.0, speed=speed, session="")
 
 
 _ids = iter(range(1, 10**9))
 
 
-def a_trade(at_s: float, price: float = 64_000.0, **changes: Any) -> PriceTick:
-    fields: dict[str, Any] = {
-        "symbol": SYMBOL,
-        "price": price,
-        "size": 0.01,
-        "trade_id": next(_ids),
-        "traded_ns": round(at_s * NS),
-        "source": "binance",
-    }
-    return PriceTick(**(fields | changes))
+def a_trade(at_s: float, price: float = 64_000.0, size: float = 0.01) -> PriceTick:
+    return traded_at(round(at_s * NS), price, size)
 
 
-def a_state(state: Any) -> SourceState:
-    return SourceState(source="binance", state=state, why="", received_ns=0)
+def traded_at(at_ns: int, price: float = 64_000.0, size: float = 0.01) -> PriceTick:
+    return a_tick(price=price, size=size, trade_id=next(_ids), traded_ns=at_ns)
 
 
-def a_minute(start_s: int, close: float = 64_000.0) -> Candle:
-    return Candle(
-        symbol=SYMBOL,
-        interval_s=60,
-        start_ns=start_s * NS,
-        open=close,
-        high=close,
-        low=close,
-        close=close,
-        volume=1.0,
-        traded=True,
-        source="binance",
-    )
+def a_minute(start_s: int) -> Candle:
+    return a_flat_candle(start_s + 60, 64_000.0, interval_s=60)
 
 
 class Exchange:
@@ -103,7 +77,7 @@ class Feed:
     def __init__(self, exchange: Exchange, now_s: float, speed: float = 1.0, reachable: bool = True) -> None:
         self.core, self.exchange, self.reachable = PriceFeedCore(), exchange, reachable
         self.said: list[Word] = []
-        self.hear(a_start(speed), now_s)
+        self.hear(a_start(actor="price_feed", speed=speed), now_s)
 
     def hear(self, word: Word, now_s: float) -> list[Word]:
         self.now_ns = round(now_s * NS)
@@ -129,9 +103,9 @@ class Feed:
         return [w for w in self.hear(Tick(timer=SayLevels(), mono_s=mono_s), now_s) if isinstance(w, FeedStatus)][-1]
 
 
-def opened(trades: Iterable[PriceTick] = (), now_s: float = T0, **options: Any) -> Feed:
-    feed = Feed(Exchange(trades), now_s, **options)
-    feed.hear(a_state("open"), now_s)
+def opened(trades: Iterable[PriceTick] = (), now_s: float = T0, speed: float = 1.0, reachable: bool = True) -> Feed:
+    feed = Feed(Exchange(trades), now_s, speed, reachable)
+    feed.hear(a_source_state(), now_s)
     return feed
 
 
@@ -177,7 +151,7 @@ def test_a_leap_is_held_and_found_wrong_by_the_next_print(price: float) -> None:
 @pytest.mark.parametrize(("ahead_ns", "accepted"), [(NS - 1, True), (NS, True), (NS + 1, False)])
 def test_a_stamp_more_than_a_second_ahead_is_refused(ahead_ns: int, accepted: bool) -> None:
     feed = opened()
-    assert is_accepted(feed, a_trade(0, traded_ns=T0 * NS + ahead_ns), T0) is accepted
+    assert is_accepted(feed, traded_at(T0 * NS + ahead_ns), T0) is accepted
 
 
 def test_stamps_never_go_backwards_and_a_repeat_is_no_trade() -> None:
@@ -185,8 +159,8 @@ def test_stamps_never_go_backwards_and_a_repeat_is_no_trade() -> None:
     first = a_trade(T0 + 1)
     assert is_accepted(feed, first, T0 + 1)
     assert not is_accepted(feed, first, T0 + 1)
-    assert not is_accepted(feed, a_trade(0, traded_ns=first.traded_ns - 1), T0 + 1)
-    assert is_accepted(feed, a_trade(0, traded_ns=first.traded_ns), T0 + 1)
+    assert not is_accepted(feed, traded_at(first.traded_ns - 1), T0 + 1)
+    assert is_accepted(feed, traded_at(first.traded_ns), T0 + 1)
 
 
 def test_refused_trades_keep_nothing_fresh() -> None:
@@ -271,11 +245,11 @@ def test_a_restart_at_any_moment_holds_what_the_stream_had_built(seed: int) -> N
     trades = random_trades(seed, start, T0 + 200)
     exchange = Exchange(trades)
     lived = Feed(exchange, start)
-    lived.hear(a_state("open"), start)
+    lived.hear(a_source_state(), start)
     lived.stream(trades)
     cut = random.Random(seed).randrange(len(trades) - 200, len(trades) - 50)
     reborn = Feed(exchange, trades[cut].traded_ns / NS)
-    reborn.hear(a_state("open"), trades[cut].traded_ns / NS)
+    reborn.hear(a_source_state(), trades[cut].traded_ns / NS)
     reborn.stream(trades[cut + 1 :])
     since = T0 - 2000
     assert reborn.history(30).complete and lived.history(30).complete
@@ -290,10 +264,10 @@ def test_a_reconnect_fills_what_was_missed_and_says_it(seed: int) -> None:
     whole.stream(trades)
     cut, back = len(trades) // 3, len(trades) // 2
     broken.stream(trades[:cut])
-    broken.hear(a_state("closed"), trades[cut].traded_ns / NS)
+    broken.hear(a_source_state(state="closed"), trades[cut].traded_ns / NS)
     broken.hear(Tick(timer=SampleMark(), mono_s=1), trades[back].traded_ns / NS)
     assert not broken.history(30).complete
-    broken.hear(a_state("open"), trades[back].traded_ns / NS)
+    broken.hear(a_source_state(), trades[back].traded_ns / NS)
     broken.stream(trades[back + 1 :])
     assert broken.history(30).candles == whole.history(30).candles
     last = {c.end_ns: c for c in samples(broken.said)}
@@ -303,7 +277,7 @@ def test_a_reconnect_fills_what_was_missed_and_says_it(seed: int) -> None:
 def test_nothing_is_concluded_about_marks_the_stream_did_not_carry() -> None:
     feed = opened(reachable=False)
     feed.stream([a_trade(T0 + 1), a_trade(T0 + 2)])
-    feed.hear(a_state("closed"), T0 + 20)
+    feed.hear(a_source_state(state="closed"), T0 + 20)
     assert not samples(feed.hear(Tick(timer=SampleMark(), mono_s=1), MARK + 5))
 
 
@@ -369,7 +343,7 @@ def test_history_of_something_else_is_empty_and_says_it_is_not_complete() -> Non
 def test_the_level_goes_from_down_over_up_to_stale_and_back() -> None:
     feed = Feed(Exchange([]), T0)
     assert feed.status(T0).state == "down"
-    feed.hear(a_state("open"), T0)
+    feed.hear(a_source_state(), T0)
     assert feed.status(T0).state == "stale"
     said = [w for w in feed.hear(a_trade(T0 + 1), T0 + 1) if isinstance(w, FeedStatus)][-1]
     assert (said.state, said.source, said.price) == ("up", "binance", 64_000.0)
@@ -378,8 +352,8 @@ def test_the_level_goes_from_down_over_up_to_stale_and_back() -> None:
         w for w in feed.hear(Tick(timer=FeedStale(feed="price"), mono_s=1), T0 + 3.001) if isinstance(w, FeedStatus)
     ][-1]
     assert late.state == "stale" and "limit 2 s" in late.reason
-    feed.hear(a_state("closed"), T0 + 4)
-    feed.hear(a_state("open"), T0 + 5)
+    feed.hear(a_source_state(state="closed"), T0 + 4)
+    feed.hear(a_source_state(), T0 + 5)
     assert feed.status(T0 + 5).reconnects == 1
 
 

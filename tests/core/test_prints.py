@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from typing import Any
 
 import pytest
 
@@ -10,21 +9,17 @@ from messages import PriceTick
 from messages.units import NS
 from polybot.core.market.windows import STALE_PRICE_S
 from polybot.core.price_feed.outliers import TRADE_AHEAD_S, TradeFilter
+from tests.build import T0, a_tick
 
-T0 = 1_795_132_800
 _ids = itertools.count(1)
 
 
-def a_print(at_s: float = 1.0, price: float = 1000.0, **changes: Any) -> PriceTick:
-    fields: dict[str, Any] = {
-        "symbol": "BTCUSDT",
-        "price": price,
-        "size": 0.01,
-        "trade_id": next(_ids),
-        "traded_ns": round((T0 + at_s) * NS),
-        "source": "binance",
-    }
-    return PriceTick(**(fields | changes))
+def a_print(at_s: float = 1.0, price: float = 1000.0, size: float = 0.01) -> PriceTick:
+    return stamped(round((T0 + at_s) * NS), price, size)
+
+
+def stamped(at_ns: int, price: float = 1000.0, size: float = 0.01) -> PriceTick:
+    return a_tick(price=price, size=size, trade_id=next(_ids), traded_ns=at_ns)
 
 
 def heard(prints: TradeFilter, *ticks: PriceTick) -> list[float]:
@@ -43,7 +38,7 @@ def heard(prints: TradeFilter, *ticks: PriceTick) -> list[float]:
         ({"size": -1.0}, "BAD_SIZE"),
     ],
 )
-def test_what_is_no_price_is_refused_by_name(changes: dict[str, Any], name: str) -> None:
+def test_what_is_no_price_is_refused_by_name(changes: dict[str, float], name: str) -> None:
     prints = TradeFilter()
     assert heard(prints, a_print(**changes)) == []
     assert (prints.refused, prints.last) == ({name: 1}, None)
@@ -55,16 +50,16 @@ def test_a_stamp_may_lie_a_second_ahead_of_the_clock(
     speed: float, may_s: int, ahead_ns: int, refused: dict[str, int]
 ) -> None:
     prints, now_ns = TradeFilter(speed), T0 * NS
-    prints.hear(a_print(traded_ns=now_ns + may_s * NS + ahead_ns), now_ns)
+    prints.hear(stamped(now_ns + may_s * NS + ahead_ns), now_ns)
     assert prints.refused == refused
 
 
 def test_one_stamp_ahead_never_blinds_until_the_price_is_stale() -> None:
     prints, now_ns = TradeFilter(), T0 * NS
     for ahead_ns in range(0, 5 * NS + 1, NS // 2):
-        prints.hear(a_print(traded_ns=now_ns + ahead_ns), now_ns)
+        prints.hear(stamped(now_ns + ahead_ns), now_ns)
     later_ns = now_ns + TRADE_AHEAD_S * NS + 1
-    assert TRADE_AHEAD_S < STALE_PRICE_S and prints.hear(a_print(traded_ns=later_ns), later_ns) != ()
+    assert TRADE_AHEAD_S < STALE_PRICE_S and prints.hear(stamped(later_ns), later_ns) != ()
 
 
 def test_stamps_go_forwards_and_a_trade_comes_once() -> None:

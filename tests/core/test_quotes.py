@@ -5,26 +5,18 @@ import pytest
 from messages import Book
 from polybot.core.market.book_rules import book_reason
 from polybot.settings import Trade
+from tests.build import a_book
 
 
-def a_book(up_bid: int | None, up_ask: int | None, down_bid: int | None, down_ask: int | None) -> Book:
+def quoted(up_bid: int | None, up_ask: int | None, down_bid: int | None, down_ask: int | None) -> Book:
     def side(price: int | None) -> tuple[tuple[int, int], ...]:
         return () if price is None else ((price, 100_000_000),)
 
-    return Book(
-        slug="s",
-        condition_id="0x1",
-        up_bids=side(up_bid),
-        up_asks=side(up_ask),
-        down_bids=side(down_bid),
-        down_asks=side(down_ask),
-        venue_ns=0,
-        received_ns=0,
-    )
+    return a_book(up_bids=side(up_bid), up_asks=side(up_ask), down_bids=side(down_bid), down_asks=side(down_ask))
 
 
 def up(bid: int | None, ask: int | None, down_ask: int | None = None) -> str:
-    reason = book_reason(a_book(bid, ask, None, down_ask), "UP", Trade())
+    reason = book_reason(quoted(bid, ask, None, down_ask), "UP", Trade())
     return reason.code if reason else ""
 
 
@@ -60,7 +52,7 @@ def test_the_sum_of_both_asks(down_ask: int, code: str) -> None:
 
 
 def test_down_is_judged_by_its_own_side_and_the_reason_names_value_and_bound() -> None:
-    reason = book_reason(a_book(300_000, 310_000, 690_000, 700_000), "DOWN", Trade())
+    reason = book_reason(quoted(300_000, 310_000, 690_000, 700_000), "DOWN", Trade())
     assert reason is not None
     assert reason.code == "PRICE_ABOVE_CAP"
     assert reason.text == "DOWN costs 0.7, above max_price = 0.65"

@@ -5,130 +5,96 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from messages import (
-    Account,
     ActorDied,
-    Allocation,
     Done,
     Envelope,
     Event,
     Events,
     EventsSince,
-    Fill,
     Heartbeat,
-    MarketResolved,
-    OraclePrice,
     OracleRelayed,
     OrderIntent,
     OrderUpdate,
     Prediction,
-    PriceTick,
     Query,
     Resend,
     Resent,
-    RiskState,
-    RiskVerdict,
     Settlement,
-    WindowObserved,
     Word,
     encode,
     topic_of,
 )
-from messages.inner import (
-    AskMissing,
-    NoReply,
-    NoteCounts,
-    Restored,
-    Started,
-    Store,
-    Tick,
-    WakeAt,
-    WakeIn,
-    WindowRowsDue,
-)
+from messages.inner import AskMissing, NoReply, NoteCounts, Restored, Store, Tick, WakeAt, WakeIn, WindowRowsDue
 from polybot.core.recorder.core import SOURCES, RecorderCore
 from polybot.settings import Settings
 from polybot.topology import CLASS_OF, TABLE
+from tests.build import (
+    T0,
+    a_fill,
+    a_heartbeat,
+    a_prediction,
+    a_print,
+    a_resolution,
+    a_risk_state,
+    a_settlement,
+    a_start,
+    a_tick,
+    a_verdict,
+    a_window,
+    an_account,
+    an_allocation,
+    an_intent,
+    an_order,
+    nth,
+    of_intent,
+)
 
 S = 1_000_000_000
-FIRST = 1_795_132_800
 CONFIG = msgspec.json.encode(Settings()).decode()
 SESSION = json.dumps(
-    {"id": "s", "profile": "demo", "strategies": ["rsi_ema"], "first_window_s": FIRST, "windows": 3, "speed": 1.0}
+    {"id": "s", "profile": "demo", "strategies": ["coin"], "first_window_s": T0, "windows": 3, "speed": 1.0}
 )
 
 
 def slug(n: int = 1) -> str:
-    return f"btc-updown-5m-{FIRST + (n - 1) * 300}"
+    return nth(n)["slug"]
 
 
-def a_prediction(n: int = 1, **over: Any) -> Prediction:
-    start_s = FIRST + (n - 1) * 300
-    base: dict[str, Any] = dict(  # noqa: C408
-        account="main", strategy="rsi_ema", slug=slug(n), condition_id="0xc", n=n, start_s=start_s, end_s=start_s + 300,
-        signal_type="rsi_oversold", label="high", prediction="UP", probability=None, indicators={"rsi": 27.5},
-        btc_price=100.0, strike=99.5, strike_source="rtds_spot", up_ask_e6=510_000, down_ask_e6=500_000,
-        reason_code="", reason="", decided_ns=(start_s + 10) * S, good_until_ns=(start_s + 13) * S,
-    )  # fmt: skip
-    return Prediction(**base | over)
+def a_decision(n: int = 1) -> Prediction:
+    return a_prediction(**nth(n), n=n)
 
 
-def an_intent(n: int = 1) -> OrderIntent:
-    said = a_prediction(n)
-    return OrderIntent(
-        id=f"main/rsi_ema/{said.slug}/1", account="main", strategy="rsi_ema", slug=said.slug, condition_id="0xc",
-        token_id="t", outcome="UP", side="BUY", order_type="FAK", stake_e6=5_000_000, limit_e6=530_000,
-        maker_e6=5_000_000, taker_e6=9_433_900, worst_e6=5_350_000, fee_rate_e6=70_000, fee_exponent=1, neg_risk=False,
-        start_s=said.start_s, end_s=said.end_s, good_until_ns=said.good_until_ns, cancel_at_ns=said.good_until_ns,
-        win_streak=0, prediction=said,
-    )  # fmt: skip
+def intent_of(n: int) -> OrderIntent:
+    return an_intent(**nth(n), id=f"main/coin/{slug(n)}/1", prediction=a_decision(n))
 
 
-def an_order(n: int = 1, seq: int = 1, **over: Any) -> OrderUpdate:
-    base: dict[str, Any] = dict(  # noqa: C408
-        account="main", order_id=f"0xorder{n}", intent_id=an_intent(n).id, strategy="rsi_ema", slug=slug(n), token_id="t",
-        outcome="UP", side="BUY", state="MATCHED", final=True, filled_e6=9_800_000, cost_e6=5_000_000, fee_e6=171_500,
-        reserved_e6=0, limit_e6=530_000, stake_e6=5_000_000, reason_code="", reason="", posts=1,
-        updated_ns=(FIRST + (n - 1) * 300 + 11) * S, journal_seq=seq, intent=an_intent(n),
-    )  # fmt: skip
-    return OrderUpdate(**base | over)
+def a_filled(n: int = 1, seq: int = 1) -> OrderUpdate:
+    """9.8 shares for 5 USD."""
+    return an_order(
+        **of_intent(intent_of(n)),
+        order_id=f"0xorder{n}",
+        state="MATCHED",
+        final=True,
+        filled_e6=9_800_000,
+        cost_e6=5_000_000,
+        fee_e6=171_500,
+        reserved_e6=0,
+        updated_ns=(nth(n)["start_s"] + 11) * S,
+        journal_seq=seq,
+        intent=intent_of(n),
+    )
 
 
-def a_settlement(n: int = 1, seq: int = 5, **over: Any) -> Settlement:
-    start_s = FIRST + (n - 1) * 300
-    base: dict[str, Any] = dict(  # noqa: C408
-        account="main", strategy="rsi_ema", slug=slug(n), start_s=start_s, end_s=start_s + 300, outcome="UP",
-        provisional=False, paid=True, corrected=False, held="UP", cost_e6=5_000_000, fee_e6=171_500,
-        payout_e6=9_800_000, pnl_e6=4_628_500, win=True, win_streak=1, settled_ns=(start_s + 320) * S, journal_seq=seq,
-    )  # fmt: skip
-    return Settlement(**base | over)
-
-
-def an_account(seq: int, **over: Any) -> Account:
-    base: dict[str, Any] = dict(  # noqa: C408
-        account="main", ready=True, why_not_ready="", purse_e6=100_000_000, wallet_e6=0, cash_pnl_e6=0, free_e6=0,
-        reserved_e6=0, positions_e6=0, claims_e6=0, equity_e6=100_000_000, realised_e6=0, peak_equity_e6=100_000_000,
-        max_drawdown_e6=0, fees_e6=0, streaks={}, halted=False, halt_reason="", unknown_orders=(), open_orders=0,
-        unresolved=0, late=0, blocked_slugs=(), last_window_s=0, day="", day_pnl_e6=0, reconciled_ns=0,
-        journal_seq=seq, venue_state="ok",
-    )  # fmt: skip
-    return Account(**base | over)
+def a_won(n: int = 1, seq: int = 5, win_streak: int = 1) -> Settlement:
+    """It paid 9.8 USD."""
+    return a_settlement(**nth(n), journal_seq=seq, win_streak=win_streak)
 
 
 def a_beat(actor: str, boot: int = 1) -> Heartbeat:
-    return Heartbeat(
-        actor=actor,
-        pid=1,
-        boot=boot,
-        mono_ns=0,
-        uptime_s=0.0,
-        handled=0,
-        inbox_lag_ms=0.0,
-        gaps=0,
-        dropped=0,
-        schema="",
-    )
+    return a_heartbeat(actor=actor, boot=boot)
 
 
 class House:
@@ -138,11 +104,9 @@ class House:
         self.core = RecorderCore()
         self.said: list[Word] = []
         self.tables: dict[str, list[dict[str, Any]]] = {}
-        self.now_ns = FIRST * S
+        self.now_ns = T0 * S
         self._seq: dict[tuple[str, str], int] = {}
-        started = Started(
-            actor="recorder", boot=boot, config=CONFIG, versions={}, mono_s=0.0, speed=1.0, session=session
-        )
+        started = a_start(actor="recorder", boot=boot, config=CONFIG, session=session)
         self.take(self.core.handle(started, self.now_ns))
         self.take(self.core.handle(restored or Restored(records=(), last_seq=0), self.now_ns))
 
@@ -182,7 +146,7 @@ class House:
         return [r for r in self.tables["windows"] if r["slug"] == slug(n)][-1]
 
     def due(self, n: int) -> list[Word]:
-        self.now_ns = (FIRST + (n - 1) * 300 + 60) * S
+        self.now_ns = (T0 + (n - 1) * 300 + 60) * S
         return self.inner(Tick(timer=WindowRowsDue(), mono_s=1.0))
 
 
@@ -200,39 +164,38 @@ def test_sources_are_those_of_the_table_that_say_kept_topics_outside_the_journal
 
 def test_a_traded_window_has_every_field_of_the_rules() -> None:
     house = a_house()
-    house.hear(WindowObserved(slug=slug(), start_s=FIRST, end_s=FIRST + 300, strike_e18="1", strike=99.5,
-                              strike_source="rtds_spot"))  # fmt: skip
-    for word in (a_prediction(), an_order(), a_settlement()):
+    house.hear(a_window())
+    for word in (a_decision(), a_filled(), a_won()):
         house.hear(word)
-    house.hear(WindowObserved(slug=slug(), start_s=FIRST, end_s=FIRST + 300, strike_e18="1", strike=99.5,
-                              strike_source="rtds_spot", end_e18="2", end_price=101.0, outcome="UP"))  # fmt: skip
+    house.hear(a_window(end_e18="2", end_price=101.0, outcome="UP"))
     row = house.row()
     assert row["n"] == 1 and row["state"] == "traded" and row["reason_code"] == ""
     assert row["reason"] == "bought 9.8 UP at 0.510204 for 5.00 USD, fee 0.17"
     assert (row["filled_e6"], row["price_e6"], row["fee_e6"], row["limit_e6"]) == (9_800_000, 510_204, 171_500, 530_000)
     assert (row["settle"], row["outcome"], row["provisional"], row["win_streak"]) == (101.0, "UP", False, 1)
     assert (row["pnl_e6"], row["equity_before_e6"], row["equity_after_e6"]) == (4_628_500, 100_000_000, 104_628_500)
-    assert row["indicators"] == {"rsi": 27.5} and row["strike_source"] == "rtds_spot"
+    assert row["indicators"] == {"rsi": 27.5} and row["strike_source"] == "rtds_twap60"
 
 
 def test_a_corrected_outcome_corrects_every_row_after_it() -> None:
     house = a_house()
     for n in (1, 2):
-        house.hear(an_order(n, seq=n))
-        house.hear(a_settlement(n, seq=10 + n, win_streak=n))
+        house.hear(a_filled(n, seq=n))
+        house.hear(a_won(n, seq=10 + n, win_streak=n))
     assert house.row(2)["equity_after_e6"] == 109_257_000
-    house.hear(a_settlement(1, seq=20, outcome="DOWN", corrected=True, payout_e6=0, pnl_e6=-5_171_500, win_streak=0))
+    lost = a_settlement(
+        journal_seq=20, outcome="DOWN", corrected=True, payout_e6=0, pnl_e6=-5_171_500, win=False, win_streak=0
+    )
+    house.hear(lost)
     assert house.row(2)["equity_before_e6"] == 94_828_500
     assert house.row(2)["equity_after_e6"] == 99_457_000
 
 
 def test_the_reason_of_a_skip_is_the_last_refusal_on_the_path_of_money() -> None:
     house = a_house()
-    sized = Allocation(account="main", strategy="rsi_ema", slug=slug(), intent_id="i", stake_e6=5_000_000, limit_e6=1,
-                       size_e6=1, win_streak=0, sizing="base", reason_code="", reason="")  # fmt: skip
-    refused = RiskVerdict(intent_id="i", account="main", strategy="rsi_ema", slug=slug(), approved=False,
-                          reason_code="RANGE", reason="range 3.1 % > 3 %", judged_ns=1)  # fmt: skip
-    house.hear(a_prediction())
+    sized = an_allocation()
+    refused = a_verdict(approved=False, reason_code="RANGE", reason="range 3.1 % > 3 %")
+    house.hear(a_decision())
     assert house.row()["state"] == "pending"
     house.hear(sized)
     house.hear(refused)
@@ -241,16 +204,17 @@ def test_the_reason_of_a_skip_is_the_last_refusal_on_the_path_of_money() -> None
         "RANGE",
         5_000_000,
     )
-    house.hear(an_order(filled_e6=0, cost_e6=0, fee_e6=0))
+    house.hear(replace(a_filled(), filled_e6=0, cost_e6=0, fee_e6=0))
     assert house.row()["reason_code"] == "NO_FILL" and "0.53" in house.row()["reason"]
 
 
 def test_a_skip_keeps_streak_and_equity_and_still_gets_its_outcome() -> None:
     house = a_house()
-    house.hear(an_order(1, seq=1))
-    house.hear(a_settlement(1, seq=2))
-    house.hear(a_prediction(2, prediction=None, reason_code="NO_STRIKE", reason="no print stamped at the start"))
-    house.hear(MarketResolved(slug=slug(2), condition_id="0xc", winner="DOWN", resolved_ns=1, source="gamma"))
+    house.hear(a_filled(1, seq=1))
+    house.hear(a_won(1, seq=2))
+    why = "no print stamped at the start"
+    house.hear(a_prediction(**nth(2), n=2, prediction=None, reason_code="NO_STRIKE", reason=why))
+    house.hear(a_resolution(slug=slug(2), winner="DOWN", source="gamma"))
     row = house.row(2)
     assert (row["state"], row["reason_code"], row["win_streak"], row["pnl_e6"]) == ("skipped", "NO_STRIKE", 1, 0)
     assert (row["outcome"], row["provisional"], row["equity_after_e6"]) == ("DOWN", False, 104_628_500)
@@ -258,12 +222,12 @@ def test_a_skip_keeps_streak_and_equity_and_still_gets_its_outcome() -> None:
 
 def test_a_window_that_passed_while_signal_was_dead_says_so() -> None:
     house = a_house()
-    house.now_ns = (FIRST + 5) * S
-    house.hear(ActorDied(actor="signal", pid=7, how="signal 9", died_ns=(FIRST + 5) * S, exits_in_minute=1))
-    house.now_ns = (FIRST + 40) * S
+    house.now_ns = (T0 + 5) * S
+    house.hear(ActorDied(actor="signal", pid=7, how="signal 9", died_ns=(T0 + 5) * S, exits_in_minute=1))
+    house.now_ns = (T0 + 40) * S
     house.hear(a_beat("signal", boot=2), source="signal", boot=2)
     owed = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=2.0)) if isinstance(w, Resend)]
-    assert [(w.to, w.since_ns) for w in owed] == [("signal", FIRST * S)], "a new boot: what the old one said last"
+    assert [(w.to, w.since_ns) for w in owed] == [("signal", T0 * S)], "a new boot: what the old one said last"
     house.hear(Resent(id=owed[0].id, envelopes=(), more=False, lost=False), source="signal")
     house.due(1)
     assert house.row()["reason_code"] == "ACTOR_DOWN"
@@ -272,18 +236,17 @@ def test_a_window_that_passed_while_signal_was_dead_says_so() -> None:
 
 def test_silence_of_the_living_is_no_decision_and_a_late_word_corrects_the_row() -> None:
     house = a_house()
-    house.now_ns = (FIRST + 30) * S
+    house.now_ns = (T0 + 30) * S
     house.everyone_lives()
     house.due(1)
     assert house.row()["reason_code"] == "NO_DECISION"
-    house.hear(an_order())
+    house.hear(a_filled())
     assert house.row()["state"] == "traded"
 
 
 def test_after_a_halt_the_remaining_windows_get_rows() -> None:
     house = a_house()
-    house.hear(RiskState(state="HALTED", reason_code="DRAWDOWN", reason="equity 69.9 ≤ 70", boot=1, refused={}, approved=0,
-                         limits=(), since_ns=FIRST * S))  # fmt: skip
+    house.hear(a_risk_state(state="HALTED", reason_code="DRAWDOWN", reason="equity 69.9 ≤ 70", since_ns=T0 * S))
     house.due(3)
     for n in (1, 2, 3):
         assert house.row(n)["reason_code"] == "HALTED"
@@ -292,12 +255,12 @@ def test_after_a_halt_the_remaining_windows_get_rows() -> None:
 
 def test_rows_of_orders_come_back_from_the_journal_alone() -> None:
     first = a_house()
-    for word in (a_prediction(), an_order(seq=3), a_settlement(seq=5)):
+    for word in (a_decision(), a_filled(seq=3), a_won(seq=5)):
         first.hear(word)
     again = House()
     asked = [w for w in again.said if isinstance(w, EventsSince)]
     assert asked and asked[0].after == 0
-    page = Events(id=asked[0].id, events=(an_order(seq=3), a_settlement(seq=5)), last=5, more=False)
+    page = Events(id=asked[0].id, events=(a_filled(seq=3), a_won(seq=5)), last=5, more=False)
     again.hear(page, source="executor")
     assert again.row() == first.row()
     assert again.core.applied == 5
@@ -305,12 +268,12 @@ def test_rows_of_orders_come_back_from_the_journal_alone() -> None:
 
 def test_money_is_asked_for_until_the_sequence_is_whole() -> None:
     house = a_house()
-    assert any(isinstance(w, WakeIn) for w in house.hear(an_account(4)))
+    assert any(isinstance(w, WakeIn) for w in house.hear(an_account(journal_seq=4)))
     (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, EventsSince)]
     assert ask.after == 0
     house.inner(NoReply(id=ask.id, to="executor", request="EventsSince"))
     (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=2.0)) if isinstance(w, EventsSince)]
-    more = house.hear(Events(id=ask.id, events=(an_order(seq=3),), last=4, more=True), source="executor")
+    more = house.hear(Events(id=ask.id, events=(a_filled(seq=3),), last=4, more=True), source="executor")
     (ask,) = [w for w in more if isinstance(w, EventsSince)]
     assert ask.after == 3
     house.hear(Events(id=ask.id, events=(), last=4, more=False), source="executor")
@@ -320,9 +283,9 @@ def test_money_is_asked_for_until_the_sequence_is_whole() -> None:
 
 def test_money_heard_on_the_bus_keeps_its_cause_when_the_journal_tells_it_again() -> None:
     house = a_house()
-    house.hear(an_order(seq=3))
+    house.hear(a_filled(seq=3))
     (ask,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, EventsSince)]
-    house.hear(Events(id=ask.id, events=(an_order(seq=3),), last=3, more=False), source="executor")
+    house.hear(Events(id=ask.id, events=(a_filled(seq=3),), last=3, more=False), source="executor")
     assert len(house.tables["money"]) == 1
     assert house.tables["money"][0]["name"].startswith("executor:1:OrderUpdate/0xorder1:")
 
@@ -332,7 +295,7 @@ def test_query_is_answered_once_its_sequence_is_committed() -> None:
     said = house.hear(Query(id="q", upto_journal_seq=3))
     assert not any(isinstance(w, Done) for w in said)
     (ask,) = [w for w in said if isinstance(w, EventsSince)]
-    said = house.hear(Events(id=ask.id, events=(an_order(seq=3),), last=3, more=False), source="executor")
+    said = house.hear(Events(id=ask.id, events=(a_filled(seq=3),), last=3, more=False), source="executor")
     tail = [w for w in said if isinstance(w, Done) or (isinstance(w, Store) and w.table == "commit")]
     assert [type(w) for w in tail] == [Store, Done] and tail[1] == Done(id="q", ok=True)
 
@@ -349,8 +312,8 @@ def test_a_gap_in_any_kept_or_level_topic_is_asked_for_page_by_page() -> None:
     house.now_ns += 7 * S
     assert any(isinstance(w, WakeIn) for w in house.hear(a_beat("signal"), source="signal", seq=4))
     (wish,) = [w for w in house.inner(Tick(timer=AskMissing(), mono_s=1.0)) if isinstance(w, Resend)]
-    assert (wish.to, wish.since_ns, wish.topic) == ("signal", FIRST * S, "")
-    lost = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns - S, cause="", body=a_prediction())
+    assert (wish.to, wish.since_ns, wish.topic) == ("signal", T0 * S, "")
+    lost = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns - S, cause="", body=a_decision())
     said = house.hear(Resent(id=wish.id, envelopes=(encode(lost),), more=True, lost=False), source="signal")
     (wish,) = [w for w in said if isinstance(w, Resend)]
     assert wish.since_ns == house.now_ns - S
@@ -364,7 +327,7 @@ def test_a_mark_on_disk_stays_before_a_gap_until_the_gap_is_filled() -> None:
     house.now_ns += 7 * S
     house.hear(a_beat("signal"), source="signal", seq=4)
     house.inner(Tick(timer=NoteCounts(), mono_s=1.0))
-    assert [r["safe_ns"] for r in house.tables["marks"] if r["source"] == "signal"][-1] == FIRST * S
+    assert [r["safe_ns"] for r in house.tables["marks"] if r["source"] == "signal"][-1] == T0 * S
 
 
 def test_a_restarted_recorder_asks_each_source_from_its_mark() -> None:
@@ -379,15 +342,14 @@ def test_a_restarted_recorder_asks_each_source_from_its_mark() -> None:
 def test_prints_that_settle_are_always_on_the_tape_and_ticks_are_sampled_and_counted() -> None:
     house = a_house()
     for k in range(100):
-        house.now_ns = FIRST * S + k * S // 50
-        house.hear(PriceTick(symbol="b", price=1.0, size=1.0, trade_id=k, traded_ns=house.now_ns, source="x"))
-        house.hear(OraclePrice(symbol="b", feed="spot", price=1.0, value_e18="1", observed_ns=(FIRST if k == 33 else 5) * S,
-                               received_ns=house.now_ns, source="x"))  # fmt: skip
+        house.now_ns = T0 * S + k * S // 50
+        house.hear(a_tick(symbol="b", trade_id=k, traded_ns=house.now_ns))
+        house.hear(a_print(observed_ns=(T0 if k == 33 else 5) * S, received_ns=house.now_ns))
     tags = [r["tag"] for r in house.tables["tape"]]
     assert tags.count("PriceTick") == 2 and tags.count("OraclePrice") == 3
     assert house.core.tape.shed == 195
     cause = f"price_feed:1:PriceTick/b:{house._seq['price_feed', 'PriceTick/b']}"
-    envelope = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns, cause=cause, body=a_prediction())
+    envelope = Envelope(source="signal", boot=1, seq=1, at_ns=house.now_ns, cause=cause, body=a_decision())
     house.take(house.core.handle(envelope, house.now_ns))
     assert house.tables["tape"][-1]["name"] == cause or house.tables["tape"][-2]["name"] == cause
 
@@ -396,18 +358,13 @@ def test_what_the_table_calls_shed_is_sampled_whatever_word_it_is() -> None:
     """PolyBolt's prints pass a socket of the executor's once a second: kept whole they would fill the index for ever."""
     house = a_house()
     for k in range(50):
-        house.now_ns = FIRST * S + k * S // 50
-        told = OraclePrice(
-            symbol="b", feed="spot", price=1.0, value_e18="1", observed_ns=5 * S, received_ns=house.now_ns, source="x"
-        )
-        house.hear(OracleRelayed(prints=(told,)))
+        house.now_ns = T0 * S + k * S // 50
+        house.hear(OracleRelayed(prints=(a_print(observed_ns=5 * S, received_ns=house.now_ns),)))
     assert [r["tag"] for r in house.tables["tape"]] == ["OracleRelayed"]
     assert "messages" not in house.tables and house.core.tape.shed == 49
 
 
 def test_a_fill_is_kept_by_trade_and_order() -> None:
     house = a_house()
-    house.hear(Fill(account="main", trade_id="t1", order_id="0xorder1", intent_id="i", strategy="rsi_ema", slug=slug(),
-                    token_id="t", outcome="UP", side="BUY", size_e6=1, price_e6=1, cost_e6=1, fee_e6=1, status="MATCHED",
-                    traded_ns=1, journal_seq=2))  # fmt: skip
+    house.hear(a_fill(journal_seq=2))
     assert [r["trade_id"] for r in house.tables["fills"]] == ["t1"]

@@ -1,6 +1,5 @@
 """signal decides once a window, when everything is fresh, and says what was missing when it is not."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,131 +9,51 @@ import pytest
 
 from messages import (
     Account,
-    Allocation,
     Book,
     Candle,
     Candles,
-    FeeSchedule,
     History,
     MarketListed,
     OraclePrice,
+    Outcome,
     Prediction,
     PriceTick,
     Resend,
     Signal,
-    Streak,
     WindowObserved,
     Word,
     encode,
 )
-from messages.inner import AnyTimer, DecisionDue, Leave, Restored, SignalsAgain, Started, Tick, WakeAt
+from messages.inner import AnyTimer, DecisionDue, Leave, Restored, SignalsAgain, Tick, WakeAt
 from messages.units import MS, NS
 from polybot.core.signal.core import SignalCore
 from polybot.core.strategies import registry as strategy_registry
 from polybot.settings import Settings
 from polybot.strategy import Decision
+from tests.build import (
+    NOW_NS,
+    T0,
+    a_book,
+    a_flat_candle,
+    a_market,
+    a_print,
+    a_start,
+    a_streak,
+    a_tick,
+    a_window,
+    an_account,
+    an_allocation,
+    session,
+    slug_of,
+    window,
+)
 
-T0 = 1_795_132_800
-SLUG = f"btc-updown-5m-{T0}"
-
-
-def an_account(**changed: Any) -> Account:
-    fields: dict[str, Any] = {
-        "account": "main",
-        "ready": True,
-        "why_not_ready": "",
-        "halted": False,
-        "halt_reason": "",
-        "streaks": {},
-        "unknown_orders": (),
-        "blocked_slugs": (),
-        "day": "2026-11-20",
-        "venue_state": "",
-    }
-    sums = {f: 0 for f in Account.__struct_fields__ if f not in (*fields, "days", "sent")}
-    return Account(**{**sums, **fields, **changed})
-
-
-def a_market(start_s: int = T0, **changed: Any) -> MarketListed:
-    fields: dict[str, Any] = {
-        "slug": f"btc-updown-5m-{start_s}",
-        "condition_id": "0x1",
-        "up_token": "111",
-        "down_token": "222",
-        "start_s": start_s,
-        "end_s": start_s + 300,
-        "tick_e6": 10_000,
-        "min_size_e6": 5_000_000,
-        "fee": FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
-        "neg_risk": False,
-        "rule": "twap60",
-        "rule_why": "",
-        "synthetic_books": True,
-    }
-    return MarketListed(**{**fields, **changed})
-
-
-def a_window(start_s: int = T0, **changed: Any) -> WindowObserved:
-    fields: dict[str, Any] = {
-        "slug": f"btc-updown-5m-{start_s}",
-        "start_s": start_s,
-        "end_s": start_s + 300,
-        "strike_e18": "64000000000000000000000",
-        "strike": 64000.0,
-        "strike_source": "rtds_twap60",
-    }
-    return WindowObserved(**{**fields, **changed})
-
-
-def a_book(at_ns: int, start_s: int = T0, up_ask: int | None = 510_000, down_ask: int | None = 510_000) -> Book:
-    def levels(price: int | None) -> tuple[tuple[int, int], ...]:
-        return () if price is None else ((price, 100_000_000),)
-
-    return Book(
-        slug=f"btc-updown-5m-{start_s}",
-        condition_id="0x1",
-        up_bids=levels(up_ask and up_ask - 20_000),
-        up_asks=levels(up_ask),
-        down_bids=levels(down_ask and down_ask - 20_000),
-        down_asks=levels(down_ask),
-        venue_ns=at_ns,
-        received_ns=at_ns,
-    )
-
-
-def a_tick(at_ns: int) -> PriceTick:
-    return PriceTick(symbol="BTCUSDT", price=64010.0, size=0.1, trade_id=1, traded_ns=at_ns, source="binance")
-
-
-def a_print(at_ns: int, feed: Any = "twap60", observed_ns: int | None = None) -> OraclePrice:
-    return OraclePrice(
-        symbol="btc/usd",
-        feed=feed,
-        price=64000.0,
-        value_e18="64000000000000000000000",
-        observed_ns=at_ns if observed_ns is None else observed_ns,
-        received_ns=at_ns,
-        source="rtds",
-    )
-
-
-def a_candle(end_s: int, close: float) -> Candle:
-    return Candle(
-        symbol="BTCUSDT",
-        interval_s=30,
-        start_ns=(end_s - 30) * NS,
-        open=close,
-        high=close,
-        low=close,
-        close=close,
-        volume=1.0,
-        traded=True,
-        source="binance",
-    )
+SLUG = slug_of(T0)
+LOTS = 100_000_000
 
 
 def zigzag(last_end_s: int = T0) -> tuple[Candle, ...]:
-    return tuple(a_candle(last_end_s - 30 * (69 - i), 64000.0 + i % 2) for i in range(70))
+    return tuple(a_flat_candle(last_end_s - 30 * (69 - i), 64000.0 + i % 2) for i in range(70))
 
 
 @dataclass
@@ -149,15 +68,11 @@ class Bench:
     said: list[Word] = field(default_factory=list)
 
     def start(self, at_s: float = -60.0) -> "Bench":
-        session = {"id": "s", "first_window_s": T0, "windows": self.windows, "speed": self.speed}
-        started = Started(
-            actor="signal",
+        started = a_start(
             boot=self.boot,
             config=msgspec.json.encode(self.settings).decode(),
-            versions={},
-            mono_s=0.0,
             speed=self.speed,
-            session=json.dumps(session),
+            session=session(self.windows, self.speed),
         )
         self.hear(at_s, started)
         return self
@@ -176,11 +91,11 @@ class Bench:
         """Everything fresh as of at_s; what is to be left out is not said."""
         ns = T0 * NS + round(at_s * NS)
         words: list[Word] = [
-            a_market(start_s),
-            a_window(start_s),
-            a_tick(ns),
-            a_print(ns),
-            a_book(ns, start_s),
+            a_market(**window(start_s)),
+            a_window(**window(start_s)),
+            a_tick(traded_ns=ns),
+            a_print(observed_ns=ns, received_ns=ns),
+            a_book(slug=slug_of(start_s), received_ns=ns),
             an_account(),
         ]
         return self.hear(at_s, *(w for w in words if not isinstance(w, leave_out)))
@@ -269,9 +184,9 @@ def test_a_window_looked_at_too_late_with_everything_there_is_skipped_as_too_lat
     bench = a_bench()
     bench.ready(9.0)
     late = T0 * NS + round(20.5 * NS)
-    bench.core._market.hear(a_tick(late), late)
-    bench.core._market.hear(a_print(late), late)
-    bench.hear(20.5, a_book(late))
+    bench.core._market.hear(a_tick(traded_ns=late), late)
+    bench.core._market.hear(a_print(observed_ns=late, received_ns=late), late)
+    bench.hear(20.5, a_book(received_ns=late))
     assert [p.reason_code for p in bench.predictions()] == ["TOO_LATE"]
 
 
@@ -292,7 +207,7 @@ def test_price_and_book_are_fresh_for_two_seconds(what: str, age_s: float, decid
     bench = a_bench()
     old_ns = T0 * NS + round((10 - age_s) * NS)
     leave_out = PriceTick if what == "price" else Book
-    bench.hear(10 - age_s, a_tick(old_ns) if what == "price" else a_book(old_ns))
+    bench.hear(10 - age_s, a_tick(traded_ns=old_ns) if what == "price" else a_book(received_ns=old_ns))
     bench.ready(10.0, leave_out=(leave_out,))
     assert bool(bench.predictions()) is decided
 
@@ -301,8 +216,8 @@ def test_price_and_book_are_fresh_for_two_seconds(what: str, age_s: float, decid
 @pytest.mark.parametrize("by", ["arrival", "stamp"])
 def test_the_oracle_is_fresh_for_five_seconds_by_arrival_and_by_stamp(by: str, age_s: float, decided: bool) -> None:
     bench = a_bench()
-    now_ns, old_ns = (T0 + 10) * NS, T0 * NS + round((10 - age_s) * NS)
-    seen = a_print(old_ns) if by == "arrival" else a_print(now_ns, observed_ns=old_ns)
+    old_ns = T0 * NS + round((10 - age_s) * NS)
+    seen = a_print(observed_ns=old_ns, received_ns=old_ns if by == "arrival" else NOW_NS)
     bench.hear(10.0, seen)
     bench.ready(10.0, leave_out=(OraclePrice,))
     assert bool(bench.predictions()) is decided
@@ -310,18 +225,18 @@ def test_the_oracle_is_fresh_for_five_seconds_by_arrival_and_by_stamp(by: str, a
 
 def test_only_the_stream_that_the_market_settles_on_counts() -> None:
     bench = a_bench()
-    bench.hear(10.0, a_print((T0 + 10) * NS, feed="spot"))
+    bench.hear(10.0, a_print(feed="spot"))
     bench.ready(10.0, leave_out=(OraclePrice,))
     assert bench.predictions() == []
 
 
 def test_at_sixty_times_speed_nine_seconds_are_fresh() -> None:
     bench = Bench(settings=a_bench().settings, speed=60.0).start()
-    bench.hear(1.0, a_tick((T0 + 1) * NS))
+    bench.hear(1.0, a_tick(traded_ns=(T0 + 1) * NS))
     bench.ready(10.0, leave_out=(PriceTick,))
     assert len(bench.predictions()) == 1
     slower = Bench(settings=a_bench().settings, speed=60.0).start()
-    slower.hear(0.999, a_tick(T0 * NS + 999 * MS))
+    slower.hear(0.999, a_tick(traded_ns=T0 * NS + 999 * MS))
     slower.ready(10.0, leave_out=(PriceTick,))
     assert slower.predictions() == []
 
@@ -348,7 +263,14 @@ def test_a_market_we_do_not_understand_is_not_traded(market: MarketListed, code:
 def test_the_rules_of_the_book_refuse_in_the_row() -> None:
     bench = a_bench()
     bench.ready(9.0)
-    bench.hear(9.5, a_book((T0 * NS) + 9500 * MS, up_ask=660_000, down_ask=360_000))
+    dear = a_book(
+        received_ns=T0 * NS + 9500 * MS,
+        up_bids=((640_000, LOTS),),
+        up_asks=((660_000, LOTS),),
+        down_bids=((340_000, LOTS),),
+        down_asks=((360_000, LOTS),),
+    )
+    bench.hear(9.5, dear)
     bench.ready(10.0, leave_out=(Book,))
     (prediction,) = bench.predictions()
     assert prediction.reason_code == "PRICE_ABOVE_CAP" and prediction.prediction == "UP"
@@ -374,29 +296,13 @@ def test_an_account_that_is_not_ready_is_unknown_and_says_why() -> None:
 # --- until answered
 
 
-def an_allocation() -> Allocation:
-    return Allocation(
-        account="main",
-        strategy="always_up",
-        slug=SLUG,
-        intent_id="x",
-        stake_e6=1,
-        limit_e6=1,
-        size_e6=1,
-        win_streak=0,
-        sizing="",
-        reason_code="",
-        reason="",
-    )
-
-
 def test_a_signal_is_said_again_until_an_allocation_answers() -> None:
     bench = a_bench()
     bench.ready(10.0)
     bench.hear(10.25, tick(SignalsAgain()))
     bench.hear(10.5, tick(SignalsAgain()))
     assert len(bench.signals()) == 3 and len({s.good_until_ns for s in bench.signals()}) == 1
-    bench.hear(10.6, an_allocation())
+    bench.hear(10.6, an_allocation(strategy="always_up"))
     assert bench.hear(10.75, tick(SignalsAgain())) == []
 
 
@@ -419,10 +325,10 @@ def rsi_bench(boot: int = 1, at_s: float = -60.0) -> Bench:
 def test_rsi_ema_waits_for_its_newest_sample() -> None:
     bench = rsi_bench()
     bench.history(-59.0, zigzag(T0 - 60))
-    bench.hear(-30.0, a_candle(T0 - 30, 64000.0))
+    bench.hear(-30.0, a_flat_candle(T0 - 30, 64000.0))
     bench.ready(10.0)
     assert bench.predictions() == []
-    bench.hear(11.0, a_candle(T0, 64001.0))
+    bench.hear(11.0, a_flat_candle(T0, 64001.0))
     (prediction,) = bench.predictions()
     assert (prediction.prediction, prediction.signal_type, prediction.label) == ("DOWN", "no_signal", "low")
     assert set(prediction.indicators) == {"rsi", "ema_gap", "ema_gap_before"}
@@ -449,11 +355,11 @@ def test_without_its_bars_it_skips_and_says_so() -> None:
 
 
 def test_a_restart_leaves_a_window_alone_that_the_account_shows_traded() -> None:
-    streak = Streak(wins=0, losses=0, known=False, last_slug=SLUG, last_move_bp=None, trades=1, won=0, lost=0)
-    for traded in ({"blocked_slugs": (SLUG,)}, {"streaks": {"always_up": streak}}):
+    streak = a_streak(known=False, last_slug=SLUG, last_move_bp=None)
+    for traded in (an_account(blocked_slugs=(SLUG,)), an_account(streaks={"always_up": streak})):
         bench = Bench(settings=a_bench().settings, boot=2).start(11.0)
         bench.ready(12.0, leave_out=(Account,))
-        bench.hear(12.0, an_account(**traded))
+        bench.hear(12.0, traded)
         bench.hear(20.0, tick(DecisionDue()))
         assert bench.predictions() == []
         bench.ready(310.0, T0 + 300)
@@ -555,8 +461,7 @@ def test_a_broken_plug_in_loses_its_window_and_what_another_says_in_numpys_numbe
 
 def test_without_a_session_nothing_is_decided() -> None:
     core = SignalCore()
-    started = Started(actor="signal", boot=1, config="{}", versions={}, mono_s=0.0, speed=1.0, session="")
-    list(core.handle(started, T0 * NS))
+    list(core.handle(a_start(), T0 * NS))
     assert list(core.handle(an_account(), (T0 + 10) * NS)) == []
 
 
@@ -580,8 +485,8 @@ def an_early_bench(**params: float) -> Bench:
     return Bench(settings=Settings(bot=bot, strategy={"streak_reversal": dict(params)})).start()
 
 
-def ended(back: int, outcome: Any) -> WindowObserved:
-    return a_window(T0 - 300 * back, outcome=outcome, ended=True)
+def ended(back: int, outcome: Outcome) -> WindowObserved:
+    return a_window(**window(T0 - 300 * back), outcome=outcome, ended=True)
 
 
 def test_a_bet_on_a_window_to_come_needs_no_strike_and_is_over_when_it_opens() -> None:

@@ -5,62 +5,27 @@ from typing import Any
 import msgspec
 import pytest
 
-from messages import Account, FeeSchedule, OrderUpdate, Position, Positions, Streak
+from messages import Account, OrderUpdate, Position, Positions, Streak
 from polybot.core.reasons import Reason
 from polybot.core.sizing.stake import Offer, Purse, Size, cash_part_e6, size, steps, streak_stake_e6
 from polybot.settings import Bot, Settings, Sizing
+from tests import build
+from tests.build import FEE, T0, a_streak, positions, slug_of
 
-SLUG = "btc-updown-5m-1795132800"
 TABLE = (5_000_000, 7_500_000, 11_250_000, 16_880_000)
 
 
-def a_streak(**changed: Any) -> Streak:
-    streak = Streak(
-        wins=2, losses=0, known=True, last_slug="btc-updown-5m-0", last_move_bp=4.0, trades=3, won=2, lost=1
-    )
-    return msgspec.structs.replace(streak, **changed)
-
-
 def an_account(streak: Streak | None, free_e6: int = 100_000_000) -> Account:
-    return Account(
-        account="main",
-        ready=True,
-        why_not_ready="",
-        purse_e6=100_000_000,
-        wallet_e6=1_000_000_000,
-        cash_pnl_e6=0,
-        free_e6=free_e6,
-        reserved_e6=0,
-        positions_e6=0,
-        claims_e6=0,
-        equity_e6=100_000_000,
-        realised_e6=0,
-        peak_equity_e6=100_000_000,
-        max_drawdown_e6=0,
-        fees_e6=0,
-        streaks={"coin": streak} if streak else {},
-        halted=False,
-        halt_reason="",
-        unknown_orders=(),
-        open_orders=0,
-        unresolved=0,
-        late=0,
-        blocked_slugs=(),
-        last_window_s=0,
-        day="2026-11-20",
-        day_pnl_e6=0,
-        reconciled_ns=0,
-        journal_seq=1,
-        venue_state="",
-    )
+    """The purse of one strategy."""
+    return build.an_account(free_e6=free_e6, streaks={"coin": streak} if streak else {})
 
 
 def an_offer(limit_e6: int = 500_000, probability: float | None = None) -> Offer:
-    return Offer(SLUG, limit_e6, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True), probability)
+    return Offer(slug_of(), limit_e6, FEE, probability)
 
 
-def out(*positions: Position, orders: tuple[OrderUpdate, ...] = ()) -> Positions:
-    return Positions(account="main", positions=positions, orders=orders, foreign=(), journal_seq=1)
+def out(*held: Position, orders: tuple[OrderUpdate, ...] = ()) -> Positions:
+    return positions(positions=held, orders=orders)
 
 
 def sized_by(
@@ -203,45 +168,12 @@ def test_kellys_bankroll_is_the_strategys_share() -> None:
 # --- what is out already
 
 
-def a_position(strategy: str, cost_e6: int, slug: str = "btc-updown-5m-1795132500") -> Position:
-    return Position(
-        account="main",
-        strategy=strategy,
-        slug=slug,
-        token_id="111",
-        outcome="UP",
-        size_e6=2 * cost_e6,
-        cost_e6=cost_e6,
-        provisional_e6=0,
-        end_s=1_795_133_100,
-        state="open",
-    )
+def a_position(strategy: str, cost_e6: int, slug: str = slug_of(T0 - 300)) -> Position:
+    return build.a_position(strategy=strategy, cost_e6=cost_e6, slug=slug)
 
 
-def an_order(strategy: str, reserved_e6: int, slug: str = "btc-updown-5m-1795132500") -> OrderUpdate:
-    return OrderUpdate(
-        account="main",
-        order_id="0x1",
-        intent_id=f"main/{strategy}/{slug}/1",
-        strategy=strategy,
-        slug=slug,
-        token_id="111",
-        outcome="UP",
-        side="BUY",
-        state="LIVE",
-        final=False,
-        filled_e6=0,
-        cost_e6=0,
-        fee_e6=0,
-        reserved_e6=reserved_e6,
-        limit_e6=500_000,
-        stake_e6=reserved_e6,
-        reason_code="",
-        reason="",
-        posts=1,
-        updated_ns=0,
-        journal_seq=1,
-    )
+def an_order(strategy: str, reserved_e6: int, slug: str = slug_of(T0 - 300)) -> OrderUpdate:
+    return build.an_order(strategy=strategy, reserved_e6=reserved_e6, slug=slug)
 
 
 @pytest.mark.parametrize("who", ["coin", "other"])
@@ -267,9 +199,8 @@ def test_more_out_than_its_share_leaves_nothing_and_never_more_than_is_free() ->
 @pytest.mark.parametrize("where", ["held", "ordered"])
 def test_a_stake_with_its_fee_fits_into_what_the_market_may_still_hold(where: str, held_e6: int, stake: int) -> None:
     """max_market_usd = 50, a rate of 7 %: 5.00 cost 5.35 at worst, 1.00 cost 1.07. Over all strategies."""
-    there = (
-        out(a_position("other", held_e6, SLUG)) if where == "held" else out(orders=(an_order("other", held_e6, SLUG),))
-    )
+    held, ordered = a_position("other", held_e6, slug_of()), an_order("other", held_e6, slug_of())
+    there = out(held) if where == "held" else out(orders=(ordered,))
     sized = sized_by(an_account(None), "coin", Settings(), there)
     assert sized.stake_e6 == stake
     assert ("by max_market_usd = 50.00 USD" in sized.text) == (stake < 5_000_000)

@@ -45,7 +45,7 @@ def minutes(closes: list[float | None], imbalance: float | None = None) -> Candl
     column = np.array([np.nan if close is None else close for close in closes], dtype=np.float64)
     heavy = np.full(len(column), np.nan)
     heavy[-1] = np.nan if imbalance is None else imbalance
-    return Candles(60.0 * np.arange(len(column)), column, column, column, column, column * 0, heavy)
+    return Candles(60.0 * np.arange(len(column), dtype=np.float64), column, column, column, column, column * 0, heavy)
 
 
 def a_start(start_s: float) -> Candles:
@@ -307,7 +307,9 @@ def test_the_last_element_on_a_growing_window_is_the_vectorised_one(name: str, s
     column = np.array([np.nan if close is None else close for close in closes])
     opens = np.concatenate(([1000.0], column[:-1]))
     high, low = np.fmax(opens, column) + 0.5, np.fmin(opens, column) - 0.25
-    frame = Candles(300.0 * np.arange(len(column)), opens, high, low, column, column * 0, column * np.nan)
+    frame = Candles(
+        300.0 * np.arange(len(column), dtype=np.float64), opens, high, low, column, column * 0, column * np.nan
+    )
     whole, _ = split(strategy.evaluate(frame, **params), len(frame))
     warm_up = getattr(strategy, "warm_up", protocol.WARM_UP[strategy.timeframe])
     for end in range(1, len(frame) + 1):

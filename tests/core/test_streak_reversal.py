@@ -7,72 +7,35 @@ from typing import Any
 
 import pytest
 
-from messages import Book, FeeSchedule, MarketListed, MarketResolved, WindowObserved
+from messages import Book, MarketResolved, Outcome, WindowObserved
 from messages.units import NS
+from polybot.core.market.view import MarketView
+from polybot.core.market.windows import Window
 from polybot.core.strategies.builtin.streak_reversal import STRATEGY
 from polybot.core.strategies.candles import candles_from
 from polybot.core.strategies.registry import params_of
 from polybot.settings import Settings
-from polybot.strategy import Decision, EventView, MarketView, StrategyError, Window, slug_of
+from polybot.strategy import Decision, EventView, StrategyError
+from tests.build import T0, Winner, a_book, a_market, a_resolution, a_window, slug_of, window
 
 OUTCOMES = (
     Path(__file__).parents[3]
     / "shared/data/polymarket-btc-updown-5m-outcomes/btc_updown_5m_outcomes_2025-12-18_2026-02-28.csv.gz"
 )
-T0 = 1_795_132_800
 NOW_NS = (T0 - 30) * NS
 
 
-def observed(back: int, outcome: Any) -> WindowObserved:
+def observed(back: int, outcome: Outcome | None) -> WindowObserved:
     """The window that started `back` windows before T0; the one running at the decision is back = 1."""
-    start_s = T0 - 300 * back
-    return WindowObserved(
-        slug=slug_of(start_s),
-        start_s=start_s,
-        end_s=start_s + 300,
-        strike_e18="1",
-        strike=64000.0,
-        strike_source="rtds_twap60",
-        outcome=outcome,
-        ended=True,
-    )
+    return a_window(**window(T0 - 300 * back), outcome=outcome, ended=True)
 
 
-def resolved(back: int, winner: Any) -> MarketResolved:
-    slug = slug_of(T0 - 300 * back)
-    return MarketResolved(slug=slug, condition_id="0x1", winner=winner, resolved_ns=NOW_NS, source="gamma")
+def resolved(back: int, winner: Winner) -> MarketResolved:
+    return a_resolution(slug=slug_of(T0 - 300 * back), winner=winner)
 
 
-def a_market() -> MarketListed:
-    return MarketListed(
-        slug=slug_of(T0),
-        condition_id="0x1",
-        up_token="111",
-        down_token="222",
-        start_s=T0,
-        end_s=T0 + 300,
-        tick_e6=10_000,
-        min_size_e6=5_000_000,
-        fee=FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True),
-        neg_risk=False,
-        rule="twap60",
-        rule_why="",
-        synthetic_books=True,
-    )
-
-
-def a_book(down_ask_e6: int) -> Book:
-    asks = ((down_ask_e6, 100_000_000),)
-    return Book(
-        slug=slug_of(T0),
-        condition_id="0x1",
-        up_bids=(),
-        up_asks=(),
-        down_bids=(),
-        down_asks=asks,
-        venue_ns=NOW_NS,
-        received_ns=NOW_NS,
-    )
+def offered(down_ask_e6: int) -> Book:
+    return a_book(down_asks=((down_ask_e6, 100_000_000),), received_ns=NOW_NS)
 
 
 def decided(outcomes: dict[int, Any], *words: Any, **given: Any) -> Decision:
@@ -124,7 +87,7 @@ def test_the_venue_has_the_last_word_and_a_split_is_no_outcome() -> None:
 @pytest.mark.parametrize(("ask", "side"), [(490_000, "DOWN"), (492_000, "DOWN"), (493_000, None), (510_000, None)])
 def test_taking_needs_an_ask_whose_fee_fits_into_what_it_may_cost(ask: int, side: str | None) -> None:
     """0.4925 + 0.07 · 0.4925 · 0.5075 = 0.5100."""
-    decision = decided(ALL_UP, a_book(ask), take=True)
+    decision = decided(ALL_UP, offered(ask), take=True)
     assert (decision.side, decision.rests) == (side, False)
     if side is None:
         assert decision.reason_code == "PRICE_ABOVE_CAP" and "max_all_in = 0.51" in decision.reason
@@ -144,8 +107,9 @@ def test_parameters_without_sense_are_refused(given: dict[str, Any]) -> None:
 
 @pytest.mark.skipif(not OUTCOMES.exists(), reason=f"{OUTCOMES} is missing")
 def test_on_the_recorded_outcomes_it_is_right_as_often_as_its_docstring_says() -> None:
+    named: dict[str, Outcome] = {"up": "UP", "down": "DOWN"}
     with gzip.open(OUTCOMES, "rt") as file:
-        recorded = {int(row["start_sec"]): row["outcome"].upper() for row in csv.DictReader(file)}
+        recorded = {int(row["start_sec"]): named[row["outcome"]] for row in csv.DictReader(file)}
     market = MarketView(Settings(), 1.0)
     for start_s, outcome in recorded.items():
         market.hear(observed((T0 - start_s) // 300, outcome), NOW_NS)

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 
-from messages import ActorDied, Health, Heartbeat, Word
+from messages import ActorDied, Health, Word
 from messages.inner import (
     KillActor,
     LookAround,
     ProcessGone,
     ProcessState,
-    Started,
     StopProgram,
     Tick,
     WakeIn,
@@ -17,6 +16,7 @@ from messages.inner import (
     WriteHalt,
 )
 from polybot.core.watchdog.core import MOST_EXITS, SILENT_S, START_S, WatchCore
+from tests.build import a_heartbeat, a_start
 
 
 class Watch:
@@ -26,7 +26,7 @@ class Watch:
         self.core = WatchCore()
         self.now_s = 100.0
         self.said: list[Word] = []
-        self.hear(Started(actor="watchdog", boot=1, config="{}", versions={}, mono_s=100.0, speed=1.0, session=""))
+        self.hear(a_start(actor="watchdog", mono_s=100.0))
 
     def hear(self, word: Word) -> list[Word]:
         said = list(self.core.handle(word, int(self.now_s * 1e9)))
@@ -46,28 +46,13 @@ class Watch:
         return said
 
     def beat(self, actor: str, pid: int) -> list[Word]:
-        return self.hear(a_heartbeat(actor, pid, int(self.now_s * 1e9)))
+        return self.hear(a_heartbeat(actor=actor, pid=pid, mono_ns=int(self.now_s * 1e9)))
 
     def gone(self, actor: str, pid: int) -> list[Word]:
         return self.hear(ProcessGone(actor=actor, pid=pid, mono_s=self.now_s))
 
     def told(self, actor: str, state: str, pid: int = 0, expected: bool = False) -> list[Word]:
         return self.hear(ProcessState(actor=actor, state=state, pid=pid, expected=expected, mono_s=self.now_s))
-
-
-def a_heartbeat(actor: str, pid: int, mono_ns: int) -> Heartbeat:
-    return Heartbeat(
-        actor=actor,
-        pid=pid,
-        boot=1,
-        mono_ns=mono_ns,
-        uptime_s=1.0,
-        handled=1,
-        inbox_lag_ms=0.0,
-        gaps=0,
-        dropped=0,
-        schema="",
-    )
 
 
 def of(kind: type[Word], said: list[Word]) -> list[Word]:

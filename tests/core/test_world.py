@@ -91,7 +91,7 @@ def test_a_tie_is_up() -> None:
 
 def test_the_outcome_is_the_rule_at_the_exact_seconds() -> None:
     for rule in ("spot", "twap30", "twap60"):
-        world = SyntheticWorld(3, rule=rule)  # type: ignore[arg-type]
+        world = SyntheticWorld(3, rule=rule)
         for market in world.markets(EPOCH_S, EPOCH_S + 3_000):
             strike, end = world.strike_e18(market), world.end_e18(market)
             assert strike is not None
@@ -189,7 +189,8 @@ def test_nobody_bids_for_the_losing_side_in_the_last_thirty_seconds(world: Synth
 
 
 def test_a_shock_halves_the_depth_and_widens_the_spread(world: SyntheticWorld) -> None:
-    wide, calm = [], []
+    wide: list[int] = []
+    calm: list[int] = []
     for market in world.markets(EPOCH_S, EPOCH_S + 12_000):
         for second in range(20, 240):
             ladder = quoted(world, market, (market.start_s + second) * S)

@@ -112,7 +112,7 @@ def test_what_thinks_reaches_no_clock_no_world_and_no_luck(part: str) -> None:
 @pytest.mark.parametrize("part", PURE)
 def test_what_thinks_never_iterates_a_set(part: str) -> None:
     wrong = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+        f"{path.relative_to(ROOT)}:{iterated.lineno}"
         for path in files(part)
         for node in ast.walk(ast.parse(path.read_text()))
         for iterated in _iterated(node)

@@ -79,7 +79,7 @@ def a_whole(struct: type[msgspec.Struct]) -> Any:
     return struct(**{name: an_example(hints[name]) for name in struct.__struct_fields__})
 
 
-def an_envelope(body: Word) -> Envelope:
+def an_envelope(body: AnyWord) -> Envelope:
     return Envelope(source="risk", boot=2, seq=3, at_ns=1795132800 * 10**9, cause="request:x", body=body)
 
 

@@ -13,10 +13,11 @@ from messages import Envelope, PriceTick, Snapshot, decode_envelope, encode, top
 from messages.control import Done
 from messages.inner import NoReply
 from polybot.runtime.loop.bus import Client, Publisher, Server, Stamper, Subscriber, ask, pub_endpoint, req_endpoint
+from tests import build
 
 
 def a_tick(price: float = 65_000.0, symbol: str = "btcusdt") -> PriceTick:
-    return PriceTick(symbol=symbol, price=price, size=0.1, trade_id=1, traded_ns=1, source="binance")
+    return build.a_tick(symbol=symbol, price=price)
 
 
 @pytest.fixture

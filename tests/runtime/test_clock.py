@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from polybot.runtime.base.clock import WallClock, WorldClock
+from tests.waiting import wait_for
 
 ORIGIN = 1_795_132_740_000_000_000
 S = 1_000_000_000
@@ -13,13 +14,6 @@ S = 1_000_000_000
 
 def a_clock(state: Path, session: str = "s1", speed: float = 60.0) -> WorldClock:
     return WorldClock.open(state, session, ORIGIN, speed)
-
-
-def until(condition: object, deadline_s: float = 5.0) -> None:
-    end = time.monotonic() + deadline_s
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < end, "did not come true in time"
-        time.sleep(0.001)
 
 
 def test_time_stands_still_until_the_world_is_ready(tmp_path: Path) -> None:
@@ -32,7 +26,7 @@ def test_time_stands_still_until_the_world_is_ready(tmp_path: Path) -> None:
 def test_time_runs_to_the_horizon_and_no_further(tmp_path: Path) -> None:
     clock = a_clock(tmp_path, speed=1000.0)
     clock.set_horizon(ORIGIN + 5 * S)
-    until(lambda: clock.now_ns() == ORIGIN + 5 * S)
+    wait_for(lambda: clock.now_ns() == ORIGIN + 5 * S, "the clock to reach its horizon")
     time.sleep(0.01)
     assert clock.now_ns() == ORIGIN + 5 * S
     clock.set_horizon(ORIGIN + 6 * S)

@@ -9,7 +9,7 @@ import pytest
 
 from polybot.core.strategies import indicator_registry
 from polybot.core.strategies import registry as strategy_registry
-from polybot.runtime.config import plugins
+from polybot.runtime.config import plugin_paths, plugins
 from polybot.strategy import StrategyError, indicator, register_indicator, register_strategy
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setattr(strategy_registry, "_added", {})
     monkeypatch.setattr(indicator_registry, "_added", {})
-    found = plugins.folder()
+    found = plugin_paths.folder()
     found.mkdir(parents=True)
     return found
 

@@ -12,7 +12,7 @@ from polybot.core.signal.slot import Bound, bind
 from polybot.core.strategies import indicator_registry
 from polybot.core.strategies import registry as strategy_registry
 from polybot.core.strategies.decision import split
-from polybot.runtime.config import plugins
+from polybot.runtime.config import plugin_paths, plugins
 from polybot.settings import Bot, Settings
 from polybot.strategy import (
     NS,
@@ -56,7 +56,7 @@ def some_candles(close: Floats, open_: Floats | None = None) -> Candles:
     opens = np.concatenate((close[:1], close[:-1])) if open_ is None else open_
     nothing = np.full(len(close), np.nan)
     high, low = np.fmax(opens, close) + 1, np.fmin(opens, close) - 1
-    return Candles(60.0 * np.arange(len(close)), opens, high, low, close, close * 0 + 1, nothing)
+    return Candles(60.0 * np.arange(len(close), dtype=np.float64), opens, high, low, close, close * 0 + 1, nothing)
 
 
 def a_walk() -> Candles:
@@ -71,7 +71,7 @@ def a_walk() -> Candles:
 @pytest.mark.parametrize("example", [*ON_CANDLES, *ON_EVENTS])
 def test_dropped_into_the_plug_in_folder_it_is_found_by_its_own_name(example: str) -> None:
     file, _, name = example.partition(":")
-    folder = plugins.folder()
+    folder = plugin_paths.folder()
     folder.mkdir(parents=True)
     (folder / f"{file}.py").write_bytes((FOLDER / f"{file}.py").read_bytes())
     assert plugins.load() == []

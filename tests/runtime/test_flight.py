@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-from messages import PriceTick, Resend, decode_envelope
+from messages import Resend, decode_envelope
 from messages.feeds import Candle
 from polybot.runtime.loop.bus import Stamper
 from polybot.runtime.loop.resend import Resender
 from polybot.runtime.store import flight
 from polybot.runtime.store.flight import BOOT, IN, OUT, SNAPSHOT, FlightRecorder, read, segments_of
+from tests.build import a_candle, a_tick
 
 
-def a_candle(start_s: int) -> Candle:
-    return Candle(
-        symbol="btcusdt", interval_s=60, start_ns=start_s * 10**9, open=1.0, high=2.0, low=0.5, close=1.5, volume=3.0,
-        traded=True, source="binance",
-    )  # fmt: skip
+def a_minute(start_s: int) -> Candle:
+    return a_candle(symbol="btcusdt", interval_s=60, start_ns=start_s * 10**9)
 
 
 def test_lines_come_back_as_written(tmp_path: Path) -> None:
@@ -46,7 +44,7 @@ def test_each_boot_begins_a_segment_and_the_oldest_are_dropped(tmp_path: Path) -
 def test_a_full_segment_rolls_over_with_the_core_as_it_stands(tmp_path: Path, monkeypatch: object) -> None:
     recorder = FlightRecorder(tmp_path, 2, 10**9)
     stamper = Stamper("signal", 2)
-    stamper.wrap(a_candle(0), 1, "")
+    stamper.wrap(a_minute(0), 1, "")
     recorder.heard(5, b"y" * flight.SEGMENT_BYTES)
     recorder.roll_if_full({"core": [1, 2]}, stamper, 6)
     kinds = [x.kind for x in read(tmp_path / "2.bin")]
@@ -56,8 +54,8 @@ def test_a_full_segment_rolls_over_with_the_core_as_it_stands(tmp_path: Path, mo
 def test_resend_pages_what_was_said_since_a_time(tmp_path: Path) -> None:
     recorder, stamper = FlightRecorder(tmp_path, 1, 10**9), Stamper("price_feed", 1)
     for i in range(10):
-        recorder.said(i, stamper.wrap(a_candle(60 * i), i, "")[1])
-        recorder.said(i, stamper.wrap(_tick(), i, "")[1])
+        recorder.said(i, stamper.wrap(a_minute(60 * i), i, "")[1])
+        recorder.said(i, stamper.wrap(a_tick(), i, "")[1])
     resender = Resender(tmp_path)
     first = resender.answer(Resend(id="r", to="price_feed", topic="", since_ns=4, limit=4))
     rest = resender.answer(Resend(id="r", to="price_feed", topic="", since_ns=4, skip=4, limit=4))
@@ -66,7 +64,3 @@ def test_resend_pages_what_was_said_since_a_time(tmp_path: Path) -> None:
     assert (first.more, rest.more, first.lost) == (True, False, False)
     by_topic = resender.answer(Resend(id="r", to="price_feed", topic="Candle/btcusdt/60", boot=1, from_seq=9))
     assert [decode_envelope(e).seq for e in by_topic.envelopes] == [9, 10]
-
-
-def _tick() -> PriceTick:
-    return PriceTick(symbol="btcusdt", price=1.0, size=1.0, trade_id=1, traded_ns=1, source="binance")

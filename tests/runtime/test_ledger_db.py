@@ -8,40 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from messages import Envelope, Fill, Prediction, Settlement, Word
-from messages.inner import Restored, Started, Store
+from messages import Envelope, Word
+from messages.inner import Restored, Store
 from polybot.core.recorder import tables
 from polybot.core.recorder.core import RecorderCore
 from polybot.runtime.store.index_db import BATCH_ROWS, TABLES, VERSION, IndexDb, IndexUnusable, LedgerTooNew
 from polybot.settings import Settings
-
-FIRST = 1_795_132_800
-SLUG = f"btc-updown-5m-{FIRST}"
-
-
-def a_fill(seq: int, status: Any = "MATCHED") -> Fill:
-    return Fill(
-        account="main", trade_id="t1", order_id="0x1", intent_id="i", strategy="coin", slug=SLUG, token_id="t",
-        outcome="UP", side="BUY", size_e6=1, price_e6=1, cost_e6=1, fee_e6=1, status=status, traded_ns=1, journal_seq=seq,
-    )  # fmt: skip
-
-
-def a_prediction(**over: Any) -> Prediction:
-    base: dict[str, Any] = dict(  # noqa: C408
-        account="main", strategy="coin", slug=SLUG, condition_id="0xc", n=1, start_s=FIRST, end_s=FIRST + 300,
-        signal_type="coin", label="", prediction=None, probability=None, indicators={"rsi": 27.5}, btc_price=None,
-        strike=None, strike_source="", up_ask_e6=None, down_ask_e6=None, reason_code="NO_STRIKE", reason="no print",
-        decided_ns=1, good_until_ns=1,
-    )  # fmt: skip
-    return Prediction(**base | over)
-
-
-def a_settlement(seq: int) -> Settlement:
-    return Settlement(
-        account="main", strategy="coin", slug=SLUG, start_s=FIRST, end_s=FIRST + 300, outcome="UP", provisional=False,
-        paid=True, corrected=False, held="UP", cost_e6=1, fee_e6=1, payout_e6=3, pnl_e6=1, win=True, win_streak=1,
-        settled_ns=1, journal_seq=seq,
-    )  # fmt: skip
+from tests.build import T0, a_fill, a_prediction, a_settlement, a_start
 
 
 def rows(path: Path, sql: str) -> list[Any]:
@@ -72,10 +45,10 @@ def test_the_newest_row_of_a_key_wins_within_and_across_batches(tmp_path: Path) 
 
 def test_late_money_never_replaces_newer_money(tmp_path: Path) -> None:
     ledger = IndexDb(tmp_path / "ledger.sqlite")
-    ledger.store(tables.newest(a_fill(5, "CONFIRMED")))
-    ledger.store(tables.newest(a_fill(2)))
+    ledger.store(tables.newest(a_fill(journal_seq=5, status="CONFIRMED")))
+    ledger.store(tables.newest(a_fill(journal_seq=2)))
     ledger.commit()
-    ledger.store(tables.newest(a_fill(3)))
+    ledger.store(tables.newest(a_fill(journal_seq=3)))
     ledger.close()
     assert rows(ledger.path, "SELECT status, journal_seq FROM fills") == [("CONFIRMED", 5)]
 
@@ -114,13 +87,13 @@ def test_a_lock_is_no_damage(tmp_path: Path) -> None:
 
 
 def test_a_restarted_recorder_folds_the_same_rows_from_what_was_kept(tmp_path: Path) -> None:
-    session = json.dumps({"strategies": ["coin"], "first_window_s": FIRST, "windows": 2, "speed": 1.0})
-    started = Started(actor="recorder", boot=1, config=msgspec.json.encode(Settings()).decode(), versions={}, mono_s=0.0,
-                      speed=1.0, session=session)  # fmt: skip
+    session = json.dumps({"strategies": ["coin"], "first_window_s": T0, "windows": 2, "speed": 1.0})
+    config = msgspec.json.encode(Settings()).decode()
+    started = a_start(actor="recorder", config=config, session=session)
     ledger = IndexDb(tmp_path / "ledger.sqlite")
 
     def a_life(core: RecorderCore, *words: Word | Envelope) -> list[bytes]:
-        said = [s for w in (started, ledger.restored(), *words) for s in core.handle(w, FIRST * 10**9)]
+        said = [s for w in (started, ledger.restored(), *words) for s in core.handle(w, T0 * 10**9)]
         stores = [s for s in said if isinstance(s, Store)]
         for store in stores:
             ledger.store(store)
@@ -128,9 +101,11 @@ def test_a_restarted_recorder_folds_the_same_rows_from_what_was_kept(tmp_path: P
         return [s.row for s in stores if s.table == "windows"]
 
     def heard(word: Any, source: str, seq: int) -> Envelope:
-        return Envelope(source=source, boot=1, seq=seq, at_ns=FIRST * 10**9, cause="", body=word)
+        return Envelope(source=source, boot=1, seq=seq, at_ns=T0 * 10**9, cause="", body=word)
 
-    first = a_life(RecorderCore(), heard(a_prediction(), "signal", 1), heard(a_settlement(7), "executor", 1))
+    skipped = a_prediction(prediction=None, reason_code="NO_STRIKE", reason="no print")
+    settled = a_settlement(journal_seq=7)
+    first = a_life(RecorderCore(), heard(skipped, "signal", 1), heard(settled, "executor", 1))
     assert a_life(RecorderCore())[-1] == first[-1]
 
 

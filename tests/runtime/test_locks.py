@@ -1,10 +1,10 @@
 """One process a name, found and named without ever taking its lock; boots that only grow."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -28,7 +28,16 @@ def paths(tmp_path: Path) -> Paths:
     return paths
 
 
-def a_holder(paths: Paths) -> "subprocess.Popen[str]":
+class Holder(NamedTuple):
+    popen: "subprocess.Popen[str]"
+    boot: str  # what it says of itself: the number of its life
+
+    def end(self) -> None:
+        self.popen.kill()
+        self.popen.communicate()
+
+
+def a_holder(paths: Paths) -> Holder:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     popen = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(paths.state)],
@@ -38,27 +47,23 @@ def a_holder(paths: Paths) -> "subprocess.Popen[str]":
         text=True,
     )
     assert popen.stdout is not None
-    popen.boot = popen.stdout.readline().strip()  # type: ignore[attr-defined]
-    return popen
+    return Holder(popen, popen.stdout.readline().strip())
 
 
 def test_a_second_taker_is_told_who_holds_it(paths: Paths) -> None:
     first = a_holder(paths)
     try:
-        with pytest.raises(locks.Occupied, match=rf"risk already runs: .*held by process {first.pid} \(risk\)"):
+        with pytest.raises(locks.Occupied, match=rf"risk already runs: .*held by process {first.popen.pid} \(risk\)"):
             locks.take(paths, "risk")
-        assert locks.holder(paths, "risk") == locks.Holder(first.pid, "risk")
+        assert locks.holder(paths, "risk") == locks.Holder(first.popen.pid, "risk")
         second = a_holder(paths)
-        assert second.wait(10) == 75
+        assert second.popen.wait(10) == 75
     finally:
-        first.kill()
-        first.communicate()
+        first.end()
 
 
 def test_a_killed_holder_holds_nothing(paths: Paths) -> None:
-    popen = a_holder(paths)
-    popen.send_signal(signal.SIGKILL)
-    popen.communicate()
+    a_holder(paths).end()
     assert locks.holder(paths, "risk") is None, "its name still stands in the file"
     locks.take(paths, "risk").release()
 
@@ -83,10 +88,9 @@ def test_a_lock_file_that_was_replaced_is_not_ours(paths: Paths) -> None:
 def test_boots_grow_over_lives(paths: Paths) -> None:
     boots = []
     for _ in range(3):
-        popen = a_holder(paths)
-        boots.append(int(popen.boot))  # type: ignore[attr-defined]
-        popen.kill()
-        popen.communicate()
+        holder = a_holder(paths)
+        boots.append(int(holder.boot))
+        holder.end()
     assert boots == [1, 2, 3]
     assert locks.restarts(paths, "risk") == 2
     assert locks.restarts(paths, "signal") is None

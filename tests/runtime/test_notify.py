@@ -4,10 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +13,7 @@ from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.safety import halt
 from polybot.runtime.supervision import notify_cmd
 from polybot.runtime.supervision.notify_cmd import Notifier
+from tests.waiting import wait_for
 
 
 def a_notice() -> Notify:
@@ -27,14 +25,6 @@ def a_script(folder: Path, body: str) -> Path:
     script.write_text(f"#!/bin/sh\n{body}\n")
     script.chmod(0o700)
     return script
-
-
-def wait_for(found: Callable[[], Any], what: str, patience_s: float = 20.0) -> Any:
-    deadline = time.monotonic() + patience_s
-    while not (seen := found()):
-        assert time.monotonic() < deadline, f"waited {patience_s} s for {what}"
-        time.sleep(0.02)
-    return seen
 
 
 @pytest.fixture

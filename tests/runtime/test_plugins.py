@@ -10,8 +10,9 @@ import pytest
 
 from polybot.core.strategies import indicator_registry
 from polybot.core.strategies import registry as strategy_registry
-from polybot.runtime.config import plugins
-from polybot.strategy import StrategyError, indicator
+from polybot.core.strategies.protocol import StrategyError
+from polybot.runtime.config import plugin_paths, plugins
+from polybot.strategy import indicator
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """
@@ -31,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setattr(strategy_registry, "_added", {})
     monkeypatch.setattr(indicator_registry, "_added", {})
-    found = plugins.folder()
+    found = plugin_paths.folder()
     found.mkdir(parents=True)
     return found
 
@@ -196,7 +197,7 @@ def test_a_dataclass_with_postponed_annotations_is_loaded_and_two_files_may_shar
     assert plugins.load([f"{tmp_path / 'mine.py'}:Contrary"]) == []
     for name, run in (("contrary_1", 3), ("Contrary", 4)):
         strategy = strategy_registry.by_name(name)
-        assert strategy.run == run and sys.modules[type(strategy).__module__].Contrary is type(strategy)
+        assert vars(strategy)["run"] == run and sys.modules[type(strategy).__module__].Contrary is type(strategy)
 
 
 def test_a_relative_path_is_told_as_an_absolute_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

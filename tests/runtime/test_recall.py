@@ -2,23 +2,20 @@
 
 from pathlib import Path
 
-from messages import FeedStatus, MarketResolved, decode_word, encode
+from messages import MarketResolved, decode_word, encode
 from polybot.runtime.loop.bus import Stamper
 from polybot.runtime.store.flight import FlightRecorder
 from polybot.runtime.store.recall import recalled
-
-
-def a_resolution(slug: str) -> MarketResolved:
-    return MarketResolved(slug=slug, condition_id="0x1", winner="UP", resolved_ns=1, source="ws")
+from tests.build import a_feed_status, a_resolution
 
 
 def recorded(folder: Path, boot: int, said: list[tuple[int, str]]) -> None:
     """One boot of an actor that hears every slug at its time, says it, and says a level beside it."""
     flight, stamper = FlightRecorder(folder, boot, 10**9), Stamper("market_feed", boot)
-    status = FeedStatus(feed="MarketResolved", state="up", reason="", age_s=0.0, since_ns=0)
+    status = a_feed_status(feed="MarketResolved")
     for at_ns, slug in said:
-        flight.heard(at_ns, encode(stamper.envelope(a_resolution(f"heard-{slug}"), at_ns, "")))
-        for word in (status, a_resolution(slug)):
+        flight.heard(at_ns, encode(stamper.envelope(a_resolution(slug=f"heard-{slug}"), at_ns, "")))
+        for word in (status, a_resolution(slug=slug)):
             flight.said(at_ns, encode(stamper.envelope(word, at_ns, "")))
     flight.close()
 

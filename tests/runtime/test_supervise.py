@@ -8,7 +8,7 @@ import pytest
 from supervisor.options import ServerOptions
 from typer.testing import CliRunner
 
-from polybot.cli.app import app
+from polybot.cli.app import composed
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.safety import halt
 from polybot.runtime.supervision import supervisord
@@ -31,7 +31,7 @@ def test_the_checked_in_file_equals_the_table() -> None:
 def test_the_command_its_head_names_prints_it_and_writes_nothing(tmp_path: Path) -> None:
     head = (ROOT / "supervisor.conf").read_text().splitlines()[0]
     command = re.findall(r"`bin/polybot (.*) > supervisor\.conf`", head)[0]
-    done = CliRunner().invoke(app, command.split(), env={"POLYBOT_STATE": str(tmp_path / "state")})
+    done = CliRunner().invoke(composed(), command.split(), env={"POLYBOT_STATE": str(tmp_path / "state")})
     assert (done.exit_code, done.output) == (0, supervisord.render_default())
     assert not (tmp_path / "state").exists()
 

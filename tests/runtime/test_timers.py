@@ -142,7 +142,7 @@ def test_what_is_replaced_while_it_waits_its_turn_does_not_come(clock: FakeClock
     timers.set(WakeAt(timer=probe(2), at_ns=2))
     timers.set(WakeAt(timer=probe(3), at_ns=3))
     clock.world_ns = 3
-    told = []
+    told: list[AnyTimer] = []
     for tick in timers.due():
         if not told:
             timers.set(WakeAt(timer=probe(2), at_ns=50))
@@ -254,17 +254,18 @@ def _made(wish: tuple[str, int, int]) -> WakeAt | WakeIn:
 @given(steps=_steps, while_heard=st.lists(_wish, max_size=12))
 def test_the_heap_does_what_a_table_would(steps: list[tuple[str, int, int]], while_heard: list[Any]) -> None:
     """Also when the core wishes anew with each tick it hears."""
-    told: list[list[tuple[str, AnyTimer]]] = []
+    told: list[list[AnyTimer | None]] = []
     waits: list[list[float]] = []
     for make in (Timers, Naive):
         clock = FakeClock()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "mono_s", clock.mono_s)
             timers: Any = make(clock)
-            pending, here, waited = list(while_heard), [], []
+            pending, waited = list(while_heard), list[float]()
+            here: list[AnyTimer | None] = []  # None: between two steps
 
             def hear(
-                timer: AnyTimer, timers: Any = timers, pending: list[Any] = pending, here: list[Any] = here
+                timer: AnyTimer, timers: Any = timers, pending: list[Any] = pending, here: list[AnyTimer | None] = here
             ) -> None:
                 here.append(timer)
                 if pending:
@@ -281,7 +282,7 @@ def test_the_heap_does_what_a_table_would(steps: list[tuple[str, int, int]], whi
                 else:
                     for tick in timers.due():
                         hear(tick.timer)
-                here.append("-")
+                here.append(None)
                 waited.append(timers.wait_s())
             told.append(here)
             waits.append(waited)

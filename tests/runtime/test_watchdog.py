@@ -13,11 +13,12 @@ import pytest
 
 from messages import ActorDied, Envelope, Health, Heartbeat
 from polybot.runtime.base import process
-from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.base.paths import ROOT
 from polybot.runtime.loop.bus import Subscriber
 from polybot.runtime.safety import halt, locks
 from polybot.runtime.supervision import supervisord
-from polybot.topology import BY_NAME
+from tests.supervised import Supervised
+from tests.waiting import wait_for
 
 ACTORS = ("risk", "executor", "watchdog")
 STUB = """
@@ -39,29 +40,12 @@ exec {python} -P {folder}/stub.py "$2"
 """
 
 
-class House:
-    """A supervisord in its own folder, and an ear on its bus."""
+class House(Supervised):
+    """With an ear on its bus."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.paths = Paths(folder / "state")
-        halt.prepare(self.paths)
-        (folder / "bin").mkdir()
-        (folder / "stub.py").write_text(STUB)
-        script = folder / "bin" / "polybot"
-        script.write_text(BIN.format(root=ROOT, folder=folder, python=sys.executable))
-        script.chmod(0o700)
-        rows = tuple(BY_NAME[name] for name in ACTORS)
-        self.conf = folder / "supervisor.conf"
-        self.conf.write_text(supervisord.render(str(folder), str(self.paths.state), str(self.paths.sockets), rows))
-        self.supervisord = self.start()
+        super().__init__(folder, ACTORS, BIN, STUB)
         self.ears = Subscriber(self.paths.sockets, ACTORS, (Heartbeat, Health, ActorDied))
-
-    def start(self) -> "subprocess.Popen[bytes]":
-        env = {k: v for k, v in os.environ.items() if not k.startswith("POLYBOT_")}
-        env |= {"POLYBOT_STATE": str(self.paths.state), "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", "-m", "supervisor.supervisord", "-n", "-c", str(self.conf)]
-        return subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def hear(self, wanted: Callable[[Envelope], bool], within_s: float = 30.0) -> Envelope:
         deadline = time.monotonic() + within_s
@@ -87,16 +71,7 @@ class House:
 
     def end(self) -> None:
         self.ears.close()
-        self.supervisord.kill()
-        self.supervisord.wait()
-        wait_for(lambda: not any(locks.holder(self.paths, name) for name in ACTORS))
-
-
-def wait_for(condition: Callable[[], bool], within_s: float = 20.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+        super().end()
 
 
 @pytest.fixture
@@ -136,7 +111,7 @@ def test_the_sixth_death_within_a_minute_halts_and_ends_the_restarts(house: Hous
     house.beat_of("risk")
     (house.folder / "broken.risk").touch()
     os.kill(house.beat_of("risk"), signal.SIGKILL)
-    wait_for(lambda: halt.look(house.paths) is not None, 40)
+    wait_for(lambda: halt.look(house.paths) is not None, "the halt to be written", 40)
     standing = halt.look(house.paths)
     assert standing is not None
     assert (standing.by, standing.reason_code) == ("watchdog", "CRASH_LOOP")
@@ -145,14 +120,14 @@ def test_the_sixth_death_within_a_minute_halts_and_ends_the_restarts(house: Hous
         states = {p["name"]: p["statename"] for p in supervisord.Supervisor.of(house.paths).processes()}
         return bool(states["risk"] == "STOPPED" and states["executor"] == "RUNNING")
 
-    wait_for(is_stopped)
+    wait_for(is_stopped, "the supervision to give up")
 
 
 def test_a_killed_supervisord_leaves_no_orphan_and_a_second_one_runs_the_house_again(house: House) -> None:
     pids = {name: house.beat_of(name) for name in ACTORS}
     house.supervisord.kill()
     house.supervisord.wait()
-    wait_for(lambda: not any(process.is_alive(pid) for pid in pids.values()))
+    wait_for(lambda: not any(process.is_alive(pid) for pid in pids.values()), "everyone to be gone")
     house.supervisord = house.start()
     for name, pid in pids.items():
         assert house.beat_of(name, other_than=pid) != pid
@@ -193,7 +168,7 @@ def test_a_killed_watchdog_is_back_at_once_and_its_sentinel_gone(house: House) -
     (sentinel,) = children_of(before)
     os.kill(before, signal.SIGKILL)
     after = house.beat_of("watchdog", other_than=before)
-    wait_for(lambda: not process.is_alive(sentinel))
+    wait_for(lambda: not process.is_alive(sentinel), "the sentinel to be gone")
     assert len(children_of(after)) == 1
 
 

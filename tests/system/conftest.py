@@ -6,8 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from polybot.runtime.base import process
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.safety import locks
+from tests.waiting import wait_for
 
 GRANT_E6 = 1_000_000_000
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,15 +75,21 @@ class Bot:
         holder = locks.holder(self.paths, actor)
         return holder.pid if holder is not None and process.is_alive(holder.pid) else None
 
+    def living(self, actor: str) -> int:
+        """Its pid, once it runs."""
+        return wait_for(lambda: self.pid(actor), f"{actor} to run", 30)
+
     def kill(self, actor: str) -> int:
         """kill -9, and the pid it had."""
-        pid = wait_for(lambda: self.pid(actor), f"{actor} to run", 30)
+        pid = self.living(actor)
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def wait_back(self, actor: str, killed: int) -> int:
         """Until supervision has it running again."""
-        return wait_for(lambda: (p := self.pid(actor)) != killed and p, f"{actor} to come back after {killed}", 30)
+        return wait_for(
+            lambda: p if (p := self.pid(actor)) != killed else None, f"{actor} to come back after {killed}", 30
+        )
 
     # --- the venue's own books
 
@@ -136,15 +142,6 @@ class Bot:
                 self.running.kill()
         if self.paths.state.exists():
             self.ctl("down")
-
-
-def wait_for(condition: Callable[[], Any], what: str, deadline_s: float) -> Any:
-    """Poll until true; its value."""
-    end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.02)
-    return value
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.system.conftest import Bot
 
 ROOT = Path(__file__).resolve().parents[2]
 GRANT_E6 = 1_000_000_000
@@ -14,7 +15,7 @@ GEOBLOCKED = 5  # the last fault is the block, and a bot that was refused for go
 
 @pytest.mark.long
 @pytest.mark.timeout(420)
-def test_every_fault_in_turn_leaves_equal_books_nothing_doubled_and_every_refusal_explained(bot: Any) -> None:
+def test_every_fault_in_turn_leaves_equal_books_nothing_doubled_and_every_refusal_explained(bot: Bot) -> None:
     bot.widen()
     script = ROOT / "presets" / "faults" / "every_fault_in_turn.toml"
     bot.run("--windows", "18", "--speed", "60", "--seed", "42", "--faults", str(script))
@@ -55,7 +56,7 @@ def test_every_fault_in_turn_leaves_equal_books_nothing_doubled_and_every_refusa
 
 @pytest.mark.long
 @pytest.mark.timeout(180)
-def test_the_price_is_lost_step_by_step_and_comes_back(bot: Any) -> None:
+def test_the_price_is_lost_step_by_step_and_comes_back(bot: Bot) -> None:
     """Down the chain of sources and up again: traded on the exchange's own klines, never on anyone else's price."""
     bot.widen()
     script = ROOT / "presets" / "faults" / "feed_loss.toml"

@@ -1,30 +1,28 @@
 """kill -9 of every program in turn while it trades: nothing is lost, nothing is doubled, the books add up to the cent."""
 
 import shutil
-import time
-from typing import Any
+from functools import partial
 
 import pytest
+
+from tests.system.conftest import Bot
+from tests.waiting import wait_for
 
 ACTORS = ("price_feed", "market_feed", "signal", "allocator", "risk", "executor", "recorder", "watchdog", "venue")
 WINDOWS = 18
 
 
-def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
-    end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.05)
-    return value
+def has_passed(bot: Bot, windows: int) -> bool:
+    return done(bot) >= windows
 
 
 @pytest.mark.timeout(400)
-def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Any) -> None:
+def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Bot) -> None:
     bot.widen()
     bot.run("--windows", str(WINDOWS), "--speed", "60")
     wait_for(lambda: bot.paths.ledger.exists() and bot.pid("executor"), "the bot to run", 60)
     for i, actor in enumerate(ACTORS):
-        wait_for(lambda n=i + 1: done(bot) >= n, f"window {i + 1} to pass", 60)
+        wait_for(partial(has_passed, bot, i + 1), f"window {i + 1} to pass", 60)
         bot.wait_back(actor, bot.kill(actor))
     assert bot.finish(300) == 0, bot.output.read_text()[-3000:] + bot.logs()
     rows = bot.told("windows")["windows"]
@@ -34,7 +32,7 @@ def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Any
     assert counted["fills"] >= WINDOWS // 2, f"it went on trading: {counted}"
 
 
-def done(bot: Any) -> int:
+def done(bot: Bot) -> int:
     """Windows that have passed, by the index's rows."""
     shown = bot.ctl("status", "--json")
     if not shown.stdout.startswith("{"):
@@ -45,7 +43,7 @@ def done(bot: Any) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_from_the_journal_alone_a_restart_shows_the_same_account_streak_and_orders(bot: Any) -> None:
+def test_from_the_journal_alone_a_restart_shows_the_same_account_streak_and_orders(bot: Bot) -> None:
     bot.run("--windows", "5", "--speed", "60")
     assert bot.finish(200) == 0, bot.output.read_text()[-3000:] + bot.logs()
     before = (bot.told("account"), bot.told("orders"), bot.told("fills"), bot.told("statement"))

@@ -10,15 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.system.conftest import Bot
+from tests.waiting import wait_for
+
 HELD_S = 4.0  # machine time for which the venue keeps an answer back: the order is taken, nobody knows
-
-
-def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
-    end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.02)
-    return value
 
 
 def a_script(folder: Path, *faults: str) -> str:
@@ -27,40 +22,40 @@ def a_script(folder: Path, *faults: str) -> str:
     return str(path)
 
 
-def venue_orders(bot: Any) -> list[str]:
+def venue_orders(bot: Bot) -> list[str]:
     """Its own records; none before it is ready."""
     return [o["order_id"] for o in bot.venue_docs("order")] if bot.paths.endpoints.exists() else []
 
 
-def known_orders(bot: Any) -> dict[str, Any]:
+def known_orders(bot: Bot) -> dict[str, Any]:
     return {o["order_id"]: o for o in bot.told("orders")["orders"]}
 
 
-def fault(bot: Any, *words: str) -> None:
+def fault(bot: Bot, *words: str) -> None:
     done = bot.ctl("venue", "fault", "add", *words)
     assert done.returncode == 0, done.stderr
 
 
-def strikes(bot: Any, kind: str) -> int:
+def strikes(bot: Bot, kind: str) -> int:
     lines = (bot.paths.logs / "venue.log").read_text().splitlines()
     return sum(line.startswith("fault_struck") and f"kind={kind}" in line for line in lines)
 
 
-def next_order(bot: Any, seen: int) -> str:
+def next_order(bot: Bot, seen: int) -> str:
     """The venue's own record of the order after these."""
     return str(wait_for(lambda: (o := venue_orders(bot))[seen:] and o[seen], "the venue to take an order", 90))
 
 
-def kill_stopped(bot: Any, stopped_s: float) -> None:
+def kill_stopped(bot: Bot, stopped_s: float) -> None:
     """What comes to the executor meanwhile lies in its sockets, unread; then it is gone."""
-    pid = bot.pid("executor")
+    pid = bot.living("executor")
     os.kill(pid, signal.SIGSTOP)
     time.sleep(stopped_s)  # below the watchdog's patience, or it does our work
     bot.kill("executor")
     bot.wait_back("executor", pid)
 
 
-def approvals(bot: Any) -> int:
+def approvals(bot: Bot) -> int:
     """How often risk has handed an order on, by the recorder's index."""
     db = sqlite3.connect(f"file:{bot.paths.ledger}?mode=ro", uri=True)
     try:
@@ -70,10 +65,10 @@ def approvals(bot: Any) -> int:
         db.close()
 
 
-def kill_before_journal(bot: Any, seen: int) -> None:
+def kill_before_journal(bot: Bot, seen: int) -> None:
     """Stopped when risk handed an order on: its wish lies unread in a dead process's socket."""
     for _ in range(20):
-        pid, before = bot.pid("executor"), approvals(bot)
+        pid, before = bot.living("executor"), approvals(bot)
         os.kill(pid, signal.SIGSTOP)
         end = time.monotonic() + 2.0  # below the watchdog's patience, or it does our work
         while time.monotonic() < end and approvals(bot) == before:
@@ -87,7 +82,7 @@ def kill_before_journal(bot: Any, seen: int) -> None:
     raise AssertionError("risk approved nothing while the executor was stopped")
 
 
-def kill_during_send(bot: Any, seen: int) -> None:
+def kill_during_send(bot: Bot, seen: int) -> None:
     """Journalled; the connection broke under its bytes, the venue never read them, and it died before it knew."""
     before = strikes(bot, "lost_request")
     fault(bot, "lost_request", "times=1")
@@ -95,21 +90,21 @@ def kill_during_send(bot: Any, seen: int) -> None:
     bot.wait_back("executor", bot.kill("executor"))
 
 
-def kill_unanswered(bot: Any, seen: int) -> None:
+def kill_unanswered(bot: Bot, seen: int) -> None:
     """The venue has it and keeps its answer back."""
     fault(bot, "late_answer", "times=1", f"delay_s={HELD_S}", "clock=machine")
     next_order(bot, seen)
     bot.wait_back("executor", bot.kill("executor"))
 
 
-def kill_uncommitted(bot: Any, seen: int) -> None:
+def kill_uncommitted(bot: Bot, seen: int) -> None:
     """The answer has come to its socket, and it never reads it."""
     fault(bot, "late_answer", "times=1", "delay_s=1", "clock=machine")
     next_order(bot, seen)
     kill_stopped(bot, 2.0)
 
 
-def kill_during_fill(bot: Any, seen: int) -> None:
+def kill_during_fill(bot: Bot, seen: int) -> None:
     """Fill and answer have both come, on both ways, and are read by its next life alone."""
     fault(bot, "ws_late", "channel=user", "delay_s=0.8", "clock=machine", "for_s=20")
     fault(bot, "late_answer", "times=1", "delay_s=1", "clock=machine")
@@ -117,7 +112,7 @@ def kill_during_fill(bot: Any, seen: int) -> None:
     kill_stopped(bot, 2.0)
 
 
-def settled_books(bot: Any) -> dict[str, int]:
+def settled_books(bot: Bot) -> dict[str, int]:
     """The books checked when nothing moves any more: what is on its way is not a difference."""
     end = time.monotonic() + 60
     while True:
@@ -134,7 +129,7 @@ STEPS = (kill_before_journal, kill_during_send, kill_unanswered, kill_uncommitte
 
 
 @pytest.mark.timeout(400)
-def test_killed_at_each_named_step_there_is_one_order_and_no_fill_is_lost(bot: Any) -> None:
+def test_killed_at_each_named_step_there_is_one_order_and_no_fill_is_lost(bot: Bot) -> None:
     """R2 by real processes; that journal and POST are two steps apart is the simulator's to show."""
     bot.widen()
     bot.run("--windows", "200", "--speed", "60", "--seed", "42", "--strategy", "coin")
@@ -150,7 +145,7 @@ def test_killed_at_each_named_step_there_is_one_order_and_no_fill_is_lost(bot: A
 
 @pytest.mark.long
 @pytest.mark.timeout(400)
-def test_ten_answers_that_never_come_make_ten_orders(bot: Any) -> None:
+def test_ten_answers_that_never_come_make_ten_orders(bot: Bot) -> None:
     bot.widen()
     script = a_script(bot.paths.state.parent, 'kind = "lost_answer"')
     bot.run("--windows", "16", "--speed", "60", "--seed", "42", "--faults", script)
@@ -161,7 +156,7 @@ def test_ten_answers_that_never_come_make_ten_orders(bot: Any) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_counts(bot: Any) -> None:
+def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_counts(bot: Bot) -> None:
     bot.widen()
     script = a_script(
         bot.paths.state.parent,
@@ -174,10 +169,10 @@ def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_coun
     luck = random.Random(6)
     for n in range(4):
         seen = len(venue_orders(bot))
-        wait_for(lambda seen=seen: len(venue_orders(bot)) > seen, f"order {seen + 1}", 90)
+        next_order(bot, seen)
         time.sleep(luck.uniform(0, 1.0))
         if n == 3:
-            os.kill(bot.pid("executor") or 0, signal.SIGSTOP)  # and once it does not even answer
+            os.kill(bot.living("executor"), signal.SIGSTOP)  # and once it does not even answer
         halted = bot.told("halt")
         at_halt = venue_orders(bot)
         live = [o["order_id"] for o in bot.venue_docs("order") if o["status"] == "LIVE"]
@@ -198,7 +193,7 @@ def test_halted_at_random_moments_under_faults_each_proof_is_what_the_venue_coun
 
 
 @pytest.mark.timeout(200)
-def test_without_a_heartbeat_nothing_new_leaves_and_it_goes_on_by_itself(bot: Any) -> None:
+def test_without_a_heartbeat_nothing_new_leaves_and_it_goes_on_by_itself(bot: Bot) -> None:
     """Resting orders, over the wire: refused beats, then taken again."""
     bot.widen()
     bot.env["POLYBOT__STRATEGY__STREAK_REVERSAL__STREAK"] = "1"

@@ -5,24 +5,18 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.system.conftest import Bot
+from tests.waiting import wait_for
+
 ROOT = Path(__file__).resolve().parents[2]
 REHEARSAL = "paper: synthetic books, local fills: no evidence of profit"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
-
-
-def wait_for(condition: Callable[[], Any], what: str, deadline_s: float) -> Any:
-    end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.05)
-    return value
 
 
 def venue_command(*words: str) -> list[str]:
@@ -51,7 +45,7 @@ def docs(state: Path, kind: str) -> list[dict[str, Any]]:
         db.close()
 
 
-def test_a_paper_session_with_a_kill_and_a_stall_of_the_real_channel(bot: Any, real: Path, tmp_path: Path) -> None:
+def test_a_paper_session_with_a_kill_and_a_stall_of_the_real_channel(bot: Bot, real: Path, tmp_path: Path) -> None:
     bot.env |= {
         "POLYBOT_ENDPOINTS": str(tmp_path / "ready.json"),
         "POLYBOT_PROFILE": "paper",

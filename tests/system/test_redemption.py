@@ -1,12 +1,12 @@
 """Winners redeemed over real processes while the relayer's answers are lost: paid once, and the books are the venue's."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from polybot.core.executor.books.entries import PaidOut, RedeemBegun, from_bytes
 from polybot.runtime.store.journal import SNAPSHOT, Journal
+from tests.system.conftest import Bot
 
 FAULTS = """
 [[fault]]
@@ -25,7 +25,7 @@ nth = [2, 3]
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_lost_answers_of_the_relayer_pay_nobody_twice(bot: Any, tmp_path: Path) -> None:
+def test_lost_answers_of_the_relayer_pay_nobody_twice(bot: Bot, tmp_path: Path) -> None:
     script = tmp_path / "relayer.toml"
     script.write_text(FAULTS)
     bot.run("--windows", "8", "--speed", "60", "--seed", "42", "--strategy", "always_up", "--faults", str(script))

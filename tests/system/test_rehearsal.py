@@ -15,12 +15,13 @@ import pytest
 from polybot.runtime.base.paths import ROOT, Paths
 from polybot.runtime.safety import live_confirmation
 from polybot.topology import actors_of
+from tests.system.conftest import Bot
 
 KEY = f"0x{0xA11CE:064x}"
 
 
 @pytest.fixture
-def rehearsal(bot: Any, tmp_path: Path) -> Iterator[Any]:
+def rehearsal(bot: Bot, tmp_path: Path) -> Iterator[Any]:
     """The bot with its environment turned to live, and the venue that stands in for the public hosts."""
     key, ready, state = tmp_path / "key", tmp_path / "ready.json", tmp_path / "venue"
     key.touch(mode=0o600)
@@ -51,26 +52,26 @@ def rehearsal(bot: Any, tmp_path: Path) -> Iterator[Any]:
     venue.communicate()
 
 
-def secrets_of(bot: Any) -> list[bytes]:
+def secrets_of(bot: Bot) -> list[bytes]:
     """The key, and the credentials as the venue keeps them."""
     keys = bot.venue_docs("key")
     assert keys, "somebody logged in"
     return [KEY[2:].encode(), *(k[part].encode() for k in keys for part in ("secret", "passphrase"))]
 
 
-def leaks(bot: Any, secrets: list[bytes]) -> list[str]:
+def leaks(bot: Bot, secrets: list[bytes]) -> list[str]:
     """Files of the bot in which a secret stands."""
     files = [p for p in (bot.output, *bot.paths.state.rglob("*")) if p.is_file()]
     return [str(file) for file in files if any(secret in file.read_bytes() for secret in secrets)]
 
 
-def environments(bot: Any, rows: list[Any]) -> bytes:
+def environments(bot: Bot, rows: list[Any]) -> bytes:
     pids = [pid for row in rows if (pid := bot.pid(row.name))]
     assert pids
     return b"".join(Path(f"/proc/{pid}/{what}").read_bytes() for pid in pids for what in ("environ", "cmdline"))
 
 
-def run_through(bot: Any, windows: int) -> None:
+def run_through(bot: Bot, windows: int) -> None:
     """The session from its gates to its report, a row a window."""
     address = bot.told("doctor")["address"]
     bot.run("--windows", str(windows), "--confirm-live", address[-6:])
@@ -80,7 +81,7 @@ def run_through(bot: Any, windows: int) -> None:
     assert all(row["reason"] or row["state"] == "traded" for row in rows), "every refusal is explained"
 
 
-def check_told(bot: Any) -> None:
+def check_told(bot: Bot) -> None:
     """Loudly a rehearsal, everywhere."""
     text = bot.output.read_text()
     assert "LIVE REHEARSAL against a local venue" in text and "real money of" not in text
@@ -90,7 +91,7 @@ def check_told(bot: Any) -> None:
     assert bot.told("status")["rehearsal"].startswith("http://127.0.0.1:")
 
 
-def check_redeemed(bot: Any) -> int:
+def check_redeemed(bot: Bot) -> int:
     """Who does not redeem is not paid here: each winner was redeemed once, and nothing is left. How many."""
     mine = {order["owner"] for order in bot.venue_docs("order")}
     (wallet,) = [a for a in bot.venue_docs("account") if a["address"] in mine]
@@ -104,7 +105,7 @@ def check_redeemed(bot: Any) -> int:
     return len(won)
 
 
-def redeemed_at(bot: Any, address: str) -> list[str]:
+def redeemed_at(bot: Bot, address: str) -> list[str]:
     """Slugs of what the venue's own Data API says was redeemed for more than nothing."""
     urls = json.loads(Path(bot.env["POLYBOT_ENDPOINTS"]).read_text())
     query = f"user={address}&type=REDEEM&limit=500"
@@ -115,7 +116,7 @@ def redeemed_at(bot: Any, address: str) -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
-def test_eighteen_windows_in_profile_live_with_books_that_agree(rehearsal: Any) -> None:
+def test_eighteen_windows_in_profile_live_with_books_that_agree(rehearsal: Bot) -> None:
     bot = rehearsal
     run_through(bot, 18)
     counted = bot.check_books()
@@ -128,7 +129,7 @@ def test_eighteen_windows_in_profile_live_with_books_that_agree(rehearsal: Any) 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_up_keeps_secrets_out_of_every_process_and_a_dead_executor_needs_no_second_confirmation(rehearsal: Any) -> None:
+def test_up_keeps_secrets_out_of_every_process_and_a_dead_executor_needs_no_second_confirmation(rehearsal: Bot) -> None:
     bot = rehearsal
     address = bot.told("doctor")["address"]
     done = bot.ctl("up", "--confirm-live", address[-6:])

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 
+from tests.system.conftest import Bot
+
 ROOT = Path(__file__).resolve().parents[2]
 HALTED = 5
 SPEED = ("--speed", "60")
 
 
-def rows_of(bot: Any, *words: str, code: int = 0) -> dict[int, dict[str, Any]]:
+def rows_of(bot: Bot, *words: str, code: int = 0) -> dict[int, dict[str, Any]]:
     """The rows of a session by window."""
     bot.run(*SPEED, *words)
     assert bot.finish(240) == code, bot.output.read_text()[-3000:] + bot.logs()
@@ -32,7 +34,7 @@ def codes(rows: dict[int, dict[str, Any]]) -> dict[int, str]:
         ("gap", 5, {2: "NO_STRIKE", 5: "NO_STRIKE"}),
     ],
 )
-def test_a_special_days_rule_is_in_the_row(bot: Any, scenario: str, windows: int, shows: dict[int, str]) -> None:
+def test_a_special_days_rule_is_in_the_row(bot: Bot, scenario: str, windows: int, shows: dict[int, str]) -> None:
     bot.widen()
     rows = rows_of(bot, "--scenario", scenario, "--windows", str(windows))
     assert {n: code for n, code in codes(rows).items() if n in shows} == shows
@@ -41,7 +43,7 @@ def test_a_special_days_rule_is_in_the_row(bot: Any, scenario: str, windows: int
 
 
 @pytest.mark.long
-def test_a_losing_series_ends_the_day_and_with_a_wider_day_halts_with_5(bot: Any) -> None:
+def test_a_losing_series_ends_the_day_and_with_a_wider_day_halts_with_5(bot: Bot) -> None:
     bot.env["POLYBOT__RISK__DAILY_LOSS_USD"] = "1000"
     bot.env["POLYBOT__RISK__MAX_DRAWDOWN_PCT"] = "8"
     rows = rows_of(bot, "--scenario", "halt", "--strategy", "always_down", "--windows", "6", code=HALTED)
@@ -53,7 +55,7 @@ def test_a_losing_series_ends_the_day_and_with_a_wider_day_halts_with_5(bot: Any
 
 
 @pytest.mark.long
-def test_runs_are_bet_against_and_losses_in_a_row_pause(bot: Any) -> None:
+def test_runs_are_bet_against_and_losses_in_a_row_pause(bot: Bot) -> None:
     bot.env["POLYBOT__RISK__DAILY_LOSS_USD"] = "1000"
     bot.env["POLYBOT__RISK__LOSS_PAUSE_AFTER"] = "2"
     bot.run(
@@ -72,7 +74,7 @@ def test_runs_are_bet_against_and_losses_in_a_row_pause(bot: Any) -> None:
     ("fault", "code"),
     [("no_fee_schedule", "NO_FEE_SCHEDULE"), ("rule_unknown", "RULE_UNKNOWN"), ("wide_book", "BOOK_WIDE")],
 )
-def test_a_market_that_must_not_be_traded_is_refused_by_name(bot: Any, fault: str, code: str) -> None:
+def test_a_market_that_must_not_be_traded_is_refused_by_name(bot: Bot, fault: str, code: str) -> None:
     bot.widen()
     script = ROOT / "presets" / "faults" / f"{fault}.toml"
     rows = rows_of(bot, "--windows", "4", "--faults", str(script))

@@ -12,24 +12,18 @@ from typing import Any
 import pytest
 
 from polybot.topology import actors_of
+from tests.system.conftest import Bot
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def wait_for(condition: Any, what: str, deadline_s: float) -> Any:
-    end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.05)
-    return value
-
-
-def open_at_the_venue(bot: Any) -> list[str]:
+def open_at_the_venue(bot: Bot) -> list[str]:
     return [o["order_id"] for o in bot.venue_docs("order") if o["status"] == "LIVE"]
 
 
 @pytest.mark.timeout(200)
-def test_a_run_ends_with_its_rows_a_balance_and_nothing_left_behind(bot: Any) -> None:
+def test_a_run_ends_with_its_rows_a_balance_and_nothing_left_behind(bot: Bot) -> None:
     bot.run("--windows", "3", "--speed", "60", "--seed", "42")
     assert bot.finish(150) == 0, bot.output.read_text()[-3000:] + bot.logs()
     rows = bot.told("windows")["windows"]
@@ -57,7 +51,7 @@ def test_a_run_ends_with_its_rows_a_balance_and_nothing_left_behind(bot: Any) ->
 
 
 @pytest.mark.timeout(200)
-def test_a_halt_is_proven_survives_down_and_up_and_is_lifted_by_resume(bot: Any) -> None:
+def test_a_halt_is_proven_survives_down_and_up_and_is_lifted_by_resume(bot: Bot) -> None:
     assert bot.ctl("up", "--windows", "40", "--speed", "60", "--seed", "42").returncode == 0
     wait_for(lambda: bot.told("orders")["orders"], "a first order", 60)
     halted = bot.ctl("halt", "--json")
@@ -75,7 +69,7 @@ def test_a_halt_is_proven_survives_down_and_up_and_is_lifted_by_resume(bot: Any)
 
 
 @pytest.fixture
-def lone_venue(bot: Any) -> Iterator[Any]:
+def lone_venue(bot: Bot) -> Iterator[Any]:
     """The venue goes on though supervision is dead, as the real one would."""
     assert bot.ctl("up", "--windows", "40", "--speed", "60", "--seed", "42").returncode == 0
     wait_for(lambda: bot.told("orders")["orders"], "a first order", 60)
@@ -94,7 +88,7 @@ def lone_venue(bot: Any) -> Iterator[Any]:
 
 
 @pytest.mark.timeout(200)
-def test_with_supervision_dead_a_lone_executor_cancels_and_proves(lone_venue: Any) -> None:
+def test_with_supervision_dead_a_lone_executor_cancels_and_proves(lone_venue: Bot) -> None:
     halted = lone_venue.told("halt")
     assert halted["how"] == "supervisord is dead: a lone executor cancelled", halted
     assert halted["proven"] is True and halted["open"] == 0
@@ -102,7 +96,7 @@ def test_with_supervision_dead_a_lone_executor_cancels_and_proves(lone_venue: An
 
 
 @pytest.mark.timeout(120)
-def test_with_the_venue_dead_too_nothing_is_called_proven(bot: Any) -> None:
+def test_with_the_venue_dead_too_nothing_is_called_proven(bot: Bot) -> None:
     assert bot.ctl("up", "--windows", "40", "--speed", "60", "--seed", "42").returncode == 0
     wait_for(lambda: bot.told("orders")["orders"], "a first order", 60)
     os.kill(int((bot.paths.run / "supervisord.pid").read_text()), signal.SIGKILL)
@@ -113,7 +107,7 @@ def test_with_the_venue_dead_too_nothing_is_called_proven(bot: Any) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_a_pause_survives_the_death_of_risk_and_ends_with_resume(bot: Any) -> None:
+def test_a_pause_survives_the_death_of_risk_and_ends_with_resume(bot: Bot) -> None:
     assert bot.ctl("up", "--windows", "40", "--speed", "60", "--seed", "42").returncode == 0
     assert bot.ctl("pause", "--reason", "lunch").returncode == 0
     bot.wait_back("risk", bot.kill("risk"))
@@ -125,7 +119,7 @@ def test_a_pause_survives_the_death_of_risk_and_ends_with_resume(bot: Any) -> No
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_a_day_that_is_over_stays_over_through_kills_and_a_restart_of_everything(bot: Any) -> None:
+def test_a_day_that_is_over_stays_over_through_kills_and_a_restart_of_everything(bot: Bot) -> None:
     """Room for one first stake: the first lost window ends the day."""
     bot.env["POLYBOT__RISK__DAILY_LOSS_USD"] = "5.35"
     bot.env["POLYBOT__SIZING__RULE"] = "fixed"

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -9,12 +12,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from messages.inner import OrderFields, SignOrder
+from messages import OrderType, Side
+from messages.inner import SignOrder
 from polybot.adapters.polymarket.signing import (
     Credentials,
     OrderSigner,
@@ -41,27 +45,27 @@ from polybot.venue.rest.binance import BinanceRoutes
 from polybot.venue.routes import apps
 from polybot.venue.wire.binance_frames import WireBars
 from polybot.venue.wire.gamma_objects import Listing
+from tests.build import Winner, order_fields, window
 
 START_S = 1_795_132_800
 KEY = "11" * 32
+T = TypeVar("T")
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 DOWN = "76630000000000000000000000000000000000000000000000000000000000000000000003403"
 SECOND = 1_000_000_000
+CLIENTS = Path(__file__).parent / "clients"
 
 
-def a_listing(start_s: int = START_S, **change: Any) -> Listing:
-    facts = {
-        "slug": f"btc-updown-5m-{start_s}",
-        "start_s": start_s,
-        "end_s": start_s + 300,
-        "condition_id": "0x" + "74" * 32,
-        "question_id": "0x" + "75" * 32,
-        "up_token": UP,
-        "down_token": DOWN,
-        "gamma_id": "3048031",
-        "rule": "twap60",
-    }
-    return Listing(**(facts | change))
+def a_listing(start_s: int = START_S) -> Listing:
+    return Listing(
+        **window(start_s),
+        condition_id="0x" + "74" * 32,
+        question_id="0x" + "75" * 32,
+        up_token=UP,
+        down_token=DOWN,
+        gamma_id="3048031",
+        rule="twap60",
+    )
 
 
 class Catalogue:
@@ -96,7 +100,17 @@ class Client:
     urls: dict[str, str]
     clock: HandClock
     wallet: Wallet = field(default_factory=lambda: Wallet(KEY))
-    credentials: Credentials | None = None
+    logged_in: Credentials | None = None
+
+    @property
+    def credentials(self) -> Credentials:
+        """Of the last login."""
+        assert self.logged_in is not None, "nobody has logged in"
+        return self.logged_in
+
+    @credentials.setter
+    def credentials(self, credentials: Credentials) -> None:
+        self.logged_in = credentials
 
     def http(
         self, url: str, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
@@ -120,34 +134,39 @@ class Client:
         return self.credentials
 
     def private(self, method: str, path: str, body: bytes = b"", skew_s: int = 0) -> tuple[int, Any]:
-        assert self.credentials is not None
         signer = RequestSigner(self.wallet.address, self.credentials)
         bare = path.split("?")[0]
         headers = signer.headers(self.clock.ns // SECOND + skew_s, method, bare, body)
         return self.http(self.urls["clob"] + path, method, body or None, headers)
 
-    def signed(self, intent: str = "main/test/w/1", **change: Any) -> tuple[str, bytes]:
+    def signed(
+        self,
+        intent: str = "main/test/w/1",
+        *,
+        token_id: str = UP,
+        maker_e6: int = 5_000_000,
+        taker_e6: int = 9_090_900,
+        side: Side = "BUY",
+        order_type: OrderType = "FAK",
+        post_only: bool = False,
+    ) -> tuple[str, bytes]:
         """(order id, body of POST /order)."""
-        assert self.credentials is not None
-        facts = {
-            "salt": salt_of(intent),
-            "token_id": UP,
-            "maker_e6": 5_000_000,
-            "taker_e6": 9_090_900,
-            "side": "BUY",
-            "timestamp_ms": self.clock.ns // 1_000_000,
-            "metadata": metadata_of(intent),
-            "neg_risk": False,
-            "order_type": "FAK",
-            "post_only": False,
-            "expiration_s": 0,
-        }
-        signer = OrderSigner(self.wallet, self.credentials.api_key)
-        done = signer.sign(SignOrder(intent_id=intent, fields=OrderFields(**(facts | change))))
+        fields = order_fields(
+            salt=salt_of(intent),
+            token_id=token_id,
+            maker_e6=maker_e6,
+            taker_e6=taker_e6,
+            side=side,
+            timestamp_ms=self.clock.ns // 1_000_000,
+            metadata=metadata_of(intent),
+            order_type=order_type,
+            post_only=post_only,
+        )
+        done = OrderSigner(self.wallet, self.credentials.api_key).sign(SignOrder(intent_id=intent, fields=fields))
         assert not done.why, done.why
         return done.order_id, done.body
 
-    def resting(self, intent: str = "main/test/rest/1", price_e6: int = 400_000, size_e6: int = 10_000_000) -> Any:
+    def resting(self, intent: str = "main/test/rest/1", price_e6: int = 400_000, size_e6: int = 10_000_000) -> str:
         """A post-only GTC BUY; its id."""
         order_id, body = self.signed(
             intent, maker_e6=price_e6 * size_e6 // 1_000_000, taker_e6=size_e6, order_type="GTC", post_only=True
@@ -162,6 +181,7 @@ class Bench:
     """A running venue in a thread of its own; `do` runs something on its loop."""
 
     house: House
+    listings: tuple[Listing, ...]
     clock: HandClock
     client: Client
     urls: dict[str, str]
@@ -174,8 +194,13 @@ class Bench:
     faults: FaultEngine
     control: Control
 
-    def do(self, work: Callable[[], Any]) -> Any:
-        async def run() -> Any:
+    @property
+    def listing(self) -> Listing:
+        """Of its first market."""
+        return self.listings[0]
+
+    def do(self, work: Callable[[], T]) -> T:
+        async def run() -> T:
             return work()
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(10)
@@ -183,7 +208,7 @@ class Bench:
     def quote(self, bid_e6: int = 500_000, ask_e6: int = 520_000, size_e6: int = 200_000_000) -> None:
         def work() -> None:
             levels = [((bid_e6 - i * 10_000, size_e6), (ask_e6 + i * 10_000, size_e6)) for i in range(3)]
-            cid = self.house.catalogue.listings[0].condition_id  # type: ignore[attr-defined]
+            cid = self.listing.condition_id
             self.house.exchange.set_levels(cid, tuple(b for b, _ in levels), tuple(a for _, a in levels), self.clock.ns)
             self.house.flush()
 
@@ -199,10 +224,10 @@ class Bench:
 
         self.do(work)
 
-    def resolve(self, winner: str) -> None:
+    def resolve(self, winner: Winner) -> None:
         def work() -> None:
-            cid = self.house.catalogue.listings[0].condition_id  # type: ignore[attr-defined]
-            self.house.exchange.resolve(cid, winner, self.clock.ns)  # type: ignore[arg-type]
+            cid = self.listing.condition_id
+            self.house.exchange.resolve(cid, winner, self.clock.ns)
             self.house.flush()
 
         self.do(work)
@@ -279,7 +304,21 @@ class Opener:
         await web.start()
         loop = asyncio.get_running_loop()
         ready.append(
-            Bench(house, clock, Client(urls, clock), urls, rtds, polybolt, streams, bars, loop, delays, faults, control)
+            Bench(
+                house,
+                listings,
+                clock,
+                Client(urls, clock),
+                urls,
+                rtds,
+                polybolt,
+                streams,
+                bars,
+                loop,
+                delays,
+                faults,
+                control,
+            )
         )
         self._began.set()
         while not stopped.is_set():
@@ -329,3 +368,20 @@ def bench(opener: Opener) -> Bench:
 def trader(bench: Bench) -> Client:
     bench.client.login()
     return bench.client
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The interpreter of an environment that has the official clients, made once; or the one that is named."""
+    given = os.environ.get("POLYBOT_CLIENTS_PYTHON")
+    if given:
+        return given
+    home = tmp_path_factory.mktemp("clients") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+    made = str(home / "bin" / "python")
+    lock = str(CLIENTS / "requirements.lock")
+    command = [made, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        pytest.skip(f"the official clients cannot be installed here: {done.stderr.strip()[-300:]}")
+    return made

@@ -1,12 +1,11 @@
 """The bot's adapters and the local venue, over real sockets: neither shares code with the other but hashing."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from messages import Book, MarketListed, MarketResolved, TradePrint, Word
+from messages import Book, MarketListed, MarketResolved, OrderType, TradePrint
 from messages.inner import (
     CancelOrders,
     FetchMarket,
@@ -28,6 +27,10 @@ from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.clob_public import ClobPublic
 from polybot.adapters.polymarket.effects import AccountEffects, MarketEffects
 from polybot.adapters.polymarket.gamma import Gamma
+from tests.build import a_post
+from tests.inbox import ListInbox
+from tests.venue.conftest import Bench
+from tests.waiting import wait_for
 
 START_S = 1_795_132_800
 SLUG = f"btc-updown-5m-{START_S}"
@@ -35,35 +38,13 @@ CID = "0x" + "74" * 32
 SECOND = 1_000_000_000
 
 
-class Words:
-    """An inbox that keeps everything."""
-
-    def __init__(self) -> None:
-        self.all: list[Any] = []
-
-    def put(self, word: Word, conflate: str | None = None) -> None:
-        self.all.append(word)
-
-    def of(self, *kinds: type) -> list[Any]:
-        return [word for word in list(self.all) if isinstance(word, kinds)]
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    until = time.monotonic() + 10
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("not within 10 s")
+@pytest.fixture
+def inbox() -> ListInbox:
+    return ListInbox()
 
 
 @pytest.fixture
-def inbox() -> Words:
-    return Words()
-
-
-@pytest.fixture
-def clob(bench: Any) -> Clob:
+def clob(bench: Bench) -> Clob:
     made = Clob(bench.urls["clob"], bench.client.wallet, lambda: bench.clock.ns // SECOND)
     login = made.login()
     assert isinstance(login, Known)
@@ -72,17 +53,17 @@ def clob(bench: Any) -> Clob:
 
 
 @pytest.fixture
-def account(clob: Clob, bench: Any) -> AccountEffects:
+def account(clob: Clob, bench: Bench) -> AccountEffects:
     return AccountEffects(clob, Gamma(bench.urls["gamma"]))
 
 
 @pytest.fixture
-def markets(bench: Any) -> MarketEffects:
+def markets(bench: Bench) -> MarketEffects:
     return MarketEffects(Gamma(bench.urls["gamma"]), ClobPublic(bench.urls["clob"]), bench.clock.now_ns)
 
 
 @pytest.fixture
-def books(bench: Any, inbox: Words) -> Iterator[MarketChannelSource]:
+def books(bench: Bench, inbox: ListInbox) -> Iterator[MarketChannelSource]:
     source = MarketChannelSource(bench.urls["ws_market"], inbox, bench.clock.now_ns)
     source.start()
     yield source
@@ -90,19 +71,27 @@ def books(bench: Any, inbox: Words) -> Iterator[MarketChannelSource]:
 
 
 @pytest.fixture
-def user(bench: Any, clob: Clob, inbox: Words) -> Iterator[UserChannelSource]:
+def user(bench: Bench, clob: Clob, inbox: ListInbox) -> Iterator[UserChannelSource]:
     assert clob.credentials is not None
     address = bench.client.wallet.address
     source = UserChannelSource(bench.urls["ws_user"], clob.credentials, address, inbox, bench.clock.now_ns)
     source.start()
-    wait_for(lambda: inbox.of(UserFact))
+    wait_for(lambda: inbox.of(UserFact), "the channel to open")
     yield source
     source.stop()
 
 
-def a_post(bench: Any, **change: Any) -> PostOrder:
-    order_id, body = bench.client.signed(**change)
-    return PostOrder(order_id=order_id, body=body, good_until_ns=0, attempt=1)
+def signed_post(
+    bench: Bench,
+    maker_e6: int = 5_000_000,
+    taker_e6: int = 9_090_900,
+    order_type: OrderType = "FAK",
+    post_only: bool = False,
+) -> PostOrder:
+    order_id, body = bench.client.signed(
+        maker_e6=maker_e6, taker_e6=taker_e6, order_type=order_type, post_only=post_only
+    )
+    return a_post(order_id=order_id, body=body)
 
 
 def test_the_venues_market_is_listed_with_its_rule_and_its_label(markets: MarketEffects) -> None:
@@ -121,36 +110,36 @@ def test_the_venues_market_is_listed_with_its_rule_and_its_label(markets: Market
 
 
 def test_books_trades_and_the_resolution_are_heard(
-    bench: Any, clob: Clob, books: MarketChannelSource, markets: MarketEffects, inbox: Words
+    bench: Bench, clob: Clob, books: MarketChannelSource, markets: MarketEffects, inbox: ListInbox
 ) -> None:
     listed = next(w for w in markets.fetch(FetchMarket(slug=SLUG)) if isinstance(w, MarketListed))
     books.subscribe((listed,))
-    first = wait_for(lambda: inbox.of(Book))[0]
+    first = wait_for(lambda: inbox.of(Book), "a book")[0]
     assert (first.up_bids[0][0], first.up_asks[0][0], first.down_asks[0][0]) == (500_000, 520_000, 500_000)
     bench.quote(530_000, 550_000)
-    wait_for(lambda: inbox.of(Book)[-1].up_asks[0][0] == 550_000)
-    assert clob.post_order(a_post(bench)).outcome == "accepted"
-    assert wait_for(lambda: inbox.of(TradePrint))[0].price_e6 == 550_000
+    wait_for(lambda: inbox.of(Book)[-1].up_asks[0][0] == 550_000, "the new book")
+    assert clob.post_order(signed_post(bench)).outcome == "accepted"
+    assert wait_for(lambda: inbox.of(TradePrint), "the trade")[0].price_e6 == 550_000
     bench.pass_time(330)
     bench.resolve("UP")
-    assert wait_for(lambda: inbox.of(MarketResolved))[0].winner == "UP"
-    wait_for(lambda: any("all subscribed assets resolved" in s.why for s in inbox.of(SourceState)))
+    assert wait_for(lambda: inbox.of(MarketResolved), "the resolution")[0].winner == "UP"
+    wait_for(lambda: any("all subscribed assets resolved" in s.why for s in inbox.of(SourceState)), "the end")
     resolved = next(w for w in markets.fetch(FetchMarket(slug=SLUG)) if isinstance(w, MarketResolved))
     assert (resolved.winner, resolved.source) == ("UP", "gamma")
     assert not [s for s in inbox.of(SourceState) if s.state == "bad"]
 
 
 def test_a_taker_order_is_followed_from_post_to_confirmation(
-    bench: Any, clob: Clob, account: AccountEffects, user: UserChannelSource, inbox: Words
+    bench: Bench, clob: Clob, account: AccountEffects, user: UserChannelSource, inbox: ListInbox
 ) -> None:
     before = account.read_balance(ReadBalance(purpose=ForProbe(), token_id=""))
     assert before.known
     assert before.allowance_e6 >= before.balance_e6
-    post = a_post(bench)
+    post = signed_post(bench)
     result = clob.post_order(post)
     assert (result.outcome, result.status, result.making_e6) == ("accepted", "matched", 4_727_268)
     assert clob.post_order(post).code == "DUPLICATED"
-    trade = wait_for(lambda: [f for f in inbox.of(UserFact) if f.kind == "trade"])[0].trades[0]
+    trade = wait_for(lambda: [f for f in inbox.of(UserFact) if f.kind == "trade"], "a trade")[0].trades[0]
     assert (trade.order_id, trade.is_taker, trade.status) == (post.order_id, True, "MATCHED")
     read = account.read_order(ReadOrder(purpose=ForProbe(), order_id=post.order_id, condition_id=CID))
     assert (read.known, read.order is not None and read.order.state) == (True, "MATCHED")
@@ -164,9 +153,9 @@ def test_a_taker_order_is_followed_from_post_to_confirmation(
 
 
 def test_a_resting_order_is_seen_and_cancelled(
-    bench: Any, clob: Clob, account: AccountEffects, user: UserChannelSource, inbox: Words
+    bench: Bench, clob: Clob, account: AccountEffects, user: UserChannelSource, inbox: ListInbox
 ) -> None:
-    post = a_post(bench, maker_e6=4_000_000, taker_e6=10_000_000, order_type="GTC", post_only=True)
+    post = signed_post(bench, maker_e6=4_000_000, taker_e6=10_000_000, order_type="GTC", post_only=True)
     assert clob.post_order(post).status == "live"
     shown = account.read_open_orders(ReadOpenOrders(purpose=ForProbe()))
     assert [(o.order_id, o.state, o.original_e6) for o in shown.orders] == [(post.order_id, "LIVE", 10_000_000)]
@@ -174,10 +163,10 @@ def test_a_resting_order_is_seen_and_cancelled(
     assert (result.known, result.canceled, list(result.not_canceled)) == (True, (post.order_id,), ["0x" + "0" * 64])
     assert account.read_open_orders(ReadOpenOrders(purpose=ForProbe())).orders == ()
     assert account.cancel(CancelOrders(purpose=ForLeaving(), order_ids=())).known
-    wait_for(lambda: any(f.order and f.order.state == "CANCELED" for f in inbox.of(UserFact)))
+    wait_for(lambda: any(f.order and f.order.state == "CANCELED" for f in inbox.of(UserFact)), "the cancellation")
 
 
-def test_an_order_the_venue_never_saw_is_clearly_absent(bench: Any, account: AccountEffects) -> None:
+def test_an_order_the_venue_never_saw_is_clearly_absent(bench: Bench, account: AccountEffects) -> None:
     read = account.read_order(ReadOrder(purpose=ForProbe(), order_id="0x" + "0" * 64, condition_id=CID))
     assert (read.known, read.order, read.trades) == (True, None, ())
 
@@ -191,12 +180,12 @@ def test_an_order_the_venue_never_saw_is_clearly_absent(bench: Any, account: Acc
         ({"maker_e6": 1_000_000, "taker_e6": 2_500_000, "order_type": "GTC"}, "MIN_SIZE"),
     ],
 )
-def test_refusals_have_their_codes(bench: Any, clob: Clob, change: dict[str, int], code: str) -> None:
-    result = clob.post_order(a_post(bench, **change))
+def test_refusals_have_their_codes(bench: Bench, clob: Clob, change: dict[str, Any], code: str) -> None:
+    result = clob.post_order(signed_post(bench, **change))
     assert (result.outcome, result.code) == ("refused", code), result.text
 
 
-def test_an_open_market_is_known_to_be_open_and_then_who_won(bench: Any, account: AccountEffects) -> None:
+def test_an_open_market_is_known_to_be_open_and_then_who_won(bench: Bench, account: AccountEffects) -> None:
     wish = ReadMarket(purpose=ForProbe(), slug=SLUG, condition_id=CID)
     read = account.read_market(wish)
     assert (read.known, read.closed, read.winner) == (True, False, "")

@@ -10,6 +10,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from tests.venue.conftest import Bench, Client
+
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 DOWN = "76630000000000000000000000000000000000000000000000000000000000000000000003403"
 CID = "0x" + "74" * 32
@@ -41,7 +43,7 @@ def kind(name: str) -> Callable[[dict[str, Any]], bool]:
 
 
 @contextmanager
-def hear_market(bench: Any, *tokens: str, custom: bool = True) -> Iterator[ClientConnection]:
+def hear_market(bench: Bench, *tokens: str, custom: bool = True) -> Iterator[ClientConnection]:
     first = {"type": "market", "assets_ids": list(tokens or (UP, DOWN)), "custom_feature_enabled": custom}
     with bench.socket("ws_market") as socket:
         socket.send(json.dumps(first))
@@ -49,7 +51,7 @@ def hear_market(bench: Any, *tokens: str, custom: bool = True) -> Iterator[Clien
 
 
 @contextmanager
-def hear_user(bench: Any, trader: Any) -> Iterator[ClientConnection]:
+def hear_user(bench: Bench, trader: Client) -> Iterator[ClientConnection]:
     c = trader.credentials
     auth = {"apiKey": c.api_key, "secret": c.secret, "passphrase": c.passphrase}
     with bench.socket("ws_user") as socket:
@@ -59,7 +61,7 @@ def hear_user(bench: Any, trader: Any) -> Iterator[ClientConnection]:
         yield socket
 
 
-def test_subscribing_brings_a_snapshot_of_every_token_in_one_array(bench: Any) -> None:
+def test_subscribing_brings_a_snapshot_of_every_token_in_one_array(bench: Bench) -> None:
     with hear_market(bench) as socket:
         books = json.loads(socket.recv(timeout=5))
     assert [(b["event_type"], b["asset_id"]) for b in books] == [("book", UP), ("book", DOWN)]
@@ -77,7 +79,7 @@ def test_subscribing_brings_a_snapshot_of_every_token_in_one_array(bench: Any) -
     assert set(books[0]) == recorded
 
 
-def test_ping_is_pong_and_a_second_first_frame_is_an_invalid_operation(bench: Any) -> None:
+def test_ping_is_pong_and_a_second_first_frame_is_an_invalid_operation(bench: Bench) -> None:
     with hear_market(bench) as socket:
         socket.recv(timeout=5)
         socket.send("PING")
@@ -88,7 +90,7 @@ def test_ping_is_pong_and_a_second_first_frame_is_an_invalid_operation(bench: An
         assert socket.recv(timeout=5) == "INVALID OPERATION"
 
 
-def test_the_custom_flag_is_switched_by_a_subscription_that_is_refused(bench: Any) -> None:
+def test_the_custom_flag_is_switched_by_a_subscription_that_is_refused(bench: Bench) -> None:
     with hear_market(bench, custom=False) as socket:
         socket.recv(timeout=5)
         socket.send(json.dumps({"operation": "subscribe", "assets_ids": [UP], "custom_feature_enabled": True}))
@@ -97,7 +99,7 @@ def test_the_custom_flag_is_switched_by_a_subscription_that_is_refused(bench: An
         assert until(socket, kind("best_bid_ask"))["asset_id"] == UP
 
 
-def test_tokens_can_be_left_and_taken_up_again(bench: Any) -> None:
+def test_tokens_can_be_left_and_taken_up_again(bench: Bench) -> None:
     with hear_market(bench, UP) as socket:
         socket.recv(timeout=5)
         socket.send(json.dumps({"operation": "unsubscribe", "assets_ids": [UP]}))
@@ -105,7 +107,7 @@ def test_tokens_can_be_left_and_taken_up_again(bench: Any) -> None:
         assert flat(socket.recv(timeout=5))[0]["asset_id"] == DOWN
 
 
-def test_a_changed_level_is_told_for_both_tokens_with_their_new_tops(bench: Any) -> None:
+def test_a_changed_level_is_told_for_both_tokens_with_their_new_tops(bench: Bench) -> None:
     with hear_market(bench) as socket:
         socket.recv(timeout=5)
         bench.quote(bid_e6=510_000, ask_e6=530_000)
@@ -120,7 +122,7 @@ def test_a_changed_level_is_told_for_both_tokens_with_their_new_tops(bench: Any)
     assert [i["size"] for i in gone] == ["0"]
 
 
-def test_new_tops_are_told_to_sockets_with_the_custom_flag_only(bench: Any) -> None:
+def test_new_tops_are_told_to_sockets_with_the_custom_flag_only(bench: Bench) -> None:
     with hear_market(bench) as custom, hear_market(bench, custom=False) as plain:
         custom.recv(timeout=5)
         plain.recv(timeout=5)
@@ -130,7 +132,7 @@ def test_new_tops_are_told_to_sockets_with_the_custom_flag_only(bench: Any) -> N
         assert [e["event_type"] for e in flat(plain.recv(timeout=5))] == ["price_change"]
 
 
-def test_a_trade_is_printed_and_followed_by_books(bench: Any, trader: Any) -> None:
+def test_a_trade_is_printed_and_followed_by_books(bench: Bench, trader: Client) -> None:
     with hear_market(bench) as socket:
         socket.recv(timeout=5)
         trader.private("POST", "/order", trader.signed()[1])
@@ -139,7 +141,7 @@ def test_a_trade_is_printed_and_followed_by_books(bench: Any, trader: Any) -> No
         assert until(socket, kind("book"))["last_trade_price"] == "0.520"
 
 
-def test_the_tick_changes_for_both_tokens_once_the_price_is_extreme(bench: Any) -> None:
+def test_the_tick_changes_for_both_tokens_once_the_price_is_extreme(bench: Bench) -> None:
     with hear_market(bench) as socket:
         socket.recv(timeout=5)
         bench.quote(bid_e6=970_000, ask_e6=980_000)
@@ -148,7 +150,7 @@ def test_the_tick_changes_for_both_tokens_once_the_price_is_extreme(bench: Any) 
     assert (first["old_tick_size"], first["new_tick_size"]) == ("0.01", "0.001")
 
 
-def test_resolution_is_told_with_the_custom_flag_and_the_socket_closed_with_1000(bench: Any) -> None:
+def test_resolution_is_told_with_the_custom_flag_and_the_socket_closed_with_1000(bench: Bench) -> None:
     with hear_market(bench) as socket, hear_market(bench, custom=False) as plain:
         socket.recv(timeout=5)
         plain.recv(timeout=5)
@@ -162,13 +164,13 @@ def test_resolution_is_told_with_the_custom_flag_and_the_socket_closed_with_1000
             assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1000, "all subscribed assets resolved")
 
 
-def test_more_than_two_hundred_tokens_bring_no_snapshot(bench: Any) -> None:
+def test_more_than_two_hundred_tokens_bring_no_snapshot(bench: Bench) -> None:
     with hear_market(bench, UP, *[str(n) for n in range(1, 201)]) as socket:
         socket.send("PING")
         assert socket.recv(timeout=5) == "PONG"
 
 
-def test_the_user_channel_shows_placement_and_cancellation(bench: Any, trader: Any) -> None:
+def test_the_user_channel_shows_placement_and_cancellation(bench: Bench, trader: Client) -> None:
     with hear_user(bench, trader) as socket:
         order_id = trader.resting()
         placed = until(socket, kind("order"))
@@ -178,7 +180,7 @@ def test_the_user_channel_shows_placement_and_cancellation(bench: Any, trader: A
         assert (gone["id"], gone["type"], gone["status"]) == (order_id, "CANCELLATION", "CANCELED")
 
 
-def test_a_trade_is_told_again_at_every_status_under_the_same_id(bench: Any, trader: Any) -> None:
+def test_a_trade_is_told_again_at_every_status_under_the_same_id(bench: Bench, trader: Client) -> None:
     with hear_user(bench, trader) as socket:
         order_id, body = trader.signed()
         trade_id = trader.private("POST", "/order", body)[1]["tradeIDs"][0]
@@ -192,7 +194,7 @@ def test_a_trade_is_told_again_at_every_status_under_the_same_id(bench: Any, tra
     assert {e["trader_side"] for e in seen} == {"TAKER"}
 
 
-def test_a_maker_finds_its_fill_among_the_maker_orders(bench: Any, trader: Any) -> None:
+def test_a_maker_finds_its_fill_among_the_maker_orders(bench: Bench, trader: Client) -> None:
     with hear_user(bench, trader) as socket:
         order_id = trader.resting(price_e6=510_000)
         bench.do(lambda: bench.house.exchange.take(CID, UP, "SELL", 4_000_000, 500_000, bench.clock.ns))
@@ -203,7 +205,7 @@ def test_a_maker_finds_its_fill_among_the_maker_orders(bench: Any, trader: Any) 
     assert [(m["matched_amount"], m["price"], m["side"]) for m in mine] == [("4", "0.51", "BUY")]
 
 
-def test_wrong_credentials_close_the_user_channel(bench: Any, trader: Any) -> None:
+def test_wrong_credentials_close_the_user_channel(bench: Bench, trader: Client) -> None:
     auth = {"apiKey": trader.credentials.api_key, "secret": "x", "passphrase": "y"}
     with bench.socket("ws_user") as socket:
         socket.send(json.dumps({"type": "user", "auth": auth}))
@@ -211,12 +213,12 @@ def test_wrong_credentials_close_the_user_channel(bench: Any, trader: Any) -> No
             socket.recv(timeout=5)
 
 
-def publish(bench: Any, topic: str, second: int) -> None:
+def publish(bench: Bench, topic: str, second: int) -> None:
     value = 64_210_123_456_700_000_000_000
     bench.do(lambda: bench.rtds.publish(topic, second * 1000, second * 1000 + 1950, 64210.1234567, str(value)))
 
 
-def test_rtds_sends_updates_to_the_unfiltered_and_one_snapshot_to_the_filtered(bench: Any) -> None:
+def test_rtds_sends_updates_to_the_unfiltered_and_one_snapshot_to_the_filtered(bench: Bench) -> None:
     publish(bench, "crypto_prices_twap_sixty", 1_795_132_799)
     topics = ["crypto_prices_chainlink", "crypto_prices_twap_sixty"]
     plain = [{"topic": t, "type": "update"} for t in topics]
@@ -242,13 +244,13 @@ def test_rtds_sends_updates_to_the_unfiltered_and_one_snapshot_to_the_filtered(b
     assert (update["topic"], update["timestamp"]) == ("crypto_prices_twap_sixty", 1_795_132_801_950)
 
 
-def test_rtds_refuses_a_body_it_cannot_read(bench: Any) -> None:
+def test_rtds_refuses_a_body_it_cannot_read(bench: Bench) -> None:
     with bench.socket("rtds") as socket:
         socket.send(json.dumps({"action": "subscribe", "subscriptions": [{"topic": "crypto.prices"}]}))
         assert json.loads(socket.recv(timeout=5))["message"] == "Invalid request body"
 
 
-def test_one_topic_the_server_does_not_know_refuses_the_whole_frame(bench: Any) -> None:
+def test_one_topic_the_server_does_not_know_refuses_the_whole_frame(bench: Bench) -> None:
     both = [{"topic": "crypto_prices_twap_sixty", "type": "update"}, {"topic": "crypto.prices", "type": "update"}]
     with bench.socket("rtds") as socket:
         socket.send(json.dumps({"action": "subscribe", "subscriptions": both}))
@@ -258,7 +260,7 @@ def test_one_topic_the_server_does_not_know_refuses_the_whole_frame(bench: Any) 
         assert socket.recv(timeout=5) == "PONG", "nothing was subscribed"
 
 
-def test_rtds_can_be_unsubscribed_and_its_filters_are_a_text(bench: Any) -> None:
+def test_rtds_can_be_unsubscribed_and_its_filters_are_a_text(bench: Bench) -> None:
     wish = [{"topic": "crypto_prices", "type": "*", "filters": ""}]
     with bench.socket("rtds") as socket:
         socket.send(json.dumps({"action": "subscribe", "subscriptions": wish}))
@@ -281,8 +283,8 @@ def test_rtds_can_be_unsubscribed_and_its_filters_are_a_text(bench: Any) -> None
         assert socket.recv(timeout=5) == "PONG"
 
 
-def test_a_new_market_is_told_to_every_socket_with_the_custom_flag(bench: Any) -> None:
-    listing = bench.house.catalogue.listings[0]
+def test_a_new_market_is_told_to_every_socket_with_the_custom_flag(bench: Bench) -> None:
+    listing = bench.listing
     with hear_market(bench, "12345") as custom, hear_market(bench, "12345", custom=False) as plain:
         for socket in (custom, plain):
             socket.send("PING")
@@ -295,7 +297,7 @@ def test_a_new_market_is_told_to_every_socket_with_the_custom_flag(bench: Any) -
     assert told["fee_schedule"] == {"exponent": "1", "rate": "0.07", "taker_only": True, "rebate_rate": "0.2"}
 
 
-def test_binance_streams_carry_only_what_was_asked_for(bench: Any) -> None:
+def test_binance_streams_carry_only_what_was_asked_for(bench: Bench) -> None:
     with bench.socket("binance_ws", "/stream?streams=btcusdt@trade") as socket:
         socket.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": 1}))
         assert json.loads(socket.recv(timeout=5)) == {"result": ["btcusdt@trade"], "id": 1}

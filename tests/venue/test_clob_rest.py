@@ -8,17 +8,18 @@ import pytest
 
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.signing import Wallet, auth_headers
+from tests.venue.conftest import Bench, Client
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 SECOND = 1_000_000_000
 CID = "0x" + "74" * 32
 
 
-def test_time_is_world_time_in_whole_seconds(bench: Any) -> None:
+def test_time_is_world_time_in_whole_seconds(bench: Bench) -> None:
     assert bench.client.get("clob", "/time") == (200, bench.clock.ns // SECOND)
 
 
-def test_book_is_worst_first_and_its_hash_can_be_recomputed(bench: Any) -> None:
+def test_book_is_worst_first_and_its_hash_can_be_recomputed(bench: Bench) -> None:
     status, book = bench.client.get("clob", f"/book?token_id={UP}")
     assert status == 200
     assert [level["price"] for level in book["bids"]] == ["0.48", "0.49", "0.5"]
@@ -28,20 +29,20 @@ def test_book_is_worst_first_and_its_hash_can_be_recomputed(bench: Any) -> None:
     assert hashlib.sha1(text.encode()).hexdigest() == shown
 
 
-def test_down_is_the_mirror_of_up(bench: Any) -> None:
-    down = bench.house.market(CID).down_token
+def test_down_is_the_mirror_of_up(bench: Bench) -> None:
+    down = bench.listing.down_token
     _, book = bench.client.get("clob", f"/book?token_id={down}")
     assert (book["bids"][-1]["price"], book["asks"][-1]["price"]) == ("0.48", "0.5")
 
 
 @pytest.mark.parametrize(("token", "status", "text"), [("abc", 400, "Invalid token id"), ("123", 404, "No orderbook")])
-def test_unknown_tokens_are_named_as_the_venue_names_them(bench: Any, token: str, status: int, text: str) -> None:
+def test_unknown_tokens_are_named_as_the_venue_names_them(bench: Bench, token: str, status: int, text: str) -> None:
     code, body = bench.client.get("clob", f"/book?token_id={token}")
     assert code == status
     assert body["error"].startswith(text)
 
 
-def test_market_objects_carry_tick_fee_and_delay(bench: Any) -> None:
+def test_market_objects_carry_tick_fee_and_delay(bench: Bench) -> None:
     _, compact = bench.client.get("clob", f"/clob-markets/{CID}")
     assert compact["fd"] == {"r": 0.07, "e": 1, "to": True}
     assert (compact["mts"], compact["mos"], compact["itode"]) == (0.01, 5, True)
@@ -50,7 +51,7 @@ def test_market_objects_carry_tick_fee_and_delay(bench: Any) -> None:
     assert not any(t["winner"] for t in full["tokens"])
 
 
-def test_prices_of_one_token(bench: Any) -> None:
+def test_prices_of_one_token(bench: Bench) -> None:
     get = bench.client.get
     assert get("clob", f"/price?token_id={UP}&side=BUY") == (200, {"price": "0.5"})
     assert get("clob", f"/price?token_id={UP}&side=SELL") == (200, {"price": "0.52"})
@@ -60,7 +61,7 @@ def test_prices_of_one_token(bench: Any) -> None:
     assert get("clob", f"/fee-rate?token_id={UP}") == (200, {"base_fee": 1000})
 
 
-def test_credentials_are_created_once_and_derived_for_ever(bench: Any) -> None:
+def test_credentials_are_created_once_and_derived_for_ever(bench: Bench) -> None:
     made = bench.client.login()
     headers = auth_headers(bench.client.wallet, bench.clock.ns // SECOND)
     url = bench.urls["clob"]
@@ -70,7 +71,7 @@ def test_credentials_are_created_once_and_derived_for_ever(bench: Any) -> None:
     assert (status, derived["apiKey"]) == (200, made.api_key)
 
 
-def test_a_wallet_signature_by_another_key_opens_nothing(bench: Any) -> None:
+def test_a_wallet_signature_by_another_key_opens_nothing(bench: Bench) -> None:
     headers = auth_headers(Wallet("22" * 32), bench.clock.ns // SECOND)
     headers["POLY_ADDRESS"] = bench.client.wallet.address
     status, body = bench.client.http(bench.urls["clob"] + "/auth/api-key", "POST", b"", headers)
@@ -119,11 +120,11 @@ def test_the_published_order_vector_is_read_hashed_and_accepted_as_signed() -> N
 
 
 @pytest.mark.parametrize(("skew_s", "status"), [(30, 200), (-30, 200), (31, 401), (-31, 401)])
-def test_private_requests_are_good_for_thirty_seconds_of_world_time(trader: Any, skew_s: int, status: int) -> None:
+def test_private_requests_are_good_for_thirty_seconds_of_world_time(trader: Client, skew_s: int, status: int) -> None:
     assert trader.private("GET", "/data/orders", skew_s=skew_s)[0] == status
 
 
-def test_another_secret_is_nobody(trader: Any) -> None:
+def test_another_secret_is_nobody(trader: Client) -> None:
     from dataclasses import replace
 
     trader.credentials = replace(trader.credentials, secret="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
@@ -131,13 +132,13 @@ def test_another_secret_is_nobody(trader: Any) -> None:
     assert (status, body["error"]) == (401, "Unauthorized/Invalid api key")
 
 
-def test_an_unseen_wallet_gets_its_grant_and_full_allowances(trader: Any) -> None:
+def test_an_unseen_wallet_gets_its_grant_and_full_allowances(trader: Client) -> None:
     status, body = trader.private("GET", "/balance-allowance?asset_type=COLLATERAL&signature_type=0")
     assert (status, body["balance"]) == (200, "1000000000")
     assert int(body["allowances"][eip712.EXCHANGE]) > 10**70
 
 
-def test_a_marketable_order_is_held_and_answered_with_its_fill(bench: Any, trader: Any) -> None:
+def test_a_marketable_order_is_held_and_answered_with_its_fill(bench: Bench, trader: Client) -> None:
     at = bench.clock.ns
     order_id, body = trader.signed()
     status, answer = trader.private("POST", "/order", body)
@@ -150,7 +151,7 @@ def test_a_marketable_order_is_held_and_answered_with_its_fill(bench: Any, trade
     assert (shown["status"], shown["size_matched"]) == ("MATCHED", answer["takingAmount"])
 
 
-def test_cost_and_fee_leave_the_balance_to_the_millionth(trader: Any) -> None:
+def test_cost_and_fee_leave_the_balance_to_the_millionth(trader: Client) -> None:
     _, body = trader.signed(maker_e6=5_200_000, taker_e6=10_000_000)
     _, answer = trader.private("POST", "/order", body)
     assert (answer["makingAmount"], answer["takingAmount"]) == ("5.2", "10")
@@ -161,21 +162,21 @@ def test_cost_and_fee_leave_the_balance_to_the_millionth(trader: Any) -> None:
     assert shares["balance"] == "10000000"
 
 
-def test_the_same_order_twice_is_duplicated(trader: Any) -> None:
+def test_the_same_order_twice_is_duplicated(trader: Client) -> None:
     order_id, body = trader.signed()
     trader.private("POST", "/order", body)
     status, answer = trader.private("POST", "/order", body)
     assert (status, answer["error"]) == (400, f"order {order_id} is invalid. Duplicated.")
 
 
-def test_a_fak_that_finds_nothing_says_so(trader: Any) -> None:
+def test_a_fak_that_finds_nothing_says_so(trader: Client) -> None:
     _, body = trader.signed(maker_e6=5_000_000, taker_e6=10_000_000)
     status, answer = trader.private("POST", "/order", body)
     assert status == 400
     assert answer["error"].startswith("no orders found to match with FAK order.")
 
 
-def test_a_signature_for_another_domain_version_is_invalid(trader: Any) -> None:
+def test_a_signature_for_another_domain_version_is_invalid(trader: Client) -> None:
     order_id, body = trader.signed()
     domain = eip712.domain_separator("1", eip712.EXCHANGE)
     envelope = json.loads(body)
@@ -207,13 +208,13 @@ def test_a_signature_for_another_domain_version_is_invalid(trader: Any) -> None:
         ({"orderType": "GTX"}, "Invalid order payload"),
     ],
 )
-def test_an_envelope_that_does_not_fit_the_key_is_refused(trader: Any, change: dict[str, Any], text: str) -> None:
+def test_an_envelope_that_does_not_fit_the_key_is_refused(trader: Client, change: dict[str, Any], text: str) -> None:
     _, body = trader.signed()
     status, answer = trader.private("POST", "/order", json.dumps(json.loads(body) | change).encode())
     assert (status, answer["error"]) == (400, text)
 
 
-def test_an_order_signed_by_a_stranger_is_invalid(trader: Any) -> None:
+def test_an_order_signed_by_a_stranger_is_invalid(trader: Client) -> None:
     mine, trader.wallet = trader.wallet, Wallet("22" * 32)
     _, body = trader.signed()
     trader.wallet = mine
@@ -221,7 +222,7 @@ def test_an_order_signed_by_a_stranger_is_invalid(trader: Any) -> None:
     assert (status, answer["error"]) == (400, "the order signer address has to be the address of the API KEY")
 
 
-def test_cancel_all_empties_and_proves_it(trader: Any) -> None:
+def test_cancel_all_empties_and_proves_it(trader: Client) -> None:
     first, second = trader.resting("a", 400_000), trader.resting("b", 410_000)
     _, listed = trader.private("GET", "/data/orders")
     assert [o["id"] for o in listed["data"]] == [first, second]
@@ -231,7 +232,7 @@ def test_cancel_all_empties_and_proves_it(trader: Any) -> None:
     assert (listed["data"], listed["next_cursor"]) == ([], "LTE=")
 
 
-def test_cancelling_what_is_not_there_is_a_polite_no(trader: Any) -> None:
+def test_cancelling_what_is_not_there_is_a_polite_no(trader: Client) -> None:
     order_id = trader.resting()
     body = json.dumps({"orderID": order_id}).encode()
     assert trader.private("DELETE", "/order", body)[1]["canceled"] == [order_id]
@@ -254,7 +255,7 @@ def test_lists_come_in_pages_until_the_last_cursor() -> None:
     assert seen == rows
 
 
-def test_trades_are_read_by_id_and_by_time(bench: Any, trader: Any) -> None:
+def test_trades_are_read_by_id_and_by_time(bench: Bench, trader: Client) -> None:
     _, body = trader.signed()
     trade_id = trader.private("POST", "/order", body)[1]["tradeIDs"][0]
     second = bench.clock.ns // SECOND
@@ -266,7 +267,7 @@ def test_trades_are_read_by_id_and_by_time(bench: Any, trader: Any) -> None:
     assert found["data"][0]["status"] == "CONFIRMED"
 
 
-def test_a_batch_answers_leg_by_leg(trader: Any) -> None:
+def test_a_batch_answers_leg_by_leg(trader: Client) -> None:
     good, bad = trader.signed("a")[1], trader.signed("b", maker_e6=500_000, taker_e6=909_000)[1]
     status, legs = trader.private("POST", "/orders", b"[" + good + b"," + bad + b"]")
     assert status == 200

@@ -12,19 +12,13 @@ import pytest
 
 from polybot.adapters.data_feed import BinanceFeed, DataFeed, FeedTick, OracleFeed, PolymarketFeed
 from polybot.venue.wire import binance_frames
+from tests.venue.conftest import Bench
+from tests.waiting import wait_for
 
 START_S = 1_795_132_800
 NS = 10**9
 SLUG = f"btc-updown-5m-{START_S}"
 DOCS = Path(__file__).parents[2] / "docs/feeds.md"
-
-
-def until(holds: Callable[[], Any], what: str, again: Callable[[], Any] = lambda: None) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline, f"not within 10 s: {what}"
-        again()
-        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -48,7 +42,7 @@ def started() -> Iterator[Callable[[DataFeed], tuple[list[FeedTick], list[str]]]
 class Trades:
     """The exchange trades, each time it is called once."""
 
-    def __init__(self, bench: Any) -> None:
+    def __init__(self, bench: Bench) -> None:
         self._bench, self.n = bench, 0
 
     def __call__(self, price: float = 64_000.0, symbol: str = "btcusdt") -> None:
@@ -58,13 +52,13 @@ class Trades:
         self._bench.do(lambda: self._bench.streams.publish(f"{symbol}@trade", data))
 
 
-def test_binance_trades_reconnects_and_leaves(bench: Any, started: Any) -> None:
+def test_binance_trades_reconnects_and_leaves(bench: Bench, started: Any) -> None:
     feed, trade = BinanceFeed(bench.urls["binance_ws"], bench.clock.now_ns), Trades(bench)
     ticks, again = started(feed)
     assert not feed.is_connected()
     feed.subscribe("BTCUSDT")
     feed.subscribe("BTCUSDT")
-    until(lambda: ticks, "a trade", trade)
+    wait_for(lambda: ticks, "a trade", again=trade)
     assert feed.is_connected()
     first = ticks[0]
     assert (first.kind, first.symbol, first.price, first.size, first.source) == (
@@ -72,16 +66,21 @@ def test_binance_trades_reconnects_and_leaves(bench: Any, started: Any) -> None:
     )  # fmt: skip
     assert first.at_ns // NS == START_S
     trade(640_000.0)
-    until(lambda: len(ticks) > 1 and ticks[-1].price == 64_000.0, "the next trade", trade)
+    wait_for(lambda: len(ticks) > 1 and ticks[-1].price == 64_000.0, "the next trade", again=trade)
     assert 640_000.0 not in [tick.price for tick in ticks], "a leap is held here as it is in the bot"
-    bench.do(lambda: [c.close_after(1001, "bye") for c in bench.streams.goodbye(0)])
-    until(lambda: again == ["BTCUSDT"] and feed.is_connected(), "connected again")
+
+    def say_goodbye() -> None:
+        for connection in bench.streams.goodbye(0):
+            connection.close_after(1001, "bye")
+
+    bench.do(say_goodbye)
+    wait_for(lambda: again == ["BTCUSDT"] and feed.is_connected(), "connected again")
     feed.unsubscribe("BTCUSDT")
-    until(lambda: not bench.do(lambda: bench.streams.wanted("btcusdt@trade")), "the venue's hearer is gone")
+    wait_for(lambda: not bench.do(lambda: bench.streams.wanted("btcusdt@trade")), "the venue's hearer is gone")
     assert not feed.is_connected()
 
 
-def test_the_oracles_twap(bench: Any, started: Any) -> None:
+def test_the_oracles_twap(bench: Bench, started: Any) -> None:
     feed = OracleFeed(bench.urls["rtds"], bench.clock.now_ns)
     feed.subscribe("btc/usd")
     ticks, _ = started(feed)
@@ -91,23 +90,23 @@ def test_the_oracles_twap(bench: Any, started: Any) -> None:
     def publish() -> None:
         bench.do(lambda: bench.rtds.publish("crypto_prices_twap_sixty", at_ms, at_ms, 64_000.0, str(64_000 * 10**18)))
 
-    until(lambda: ticks, "a print", publish)
+    wait_for(lambda: ticks, "a print", again=publish)
     tick = ticks[0]
     assert (tick.kind, tick.symbol, tick.price, tick.at_ns) == ("print", "btc/usd", 64_000.0, START_S * NS)
 
 
-def test_polymarkets_trades_and_mids(bench: Any, started: Any) -> None:
+def test_polymarkets_trades_and_mids(bench: Bench, started: Any) -> None:
     feed = PolymarketFeed(bench.urls["ws_market"], bench.urls["gamma"], bench.urls["clob"], bench.clock.now_ns)
     ticks, _ = started(feed)
     with pytest.raises(LookupError, match="btc-updown-5m-1: no such market"):
         feed.subscribe("btc-updown-5m-1")
     feed.subscribe(SLUG)
-    until(lambda: ticks, "the first book")
+    wait_for(lambda: ticks, "the first book")
     assert (ticks[0].kind, ticks[0].price, ticks[0].outcome) == ("mid", 0.51, "UP")
     bench.quote(bid_e6=540_000, ask_e6=560_000)
-    until(lambda: len(ticks) == 2, "the mid's move")
+    wait_for(lambda: len(ticks) == 2, "the mid's move")
     assert ticks[1].price == pytest.approx(0.55)
-    market = bench.house.catalogue.listings[0]
+    market = bench.listing
     exchange = bench.house.exchange
 
     def take() -> None:
@@ -115,7 +114,7 @@ def test_polymarkets_trades_and_mids(bench: Any, started: Any) -> None:
         bench.house.flush()
 
     bench.do(take)
-    until(lambda: [t for t in ticks if t.kind == "trade"], "the trade")
+    wait_for(lambda: [t for t in ticks if t.kind == "trade"], "the trade")
     trade = next(t for t in ticks if t.kind == "trade")
     assert (trade.symbol, trade.size, trade.side, trade.outcome, trade.source) == (
         SLUG,
@@ -128,7 +127,7 @@ def test_polymarkets_trades_and_mids(bench: Any, started: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_callback_that_raises_ends_the_feed_and_it_shows(bench: Any, started: Any) -> None:
+def test_a_callback_that_raises_ends_the_feed_and_it_shows(bench: Bench, started: Any) -> None:
     feed, trade = BinanceFeed(bench.urls["binance_ws"], bench.clock.now_ns), Trades(bench)
     feed.subscribe("BTCUSDT")
 
@@ -137,12 +136,12 @@ def test_a_callback_that_raises_ends_the_feed_and_it_shows(bench: Any, started: 
 
     feed.on_tick(wrong)
     ticks, _ = started(feed)
-    until(feed.is_connected, "connected")
-    until(lambda: not feed.is_connected(), "the end", trade)
+    wait_for(feed.is_connected, "connected")
+    wait_for(lambda: not feed.is_connected(), "the end", again=trade)
     assert ticks == []
 
 
-def test_the_example_of_the_docs_runs_as_it_stands(bench: Any) -> None:
+def test_the_example_of_the_docs_runs_as_it_stands(bench: Bench) -> None:
     code = DOCS.read_text().split("```python\n")[1].split("```")[0]
     run = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -153,7 +152,7 @@ def test_the_example_of_the_docs_runs_as_it_stands(bench: Any) -> None:
         run.stdin.flush()
         trade, began = Trades(bench), time.time_ns() // 10**6
         trade.n = began - START_S * 1000 - 1_000_000  # the example lives by the wall's clock
-        until(lambda: run.poll() is not None, "three ticks", trade)
+        wait_for(lambda: run.poll() is not None, "three ticks", again=trade)
         out, err = run.communicate()
     finally:
         run.kill()

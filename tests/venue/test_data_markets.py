@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from tests.venue.conftest import Bench, Client
+
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 DOWN = "76630000000000000000000000000000000000000000000000000000000000000000000003403"
 CID = "0x" + "74" * 32
 
 
 @pytest.fixture
-def holder(bench: Any, trader: Any) -> Any:
+def holder(bench: Bench, trader: Client) -> Any:
     """Ten shares of Up at 0.52, on chain."""
     trader.private("POST", "/order", trader.signed(maker_e6=5_200_000, taker_e6=10_000_000)[1])
     for _ in range(3):
@@ -26,7 +28,7 @@ def data(client: Any, path: str) -> Any:
     return body
 
 
-def test_a_market_that_is_resolved_says_how_and_by_whom(bench: Any, holder: Any) -> None:
+def test_a_market_that_is_resolved_says_how_and_by_whom(bench: Bench, holder: Any) -> None:
     assert data(holder, f"/v2/resolutions?condition_id={CID}") == {"data": []}
     bench.resolve("DOWN")
     (row,) = data(holder, f"/v2/resolutions?condition_id={CID}")["data"]
@@ -39,7 +41,7 @@ def test_a_market_that_is_resolved_says_how_and_by_whom(bench: Any, holder: Any)
     assert data(holder, f"/v2/resolutions?question_id={row['question_id']}")["data"] == [row]
 
 
-def test_price_history_comes_in_pages_with_a_cursor(bench: Any, holder: Any) -> None:
+def test_price_history_comes_in_pages_with_a_cursor(bench: Bench, holder: Any) -> None:
     first = data(holder, f"/v2/prices-history?token_id={UP}&limit=1")
     assert [p["price"] for p in first["data"]] == [0.52]
     assert first["pagination"] == {"limit": 1, "offset": 0, "has_more": False, "next_cursor": None}
@@ -52,7 +54,7 @@ def test_price_history_comes_in_pages_with_a_cursor(bench: Any, holder: Any) -> 
         assert holder.get("data", f"/v2/prices-history?{wrong}")[0] == 400
 
 
-def test_holders_interest_and_volume_of_a_market(bench: Any, holder: Any) -> None:
+def test_holders_interest_and_volume_of_a_market(bench: Bench, holder: Any) -> None:
     wallet = holder.wallet.address
     up, down = data(holder, f"/v2/holders?condition_id={CID}")["data"]
     assert [(h["proxy_wallet"], h["amount"]) for h in up["holders"]] == [(wallet, 10)] and down["holders"] == []
@@ -63,14 +65,14 @@ def test_holders_interest_and_volume_of_a_market(bench: Any, holder: Any) -> Non
     assert data(holder, f"/v2/live-volume?event_id={event}")["data"]["taker_volume_total"] == 10
 
 
-def test_tokens_are_described_by_themselves_and_by_their_market(bench: Any, holder: Any) -> None:
+def test_tokens_are_described_by_themselves_and_by_their_market(bench: Bench, holder: Any) -> None:
     by_token = data(holder, f"/v2/tokens?token_id={UP}&token_id={DOWN}")["data"]
     assert [row["outcome"] for row in by_token] == ["Up", "Down"]
     assert data(holder, f"/v2/tokens?condition={CID}")["data"] == by_token
     assert by_token[0]["opposite_token_id"] == DOWN
 
 
-def test_approvals_and_statistics_of_a_wallet(bench: Any, holder: Any) -> None:
+def test_approvals_and_statistics_of_a_wallet(bench: Bench, holder: Any) -> None:
     wallet = holder.wallet.address
     shown = data(holder, f"/v2/approvals?user={wallet}")["data"]
     assert (shown["address"], shown["chain_id"]) == (wallet.lower(), 137)
@@ -86,7 +88,7 @@ def test_approvals_and_statistics_of_a_wallet(bench: Any, holder: Any) -> None:
     assert data(holder, "/v2/leaderboard")["data"] == []
 
 
-def test_gamma_finds_events_by_words(bench: Any) -> None:
+def test_gamma_finds_events_by_words(bench: Bench) -> None:
     status, found = bench.client.get("gamma", "/public-search?q=bitcoin%20up")
     assert (status, [e["slug"] for e in found["events"]]) == (200, ["btc-updown-5m-1795132800"])
     assert found["pagination"] == {"hasMore": False, "totalResults": 1}
@@ -94,7 +96,7 @@ def test_gamma_finds_events_by_words(bench: Any) -> None:
     assert bench.client.get("gamma", "/public-search")[0] == 422
 
 
-def test_rewards_and_keys_that_nobody_has_here_are_empty_or_refused(bench: Any, trader: Any) -> None:
+def test_rewards_and_keys_that_nobody_has_here_are_empty_or_refused(bench: Bench, trader: Client) -> None:
     for path in ("/rewards/user?date=2026-11-20", "/builder/trades"):
         assert trader.private("GET", path)[1]["data"] == []
     assert trader.private("GET", "/auth/builder-api-key") == (200, [])
@@ -105,7 +107,9 @@ def test_rewards_and_keys_that_nobody_has_here_are_empty_or_refused(bench: Any, 
 @pytest.mark.parametrize(
     "spelling", ["token_id={up}&token_id={down}", "token_id={up},{down}", "token_id[]={up}&token_id[]={down}"]
 )
-def test_lists_in_a_query_may_be_repeated_bracketed_or_comma_separated(bench: Any, holder: Any, spelling: str) -> None:
+def test_lists_in_a_query_may_be_repeated_bracketed_or_comma_separated(
+    bench: Bench, holder: Any, spelling: str
+) -> None:
     rows = data(holder, "/v2/tokens?" + spelling.format(up=UP, down=DOWN))["data"]
     assert {row["token_id"] for row in rows} == {UP, DOWN}
 
@@ -115,7 +119,7 @@ def request(url: str, method: str, **headers: str) -> Any:
         return answer.status, dict(answer.headers), answer.read()
 
 
-def test_head_options_and_trailing_slashes_are_answered(bench: Any) -> None:
+def test_head_options_and_trailing_slashes_are_answered(bench: Bench) -> None:
     clob = bench.urls["clob"]
     assert request(f"{clob}/time", "HEAD")[0::2] == (200, b"")
     assert json.loads(request(f"{clob}/book/?token_id={UP}", "GET")[2])["asset_id"] == UP

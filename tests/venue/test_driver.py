@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from polybot.sim.venue import NewOrder, Placed
+from polybot.sim.venue import Market, NewOrder, Placed
 from polybot.sim.world.world import (
     DepthBook,
     ExchangeTrade,
@@ -121,25 +121,42 @@ def a_table(
     switches = replace(parsed.switches, payout_by_redeem=False)  # nobody sits here who would redeem
     house = House(store, Keys(b"k"), catalogue, lambda: now["ns"], 1_000_000_000, switches)
     house.restore()
-    rtds, streams = Rtds(), BinanceHub()
-    wires = PriceWires(rtds, PolyBolt(lambda *_: True, lambda _: True, lambda: 0.0))
     printed: list[tuple[str, int]] = []
     sent: list[dict[str, Any]] = []
     oracle = ("crypto_prices_chainlink", "crypto_prices_twap_sixty")
-    rtds.publish = lambda topic, at_ms, *_: printed.append((topic, at_ms // 1000)) if topic in oracle else None  # type: ignore
-    streams.wanted = lambda _name: True  # type: ignore[method-assign]
-    streams.publish = lambda name, data: sent.append({"stream": name} | data)  # type: ignore[method-assign]
+
+    class HeardRtds(Rtds):
+        def publish(self, topic: str, observed_ms: int, *_: Any) -> None:
+            if topic in oracle:
+                printed.append((topic, observed_ms // 1000))
+
+    class HeardStreams(BinanceHub):
+        def wanted(self, stream: str) -> bool:
+            return True
+
+        def publish(self, stream: str, data: dict[str, Any]) -> None:
+            sent.append({"stream": stream} | data)
+
+    rtds, streams = HeardRtds(), HeardStreams()
+    wires = PriceWires(rtds, PolyBolt(lambda *_: True, lambda _: True, lambda: 0.0))
     faults = FaultEngine(parsed, START_S, lambda: now["ns"], lambda: 0.0, speed)
-    driver = Driver(house, catalogue, WireBars(), wires, streams, speed, now["ns"], faults)
+
+    class Stepped(Driver):
+        """Our clock goes with it."""
+
+        def step(self, to_ns: int) -> None:
+            now["ns"] = max(now["ns"], to_ns)
+            super().step(to_ns)
+
+    driver = Stepped(house, catalogue, WireBars(), wires, streams, speed, now["ns"], faults)
     driver.begin(history_s=60)
-    step = driver.step
-
-    def stepped(to_ns: int) -> None:
-        now["ns"] = max(now["ns"], to_ns)
-        step(to_ns)
-
-    driver.step = stepped  # type: ignore[method-assign]
     return Table(driver, house, printed, sent)
+
+
+def market_of(table: Table, condition_id: str) -> Market:
+    market = table.house.exchange.market(condition_id)
+    assert market is not None
+    return market
 
 
 def run_to(table: Table, second: float, every_s: float = 1.0) -> None:
@@ -181,9 +198,9 @@ def test_a_tie_settles_up_and_pays_the_holder(tmp_path: Path) -> None:
     table = a_table(tmp_path)
     cid = bought(table, START_S)
     run_to(table, START_S + 319, every_s=30)
-    assert table.house.exchange.market(cid).winner is None  # type: ignore[union-attr]
+    assert market_of(table, cid).winner is None
     run_to(table, START_S + 320)
-    assert table.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert market_of(table, cid).winner == "UP"
     fee = 174_930  # 10 × 0.07 × 0.51 × 0.49
     assert table.house.exchange.account_balance(WALLET) == 1_000_000_000 - 5_100_000 - fee + 10_000_000
 
@@ -192,7 +209,7 @@ def test_one_unit_below_the_strike_settles_down(tmp_path: Path) -> None:
     table = a_table(tmp_path, SmallWorld(moves={START_S: -1}))
     cid = bought(table, START_S)
     run_to(table, START_S + 320, every_s=30)
-    assert table.house.exchange.market(cid).winner == "DOWN"  # type: ignore[union-attr]
+    assert market_of(table, cid).winner == "DOWN"
 
 
 def test_gamma_learns_the_outcome_at_resolution_and_not_before(tmp_path: Path) -> None:
@@ -210,7 +227,7 @@ def test_a_restarted_venue_resolves_what_it_missed(tmp_path: Path) -> None:
     cid = bought(first, START_S)
     first.house.store.close()
     second = a_table(tmp_path, at_s=START_S + 700)
-    assert second.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert market_of(second, cid).winner == "UP"
     assert second.house.exchange.account_balance(WALLET) > 1_000_000_000
     assert START_S not in second.driver.windows
 
@@ -278,11 +295,11 @@ def test_a_delayed_resolution_comes_later_and_pays_the_same(tmp_path: Path) -> N
     table = a_table(tmp_path, script="[[fault]]\nkind='resolution_late'\nwindow=1\ndelay_s=100")
     cid = bought(table, START_S)
     run_to(table, START_S + 419, every_s=30)
-    assert table.house.exchange.market(cid).winner is None  # type: ignore[union-attr]
+    assert market_of(table, cid).winner is None
     run_to(table, START_S + 420)
-    assert table.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert market_of(table, cid).winner == "UP"
     run_to(table, START_S + 620, every_s=30)
-    assert table.house.exchange.market(f"0x{START_S + 300:064x}").resolved_ns == (START_S + 620) * NS  # type: ignore[union-attr]
+    assert market_of(table, f"0x{START_S + 300:064x}").resolved_ns == (START_S + 620) * NS
 
 
 def test_a_wrong_resolution_is_said_then_corrected_with_its_money(tmp_path: Path) -> None:
@@ -290,10 +307,10 @@ def test_a_wrong_resolution_is_said_then_corrected_with_its_money(tmp_path: Path
     cid = bought(table, START_S)
     before = table.house.exchange.account_balance(WALLET)
     run_to(table, START_S + 320, every_s=30)
-    assert table.house.exchange.market(cid).winner == "DOWN"  # type: ignore[union-attr]
+    assert market_of(table, cid).winner == "DOWN"
     assert table.house.exchange.account_balance(WALLET) == before
     run_to(table, START_S + 380, every_s=30)
-    assert table.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert market_of(table, cid).winner == "UP"
     assert table.house.exchange.account_balance(WALLET) == before + 10_000_000
     assert table.house.exchange.total_e6() == table.house.exchange.granted_e6()
 
@@ -306,7 +323,7 @@ def test_a_correction_survives_a_restart(tmp_path: Path) -> None:
     first.house.store.close()
     second = a_table(tmp_path, at_s=START_S + 340, script=script)
     run_to(second, START_S + 341)
-    assert second.house.exchange.market(cid).winner == "UP"  # type: ignore[union-attr]
+    assert market_of(second, cid).winner == "UP"
     assert second.house.exchange.account_balance(WALLET) > 1_000_000_000
 
 

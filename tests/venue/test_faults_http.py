@@ -13,20 +13,21 @@ from typing import Any
 import pytest
 
 from polybot.venue.faults.script import read_fault
+from tests.venue.conftest import Bench, Client
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 USD = 1_000_000_000
 
 
-def arm(bench: Any, kind: str, **fields: Any) -> None:
+def arm(bench: Bench, kind: str, **fields: Any) -> None:
     bench.do(lambda: bench.faults.arm(read_fault({"kind": kind, **fields})))
 
 
-def clear(bench: Any) -> None:
+def clear(bench: Bench) -> None:
     bench.do(bench.faults.clear)
 
 
-def raw(trader: Any, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
+def raw(trader: Client, method: str, path: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
     """(status, headers, body) of a signed request."""
     from polybot.adapters.polymarket.signing import RequestSigner
 
@@ -41,12 +42,12 @@ def raw(trader: Any, method: str, path: str, body: bytes) -> tuple[int, dict[str
         return exc.code, dict(exc.headers), exc.read()
 
 
-def known(bench: Any, order_id: str) -> Any:
+def known(bench: Bench, order_id: str) -> Any:
     return bench.do(lambda: bench.house.exchange.order(order_id))
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "lost_request"])
-def test_the_connection_breaks_and_the_order_is_taken_or_not(bench: Any, trader: Any, kind: str) -> None:
+def test_the_connection_breaks_and_the_order_is_taken_or_not(bench: Bench, trader: Client, kind: str) -> None:
     arm(bench, kind, times=1)
     order_id, body = trader.signed()
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError, urllib.error.URLError)):
@@ -61,7 +62,7 @@ def test_the_connection_breaks_and_the_order_is_taken_or_not(bench: Any, trader:
         assert (status, json.loads(text)["status"]) == (200, "matched")
 
 
-def test_a_late_answer_is_late_and_the_order_was_taken_at_once(bench: Any, trader: Any) -> None:
+def test_a_late_answer_is_late_and_the_order_was_taken_at_once(bench: Bench, trader: Client) -> None:
     import threading
 
     arm(bench, "late_answer", delay_s=1.0, clock="machine")
@@ -78,7 +79,7 @@ def test_a_late_answer_is_late_and_the_order_was_taken_at_once(bench: Any, trade
     assert time.monotonic() - began >= 1.0
 
 
-def test_the_user_channel_can_tell_of_a_fill_before_http_does(bench: Any, trader: Any) -> None:
+def test_the_user_channel_can_tell_of_a_fill_before_http_does(bench: Bench, trader: Client) -> None:
     import threading
 
     with bench.socket("ws_user") as socket:
@@ -99,7 +100,7 @@ def test_the_user_channel_can_tell_of_a_fill_before_http_does(bench: Any, trader
         assert answered == [200]
 
 
-def test_order_timed_out_with_the_order_taken_and_a_refusal_stays_one(bench: Any, trader: Any) -> None:
+def test_order_timed_out_with_the_order_taken_and_a_refusal_stays_one(bench: Bench, trader: Client) -> None:
     arm(bench, "order_timeout")
     order_id, body = trader.signed()
     status, _, text = raw(trader, "POST", "/order", body)
@@ -111,7 +112,7 @@ def test_order_timed_out_with_the_order_taken_and_a_refusal_stays_one(bench: Any
     assert "min size: $1" in json.loads(text)["error"]
 
 
-def test_a_restart_is_425_for_90_s_then_post_only_for_120_s(bench: Any, trader: Any) -> None:
+def test_a_restart_is_425_for_90_s_then_post_only_for_120_s(bench: Bench, trader: Client) -> None:
     arm(bench, "restart")
     _, taker = trader.signed()
     status, _, _ = raw(trader, "POST", "/order", taker)
@@ -136,7 +137,7 @@ def test_a_restart_is_425_for_90_s_then_post_only_for_120_s(bench: Any, trader: 
     assert raw(trader, "POST", "/order", later)[0] == 200
 
 
-def test_429_names_when_to_come_back(bench: Any, trader: Any) -> None:
+def test_429_names_when_to_come_back(bench: Bench, trader: Client) -> None:
     arm(bench, "rate_limit", retry_after_s=3, times=1)
     order_id, body = trader.signed()
     status, headers, _ = raw(trader, "POST", "/order", body)
@@ -145,7 +146,7 @@ def test_429_names_when_to_come_back(bench: Any, trader: Any) -> None:
     assert raw(trader, "POST", "/order", body)[0] == 200
 
 
-def test_a_block_is_html_on_orders_while_market_data_works(bench: Any, trader: Any) -> None:
+def test_a_block_is_html_on_orders_while_market_data_works(bench: Bench, trader: Client) -> None:
     arm(bench, "geoblock")
     order_id, body = trader.signed()
     status, headers, text = raw(trader, "POST", "/order", body)
@@ -155,7 +156,7 @@ def test_a_block_is_html_on_orders_while_market_data_works(bench: Any, trader: A
     assert bench.client.get("clob", f"/book?token_id={UP}")[0] == 200
 
 
-def test_cancel_only_takes_cancels_and_no_orders_and_disabled_takes_neither(bench: Any, trader: Any) -> None:
+def test_cancel_only_takes_cancels_and_no_orders_and_disabled_takes_neither(bench: Bench, trader: Client) -> None:
     resting = json.dumps({"orderID": trader.resting()}).encode()
     arm(bench, "cancel_only")
     _, body = trader.signed()
@@ -168,7 +169,7 @@ def test_cancel_only_takes_cancels_and_no_orders_and_disabled_takes_neither(benc
     assert raw(trader, "DELETE", "/order", resting)[0] == 200
 
 
-def test_a_stale_book_keeps_its_first_answer_until_it_is_over(bench: Any) -> None:
+def test_a_stale_book_keeps_its_first_answer_until_it_is_over(bench: Bench) -> None:
     arm(bench, "stale_book", for_s=30)
     first = bench.client.get("clob", f"/book?token_id={UP}")[1]
     bench.quote(bid_e6=600_000, ask_e6=620_000)
@@ -177,7 +178,7 @@ def test_a_stale_book_keeps_its_first_answer_until_it_is_over(bench: Any) -> Non
     assert bench.client.get("clob", f"/book?token_id={UP}")[1]["bids"][-1]["price"] == "0.6"
 
 
-def test_a_heartbeat_is_refused_with_an_id_to_send_instead(bench: Any, trader: Any) -> None:
+def test_a_heartbeat_is_refused_with_an_id_to_send_instead(bench: Bench, trader: Client) -> None:
     arm(bench, "heartbeat_refused")
     status, _, text = raw(trader, "POST", "/v1/heartbeats", b'{"heartbeat_id":""}')
     told = json.loads(text)
@@ -186,7 +187,7 @@ def test_a_heartbeat_is_refused_with_an_id_to_send_instead(bench: Any, trader: A
     assert len(told["heartbeat_id"]) == 36
 
 
-def test_a_failed_trade_gives_everything_back_and_is_told(bench: Any, trader: Any) -> None:
+def test_a_failed_trade_gives_everything_back_and_is_told(bench: Bench, trader: Client) -> None:
     arm(bench, "trade_fails")
     wallet = trader.wallet.address.lower()
     _, body = trader.signed()
@@ -203,7 +204,7 @@ def test_a_failed_trade_gives_everything_back_and_is_told(bench: Any, trader: An
     assert bench.do(lambda: bench.house.exchange.account_balance(wallet, UP)) == 0
 
 
-def test_a_trade_may_need_a_second_attempt(bench: Any, trader: Any) -> None:
+def test_a_trade_may_need_a_second_attempt(bench: Bench, trader: Client) -> None:
     arm(bench, "trade_fails", ends="CONFIRMED")
     _, body = trader.signed()
     (trade_id,) = json.loads(raw(trader, "POST", "/order", body)[2])["tradeIDs"]
@@ -225,7 +226,7 @@ def ctl(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
 
 
-def test_faults_are_added_shown_and_cleared_while_the_venue_runs(bench: Any, trader: Any, tmp_path: Path) -> None:
+def test_faults_are_added_shown_and_cleared_while_the_venue_runs(bench: Bench, trader: Client, tmp_path: Path) -> None:
     (tmp_path / "venue").symlink_to(tmp_path)
     assert (tmp_path / "control.json").stat().st_mode & 0o777 == 0o600
     assert ctl(tmp_path, "add", "rate_limit", "retry_after_s=7").returncode == 0
@@ -239,7 +240,7 @@ def test_faults_are_added_shown_and_cleared_while_the_venue_runs(bench: Any, tra
     assert raw(trader, "POST", "/order", body)[0] == 200
 
 
-def test_nobody_without_the_token_controls_the_venue(bench: Any, tmp_path: Path) -> None:
+def test_nobody_without_the_token_controls_the_venue(bench: Bench, tmp_path: Path) -> None:
     url = json.loads((tmp_path / "control.json").read_text())["url"] + "/faults"
     for headers in ({}, {"Authorization": "Bearer 00"}):
         assert bench.client.http(url, "DELETE", None, headers)[0] == 401

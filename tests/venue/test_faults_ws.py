@@ -1,40 +1,35 @@
 """Each fault of the sockets, over real ones."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from websockets.sync.client import ClientConnection
 
 from polybot.venue.faults.script import read_fault
+from tests.venue.conftest import Bench, Client
+from tests.waiting import wait_for
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 
 
-def arm(bench: Any, kind: str, **fields: Any) -> None:
+def arm(bench: Bench, kind: str, **fields: Any) -> None:
     bench.do(lambda: bench.faults.arm(read_fault({"kind": kind, **fields})))
 
 
-def until(holds: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @contextmanager
-def the_user(bench: Any, trader: Any) -> Iterator[Any]:
+def the_user(bench: Bench, trader: Client) -> Iterator[Any]:
     with bench.socket("ws_user") as socket:
         keys = trader.credentials
         auth = {"apiKey": keys.api_key, "secret": keys.secret, "passphrase": keys.passphrase}
         socket.send(json.dumps({"type": "user", "auth": auth}))
-        until(lambda: bench.do(lambda: bench.house.user_channel.listeners))
+        wait_for(lambda: bench.do(lambda: bench.house.user_channel.listeners), "the venue to know the listener")
         yield socket
 
 
-def told(socket: Any, quiet_s: float = 0.3) -> list[tuple[str, str]]:
+def told(socket: ClientConnection, quiet_s: float = 0.3) -> list[tuple[str, str]]:
     """(event type, status) of all that comes until it is quiet."""
     events = []
     try:
@@ -45,7 +40,7 @@ def told(socket: Any, quiet_s: float = 0.3) -> list[tuple[str, str]]:
         return events
 
 
-def test_a_stalled_market_channel_answers_ping_and_says_nothing_else(bench: Any) -> None:
+def test_a_stalled_market_channel_answers_ping_and_says_nothing_else(bench: Bench) -> None:
     with bench.socket("ws_market") as socket:
         socket.send(json.dumps({"type": "market", "assets_ids": [UP]}))
         assert json.loads(socket.recv(timeout=5))[0]["event_type"] == "book"
@@ -60,21 +55,21 @@ def test_a_stalled_market_channel_answers_ping_and_says_nothing_else(bench: Any)
         assert json.loads(socket.recv(timeout=5))["event_type"] == "price_change"
 
 
-def test_a_stall_is_of_its_channel_only(bench: Any, trader: Any) -> None:
+def test_a_stall_is_of_its_channel_only(bench: Bench, trader: Client) -> None:
     arm(bench, "ws_stall", channel="market", for_s=60)
     with the_user(bench, trader) as socket:
         trader.resting()
         assert told(socket) == [("order", "LIVE")]
 
 
-def test_every_user_event_twice(bench: Any, trader: Any) -> None:
+def test_every_user_event_twice(bench: Bench, trader: Client) -> None:
     with the_user(bench, trader) as socket:
         arm(bench, "user_twice")
         trader.resting()
         assert told(socket) == [("order", "LIVE"), ("order", "LIVE")]
 
 
-def test_neighbouring_user_events_change_places(bench: Any, trader: Any) -> None:
+def test_neighbouring_user_events_change_places(bench: Bench, trader: Client) -> None:
     with the_user(bench, trader) as socket:
         _, first = trader.signed()
         trader.private("POST", "/order", first)
@@ -86,14 +81,14 @@ def test_neighbouring_user_events_change_places(bench: Any, trader: Any) -> None
         assert len(usual) == 2
 
 
-def test_a_reordered_event_without_a_neighbour_comes_a_little_later(bench: Any, trader: Any) -> None:
+def test_a_reordered_event_without_a_neighbour_comes_a_little_later(bench: Bench, trader: Client) -> None:
     with the_user(bench, trader) as socket:
         arm(bench, "user_reorder", delay_s=0.2, clock="machine")
         trader.resting()
         assert told(socket, quiet_s=1.0) == [("order", "LIVE")]
 
 
-def test_http_answers_first_when_the_channel_is_late(bench: Any, trader: Any) -> None:
+def test_http_answers_first_when_the_channel_is_late(bench: Bench, trader: Client) -> None:
     with the_user(bench, trader) as socket:
         arm(bench, "ws_late", delay_s=1.0, clock="machine")
         trader.resting()

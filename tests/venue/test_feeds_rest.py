@@ -3,7 +3,6 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from polybot.venue.accounts.exchange_service import market_from
 from polybot.venue.rest.clob_public import compact
 from polybot.venue.wire import gamma_objects
 from polybot.venue.wire.binance_frames import WireBars
+from tests.venue.conftest import Bench
 
 START_S = 1_795_132_800
 SLUG = f"btc-updown-5m-{START_S}"
@@ -21,7 +21,7 @@ TAPE = Path(__file__).resolve().parents[3] / "shared/data/chainlink-btcusd-1hz-a
 AFTER_THE_END = {"closedTime", "umaEndDate", "umaResolutionStatus", "automaticallyResolved"}
 
 
-def test_a_market_has_the_types_of_the_real_thing(bench: Any) -> None:
+def test_a_market_has_the_types_of_the_real_thing(bench: Bench) -> None:
     status, market = bench.client.get("gamma", f"/markets/slug/{SLUG}")
     assert status == 200
     assert json.loads(market["outcomes"]) == ["Up", "Down"]
@@ -34,14 +34,14 @@ def test_a_market_has_the_types_of_the_real_thing(bench: Any) -> None:
     assert market["question"] == "Bitcoin Up or Down - November 19, 7:00PM-7:05PM ET"
 
 
-def test_keys_of_what_is_not_known_yet_are_left_out(bench: Any) -> None:
+def test_keys_of_what_is_not_known_yet_are_left_out(bench: Bench) -> None:
     _, market = bench.client.get("gamma", f"/markets/slug/{SLUG}")
     assert not AFTER_THE_END & set(market)
     assert not {"lastTradePrice", "volume", "liquidity"} & set(market)
     assert market["closed"] is False
 
 
-def test_lists_hide_closed_markets_until_asked(bench: Any) -> None:
+def test_lists_hide_closed_markets_until_asked(bench: Bench) -> None:
     assert [m["slug"] for m in bench.client.get("gamma", f"/markets?slug={SLUG}")[1]] == [SLUG]
     bench.resolve("DOWN")
     assert bench.client.get("gamma", f"/markets?slug={SLUG}") == (200, [])
@@ -53,7 +53,7 @@ def test_lists_hide_closed_markets_until_asked(bench: Any) -> None:
     assert winners == {"Up": False, "Down": True}
 
 
-def test_an_event_wraps_its_market(bench: Any) -> None:
+def test_an_event_wraps_its_market(bench: Bench) -> None:
     _, event = bench.client.get("gamma", f"/events/slug/{SLUG}")
     assert (event["slug"], event["seriesSlug"], len(event["markets"])) == (SLUG, "btc-up-or-down-5m", 1)
     assert bench.client.get("gamma", "/events/slug/nonsense")[0] == 404
@@ -92,7 +92,7 @@ def test_a_recorded_object_shows_nothing_of_its_future() -> None:
     assert (done["closed"], done["outcomePrices"]) == (True, '["1", "0"]')
 
 
-def test_klines_carry_flat_bars_where_nothing_traded(bench: Any) -> None:
+def test_klines_carry_flat_bars_where_nothing_traded(bench: Bench) -> None:
     def fill() -> None:
         bench.bars.trade((START_S - 120) * 1000, 100.0, 1.0, 1)
         bench.bars.trade((START_S - 118) * 1000 + 500, 103.0, 2.0, 2)
@@ -111,7 +111,7 @@ def test_klines_carry_flat_bars_where_nothing_traded(bench: Any) -> None:
     assert bench.client.get("binance", "/api/v3/ticker/price?symbol=BTCUSDT")[1]["price"] == "103.00000000"
 
 
-def test_binance_says_no_in_its_own_words(bench: Any) -> None:
+def test_binance_says_no_in_its_own_words(bench: Bench) -> None:
     assert bench.client.get("binance", "/api/v3/klines?symbol=X&interval=1m") == (
         400,
         {"code": -1121, "msg": "Invalid symbol."},

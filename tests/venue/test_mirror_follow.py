@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,7 @@ class Mirror:
     clock: HandClock = field(default_factory=lambda: HandClock((START_S + 20) * SECOND))
     mono: float = 1_000.0
     reopened: list[str] = field(default_factory=list)
+    meanwhile: Callable[[], object] = lambda: None  # during a taker's delay
 
     def begin(self) -> "Mirror":
         """As the program does, also after a kill."""
@@ -111,9 +112,6 @@ class Mirror:
         """Something may happen meanwhile."""
         self.clock.ns = until_ns
         self.meanwhile()
-
-    def meanwhile(self) -> None:
-        return None
 
     def follow(self, facts: MirroredMarket | None = None) -> "Mirror":
         """Listed, subscribed, its first book here."""
@@ -175,7 +173,7 @@ def mirror(tmp_path: Path) -> Iterator[Mirror]:
 
 def test_a_taker_fills_at_what_is_visible_after_its_delay(mirror: Mirror) -> None:
     mirror.follow()
-    mirror.meanwhile = lambda: mirror.book(Sides(BOOK.bids, ((510_000, 10 * E6), (520_000, 100 * E6))))  # type: ignore[method-assign]
+    mirror.meanwhile = lambda: mirror.book(Sides(BOOK.bids, ((510_000, 10 * E6), (520_000, 100 * E6))))
     answer = mirror.buy("0xa", 30, 51)
     assert (answer["status"], answer["takingAmount"], answer["makingAmount"]) == ("matched", "10", "5.1")
 
@@ -192,7 +190,7 @@ def test_what_is_not_known_is_refused_with_the_reason_and_not_taken(mirror: Mirr
 
 def test_a_book_lost_during_the_delay_fills_nothing(mirror: Mirror) -> None:
     mirror.follow()
-    mirror.meanwhile = lambda: mirror.follower.closed("gone")  # type: ignore[method-assign]
+    mirror.meanwhile = lambda: mirror.follower.closed("gone")
     with pytest.raises(BadOrder, match=r"order match delayed due to market conditions: .* closed: gone"):
         mirror.buy("0xa", 10, 51)
     order = mirror.exchange.order("0xa")
@@ -243,9 +241,11 @@ def test_a_snapshot_after_a_trade_is_no_gap(mirror: Mirror) -> None:
 def test_the_real_grid_is_followed(mirror: Mirror) -> None:
     mirror.follow()
     mirror.follower.hear(clob_frames.tick_size_change(PAIR, UP, 10_000, 1_000, mirror.clock.ns).decode())
-    assert mirror.exchange.market(CID).tick_e6 == 1_000  # type: ignore[union-attr]
+    market = mirror.exchange.market(CID)
+    assert market is not None and market.tick_e6 == 1_000
     mirror.follower.told(the_facts())
-    assert mirror.exchange.market(CID).tick_e6 == 1_000, "Gamma's copy is older"  # type: ignore[union-attr]
+    market = mirror.exchange.market(CID)
+    assert market is not None and market.tick_e6 == 1_000, "Gamma's copy is older"
 
 
 @pytest.mark.parametrize(

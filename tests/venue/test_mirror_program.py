@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from messages.inner import OrderFields, PostOrder, PostResult, SignOrder
+from messages.inner import PostResult, SignOrder
 from polybot.adapters.net.http import HttpConnection
 from polybot.adapters.net.reads import Known
 from polybot.adapters.net.websocket import WebSocketSource
@@ -28,16 +28,10 @@ from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.venue.mirror.book import RealBook
 from polybot.venue.mirror.frames import BookSnapshot, Changes, FrameReader
 from polybot.venue.wire.clob_frames import Pair
+from tests.build import a_post, order_fields
+from tests.waiting import wait_for
 
 E6 = 1_000_000
-
-
-def wait_for(condition: Callable[[], Any], what: str, deadline_s: float = 20.0) -> Any:
-    end = time.monotonic() + deadline_s
-    while not (value := condition()):
-        assert time.monotonic() < end, f"waited {deadline_s:g} s for {what}"
-        time.sleep(0.02)
-    return value
 
 
 class Program:
@@ -105,21 +99,16 @@ class Trader:
         """As a FAK."""
         self.n += 1
         intent = f"main/test/{time.monotonic_ns()}/{self.n}"
-        fields = OrderFields(
+        fields = order_fields(
             salt=salt_of(intent),
             token_id=token,
             maker_e6=usd * E6,
             taker_e6=usd * 10_000 * 100 // cents * 100,
-            side="BUY",
             timestamp_ms=time.time_ns() // 10**6,
             metadata=metadata_of(intent),
-            neg_risk=False,
-            order_type="FAK",
-            post_only=False,
-            expiration_s=0,
         )
         signed = self.signer.sign(SignOrder(intent_id=intent, fields=fields))
-        return self.clob.post_order(PostOrder(order_id=signed.order_id, body=signed.body, attempt=1, good_until_ns=0))
+        return self.clob.post_order(a_post(order_id=signed.order_id, body=signed.body))
 
 
 @dataclass
@@ -218,8 +207,12 @@ def test_takers_get_what_the_real_book_shows_and_no_share_twice(two: Two) -> Non
     watcher = Watcher(two.real.urls["ws_market"], pair)
     wait_for(lambda: watcher.states, "the real book")
     traders, results = [two.trader(17), two.trader(18)], []
+
+    def buy(trader: Trader) -> None:
+        results.append(trader.buy(pair.up_token, 900, 99))
+
     began = time.monotonic()
-    threads = [threading.Thread(target=lambda t=t: results.append(t.buy(pair.up_token, 900, 99))) for t in traders]  # type: ignore[misc]
+    threads = [threading.Thread(target=buy, args=(trader,)) for trader in traders]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -5,15 +5,14 @@ what they need is nothing the bot needs.
 """
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-CLIENTS = Path(__file__).parent / "clients"
+from tests.venue.conftest import CLIENTS
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 BOTH = """derive credentials/read a market/list markets/read a book/read books/read the grant/limit/post-only/read orders
@@ -41,22 +40,6 @@ OLDER = [
     "notifications",
     "delete the key",
 ]
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    given = os.environ.get("POLYBOT_CLIENTS_PYTHON")
-    if given:
-        return given
-    home = tmp_path_factory.mktemp("clients") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    made = str(home / "bin" / "python")
-    lock = str(CLIENTS / "requirements.lock")
-    command = [made, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        pytest.skip(f"the official clients cannot be installed here: {done.stderr.strip()[-300:]}")
-    return made
 
 
 @pytest.fixture(scope="module")

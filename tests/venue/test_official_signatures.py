@@ -4,42 +4,24 @@ The client has a venv of its own, as in test_official_clients.py.
 """
 
 import json
-import os
 import random
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from messages import OrderType
 from messages.inner import OrderFields, SignOrder, SubmitRedeem
 from polybot.adapters.polymarket import eip712
 from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import MAX_SALT, OrderSigner, Wallet
+from tests.venue.conftest import CLIENTS, Opener
 
-CLIENTS = Path(__file__).parent / "clients"
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 ORDERS, REDEMPTIONS = 10_000, 200
 OWNER = "5b1f0e0a-2c53-7b1e-9d0c-0a4d5e3a91f7"
-TYPES = ("GTC", "GTD", "FOK", "FAK")
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    given = os.environ.get("POLYBOT_CLIENTS_PYTHON")
-    if given:
-        return given
-    home = tmp_path_factory.mktemp("clients") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    made = str(home / "bin" / "python")
-    lock = str(CLIENTS / "requirements.lock")
-    command = [made, "-m", "pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", lock]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode:
-        pytest.skip(f"the official client cannot be installed here: {done.stderr.strip()[-300:]}")
-    return made
+TYPES: tuple[OrderType, ...] = ("GTC", "GTD", "FOK", "FAK")
 
 
 def theirs(python: str, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -76,7 +58,7 @@ def an_order(luck: random.Random) -> OrderFields:
         timestamp_ms=luck.choice([0, 1_795_132_800_123, 2**53, luck.randrange(10**13)]),
         metadata="0x" + luck.choice(["00" * 32, "ff" * 32, luck.randbytes(32).hex()]),
         neg_risk=luck.random() < 0.5,
-        order_type=order_type,  # type: ignore[arg-type]
+        order_type=order_type,
         post_only=order_type in ("GTC", "GTD") and luck.random() < 0.5,
         expiration_s=luck.randrange(2**32) if order_type == "GTD" else 0,
     )
@@ -92,7 +74,7 @@ def test_ten_thousand_orders_are_signed_alike(python: str) -> None:
         signer, fields = OrderSigner(wallet, OWNER, kind, funder), an_order(luck)
         ours.append(signer.sign(SignOrder(intent_id="i", fields=fields)))
         wallets.append(wallet)
-        order = {
+        order: dict[str, Any] = {
             "key": "0x" + wallet.key.to_hex(),
             "owner": OWNER,
             "post_only": fields.post_only,
@@ -126,7 +108,7 @@ def test_ten_thousand_orders_are_signed_alike(python: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
-def test_redemptions_are_signed_alike(python: str, kind: int, opener: Any) -> None:
+def test_redemptions_are_signed_alike(python: str, kind: int, opener: Opener) -> None:
     luck = random.Random(kind)
     bench = opener.open()
     deadline_s = bench.clock.ns // 10**9 + 600

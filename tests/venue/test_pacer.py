@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_holds_come_in_the_order_of_world_time() -> None:
     pacer, machine = a_pacer()
     seen: list[str] = []
     for at_s, kind in ((30, "decision"), (10, "books"), (20, "resolution")):
-        pacer.hold(at_s * NS, kind, lambda: True, lambda kind=kind: seen.append(kind))  # type: ignore[misc]
+        pacer.hold(at_s * NS, kind, lambda: True, partial(seen.append, kind))
     turns(pacer, machine, 1.0)
     assert seen == ["books", "resolution", "decision"]
 

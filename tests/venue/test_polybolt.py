@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from polybot.sim.world.world import OraclePrint
 from polybot.venue.channels.oracle_wires import SIXTY, PriceWires
 from polybot.venue.channels.polybolt import decimal_of
+from tests.venue.conftest import Bench, Client
 
 TWAP = {"channel": "price.crypto.twap", "filter": {"symbol": "btcusd", "window_seconds": 60}}
 SPOT = {"channel": "price.crypto", "filter": {"symbol": "btcusd"}}
@@ -18,45 +20,45 @@ SECOND = 1_795_132_800
 E18 = 10**18
 
 
-def auth_of(trader: Any, **change: str) -> dict[str, Any]:
+def auth_of(trader: Client, **change: str) -> dict[str, Any]:
     keys = trader.credentials
     shown = {"apiKey": keys.api_key, "secret": keys.secret, "passphrase": keys.passphrase} | change
     return {"op": "auth", "rid": "a1", "auth": shown}
 
 
-def say(socket: Any, frame: Any) -> Any:
+def say(socket: ClientConnection, frame: Any) -> Any:
     socket.send(frame if isinstance(frame, str) else json.dumps(frame))
     return json.loads(socket.recv(timeout=5))
 
 
-def hear(socket: Any) -> Any:
+def hear(socket: ClientConnection) -> Any:
     return json.loads(socket.recv(timeout=5))
 
 
 @contextmanager
-def authed(bench: Any, trader: Any) -> Iterator[Any]:
+def authed(bench: Bench, trader: Client) -> Iterator[Any]:
     with bench.socket("polybolt") as socket:
         assert say(socket, auth_of(trader)) == {"op": "authed", "rid": "a1"}
         yield socket
 
 
-def publish(bench: Any, second: int, value_e18: int = 64_210 * E18 + 123_456_700_000_000_000) -> None:
+def publish(bench: Bench, second: int, value_e18: int = 64_210 * E18 + 123_456_700_000_000_000) -> None:
     bench.do(lambda: bench.polybolt.publish(SIXTY, second * 1000, second * 1000 + 1300, value_e18))
 
 
-def drain(socket: Any) -> None:
+def drain(socket: ClientConnection) -> None:
     while True:
         socket.recv(timeout=5)
 
 
-def closed_with(socket: Any) -> int:
+def closed_with(socket: ClientConnection) -> int:
     with pytest.raises(ConnectionClosed) as closed:
         drain(socket)
     assert closed.value.rcvd is not None
     return int(closed.value.rcvd.code)
 
 
-def test_a_subscription_is_acknowledged_then_a_snapshot_then_updates_in_sequence(bench: Any, trader: Any) -> None:
+def test_a_subscription_is_acknowledged_then_a_snapshot_then_updates_in_sequence(bench: Bench, trader: Client) -> None:
     publish(bench, SECOND - 1)
     with authed(bench, trader) as socket:
         assert say(socket, {"op": "subscribe", "rid": "s1", "subscriptions": [TWAP, SPOT]}) == {
@@ -84,7 +86,9 @@ def test_a_subscription_is_acknowledged_then_a_snapshot_then_updates_in_sequence
     }
 
 
-def test_a_repeated_subscription_is_acknowledged_without_a_snapshot_and_can_be_left(bench: Any, trader: Any) -> None:
+def test_a_repeated_subscription_is_acknowledged_without_a_snapshot_and_can_be_left(
+    bench: Bench, trader: Client
+) -> None:
     with authed(bench, trader) as socket:
         say(socket, {"op": "subscribe", **TWAP})
         hear(socket)
@@ -95,7 +99,7 @@ def test_a_repeated_subscription_is_acknowledged_without_a_snapshot_and_can_be_l
 
 
 def test_without_credentials_nothing_and_with_wrong_ones_an_error_that_leaves_the_socket_open(
-    bench: Any, trader: Any
+    bench: Bench, trader: Client
 ) -> None:
     with bench.socket("polybolt") as socket:
         refused = {"op": "error", "code": "auth_required", "channel": "price.crypto.twap", "rid": "1"}
@@ -108,8 +112,8 @@ def test_without_credentials_nothing_and_with_wrong_ones_an_error_that_leaves_th
         assert say(socket, auth_of(trader))["op"] == "authed"
 
 
-def test_each_malformed_frame_has_its_code(bench: Any, trader: Any) -> None:
-    def code(socket: Any, item: dict[str, Any]) -> str:
+def test_each_malformed_frame_has_its_code(bench: Bench, trader: Client) -> None:
+    def code(socket: ClientConnection, item: dict[str, Any]) -> str:
         return str(say(socket, {"op": "subscribe", "subscriptions": [item]})["code"])
 
     with authed(bench, trader) as socket:
@@ -124,13 +128,13 @@ def test_each_malformed_frame_has_its_code(bench: Any, trader: Any) -> None:
         )
 
 
-def test_a_refused_item_does_not_stop_its_batch(bench: Any, trader: Any) -> None:
+def test_a_refused_item_does_not_stop_its_batch(bench: Bench, trader: Client) -> None:
     with authed(bench, trader) as socket:
         assert say(socket, {"op": "subscribe", "subscriptions": [{"channel": "no"}, TWAP]})["code"] == "bad_channel"
         assert hear(socket)["op"] == "subscribed"
 
 
-def test_the_twenty_first_frame_of_a_second_closes_with_4008(bench: Any, trader: Any) -> None:
+def test_the_twenty_first_frame_of_a_second_closes_with_4008(bench: Bench, trader: Client) -> None:
     with authed(bench, trader) as socket:
         for _ in range(21):
             socket.send(json.dumps({"op": "unsubscribe", **TWAP}))
@@ -139,7 +143,7 @@ def test_the_twenty_first_frame_of_a_second_closes_with_4008(bench: Any, trader:
         assert closed_with(socket) == 4008
 
 
-def test_the_sixty_fifth_subscription_closes_with_4008(bench: Any, trader: Any) -> None:
+def test_the_sixty_fifth_subscription_closes_with_4008(bench: Bench, trader: Client) -> None:
     many = [
         {"channel": "price.crypto.twap", "filter": {"symbol": "ethusd", "window_seconds": n + 1}} for n in range(65)
     ]
@@ -151,7 +155,7 @@ def test_the_sixty_fifth_subscription_closes_with_4008(bench: Any, trader: Any) 
         assert closed_with(socket) == 4008
 
 
-def test_the_ninth_auth_frame_and_a_frame_too_large_close_with_4008(bench: Any, trader: Any) -> None:
+def test_the_ninth_auth_frame_and_a_frame_too_large_close_with_4008(bench: Bench, trader: Client) -> None:
     with bench.socket("polybolt") as socket:
         answers = [say(socket, auth_of(trader, secret="x"))["code"] for _ in range(9)]
         assert answers == ["auth_invalid"] * 8 + ["auth_attempts"]
@@ -161,7 +165,7 @@ def test_the_ninth_auth_frame_and_a_frame_too_large_close_with_4008(bench: Any, 
         assert closed_with(socket) == 4008
 
 
-def test_a_deleted_key_closes_its_sockets_with_4001(bench: Any, trader: Any) -> None:
+def test_a_deleted_key_closes_its_sockets_with_4001(bench: Bench, trader: Client) -> None:
     with authed(bench, trader) as socket:
         say(socket, {"op": "subscribe", **TWAP})
         hear(socket)
@@ -170,13 +174,13 @@ def test_a_deleted_key_closes_its_sockets_with_4001(bench: Any, trader: Any) -> 
         assert closed_with(socket) == 4001
 
 
-def test_a_venue_that_leaves_says_4003(bench: Any, trader: Any) -> None:
+def test_a_venue_that_leaves_says_4003(bench: Bench, trader: Client) -> None:
     with authed(bench, trader) as socket:
         bench.do(bench.polybolt.drain)
         assert closed_with(socket) == 4003
 
 
-def test_who_falls_behind_loses_frames_which_are_counted_and_then_the_socket(bench: Any, trader: Any) -> None:
+def test_who_falls_behind_loses_frames_which_are_counted_and_then_the_socket(bench: Bench, trader: Client) -> None:
     with authed(bench, trader) as socket:
         say(socket, {"op": "subscribe", **TWAP})
         hear(socket)
@@ -196,7 +200,7 @@ def test_who_falls_behind_loses_frames_which_are_counted_and_then_the_socket(ben
 
 
 def test_a_missing_second_is_carried_forward_with_its_old_stamp_and_a_long_gap_is_silence(
-    bench: Any, trader: Any
+    bench: Bench, trader: Client
 ) -> None:
     wires = PriceWires(bench.rtds, bench.polybolt)
 
@@ -214,7 +218,7 @@ def test_a_missing_second_is_carried_forward_with_its_old_stamp_and_a_long_gap_i
     assert shown == [(0, False), (0, True), (2, False), (30, False)]
 
 
-def test_what_is_not_the_settlement_price_differs_from_it(bench: Any, trader: Any) -> None:
+def test_what_is_not_the_settlement_price_differs_from_it(bench: Bench, trader: Client) -> None:
     wires = PriceWires(bench.rtds, bench.polybolt)
     with authed(bench, trader) as socket:
         say(socket, {"op": "subscribe", **SPOT})

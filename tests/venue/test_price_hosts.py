@@ -14,16 +14,17 @@ from polybot.adapters.prices.binance import BinanceRest
 from polybot.adapters.prices.coinbase import Coinbase
 from polybot.adapters.prices.coingecko import CoinGecko
 from polybot.venue.faults.script import read_fault
+from tests.venue.conftest import Bench
 
 START_S = 1_795_132_800
 NS = 10**9
 
 
-def arm(bench: Any, kind: str, **fields: Any) -> None:
+def arm(bench: Bench, kind: str, **fields: Any) -> None:
     bench.do(lambda: bench.faults.arm(read_fault({"kind": kind, **fields})))
 
 
-def trade(bench: Any, second: int, price: float, trade_id: int = 1, size: float = 1.0) -> None:
+def trade(bench: Bench, second: int, price: float, trade_id: int = 1, size: float = 1.0) -> None:
     bench.do(lambda: bench.bars.trade((START_S + second) * 1000, price, size, trade_id))
 
 
@@ -35,14 +36,14 @@ def headers_of(url: str) -> tuple[int, dict[str, str], Any]:
         return exc.code, {k.lower(): v for k, v in exc.headers.items()}, json.loads(exc.read())
 
 
-def test_every_answer_of_binance_tells_the_weight_used_up(bench: Any) -> None:
+def test_every_answer_of_binance_tells_the_weight_used_up(bench: Bench) -> None:
     _, first, _ = headers_of(bench.urls["binance"] + "/api/v3/ping")
     _, second, _ = headers_of(bench.urls["binance"] + "/api/v3/klines?symbol=BTCUSDT&interval=1s")
     used = [int(h["x-mbx-used-weight-1m"]) for h in (first, second)]
     assert used[1] == used[0] + 2 or used[1] == 2, "or the minute has just turned"
 
 
-def test_the_limit_is_learnt_and_the_day_read_by_our_adapter(bench: Any) -> None:
+def test_the_limit_is_learnt_and_the_day_read_by_our_adapter(bench: Bench) -> None:
     for second, price in ((-7200, 60_000.0), (-3600, 66_000.0), (-1800, 57_000.0), (-1, 63_000.0)):
         trade(bench, second, price, second + 8000)
     host = Endpoint("binance", bench.urls["binance"])
@@ -55,7 +56,7 @@ def test_the_limit_is_learnt_and_the_day_read_by_our_adapter(bench: Any) -> None
     assert host.health().used > 0
 
 
-def test_a_day_is_twenty_four_hours(bench: Any) -> None:
+def test_a_day_is_twenty_four_hours(bench: Bench) -> None:
     trade(bench, -24 * 3600 - 60, 10.0)
     trade(bench, -3600, 20.0)
     trade(bench, 0, 21.0)
@@ -63,7 +64,7 @@ def test_a_day_is_twenty_four_hours(bench: Any) -> None:
     assert (day["openPrice"], day["count"]) == ("20.00000000", 2)
 
 
-def test_the_newest_price_by_klines_is_stamped_at_its_seconds_start(bench: Any) -> None:
+def test_the_newest_price_by_klines_is_stamped_at_its_seconds_start(bench: Bench) -> None:
     trade(bench, -4, 64_000.0)
     trade(bench, -2, 64_001.0)
     bench.pass_time(0.5)
@@ -71,13 +72,13 @@ def test_the_newest_price_by_klines_is_stamped_at_its_seconds_start(bench: Any) 
     assert (price.known, price.price, price.stamped_ns) == (True, 64_001.0, (START_S - 2) * NS)
 
 
-def test_a_silent_exchange_has_no_newest_price(bench: Any) -> None:
+def test_a_silent_exchange_has_no_newest_price(bench: Bench) -> None:
     trade(bench, -60, 64_000.0)
     price = BinanceRest(bench.urls["binance"], 2.0).price("BTCUSDT", bench.clock.ns)
     assert (price.known, price.why) == (False, "no trade in the last 10 s")
 
 
-def test_coinbase_and_coingecko_say_their_own_price(bench: Any) -> None:
+def test_coinbase_and_coingecko_say_their_own_price(bench: Bench) -> None:
     trade(bench, 0, 64_000.0)
     spot = Coinbase(bench.urls["coinbase"], bench.clock.now_ns).price()
     assert (spot.known, spot.price, spot.stamped_ns) == (True, 63_936.0, bench.clock.ns)
@@ -99,7 +100,7 @@ def test_coinbase_and_coingecko_say_their_own_price(bench: Any) -> None:
         ("wrong_country", 451, "HTTP 451 not served from this country (geoblock)"),
     ],
 )
-def test_a_refusal_of_binance_opens_the_breaker_and_is_named(bench: Any, kind: str, status: int, why: str) -> None:
+def test_a_refusal_of_binance_opens_the_breaker_and_is_named(bench: Bench, kind: str, status: int, why: str) -> None:
     trade(bench, 0, 64_000.0)
     arm(bench, kind)
     assert headers_of(bench.urls["binance"] + "/api/v3/ping")[0] == status
@@ -111,7 +112,7 @@ def test_a_refusal_of_binance_opens_the_breaker_and_is_named(bench: Any, kind: s
     assert (host.health().retry_s > 100) is (kind == "banned"), "as long as the server asked for"
 
 
-def test_a_handshake_can_be_refused_with_a_status(bench: Any) -> None:
+def test_a_handshake_can_be_refused_with_a_status(bench: Bench) -> None:
     arm(bench, "rate_limit", service="binance_ws", method="GET", path="*", retry_after_s=7)
     with pytest.raises(InvalidStatus) as refused:
         bench.socket("binance_ws", "/stream?streams=btcusdt@trade")
@@ -119,7 +120,7 @@ def test_a_handshake_can_be_refused_with_a_status(bench: Any) -> None:
     assert (response.status_code, response.headers["retry-after"]) == (429, "7")
 
 
-def test_a_channel_that_is_down_cuts_its_sockets_and_opens_none(bench: Any) -> None:
+def test_a_channel_that_is_down_cuts_its_sockets_and_opens_none(bench: Bench) -> None:
     with bench.socket("binance_ws", "/stream?streams=btcusdt@trade") as socket:
         bench.do(lambda: bench.streams.publish("btcusdt@trade", {"n": 1}))
         assert json.loads(socket.recv(timeout=5))["data"] == {"n": 1}
@@ -136,10 +137,15 @@ def test_a_channel_that_is_down_cuts_its_sockets_and_opens_none(bench: Any) -> N
         pass
 
 
-def test_the_day_is_over_and_binance_says_goodbye(bench: Any) -> None:
+def test_the_day_is_over_and_binance_says_goodbye(bench: Bench) -> None:
     with bench.socket("binance_ws", "/stream?streams=btcusdt@trade") as socket:
         connections = bench.do(lambda: bench.streams.goodbye(1_795_132_800_000))
         assert json.loads(socket.recv(timeout=5)) == {"e": "serverShutdown", "E": 1_795_132_800_000}
-        bench.do(lambda: [c.close_after(1001, "server shutdown") for c in connections])
+
+        def close() -> None:
+            for connection in connections:
+                connection.close_after(1001, "server shutdown")
+
+        bench.do(close)
         with pytest.raises(ConnectionClosed):
             socket.recv(timeout=5)

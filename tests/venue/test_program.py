@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.build import order_fields
+
 FIRST_S = 1_795_132_800
 
 
@@ -118,7 +120,7 @@ def test_at_speed_one_the_taker_delay_is_lived_through(program: Program) -> None
 
 def an_order(program: Program) -> tuple[float, int]:
     """Keys, market, book and order through the bot's own signing: (machine seconds of the POST, world ms around it)."""
-    from messages.inner import OrderFields, SignOrder
+    from messages.inner import SignOrder
     from polybot.adapters.polymarket.signing import Credentials, OrderSigner, RequestSigner, Wallet, auth_headers
 
     urls = program.ready(program.start())
@@ -128,18 +130,11 @@ def an_order(program: Program) -> tuple[float, int]:
     market = get(urls["gamma"] + f"/markets/slug/btc-updown-5m-{FIRST_S}")
     token = json.loads(market["clobTokenIds"])[0]
     ask = float(get(urls["clob"] + f"/book?token_id={token}")["asks"][-1]["price"])
-    fields = OrderFields(
-        salt=1,
+    fields = order_fields(
         token_id=token,
         maker_e6=1_000_000,
         taker_e6=int(1 / (ask + 0.02) * 10_000) * 100,
-        side="BUY",
         timestamp_ms=now_s * 1000,
-        metadata="0x" + "00" * 32,
-        neg_risk=False,
-        order_type="FAK",
-        post_only=False,
-        expiration_s=0,
     )
     signed = OrderSigner(wallet, credentials.api_key).sign(SignOrder(intent_id="i", fields=fields))
     before, began = get(urls["binance"] + "/api/v3/time")["serverTime"], time.monotonic()

@@ -1,6 +1,6 @@
 """The venue's dead-man switch, by itself and as the bot's own adapter meets it."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +10,7 @@ from polybot.adapters.polymarket.clob import Clob
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.store import heartbeat_id as heartbeat
 from polybot.venue.accounts.dead_man import LAPSE_S, Pulses
+from tests.venue.conftest import Bench
 
 
 def test_a_chain_of_ids_and_a_stale_one_extends_nothing() -> None:
@@ -39,7 +40,7 @@ def test_keys_that_never_beat_never_lapse() -> None:
 
 
 @pytest.fixture
-def clob(bench: Any) -> Clob:
+def clob(bench: Bench) -> Clob:
     made = Clob(bench.urls["clob"], bench.client.wallet, lambda: bench.clock.ns // 1_000_000_000)
     assert isinstance(made.login(), Known)
     return made
@@ -55,7 +56,7 @@ def test_our_adapter_beats_and_reads_a_mismatch(clob: Clob) -> None:
     assert clob.heartbeat(stale.heartbeat_id).outcome == "acked"
 
 
-def test_credentials_the_venue_does_not_know_are_a_failure_with_its_words(clob: Clob, bench: Any) -> None:
+def test_credentials_the_venue_does_not_know_are_a_failure_with_its_words(clob: Clob, bench: Bench) -> None:
     known = bench.house.keys.by_key.copy()
     bench.house.keys.by_key.clear()
     answer = clob.heartbeat("")
@@ -63,7 +64,7 @@ def test_credentials_the_venue_does_not_know_are_a_failure_with_its_words(clob: 
     assert answer.outcome == "failed" and "401" in answer.why
 
 
-def test_the_newest_id_is_kept_on_disk_and_sent_after_a_start(tmp_path: Any) -> None:
+def test_the_newest_id_is_kept_on_disk_and_sent_after_a_start(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     assert heartbeat.with_kept(paths, SendHeartbeat(heartbeat_id="")) == ""
     heartbeat.keep(paths, HeartbeatSent(outcome="acked", heartbeat_id="one"))

@@ -12,6 +12,7 @@ from polybot.adapters.polymarket.signing import Credentials
 from polybot.sim.venue import NewOrder
 from polybot.sim.venue.switches import Switches
 from polybot.venue.faults.script import read_fault
+from tests.venue.conftest import Bench, Opener
 
 CID = "0x" + "74" * 32
 SLUG = "btc-updown-5m-1795132800"
@@ -21,33 +22,32 @@ KEY = RelayerKey("k", "0x" + "33" * 20)
 
 
 @pytest.fixture
-def bench(opener: Any) -> Any:
+def bench(opener: Opener) -> Any:
     made = opener.open(switches=Switches(payout_by_redeem=True))
     made.quote()
     return made
 
 
-def a_relayer(bench: Any, kind: int, key: RelayerKey | None = KEY) -> Relayer:
+def a_relayer(bench: Bench, kind: int, key: RelayerKey | None = KEY) -> Relayer:
     wallet = bench.client.wallet
     funder = FUNDER if kind else wallet.address
     now_s = lambda: bench.clock.ns // 10**9  # noqa: E731
     return Relayer(bench.urls["relayer"], wallet, kind, funder, now_s, 5.0, key, "put a key there")
 
 
-def won(bench: Any, owner: str) -> str:
+def won(bench: Bench, owner: str) -> str:
     """UP bought, settled and resolved; the winning token."""
-    market = bench.house.exchange.market(CID)
 
     def buy() -> None:
         bench.house.exchange.grant(owner.lower(), 100_000_000, bench.clock.ns)
-        order = NewOrder("o1", owner.lower(), market.up_token, "BUY", 5_200_000, SHARES_E6, "GTC")
+        order = NewOrder("o1", owner.lower(), bench.listing.up_token, "BUY", 5_200_000, SHARES_E6, "GTC")
         bench.house.exchange.submit(order, bench.clock.ns)
         bench.house.exchange.release("o1", bench.clock.ns)
 
     bench.do(buy)
     bench.pass_time(20)
     bench.resolve("UP")
-    return str(market.up_token)
+    return bench.listing.up_token
 
 
 def a_wish(token: str, attempt: int = 1, condition_id: str = CID) -> SubmitRedeem:
@@ -55,12 +55,12 @@ def a_wish(token: str, attempt: int = 1, condition_id: str = CID) -> SubmitRedee
     return SubmitRedeem(slug=SLUG, condition_id=condition_id, neg_risk=False, attempt=attempt, shares=shares)
 
 
-def cash(bench: Any, owner: str) -> int:
+def cash(bench: Bench, owner: str) -> int:
     return int(bench.do(lambda: bench.house.exchange.account_balance(owner.lower())))
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2, 3], ids=["own", "proxy", "safe", "deposit_wallet"])
-def test_each_kind_of_wallet_is_paid_when_it_is_mined(bench: Any, kind: int) -> None:
+def test_each_kind_of_wallet_is_paid_when_it_is_mined(bench: Bench, kind: int) -> None:
     relayer = a_relayer(bench, kind)
     token = won(bench, relayer.funder)
     before = cash(bench, relayer.funder)
@@ -79,39 +79,39 @@ def test_each_kind_of_wallet_is_paid_when_it_is_mined(bench: Any, kind: int) -> 
     assert cash(bench, relayer.funder) == before + SHARES_E6, "a second one finds nothing"
 
 
-def test_before_the_final_word_the_transaction_fails_and_says_why(bench: Any) -> None:
+def test_before_the_final_word_the_transaction_fails_and_says_why(bench: Bench) -> None:
     relayer = a_relayer(bench, 0)
-    sent = relayer.submit(a_wish(bench.house.exchange.market(CID).up_token))
+    sent = relayer.submit(a_wish(bench.listing.up_token))
     bench.pass_time(3)
     told = relayer.poll(PollRedeem(slug=SLUG, attempt=1, tx_id=sent.tx_id))
     assert (told.state, told.why) == ("failed", "result for condition not received yet")
 
 
-def test_what_the_relayer_does_not_know_is_unknown(bench: Any) -> None:
+def test_what_the_relayer_does_not_know_is_unknown(bench: Bench) -> None:
     assert a_relayer(bench, 0).poll(PollRedeem(slug=SLUG, attempt=1, tx_id="gone")).state == "unknown"
 
 
-def test_only_the_owner_of_a_wallet_sends_its_own_transaction(bench: Any) -> None:
+def test_only_the_owner_of_a_wallet_sends_its_own_transaction(bench: Bench) -> None:
     relayer = a_relayer(bench, 0)
     relayer.wallet.address = FUNDER
-    told = relayer.submit(a_wish(bench.house.exchange.market(CID).up_token))
+    told = relayer.submit(a_wish(bench.listing.up_token))
     assert (told.state, told.why) == ("failed", "HTTP 400: invalid signature")
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3])
-def test_without_a_key_nothing_is_asked_and_the_mend_is_named(bench: Any, kind: int) -> None:
+def test_without_a_key_nothing_is_asked_and_the_mend_is_named(bench: Bench, kind: int) -> None:
     told = a_relayer(bench, kind, None).submit(a_wish("123"))
     assert (told.state, told.why) == ("failed", "put a key there")
 
 
-def test_nobody_there_is_a_clear_no_for_a_submission_and_silence_for_a_poll(bench: Any, opener: Any) -> None:
+def test_nobody_there_is_a_clear_no_for_a_submission_and_silence_for_a_poll(bench: Bench, opener: Opener) -> None:
     relayer = a_relayer(bench, 0)
     opener.close()
     assert relayer.submit(a_wish("123")).state == "failed"
     assert relayer.poll(PollRedeem(slug=SLUG, attempt=1, tx_id="t")).state == "silent"
 
 
-def test_a_lost_answer_is_unknown(bench: Any) -> None:
+def test_a_lost_answer_is_unknown(bench: Bench) -> None:
     relayer = a_relayer(bench, 0)
     token = won(bench, relayer.funder)
     lost = read_fault({"kind": "lost_answer", "service": "relayer", "path": "/submit", "times": 1})
@@ -119,7 +119,7 @@ def test_a_lost_answer_is_unknown(bench: Any) -> None:
     assert relayer.submit(a_wish(token)).state == "unknown"
 
 
-def test_a_condition_that_is_none_is_not_sent(bench: Any) -> None:
+def test_a_condition_that_is_none_is_not_sent(bench: Bench) -> None:
     told = a_relayer(bench, 0).submit(a_wish("123" * 25, condition_id="0x12"))
     assert told.state == "failed"
     assert "is not 32 bytes" in told.why

@@ -1,14 +1,15 @@
 """What survives the venue's death, and what does not."""
 
 import json
-from typing import Any
+from pathlib import Path
 
 from polybot.venue.accounts.store import VenueStore
+from tests.venue.conftest import Opener
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
 
 
-def test_accounts_orders_and_trades_survive_and_resting_orders_do_not(opener: Any) -> None:
+def test_accounts_orders_and_trades_survive_and_resting_orders_do_not(opener: Opener) -> None:
     first = opener.open()
     first.quote()
     trader = first.client
@@ -31,7 +32,7 @@ def test_accounts_orders_and_trades_survive_and_resting_orders_do_not(opener: An
     assert trader.private("GET", "/data/trades")[1]["data"][0]["status"] == "CONFIRMED"
 
 
-def test_resting_orders_stay_when_the_switch_says_so(opener: Any) -> None:
+def test_resting_orders_stay_when_the_switch_says_so(opener: Opener) -> None:
     first = opener.open()
     first.quote()
     first.client.login()
@@ -42,7 +43,7 @@ def test_resting_orders_stay_when_the_switch_says_so(opener: Any) -> None:
     assert [o["id"] for o in listed] == [resting]
 
 
-def test_a_resolution_pays_once_and_stays_paid(opener: Any) -> None:
+def test_a_resolution_pays_once_and_stays_paid(opener: Opener) -> None:
     first = opener.open()
     first.quote()
     trader = first.client
@@ -60,7 +61,7 @@ def test_a_resolution_pays_once_and_stays_paid(opener: Any) -> None:
     assert total[0] == total[1]
 
 
-def test_the_same_order_is_duplicated_after_a_restart_too(opener: Any) -> None:
+def test_the_same_order_is_duplicated_after_a_restart_too(opener: Opener) -> None:
     first = opener.open()
     first.quote()
     first.client.login()
@@ -72,7 +73,7 @@ def test_the_same_order_is_duplicated_after_a_restart_too(opener: Any) -> None:
     assert (status, answer["error"]) == (400, f"order {order_id} is invalid. Duplicated.")
 
 
-def test_a_dropped_key_is_nobody_before_and_after_a_restart(opener: Any) -> None:
+def test_a_dropped_key_is_nobody_before_and_after_a_restart(opener: Opener) -> None:
     first = opener.open()
     first.client.login()
     assert first.client.private("DELETE", "/auth/api-key") == (200, "OK")
@@ -82,7 +83,7 @@ def test_a_dropped_key_is_nobody_before_and_after_a_restart(opener: Any) -> None
     assert first.client.private("GET", "/data/orders")[0] == 401
 
 
-def test_a_new_session_starts_with_an_empty_store_and_keeps_the_old_file(tmp_path: Any) -> None:
+def test_a_new_session_starts_with_an_empty_store_and_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "venue.sqlite"
     old = VenueStore(path, "one")
     old.commit([("wallet", "0xabc", json.dumps("k").encode())])

@@ -8,14 +8,16 @@ of them have is optional by itself).
 import gzip
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.sync.client import ClientConnection
 
 from polybot.venue.wire import clob_frames
 from polybot.venue.wire.binance_frames import trade_data
+from tests.venue.conftest import Bench, Client
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 SESSIONS, RUST, PY = (
@@ -180,7 +182,7 @@ RECORDED: dict[str, Callable[[], Schema]] = {
 # --- ours
 
 
-def _drain(socket: Any) -> Iterator[dict[str, Any]]:
+def _drain(socket: ClientConnection) -> Iterator[dict[str, Any]]:
     """All events up to the PONG."""
     socket.send("PING")
     while (text := socket.recv(timeout=5)) != "PONG":
@@ -189,7 +191,7 @@ def _drain(socket: Any) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def ours(bench: Any, trader: Any) -> dict[str, Schema]:
+def ours(bench: Bench, trader: Client) -> dict[str, Schema]:
     """A day at the venue: everything it says once."""
     said: dict[str, Schema] = {}
 
@@ -198,7 +200,7 @@ def ours(bench: Any, trader: Any) -> dict[str, Schema]:
 
     keys = trader.credentials
     auth = {"apiKey": keys.api_key, "secret": keys.secret, "passphrase": keys.passphrase}
-    listing = bench.house.catalogue.listings[0]
+    listing = bench.listing
     with (
         bench.socket("ws_market") as market,
         bench.socket("ws_user") as user,
@@ -233,7 +235,8 @@ def ours(bench: Any, trader: Any) -> dict[str, Schema]:
         for event in _drain(rtds):
             add("rtds snapshot", event)
         for ago_s in (125, 65, 5):
-            bench.do(lambda ago_s=ago_s: bench.bars.trade(bench.clock.ns // 1_000_000 - ago_s * 1000, 100.5, 0.25, 7))
+            at_ms = bench.clock.ns // 1_000_000 - ago_s * 1000
+            bench.do(partial(bench.bars.trade, at_ms, 100.5, 0.25, 7))
         add("binance klines", trader.get("binance", "/api/v3/klines?symbol=BTCUSDT&interval=1m&limit=2")[1])
         bench.do(lambda: bench.streams.publish("btcusdt@trade", trade_data(1_000, 1_000, 100.5, 0.25, 7, True)))
         add("binance trade", json.loads(binance.recv(timeout=5)))

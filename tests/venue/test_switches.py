@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from messages.inner import PostOrder
 from polybot.adapters.net.reads import Known
 from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.polybolt import Frames
@@ -13,6 +12,8 @@ from polybot.adapters.polymarket.signing import Wallet
 from polybot.sim.venue.switches import Switches, sentences
 from polybot.venue.channels.oracle_wires import SIXTY
 from polybot.venue.faults.script import read_fault
+from tests.build import a_post
+from tests.venue.conftest import Opener
 
 plays = pytest.mark.plays
 KEY = "11" * 32
@@ -20,7 +21,7 @@ UP = "91348881789320432298294780669777877709298835272408462781006302171545019022
 USD = 1_000_000_000
 
 
-def opened(opener: Any, **switches: Any) -> tuple[Any, Any, Clob]:
+def opened(opener: Opener, **switches: Any) -> tuple[Any, Any, Clob]:
     """(venue, its test client, the bot's own): logged in, with a book of 0.50/0.52."""
     bench = opener.open(switches=Switches(**switches))
     bench.client.login()
@@ -37,11 +38,11 @@ def opened(opener: Any, **switches: Any) -> tuple[Any, Any, Clob]:
 
 def posted(clob: Clob, order: tuple[str, bytes]) -> Any:
     order_id, body = order
-    return clob.post_order(PostOrder(order_id=order_id, body=body, good_until_ns=1 << 62, attempt=1))
+    return clob.post_order(a_post(order_id=order_id, body=body))
 
 
 @pytest.mark.parametrize("in_base_units", [False, pytest.param(True, marks=plays("sizes_in_base_units"))])
-def test_our_orders_sizes_are_read_the_same_in_either_unit(opener: Any, in_base_units: bool) -> None:
+def test_our_orders_sizes_are_read_the_same_in_either_unit(opener: Opener, in_base_units: bool) -> None:
     _, client, clob = opened(opener, sizes_in_base_units=in_base_units)
     order_id = client.resting()
     _, shown = client.private("GET", "/data/orders")
@@ -54,11 +55,11 @@ def test_our_orders_sizes_are_read_the_same_in_either_unit(opener: Any, in_base_
     match clob.order(order_id):
         case Known(order):
             assert order.original_e6 == 10_000_000
-        case other:
-            raise AssertionError(other)
+        case unread:
+            raise AssertionError(unread)
 
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "INSUFFICIENT": {"maker_e6": 9_000_000_000, "taker_e6": 10_000_000_000},
     "TICK": {"maker_e6": 5_250_000, "taker_e6": 10_000_000, "order_type": "GTC"},
     "POST_ONLY": {"maker_e6": 5_500_000, "taker_e6": 10_000_000, "order_type": "GTC", "post_only": True},
@@ -69,7 +70,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("other", [False, True])
-def test_every_refusal_has_its_code_in_either_wording(opener: Any, other: bool) -> None:
+def test_every_refusal_has_its_code_in_either_wording(opener: Opener, other: bool) -> None:
     _, client, clob = opened(opener, other_words=other)
     told = {}
     for code, fields in REFUSED.items():
@@ -83,21 +84,21 @@ def test_every_refusal_has_its_code_in_either_wording(opener: Any, other: bool) 
 
 
 @pytest.mark.parametrize(("other", "why"), [(False, "order not found"), (True, "the order can't be found")])
-def test_what_was_not_cancelled_is_told_in_either_wording(opener: Any, other: bool, why: str) -> None:
+def test_what_was_not_cancelled_is_told_in_either_wording(opener: Opener, other: bool, why: str) -> None:
     _, client, clob = opened(opener, other_words=other)
     mine = client.resting()
     assert clob.cancel((mine, "0xabc")) == Known(((mine,), {"0xabc": why}))
 
 
 @pytest.mark.parametrize(("most", "status"), [(1000, 400), pytest.param(3000, 200, marks=plays("most_cancels"))])
-def test_the_cap_of_a_cancel_is_the_switchs(opener: Any, most: int, status: int) -> None:
+def test_the_cap_of_a_cancel_is_the_switchs(opener: Opener, most: int, status: int) -> None:
     _, client, _ = opened(opener, most_cancels=most)
     body = b"[" + b",".join(b'"0x%x"' % n for n in range(1001)) + b"]"
     assert client.private("DELETE", "/orders", body)[0] == status
 
 
 @pytest.mark.parametrize(("tolerance_s", "status"), [(30, 200), pytest.param(5, 401, marks=plays("l2_skew_s"))])
-def test_a_stamp_may_be_off_by_the_switchs_seconds(opener: Any, tolerance_s: int, status: int) -> None:
+def test_a_stamp_may_be_off_by_the_switchs_seconds(opener: Opener, tolerance_s: int, status: int) -> None:
     _, client, _ = opened(opener, l2_skew_s=tolerance_s)
     assert client.private("GET", "/data/orders", skew_s=-10)[0] == status
 
@@ -105,12 +106,12 @@ def test_a_stamp_may_be_off_by_the_switchs_seconds(opener: Any, tolerance_s: int
 @pytest.mark.parametrize(
     ("taker", "price"), [(False, "0.5"), pytest.param(True, "0.52", marks=plays("price_of_the_taker"))]
 )
-def test_price_names_the_sides_own_best_or_what_a_taker_gets(opener: Any, taker: bool, price: str) -> None:
+def test_price_names_the_sides_own_best_or_what_a_taker_gets(opener: Opener, taker: bool, price: str) -> None:
     _, client, _ = opened(opener, price_of_the_taker=taker)
     assert float(client.get("clob", f"/price?token_id={UP}&side=BUY")[1]["price"]) == float(price)
 
 
-def test_an_answer_delayed_is_accepted_and_the_reads_tell_the_rest(opener: Any) -> None:
+def test_an_answer_delayed_is_accepted_and_the_reads_tell_the_rest(opener: Opener) -> None:
     _, client, clob = opened(opener, answers_delayed=True)
     order = client.signed()
     answer = posted(clob, order)
@@ -124,14 +125,14 @@ def test_an_answer_delayed_is_accepted_and_the_reads_tell_the_rest(opener: Any) 
     assert known.matched_e6 == 9_090_900
 
 
-def test_a_fak_that_matched_may_be_answered_live(opener: Any) -> None:
+def test_a_fak_that_matched_may_be_answered_live(opener: Opener) -> None:
     _, client, clob = opened(opener, answers_live=True)
     answer = posted(clob, client.signed())
     assert (answer.outcome, answer.status, answer.taking_e6) == ("accepted", "live", 9_090_900)
 
 
 @pytest.mark.parametrize("caches", [True, pytest.param(False, marks=plays("balance_cache"))])
-def test_what_a_redemption_paid_is_seen_once_the_cache_is_told_to_look(opener: Any, caches: bool) -> None:
+def test_what_a_redemption_paid_is_seen_once_the_cache_is_told_to_look(opener: Opener, caches: bool) -> None:
     bench, client, clob = opened(opener, balance_cache=caches)
 
     def pay() -> None:
@@ -158,15 +159,15 @@ def test_what_a_redemption_paid_is_seen_once_the_cache_is_told_to_look(opener: A
 
 
 @pytest.mark.parametrize("delay_ms", [150, 250])
-def test_a_market_that_is_listed_and_not_opened_yet_has_the_switchs_delay(opener: Any, delay_ms: int) -> None:
+def test_a_market_that_is_listed_and_not_opened_yet_has_the_switchs_delay(opener: Opener, delay_ms: int) -> None:
     bench, _, _ = opened(opener, taker_delay_ms=delay_ms)
-    listing = bench.house.catalogue.listings[0]
+    listing = bench.listing
     bench.do(lambda: bench.house.exchange.state.markets.clear())
     assert bench.do(lambda: bench.house.market(listing.condition_id)).taker_delay_ns == delay_ms * 1_000_000
 
 
 @pytest.mark.parametrize("in_e18", [False, pytest.param(True, marks=plays("polybolt_e18"))])
-def test_polybolts_exact_price_is_read_the_same_in_either_spelling(opener: Any, in_e18: bool) -> None:
+def test_polybolts_exact_price_is_read_the_same_in_either_spelling(opener: Opener, in_e18: bool) -> None:
     bench, client, _ = opened(opener, polybolt_e18=in_e18)
     frames, second, value_e18 = Frames("btc/usd"), bench.clock.ns // USD, 64_210_123_456_700_000_000_000
     with bench.socket("polybolt") as socket:
@@ -181,7 +182,7 @@ def test_polybolts_exact_price_is_read_the_same_in_either_spelling(opener: Any, 
     assert (said.feed, said.value_e18, said.observed_ns) == ("twap60", str(value_e18), bench.clock.ns)
 
 
-def test_an_account_that_may_only_sell_is_told_so(opener: Any) -> None:
+def test_an_account_that_may_only_sell_is_told_so(opener: Opener) -> None:
     bench, client, clob = opened(opener)
     assert client.private("GET", "/auth/ban-status/closed-only") == (200, {"closed_only": False})
     bench.do(lambda: bench.faults.arm(read_fault({"kind": "closed_only"})))

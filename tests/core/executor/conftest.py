@@ -6,7 +6,7 @@ One clock serves as machine and world time. What the core persisted is all that 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeVar, Unpack
 
 import msgspec
 import pytest
@@ -16,8 +16,8 @@ from messages import (
     ApprovedOrder,
     MarketResolved,
     OrderIntent,
+    Outcome,
     Positions,
-    Prediction,
     Reply,
     RiskState,
     WindowObserved,
@@ -56,7 +56,6 @@ from messages.inner import (
     Restored,
     SendHeartbeat,
     SignOrder,
-    Started,
     SubmitRedeem,
     Tick,
     TradesRead,
@@ -71,103 +70,45 @@ from polybot.core.executor import ExecutorCore
 from polybot.core.executor.books.fold import restored
 from polybot.core.executor.books.order_state import filled_e6, state_of
 from polybot.core.executor.books.state import Books, books_to_bytes
+from tests import build
+from tests.build import IntentFields, TradeStatus, VenueOrderState, Winner, slug_of, window
 
 S = 1_000_000_000
-START_S = 1_795_132_800
-SLUG = f"btc-updown-5m-{START_S}"
+START_S = build.T0
+SLUG = slug_of(START_S)
 UP, DOWN = "91348881789320432298294780669777877709", "76630000000000000000000000000003403"
 WALLET_E6 = 1_000_000_000
 CONFIRM_S = 5
 TAKER_DELAY_S = 0.15
 
-
-def a_prediction(**change: Any) -> Prediction:
-    facts: dict[str, Any] = {
-        "account": "main",
-        "strategy": "rsi_ema",
-        "slug": SLUG,
-        "condition_id": "0xc0",
-        "n": 1,
-        "start_s": START_S,
-        "end_s": START_S + 300,
-        "signal_type": "oversold",
-        "label": "high",
-        "prediction": "UP",
-        "probability": None,
-        "indicators": {"rsi": 25.25},
-        "btc_price": 66_000.5,
-        "strike": 66_001.5,
-        "strike_source": "rtds_twap60",
-        "up_ask_e6": 500_000,
-        "down_ask_e6": 520_000,
-        "reason_code": "",
-        "reason": "",
-        "decided_ns": (START_S + 10) * S,
-        "good_until_ns": (START_S + 13) * S,
-    }
-    return Prediction(**(facts | change))
+PostOutcome = Literal["accepted", "refused", "unknown", "gate", "retry"]
 
 
-def an_intent(**change: Any) -> OrderIntent:
+W = TypeVar("W", bound=Word)
+R = TypeVar("R", bound=Reply)
+
+
+def an_intent(start_s: int = START_S, strategy: str = "rsi_ema", **change: Unpack[IntentFields]) -> OrderIntent:
     """5 USD of UP at 0.52 or better; fee rate 0.07."""
-    start_s = change.get("start_s", START_S)
-    slug = change.get("slug", f"btc-updown-5m-{start_s}")
-    strategy = change.get("strategy", "rsi_ema")
-    if change.get("order_type") in ("GTC", "GTD"):  # a resting order's amounts have other decimals
-        change = {"maker_e6": 4_997_200, "taker_e6": 9_610_000} | change
-    facts: dict[str, Any] = {
-        "id": f"main/{strategy}/{slug}/1",
-        "account": "main",
-        "strategy": strategy,
-        "slug": slug,
+    rests = change.get("order_type", "FAK") in ("GTC", "GTD")  # a resting order's amounts have other decimals
+    facts: IntentFields = {
+        "id": f"main/{strategy}/{slug_of(start_s)}/1",
         "condition_id": f"0xc{(start_s - START_S) // 300}",
         "token_id": UP,
-        "outcome": "UP",
-        "side": "BUY",
-        "order_type": "FAK",
-        "stake_e6": 5_000_000,
         "limit_e6": 520_000,
-        "maker_e6": 5_000_000,
-        "taker_e6": 9_615_300,
-        "worst_e6": 5_350_000,
-        "fee_rate_e6": 70_000,
-        "fee_exponent": 1,
-        "neg_risk": False,
-        "start_s": start_s,
-        "end_s": start_s + 300,
+        "maker_e6": 4_997_200 if rests else 5_000_000,
+        "taker_e6": 9_610_000 if rests else 9_615_300,
         "good_until_ns": (start_s + 13) * S,
         "cancel_at_ns": (start_s + 270) * S,
-        "win_streak": 0,
-        "prediction": a_prediction(
-            slug=slug, start_s=start_s, end_s=start_s + 300, decided_ns=(start_s + 10) * S, strategy=strategy
+        "prediction": build.a_prediction(
+            **window(start_s),
+            strategy=strategy,
+            condition_id="0xc0",
+            decided_ns=(start_s + 10) * S,
+            good_until_ns=(start_s + 13) * S,
         ),
     }
-    return OrderIntent(**(facts | change))
-
-
-def approved(intent: OrderIntent, **change: Any) -> ApprovedOrder:
-    facts: dict[str, Any] = {
-        "id": intent.id,
-        "intent": intent,
-        "risk_boot": 1,
-        "good_until_ns": intent.good_until_ns,
-        "cancel_at_ns": intent.cancel_at_ns,
-        "reduce_only": intent.reduce_only,
-    }
-    return ApprovedOrder(**(facts | change))
-
-
-def a_risk_state(state: str = "ACTIVE", boot: int = 1) -> RiskState:
-    return RiskState(
-        state=state,  # type: ignore[arg-type]
-        reason_code="" if state == "ACTIVE" else "PAUSED",
-        reason="",
-        boot=boot,
-        refused={},
-        approved=0,
-        limits=(),
-        since_ns=0,
-    )
+    return build.an_intent(**window(start_s), strategy=strategy, **(facts | change))
 
 
 @dataclass
@@ -183,7 +124,7 @@ class Traded:
     fee_e6: int
     matched_s: int
     confirmed_ns: int
-    status: str = "MATCHED"
+    status: TradeStatus = "MATCHED"
 
 
 @dataclass
@@ -192,7 +133,7 @@ class Placed:
 
     order_id: str
     intent: OrderIntent
-    state: str
+    state: VenueOrderState
     matched_e6: int = 0
 
 
@@ -210,7 +151,7 @@ class FakeVenue:
         self.trades: list[Traded] = []
         self.cash_e6 = WALLET_E6
         self.shares: dict[str, int] = {}
-        self.winners: dict[str, str] = {}
+        self.winners: dict[str, Winner] = {}
         self.posts: list[str] = []
         self.cancels: list[CancelOrders] = []
         self.knows = True  # False: every read fails
@@ -237,6 +178,7 @@ class FakeVenue:
         self.pulse_id = ""  # the heartbeat id it expects next
         self.pulse_ns: int | None = None  # the last beat it took
         self.beat_count = 0
+        self.answer: Callable[[Word], Word] = self._answer
 
     # --- orders
 
@@ -308,7 +250,7 @@ class FakeVenue:
                     self.shares[trade.token_id] -= sign * trade.size_e6
                 self._tell_trade(trade)
 
-    def resolve(self, slug: str, winner: str) -> None:
+    def resolve(self, slug: str, winner: Winner) -> None:
         """Winners are paid at once."""
         assert slug not in self.winners
         self.winners[slug] = winner
@@ -392,7 +334,7 @@ class FakeVenue:
             condition_id=order.intent.condition_id,
             token_id=order.intent.token_id,
             side=order.intent.side,
-            state=order.state,  # type: ignore[arg-type]
+            state=order.state,
             raw_status=order.state,
             original_e6=self._shares(order.intent),
             matched_e6=order.matched_e6,
@@ -410,7 +352,7 @@ class FakeVenue:
             side=self.intents[trade.order_id].side if trade.order_id in self.intents else "BUY",
             size_e6=trade.size_e6,
             price_e6=trade.price_e6,
-            status=trade.status,  # type: ignore[arg-type]
+            status=trade.status,
             is_taker=True,
             matched_s=trade.matched_s,
         )
@@ -425,7 +367,7 @@ class FakeVenue:
 
     # --- reads
 
-    def answer(self, word: Any) -> Word:
+    def _answer(self, word: Word) -> Word:
         why = "" if self.knows else f"HTTP {self.http or 500}"
         http = 0 if self.knows else self.http
         match word:
@@ -475,7 +417,7 @@ class FakeVenue:
                 rows = tuple(a for a in self.activity if a.at_s >= word.after_s) if self.knows else ()
                 return ActivityRead(purpose=word.purpose, known=self.knows, rows=rows, why=why)
             case ReadMarket():
-                winner: Any = self.winners.get(word.slug, "")
+                winner: Winner | Literal[""] = self.winners.get(word.slug, "")
                 return MarketRead(
                     purpose=word.purpose, slug=word.slug, known=self.knows, closed=winner != "", winner=winner, why=why
                 )
@@ -494,21 +436,33 @@ class FakeVenue:
         return CancelResult(purpose=word.purpose, known=True, canceled=tuple(gone), not_canceled=left, why="")
 
 
-def result(word: PostOrder, outcome: str, **change: Any) -> PostResult:
-    facts: dict[str, Any] = {
-        "order_id": word.order_id,
-        "outcome": outcome,
-        "status": "",
-        "making_e6": 0,
-        "taking_e6": 0,
-        "trade_ids": (),
-        "http": 0,
-        "code": "",
-        "text": "",
-        "took_ms": 1.0,
-        "attempt": word.attempt,
-    }
-    return PostResult(**(facts | change))
+def result(
+    word: PostOrder,
+    outcome: PostOutcome,
+    *,
+    status: str = "",
+    making_e6: int = 0,
+    taking_e6: int = 0,
+    trade_ids: tuple[str, ...] = (),
+    code: str = "",
+    text: str = "",
+    retry_after_s: float = 0.0,
+) -> PostResult:
+    """The answer to a POST, after a millisecond."""
+    return PostResult(
+        order_id=word.order_id,
+        outcome=outcome,
+        status=status,
+        making_e6=making_e6,
+        taking_e6=taking_e6,
+        trade_ids=trade_ids,
+        http=0,
+        code=code,
+        text=text,
+        took_ms=1.0,
+        attempt=word.attempt,
+        retry_after_s=retry_after_s,
+    )
 
 
 class Killed(Exception):
@@ -543,7 +497,7 @@ class House:
     kills: Callable[[Word], bool] | None = None
     gate: str = ""  # why it is shut
     kept_beat: str = ""  # the heartbeat id on disk
-    risk: RiskState | None = field(default_factory=a_risk_state)
+    risk: RiskState | None = field(default_factory=build.a_risk_state)
 
     # --- life
 
@@ -553,18 +507,7 @@ class House:
         if self.boot > 1 and self.crash_again is not None:
             self.crash_at, self.crash_again = self.words + self.crash_again, None
         config = msgspec.json.encode({"bot": {"capital_usd": self.capital_usd}}).decode()
-        self.hear(
-            Started(
-                actor="executor",
-                boot=self.boot,
-                config=config,
-                versions={},
-                mono_s=self.mono_s,
-                speed=1.0,
-                session="",
-                halted=halted,
-            )
-        )
+        self.hear(build.a_start(actor="executor", boot=self.boot, config=config, mono_s=self.mono_s, halted=halted))
         if self.is_alive:
             self.hear(Restored(records=tuple(self.records), last_seq=self.last_seq))
         if self.risk is not None:
@@ -678,6 +621,12 @@ class House:
     def _intent(self, intent_id: str) -> OrderIntent:
         return self.core._service._signing[intent_id].intent
 
+    def reply(self, wish_id: str, kind: type[R]) -> R:
+        """What that wish was answered; it must be of this kind."""
+        answer = self.replies[wish_id]
+        assert isinstance(answer, kind), answer
+        return answer
+
     def ask(self, word: ApprovedOrder) -> list[Word]:
         return self.hear(word)
 
@@ -746,7 +695,7 @@ class House:
 
     # --- what was said
 
-    def all(self, kind: type[Any]) -> list[Any]:
+    def all(self, kind: type[W]) -> list[W]:
         return [w for w in self.said if isinstance(w, kind)]
 
     @property
@@ -758,24 +707,14 @@ class House:
         return self.all(Positions)[-1]
 
 
-def observed(outcome: str | None, start_s: int = START_S, move_bp: float | None = 3.0, **change: Any) -> WindowObserved:
-    facts: dict[str, Any] = {
-        "slug": f"btc-updown-5m-{start_s}",
-        "start_s": start_s,
-        "end_s": start_s + 300,
-        "strike_e18": "66000000000000000000000",
-        "strike": 66_000.0,
-        "strike_source": "rtds_twap60",
-        "outcome": outcome,
-        "move_bp": move_bp,
-        "ended": True,
-    }
-    return WindowObserved(**(facts | change))
+def observed(
+    outcome: Outcome | None, start_s: int = START_S, move_bp: float | None = 3.0, ended: bool = True
+) -> WindowObserved:
+    return build.a_window(**window(start_s), outcome=outcome, move_bp=move_bp, ended=ended)
 
 
-def resolved(winner: str, start_s: int = START_S) -> MarketResolved:
-    slug = f"btc-updown-5m-{start_s}"
-    return MarketResolved(slug=slug, condition_id="0xc0", winner=winner, resolved_ns=0, source="market")  # type: ignore[arg-type]
+def resolved(winner: Winner, start_s: int = START_S) -> MarketResolved:
+    return build.a_resolution(slug=slug_of(start_s), condition_id="0xc0", winner=winner)
 
 
 def check_books(house: House) -> None:
@@ -796,33 +735,42 @@ def check_books(house: House) -> None:
     assert books_to_bytes(restored(tuple(house.records))) == books_to_bytes(books), "the journal alone says the same"
 
 
+def ready(
+    post_takes_s: float = 0.0,
+    delivers_on_crash: bool = True,
+    crash_at: int | None = None,
+) -> House:
+    """A house whose first reconciliation is known, ten seconds into the window."""
+    house = House(post_takes_s=post_takes_s, delivers_on_crash=delivers_on_crash, crash_at=crash_at)
+    house.start()
+    house.run_to(10)
+    return house
+
+
+def halt(halt_id: str, code: str = "KILL_SWITCH") -> HaltSeen:
+    return build.a_halt(halt_id=halt_id, reason_code=code if halt_id else "")
+
+
+def state(house: House, intent: OrderIntent | None = None) -> tuple[str, int]:
+    """(state, shares) of an intent's order."""
+    order = house.books.orders[house.books.by_intent[(intent or an_intent()).id]]
+    return state_of(order), filled_e6(order)
+
+
 class Kit:
-    """Everything above, for tests: files do not import one another."""
+    """Everything above, as one fixture."""
 
     House, Venue = House, FakeVenue
     intent = staticmethod(an_intent)
-    approved = staticmethod(approved)
+    approved = staticmethod(build.approved)
     observed = staticmethod(observed)
     resolved = staticmethod(resolved)
-    risk = staticmethod(a_risk_state)
     result = staticmethod(result)
     check = staticmethod(check_books)
+    ready = staticmethod(ready)
+    halt = staticmethod(halt)
+    state = staticmethod(state)
     S, START_S, SLUG, UP, DOWN, WALLET_E6 = S, START_S, SLUG, UP, DOWN, WALLET_E6
-
-    def ready(self, **facts: Any) -> House:
-        """A house whose first reconciliation is known, ten seconds into the window."""
-        house = House(**facts)
-        house.start()
-        house.run_to(10)
-        return house
-
-    def halt(self, halt_id: str, code: str = "KILL_SWITCH") -> HaltSeen:
-        return HaltSeen(halt_id=halt_id, by="user", reason_code=code if halt_id else "", reason="")
-
-    def state(self, house: House, intent: OrderIntent | None = None) -> tuple[str, int]:
-        """(state, shares) of an intent's order."""
-        order = house.books.orders[house.books.by_intent[(intent or an_intent()).id]]
-        return state_of(order), filled_e6(order)
 
 
 @pytest.fixture

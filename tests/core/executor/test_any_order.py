@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from messages import Word
+from messages import OrderType, Word
 from messages.inner import (
     CancelResult,
     ForCancelAt,
@@ -21,43 +21,39 @@ from messages.inner import (
 )
 from polybot.core.executor.books.order_state import is_final, state_of
 from polybot.core.executor.books.state import books_to_bytes
+from tests.build import TradeStatus, VenueOrderState, a_venue_order, a_venue_trade
+from tests.core.executor.conftest import Kit
 
 PERMUTATIONS = 2_500  # of each of four histories
 SHARES = (4_000_000, 5_615_300)
 
 
-def an_order(kit: Any, order_id: str, state: str, matched_e6: int, original_e6: int = 9_615_300) -> VenueOrder:
-    return VenueOrder(
+def an_order(
+    kit: Kit, order_id: str, state: VenueOrderState, matched_e6: int, original_e6: int = 9_615_300
+) -> VenueOrder:
+    return a_venue_order(
         order_id=order_id,
-        condition_id="0xc0",
         token_id=kit.UP,
-        side="BUY",
-        state=state,  # type: ignore[arg-type]
+        state=state,
         raw_status=state,
         original_e6=original_e6,
         matched_e6=matched_e6,
-        price_e6=520_000,
-        trade_ids=(),
-        created_s=kit.START_S,
     )
 
 
-def a_trade(kit: Any, order_id: str, n: int, status: str, is_taker: bool = True) -> VenueTrade:
-    return VenueTrade(
+def a_trade(kit: Kit, order_id: str, n: int, status: TradeStatus, is_taker: bool = True) -> VenueTrade:
+    return a_venue_trade(
         trade_id=f"t{n}",
         order_id=order_id,
-        condition_id="0xc0",
         token_id=kit.UP,
-        side="BUY",
         size_e6=SHARES[n - 1],
         price_e6=520_000 - 10_000 * n,
-        status=status,  # type: ignore[arg-type]
+        status=status,
         is_taker=is_taker,
-        matched_s=kit.START_S + 10,
     )
 
 
-def told(kit: Any, order_id: str, n: int, *statuses: str, is_taker: bool = True) -> list[Word]:
+def told(kit: Kit, order_id: str, n: int, *statuses: TradeStatus, is_taker: bool = True) -> list[Word]:
     """One trade's life, by the user channel and by reads alike."""
     lines = [a_trade(kit, order_id, n, status, is_taker) for status in statuses]
     return [
@@ -70,7 +66,7 @@ def read(shown: VenueOrder, *trades: VenueTrade) -> OrderRead:
     return OrderRead(purpose=ForProbe(), order_id=shown.order_id, known=True, order=shown, trades=trades, why="")
 
 
-def taken_whole(kit: Any, post: PostOrder, last: str = "CONFIRMED") -> list[Word]:
+def taken_whole(kit: Kit, post: PostOrder, last: TradeStatus = "CONFIRMED") -> list[Word]:
     """A FAK that filled by two trades; of the second one `last` is the end."""
     i = post.order_id
     cost = sum(s * (520_000 - 10_000 * (n + 1)) // 1_000_000 for n, s in enumerate(SHARES))
@@ -85,16 +81,16 @@ def taken_whole(kit: Any, post: PostOrder, last: str = "CONFIRMED") -> list[Word
     ]
 
 
-def second_failed(kit: Any, post: PostOrder) -> list[Word]:
+def second_failed(kit: Kit, post: PostOrder) -> list[Word]:
     return taken_whole(kit, post, "FAILED")
 
 
-def answer_lost(kit: Any, post: PostOrder) -> list[Word]:
+def answer_lost(kit: Kit, post: PostOrder) -> list[Word]:
     """The same, but POST's answer never came."""
     return [kit.result(post, "unknown", code="LOST", text="no answer"), *taken_whole(kit, post)[1:]]
 
 
-def cancelled_after_a_fill(kit: Any, post: PostOrder) -> list[Word]:
+def cancelled_after_a_fill(kit: Kit, post: PostOrder) -> list[Word]:
     """A resting order: a fill as maker, then cancelled; the second fill's word comes after the end."""
     i, maker = post.order_id, False
     gone = an_order(kit, i, "CANCELED", sum(SHARES), 9_610_000 * 2)
@@ -121,7 +117,7 @@ def state(core: Any, order_id: str) -> Any:
     return state_of(order), is_final(order), order.matched_e6, fills, sorted(books.accounts.items()), list(books.open)
 
 
-SCENARIOS: list[tuple[Callable[[Any, PostOrder], list[Word]], str]] = [
+SCENARIOS: list[tuple[Callable[[Kit, PostOrder], list[Word]], OrderType]] = [
     (taken_whole, "FAK"),
     (second_failed, "FAK"),
     (answer_lost, "FAK"),
@@ -131,7 +127,7 @@ SCENARIOS: list[tuple[Callable[[Any, PostOrder], list[Word]], str]] = [
 
 @pytest.mark.parametrize(("scenario", "kind"), SCENARIOS)
 def test_permuted_and_doubled_the_words_come_to_the_same_state(
-    kit: Any, scenario: Callable[[Any, PostOrder], list[Word]], kind: str
+    kit: Kit, scenario: Callable[[Kit, PostOrder], list[Word]], kind: OrderType
 ) -> None:
     house = kit.ready()
     house.venue.fates = ["rest"]
@@ -141,7 +137,7 @@ def test_permuted_and_doubled_the_words_come_to_the_same_state(
             house.lanes = type(house.lanes)((at, w) for at, w in house.lanes if not isinstance(w, PostOrder))
             house.run(0.06)
     (post,) = house.all(PostOrder)
-    house.venue = None  # from here on the test alone speaks for it
+    del house.venue  # from here on the test alone speaks for it
     words = scenario(kit, post)
     luck, states = random.Random(11), {}
     for n in range(PERMUTATIONS):
@@ -159,7 +155,7 @@ def test_permuted_and_doubled_the_words_come_to_the_same_state(
     assert sum(core._writer.books.accounts.values()) == 0
 
 
-def test_a_word_heard_again_is_not_written_again(kit: Any) -> None:
+def test_a_word_heard_again_is_not_written_again(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     (post,) = house.all(PostOrder)

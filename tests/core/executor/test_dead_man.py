@@ -1,10 +1,8 @@
 """The venue's dead-man switch (R12): armed before anything rests, nothing new without a beat, reopened only on known books."""
 
-from typing import Any
-
 import pytest
 
-from messages import Accepted, OrderUpdate, Refused
+from messages import Accepted, ApprovedOrder, OrderUpdate, Refused
 from messages.inner import (
     BeatHeart,
     CancelOrders,
@@ -16,19 +14,19 @@ from messages.inner import (
     SendHeartbeat,
     WriteHalt,
 )
+from tests.core.executor.conftest import House, Kit
 
 
-def a_resting(kit: Any, n: int = 1, **change: Any) -> Any:
+def a_resting(kit: Kit, n: int = 1) -> ApprovedOrder:
     intent = kit.intent(
         id=f"main/rsi_ema/{kit.SLUG}/{n}",
         order_type="GTC",
         good_until_ns=(kit.START_S + 200) * kit.S,
-        **change,
     )
     return kit.approved(intent)
 
 
-def with_one_resting(kit: Any) -> Any:
+def with_one_resting(kit: Kit) -> House:
     house = kit.ready()
     house.venue.fates = ["rest"]
     house.ask(a_resting(kit))
@@ -38,7 +36,7 @@ def with_one_resting(kit: Any) -> Any:
     return house
 
 
-def test_it_beats_before_the_first_resting_order_leaves(kit: Any) -> None:
+def test_it_beats_before_the_first_resting_order_leaves(kit: Kit) -> None:
     house = kit.ready()
     assert house.all(SendHeartbeat) == [], "nothing rests, nothing beats"
     house.ask(kit.approved(kit.intent()))
@@ -53,7 +51,7 @@ def test_it_beats_before_the_first_resting_order_leaves(kit: Any) -> None:
     assert house.venue.pulse_ns is not None
 
 
-def test_an_order_that_may_rest_stays_home_until_the_first_ack(kit: Any) -> None:
+def test_an_order_that_may_rest_stays_home_until_the_first_ack(kit: Kit) -> None:
     house = kit.ready()
     house.venue.beats = "refuse"
     house.ask(a_resting(kit))
@@ -64,7 +62,7 @@ def test_an_order_that_may_rest_stays_home_until_the_first_ack(kit: Any) -> None
     assert "heartbeat" in update.reason
 
 
-def test_it_beats_every_five_seconds_and_the_order_lives(kit: Any) -> None:
+def test_it_beats_every_five_seconds_and_the_order_lives(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.run(61)
     assert 12 <= house.venue.beat_count <= 14
@@ -73,7 +71,7 @@ def test_it_beats_every_five_seconds_and_the_order_lives(kit: Any) -> None:
 
 @pytest.mark.parametrize(("beats", "within_s"), [("refuse", 0.0), ("silent", 0.9), ("lost", 0.9)])
 def test_no_new_order_within_a_second_of_a_failed_beat_and_cancels_still_go(
-    kit: Any, beats: str, within_s: float
+    kit: Kit, beats: str, within_s: float
 ) -> None:
     house = with_one_resting(kit)
     due_ns = house.timers[BeatHeart()]
@@ -83,7 +81,7 @@ def test_no_new_order_within_a_second_of_a_failed_beat_and_cancels_still_go(
     posted = len(house.venue.posts)
     wish = kit.approved(kit.intent(id=f"main/rsi_ema/{kit.SLUG}/2", good_until_ns=(kit.START_S + 200) * kit.S))
     house.ask(wish)
-    refused = house.replies[wish.id]
+    refused = house.reply(wish.id, Refused)
     assert isinstance(refused, Refused) and refused.reason_code == "HEARTBEAT"
     house.hear(kit.halt("h1"))
     house.run(1)
@@ -91,7 +89,7 @@ def test_no_new_order_within_a_second_of_a_failed_beat_and_cancels_still_go(
     assert house.venue.orders[house.venue.posts[0]].state == "CANCELED"
 
 
-def test_what_is_queued_behind_the_gate_is_dropped_not_sent_late(kit: Any) -> None:
+def test_what_is_queued_behind_the_gate_is_dropped_not_sent_late(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.post_takes_s = 1.5  # the order lane is busy
     house.run((house.timers[BeatHeart()] - house.now_ns) / kit.S - 0.1)
@@ -105,7 +103,7 @@ def test_what_is_queued_behind_the_gate_is_dropped_not_sent_late(kit: Any) -> No
     assert (update.state, update.final) == ("REJECTED", True)
 
 
-def test_it_reopens_only_after_an_ack_and_a_known_reconciliation(kit: Any) -> None:
+def test_it_reopens_only_after_an_ack_and_a_known_reconciliation(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.venue.beats = "refuse"
     house.run(6)
@@ -113,7 +111,7 @@ def test_it_reopens_only_after_an_ack_and_a_known_reconciliation(kit: Any) -> No
     house.run(3)
     assert house.account.pulse_state == "failing", "acked, but the venue's books are not known"
     house.ask(kit.approved(kit.intent(id="main/rsi_ema/x/2", good_until_ns=(kit.START_S + 200) * kit.S)))
-    assert house.replies["main/rsi_ema/x/2"].reason_code == "HEARTBEAT"
+    assert house.reply("main/rsi_ema/x/2", Refused).reason_code == "HEARTBEAT"
     house.venue.knows = True
     house.run(4)
     assert house.account.pulse_state == "beating" and house.gate == ""
@@ -121,7 +119,7 @@ def test_it_reopens_only_after_an_ack_and_a_known_reconciliation(kit: Any) -> No
     assert isinstance(house.replies["main/rsi_ema/x/3"], Accepted)
 
 
-def test_orders_that_the_venue_cancelled_in_the_silence_are_known_to_be_gone(kit: Any) -> None:
+def test_orders_that_the_venue_cancelled_in_the_silence_are_known_to_be_gone(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.run((house.timers[Reconcile()] - house.now_ns) / kit.S + 0.5)  # the next regular round is far
     house.venue.beats, house.venue.says_user_facts = "silent", False
@@ -133,7 +131,7 @@ def test_orders_that_the_venue_cancelled_in_the_silence_are_known_to_be_gone(kit
     assert house.account.reserved_e6 == 0 and house.account.pulse_state == "beating"
 
 
-def test_after_a_restart_with_a_resting_order_it_beats_at_once_with_the_id_on_disk(kit: Any) -> None:
+def test_after_a_restart_with_a_resting_order_it_beats_at_once_with_the_id_on_disk(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.die()
     house.now_ns += kit.S
@@ -144,7 +142,7 @@ def test_after_a_restart_with_a_resting_order_it_beats_at_once_with_the_id_on_di
     assert house.venue.orders[house.venue.posts[0]].state == "LIVE"
 
 
-def test_a_mismatch_at_start_or_after_a_lost_answer_is_ours(kit: Any) -> None:
+def test_a_mismatch_at_start_or_after_a_lost_answer_is_ours(kit: Kit) -> None:
     house = kit.ready()
     house.venue.pulse_id, house.kept_beat = "beat-of-an-earlier-life", "older"
     house.venue.fates = ["rest"]
@@ -159,7 +157,7 @@ def test_a_mismatch_at_start_or_after_a_lost_answer_is_ours(kit: Any) -> None:
 
 
 @pytest.mark.parametrize(("beats_of_another", "halts"), [(1, False), (2, True)])
-def test_a_repeated_mismatch_in_mid_run_is_another_instance(kit: Any, beats_of_another: int, halts: bool) -> None:
+def test_a_repeated_mismatch_in_mid_run_is_another_instance(kit: Kit, beats_of_another: int, halts: bool) -> None:
     house = with_one_resting(kit)
     for n in range(beats_of_another):
         house.venue.pulse_id = f"another-{n}"
@@ -167,7 +165,7 @@ def test_a_repeated_mismatch_in_mid_run_is_another_instance(kit: Any, beats_of_a
     assert (house.halt is not None and house.halt.reason_code == "ANOTHER_INSTANCE") == halts
 
 
-def test_a_venue_that_refuses_every_id_has_failed_and_is_no_other_instance(kit: Any) -> None:
+def test_a_venue_that_refuses_every_id_has_failed_and_is_no_other_instance(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.venue.beats = "never right"
     house.run(12)
@@ -180,7 +178,7 @@ def test_a_venue_that_refuses_every_id_has_failed_and_is_no_other_instance(kit: 
     assert house.account.pulse_state == "beating" and house.halt is None
 
 
-def test_a_single_mismatch_is_forgotten_after_a_clean_beat(kit: Any) -> None:
+def test_a_single_mismatch_is_forgotten_after_a_clean_beat(kit: Kit) -> None:
     house = with_one_resting(kit)
     for n in range(3):
         house.venue.pulse_id = f"another-{n}"
@@ -188,7 +186,7 @@ def test_a_single_mismatch_is_forgotten_after_a_clean_beat(kit: Any) -> None:
     assert house.halt is None
 
 
-def test_sigterm_cancels_what_rests_and_leaves_even_when_the_first_cancel_is_not_answered(kit: Any) -> None:
+def test_sigterm_cancels_what_rests_and_leaves_even_when_the_first_cancel_is_not_answered(kit: Kit) -> None:
     from messages.inner import Leave
 
     house = with_one_resting(kit)
@@ -201,7 +199,7 @@ def test_sigterm_cancels_what_rests_and_leaves_even_when_the_first_cancel_is_not
     assert [w for w in house.all(CancelOrders) if w.purpose == ForLeaving()]
 
 
-def test_what_sigterm_cancelled_is_never_sent_again_though_the_venue_had_not_heard_it(kit: Any) -> None:
+def test_what_sigterm_cancelled_is_never_sent_again_though_the_venue_had_not_heard_it(kit: Kit) -> None:
     from messages.inner import Leave
 
     house = kit.ready()
@@ -220,7 +218,7 @@ def test_what_sigterm_cancelled_is_never_sent_again_though_the_venue_had_not_hea
     assert len(house.venue.posts) == 2, "a cancel was issued for it"
 
 
-def test_the_gate_moves_only_when_something_changes(kit: Any) -> None:
+def test_the_gate_moves_only_when_something_changes(kit: Kit) -> None:
     house = with_one_resting(kit)
     house.run(30)
     assert house.all(MoveGate) == [] and house.all(WriteHalt) == []

@@ -1,20 +1,23 @@
 """kill -9 between any two words, and between saying and doing: no second order, no lost fill, cash exact to a millionth."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
+
+from messages import OrderType, Outcome
+from tests.core.executor.conftest import House, Kit
 
 FATES = ("fill", "part", "none", "price", "lost", "unheard", "refuse", "retry", "rest")
 
 
-def live_through(kit: Any, house: Any) -> None:
+def live_through(kit: Kit, house: House) -> None:
     """Two windows: the wish is repeated until answered, as risk repeats it; then outcome, resolution, payment."""
     house.start()
     house.run_to(10)
-    for n, winner in enumerate(("UP", "DOWN")):
+    winners: tuple[Outcome, ...] = ("UP", "DOWN")
+    for n, winner in enumerate(winners):
         start_s = kit.START_S + 300 * n
-        order_type = "GTC" if house.venue.fates[:1] == ["rest"] else "FAK"
+        order_type: OrderType = "GTC" if house.venue.fates[:1] == ["rest"] else "FAK"
         intent = kit.intent(start_s=start_s, order_type=order_type)
         house.run_to(300 * n + 10)
         for _ in range(4):
@@ -35,14 +38,14 @@ def live_through(kit: Any, house: Any) -> None:
         house.run(seconds)
 
 
-def revive(house: Any) -> None:
+def revive(house: House) -> None:
     """Supervision: a dead process is started again, a third of a second later."""
     if not house.is_alive:
         house.now_ns += 333_333_333
         house.start()
 
 
-def check(kit: Any, house: Any) -> None:
+def check(kit: Kit, house: House) -> None:
     kit.check(house)
     assert house.halt is None, f"nothing halts: {house.halt}"
     assert house.account.ready
@@ -51,7 +54,7 @@ def check(kit: Any, house: Any) -> None:
     assert house.account.wallet_e6 - kit.WALLET_E6 == house.account.cash_pnl_e6 == house.account.realised_e6
 
 
-def points(kit: Any, make: Callable[[], Any]) -> list[int]:
+def points(kit: Kit, make: Callable[[], House]) -> list[int]:
     """The words of an undisturbed life at which to kill: every one but levels and timers, and some of those."""
     house = make()
     live_through(kit, house)
@@ -66,8 +69,8 @@ def points(kit: Any, make: Callable[[], Any]) -> list[int]:
 )
 @pytest.mark.parametrize("delivers", [True, False], ids=["what_was_said_was_done", "what_was_said_was_lost"])
 @pytest.mark.parametrize("fate", FATES)
-def test_killed_at_any_word(kit: Any, fate: str, delivers: bool, step: int) -> None:
-    def make() -> Any:
+def test_killed_at_any_word(kit: Kit, fate: str, delivers: bool, step: int) -> None:
+    def make() -> House:
         house = kit.House(delivers_on_crash=delivers)
         house.venue.fates = [fate]
         return house
@@ -81,10 +84,10 @@ def test_killed_at_any_word(kit: Any, fate: str, delivers: bool, step: int) -> N
 
 
 @pytest.mark.parametrize("fate", ["fill", "lost", "unheard"])
-def test_killed_again_soon_after(kit: Any, fate: str) -> None:
+def test_killed_again_soon_after(kit: Kit, fate: str) -> None:
     """The second life is killed at its 1st, 4th, 7th … word."""
 
-    def make() -> Any:
+    def make() -> House:
         house = kit.House()
         house.venue.fates = [fate]
         return house
@@ -96,8 +99,8 @@ def test_killed_again_soon_after(kit: Any, fate: str) -> None:
         check(kit, house)
 
 
-def test_killed_at_any_word_while_a_fill_fails(kit: Any) -> None:
-    def make() -> Any:
+def test_killed_at_any_word_while_a_fill_fails(kit: Kit) -> None:
+    def make() -> House:
         house = kit.House()
         house.venue.fails = ["t1"]
         return house

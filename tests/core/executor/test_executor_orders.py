@@ -1,14 +1,14 @@
 """One approved order, from the wish to the paid claim; each way it may end."""
 
-from typing import Any
-
 import pytest
 
-from messages import Accepted, OrderUpdate, Refused, Seen, Settlement
+from messages import Accepted, OrderUpdate, Refused, Seen, Settlement, TradingState
 from messages.inner import ForCancelAt, Persist, PostOrder, WriteHalt
+from tests.build import a_risk_state
+from tests.core.executor.conftest import Kit
 
 
-def test_it_is_journalled_then_sent_then_accepted(kit: Any) -> None:
+def test_it_is_journalled_then_sent_then_accepted(kit: Kit) -> None:
     house = kit.ready()
     said = house.ask(kit.approved(kit.intent()))
     kinds = [type(w) for w in said]
@@ -16,7 +16,7 @@ def test_it_is_journalled_then_sent_then_accepted(kit: Any) -> None:
     assert [w.state for w in said if isinstance(w, OrderUpdate)] == ["JOURNALLED"]
 
 
-def test_nothing_is_asked_of_anyone_between_the_decision_and_the_post(kit: Any) -> None:
+def test_nothing_is_asked_of_anyone_between_the_decision_and_the_post(kit: Kit) -> None:
     """Tick, fee, balance and version are known before: no HTTP call but the POST itself."""
     house = kit.ready()
     said = house.ask(kit.approved(kit.intent()))
@@ -24,7 +24,7 @@ def test_nothing_is_asked_of_anyone_between_the_decision_and_the_post(kit: Any) 
     assert kinds[: kinds.index("PostOrder") + 1] == ["SignOrder", "Persist", "PostOrder"]
 
 
-def test_a_filled_order_is_held_settled_and_paid(kit: Any) -> None:
+def test_a_filled_order_is_held_settled_and_paid(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run(1)
@@ -54,7 +54,7 @@ def test_a_filled_order_is_held_settled_and_paid(kit: Any) -> None:
         ("price", "MATCHED", ""),
     ],
 )
-def test_each_clear_answer_is_an_end(kit: Any, fate: str, state: str, code: str) -> None:
+def test_each_clear_answer_is_an_end(kit: Kit, fate: str, state: str, code: str) -> None:
     house = kit.ready()
     house.venue.fates = [fate]
     house.ask(kit.approved(kit.intent()))
@@ -65,7 +65,7 @@ def test_each_clear_answer_is_an_end(kit: Any, fate: str, state: str, code: str)
     kit.check(house)
 
 
-def test_a_lost_answer_is_found_out_by_reading(kit: Any) -> None:
+def test_a_lost_answer_is_found_out_by_reading(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates, house.venue.says_user_facts = ["lost"], False
     house.ask(kit.approved(kit.intent()))
@@ -80,7 +80,7 @@ def test_a_lost_answer_is_found_out_by_reading(kit: Any) -> None:
     kit.check(house)
 
 
-def test_an_unheard_order_is_sent_again_with_the_same_bytes(kit: Any) -> None:
+def test_an_unheard_order_is_sent_again_with_the_same_bytes(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["unheard"]
     house.ask(kit.approved(kit.intent()))
@@ -92,7 +92,7 @@ def test_an_unheard_order_is_sent_again_with_the_same_bytes(kit: Any) -> None:
     kit.check(house)
 
 
-def test_an_unheard_order_waits_while_the_venue_does_not_say_so(kit: Any) -> None:
+def test_an_unheard_order_waits_while_the_venue_does_not_say_so(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["unheard"]
     house.ask(kit.approved(kit.intent()))
@@ -103,7 +103,7 @@ def test_an_unheard_order_waits_while_the_venue_does_not_say_so(kit: Any) -> Non
     assert house.account.reserved_e6 == 5_350_000
 
 
-def test_after_good_until_it_is_never_sent_again_and_written_off_only_when_its_market_has_closed(kit: Any) -> None:
+def test_after_good_until_it_is_never_sent_again_and_written_off_only_when_its_market_has_closed(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["unheard"]
     house.ask(kit.approved(kit.intent()))
@@ -120,7 +120,7 @@ def test_after_good_until_it_is_never_sent_again_and_written_off_only_when_its_m
     assert house.account.reserved_e6 == 0 and house.account.blocked_slugs == ()
 
 
-def test_a_fill_of_a_written_off_order_is_booked_and_halts(kit: Any) -> None:
+def test_a_fill_of_a_written_off_order_is_booked_and_halts(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["unheard"]
     house.ask(kit.approved(kit.intent(good_until_ns=(kit.START_S + 10) * kit.S)))
@@ -140,7 +140,7 @@ def test_a_fill_of_a_written_off_order_is_booked_and_halts(kit: Any) -> None:
 
 
 @pytest.mark.parametrize(("at_s", "posts"), [(12.99, 2), (13.01, 1)])
-def test_a_clear_not_now_is_tried_again_until_good_until(kit: Any, at_s: float, posts: int) -> None:
+def test_a_clear_not_now_is_tried_again_until_good_until(kit: Kit, at_s: float, posts: int) -> None:
     house = kit.ready()
     house.run_to(at_s - 0.1)
     house.venue.fates = ["retry"]
@@ -151,7 +151,7 @@ def test_a_clear_not_now_is_tried_again_until_good_until(kit: Any, at_s: float, 
     assert house.all(OrderUpdate)[-1].state == state
 
 
-def test_a_repeat_gets_the_first_answer_for_ever(kit: Any) -> None:
+def test_a_repeat_gets_the_first_answer_for_ever(kit: Kit) -> None:
     house = kit.ready()
     intent = kit.intent()
     house.ask(kit.approved(intent))
@@ -172,13 +172,13 @@ def test_a_repeat_gets_the_first_answer_for_ever(kit: Any) -> None:
     ("late_ns", "reply"),
     [(-1, Accepted), (0, Accepted), (1, Refused)],
 )
-def test_good_until_itself_is_in_time(kit: Any, late_ns: int, reply: type) -> None:
+def test_good_until_itself_is_in_time(kit: Kit, late_ns: int, reply: type) -> None:
     house = kit.ready()
     intent = kit.intent(good_until_ns=house.now_ns - late_ns)
     house.ask(kit.approved(intent))
     assert isinstance(house.replies[intent.id], reply)
     if reply is Refused:
-        assert house.replies[intent.id].reason_code == "TOO_LATE"
+        assert house.reply(intent.id, Refused).reason_code == "TOO_LATE"
         house.run(1)
         house.ask(kit.approved(intent))
         assert isinstance(house.replies[intent.id], Seen)
@@ -187,7 +187,7 @@ def test_good_until_itself_is_in_time(kit: Any, late_ns: int, reply: type) -> No
 
 
 @pytest.mark.parametrize(("left_s", "reply"), [(30.001, Accepted), (30.0, Accepted), (29.999, Refused)])
-def test_no_entry_in_the_last_seconds_of_a_window(kit: Any, left_s: float, reply: type) -> None:
+def test_no_entry_in_the_last_seconds_of_a_window(kit: Kit, left_s: float, reply: type) -> None:
     house = kit.ready()
     house.run_to(300 - left_s)
     intent = kit.intent(good_until_ns=(kit.START_S + 300) * kit.S)
@@ -198,35 +198,35 @@ def test_no_entry_in_the_last_seconds_of_a_window(kit: Any, left_s: float, reply
 @pytest.mark.parametrize(
     ("worst_e6", "reply"), [(99_999_999, Accepted), (100_000_000, Accepted), (100_000_001, Refused)]
 )
-def test_funds_at_the_limit(kit: Any, worst_e6: int, reply: type) -> None:
+def test_funds_at_the_limit(kit: Kit, worst_e6: int, reply: type) -> None:
     house = kit.ready()
     intent = kit.intent(worst_e6=worst_e6)
     house.ask(kit.approved(intent))
     assert isinstance(house.replies[intent.id], reply)
 
 
-def test_an_older_life_of_risk_is_refused_and_forgotten(kit: Any) -> None:
+def test_an_older_life_of_risk_is_refused_and_forgotten(kit: Kit) -> None:
     house = kit.ready()
-    house.hear(kit.risk(boot=3))
+    house.hear(a_risk_state(boot=3))
     intent = kit.intent()
     house.ask(kit.approved(intent, risk_boot=2))
-    assert house.replies[intent.id].reason_code == "STALE_RISK"
+    assert house.reply(intent.id, Refused).reason_code == "STALE_RISK"
     house.ask(kit.approved(intent, risk_boot=3))
     assert isinstance(house.replies[intent.id], Accepted)
 
 
 @pytest.mark.parametrize(("state", "code"), [("HALTED", "HALTED"), ("REDUCING", "REDUCING")])
-def test_only_an_active_risk_lets_entries_out(kit: Any, state: str, code: str) -> None:
+def test_only_an_active_risk_lets_entries_out(kit: Kit, state: TradingState, code: str) -> None:
     house = kit.ready()
-    house.hear(kit.risk(state))
+    house.hear(a_risk_state(state=state))
     house.ask(kit.approved(kit.intent()))
-    assert house.replies[kit.intent().id].reason_code == code
+    assert house.reply(kit.intent().id, Refused).reason_code == code
     other = kit.intent(id="main/rsi_ema/x/1", reduce_only=True)
     house.ask(kit.approved(other))
     assert isinstance(house.replies[other.id], Accepted) == (state == "REDUCING")
 
 
-def test_nothing_is_served_before_the_venue_is_known_and_then_in_order(kit: Any) -> None:
+def test_nothing_is_served_before_the_venue_is_known_and_then_in_order(kit: Kit) -> None:
     house = kit.House()
     house.venue.knows = False
     house.now_ns = (kit.START_S + 10) * kit.S
@@ -241,7 +241,7 @@ def test_nothing_is_served_before_the_venue_is_known_and_then_in_order(kit: Any)
     assert isinstance(house.replies[kit.intent().id], Accepted)
 
 
-def test_a_resting_order_is_cancelled_at_its_time(kit: Any) -> None:
+def test_a_resting_order_is_cancelled_at_its_time(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["rest"]
     house.ask(kit.approved(kit.intent(order_type="GTC")))
@@ -252,7 +252,7 @@ def test_a_resting_order_is_cancelled_at_its_time(kit: Any) -> None:
     assert house.account.reserved_e6 == 0
 
 
-def test_a_cancel_without_an_answer_goes_out_again_until_there_is_one(kit: Any) -> None:
+def test_a_cancel_without_an_answer_goes_out_again_until_there_is_one(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["rest"]
     house.ask(kit.approved(kit.intent(order_type="GTC")))
@@ -267,7 +267,7 @@ def test_a_cancel_without_an_answer_goes_out_again_until_there_is_one(kit: Any) 
     assert kit.state(house)[0] == "CANCELED"
 
 
-def test_a_failed_settlement_takes_the_fill_back_in_one_entry(kit: Any) -> None:
+def test_a_failed_settlement_takes_the_fill_back_in_one_entry(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fails = ["t1"]
     house.ask(kit.approved(kit.intent()))
@@ -281,7 +281,7 @@ def test_a_failed_settlement_takes_the_fill_back_in_one_entry(kit: Any) -> None:
 
 
 @pytest.mark.parametrize("code", ["INSUFFICIENT", "AUTH", "GEOBLOCK"])
-def test_what_makes_no_sense_to_go_on_with_halts(kit: Any, code: str) -> None:
+def test_what_makes_no_sense_to_go_on_with_halts(kit: Kit, code: str) -> None:
     house = kit.ready()
     said = house.ask(kit.approved(kit.intent()))
     post = next(w for w in said if isinstance(w, PostOrder))

@@ -1,16 +1,15 @@
 """Our books against the venue's: what is explained is booked, what is not halts, what is not ours is shown."""
 
-from typing import Any
-
 import msgspec
 import pytest
 
-from messages import Accepted, MarketResolved, Resend, Resent, Settlement, encode
+from messages import Accepted, MarketResolved, Refused, Resend, Resent, Settlement, Word, encode
 from messages.envelope import Envelope
 from messages.inner import NoReply, ReadBalance, ReadMarket, ReadOpenOrders, ReadTrades, WriteHalt
+from tests.core.executor.conftest import Kit, Placed
 
 
-def test_ready_only_when_every_read_was_known(kit: Any) -> None:
+def test_ready_only_when_every_read_was_known(kit: Kit) -> None:
     house = kit.House()
     house.start()
     assert not house.account.ready and house.account.why_not_ready
@@ -20,11 +19,11 @@ def test_ready_only_when_every_read_was_known(kit: Any) -> None:
 
 
 @pytest.mark.parametrize("word", [ReadOpenOrders, ReadTrades, ReadBalance])
-def test_any_single_read_that_fails_keeps_it_from_being_ready(kit: Any, word: type) -> None:
+def test_any_single_read_that_fails_keeps_it_from_being_ready(kit: Kit, word: type) -> None:
     house = kit.House()
     answer = house.venue.answer
 
-    def fail(asked: Any) -> Any:
+    def fail(asked: Word) -> Word:
         said = answer(asked)
         return msgspec.structs.replace(said, known=False, why="HTTP 500") if isinstance(asked, word) else said
 
@@ -37,14 +36,14 @@ def test_any_single_read_that_fails_keeps_it_from_being_ready(kit: Any, word: ty
     assert house.account.ready
 
 
-def test_it_reads_everything_again_every_thirty_seconds(kit: Any) -> None:
+def test_it_reads_everything_again_every_thirty_seconds(kit: Kit) -> None:
     house = kit.ready()
     before = len([w for w in house.said if isinstance(w, ReadOpenOrders)])
     house.run(95)
     assert len([w for w in house.said if isinstance(w, ReadOpenOrders)]) - before == 3
 
 
-def test_a_fill_that_only_a_read_tells_of_is_booked(kit: Any) -> None:
+def test_a_fill_that_only_a_read_tells_of_is_booked(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["rest"]
     house.ask(kit.approved(kit.intent(order_type="GTC", cancel_at_ns=(kit.START_S + 290) * kit.S)))
@@ -58,7 +57,7 @@ def test_a_fill_that_only_a_read_tells_of_is_booked(kit: Any) -> None:
     kit.check(house)
 
 
-def test_a_difference_that_stays_halts_after_a_minute_with_both_sides(kit: Any) -> None:
+def test_a_difference_that_stays_halts_after_a_minute_with_both_sides(kit: Kit) -> None:
     house = kit.ready()
     house.venue.cash_e6 += 1
     house.run_to(30 + 59)  # it is seen by the reconciliation at 30 s
@@ -71,7 +70,7 @@ def test_a_difference_that_stays_halts_after_a_minute_with_both_sides(kit: Any) 
     )
 
 
-def test_a_difference_that_goes_away_is_forgotten(kit: Any) -> None:
+def test_a_difference_that_goes_away_is_forgotten(kit: Kit) -> None:
     house = kit.ready()
     house.venue.cash_e6 -= 7
     house.run(60)
@@ -80,7 +79,7 @@ def test_a_difference_that_goes_away_is_forgotten(kit: Any) -> None:
     assert house.halt is None and house.account.ready
 
 
-def test_lifting_the_halt_accepts_the_difference_as_external(kit: Any) -> None:
+def test_lifting_the_halt_accepts_the_difference_as_external(kit: Kit) -> None:
     house = kit.ready()
     house.venue.cash_e6 += 25_000_000
     house.run(100)
@@ -94,7 +93,7 @@ def test_lifting_the_halt_accepts_the_difference_as_external(kit: Any) -> None:
     assert house.account.ready
 
 
-def test_lifting_another_halt_accepts_nothing(kit: Any) -> None:
+def test_lifting_another_halt_accepts_nothing(kit: Kit) -> None:
     house = kit.ready()
     house.venue.cash_e6 += 5
     house.hear(kit.halt("h1"))
@@ -104,7 +103,7 @@ def test_lifting_another_halt_accepts_nothing(kit: Any) -> None:
     assert "external" not in house.books.accounts
 
 
-def test_missing_shares_halt_too(kit: Any) -> None:
+def test_missing_shares_halt_too(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run(1)
@@ -113,16 +112,14 @@ def test_missing_shares_halt_too(kit: Any) -> None:
     assert house.halt is not None and "shares of token" in house.halt.reason
 
 
-def test_somebody_elses_order_is_shown_and_stops_new_ones_and_is_never_cancelled_alone(kit: Any) -> None:
+def test_somebody_elses_order_is_shown_and_stops_new_ones_and_is_never_cancelled_alone(kit: Kit) -> None:
     house = kit.ready()
     other = kit.intent(id="other")
-    house.venue.orders["0xff"] = type(
-        "P", (), {"order_id": "0xff", "intent": other, "state": "LIVE", "matched_e6": 0}
-    )()
+    house.venue.orders["0xff"] = Placed("0xff", other, "LIVE")
     house.run(31)
     assert house.positions.foreign == ("0xff",)
     house.ask(kit.approved(kit.intent(good_until_ns=(kit.START_S + 200) * kit.S)))
-    assert house.replies[kit.intent().id].reason_code == "UNKNOWN_ORDER"
+    assert house.reply(kit.intent().id, Refused).reason_code == "UNKNOWN_ORDER"
     assert house.venue.cancels == []
     house.die()
     house.start()
@@ -132,13 +129,13 @@ def test_somebody_elses_order_is_shown_and_stops_new_ones_and_is_never_cancelled
     house.run(3)
     house.hear(kit.halt(""))
     house.run(3)
-    assert house.positions.foreign == ()
+    assert not house.positions.foreign
     wish = kit.intent(id="main/rsi_ema/x/1", good_until_ns=(kit.START_S + 200) * kit.S)
     house.ask(kit.approved(wish))
     assert isinstance(house.replies[wish.id], Accepted)
 
 
-def test_an_older_journal_is_noticed_by_what_it_does_not_know(kit: Any) -> None:
+def test_an_older_journal_is_noticed_by_what_it_does_not_know(kit: Kit) -> None:
     house = kit.ready()
     old = list(house.records), house.last_seq
     house.ask(kit.approved(kit.intent()))
@@ -151,7 +148,7 @@ def test_an_older_journal_is_noticed_by_what_it_does_not_know(kit: Any) -> None:
     assert not house.account.ready and "off by -5.167956" in house.account.why_not_ready
 
 
-def test_payouts_of_several_windows_are_told_apart_by_their_sums(kit: Any) -> None:
+def test_payouts_of_several_windows_are_told_apart_by_their_sums(kit: Kit) -> None:
     house = kit.House()
     house.start()
     for n in range(3):
@@ -176,7 +173,7 @@ def test_payouts_of_several_windows_are_told_apart_by_their_sums(kit: Any) -> No
     kit.check(house)
 
 
-def test_money_that_comes_before_the_official_word_waits_for_it(kit: Any) -> None:
+def test_money_that_comes_before_the_official_word_waits_for_it(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run_to(301)
@@ -188,7 +185,7 @@ def test_money_that_comes_before_the_official_word_waits_for_it(kit: Any) -> Non
     kit.check(house)
 
 
-def test_it_asks_for_the_official_word_itself(kit: Any) -> None:
+def test_it_asks_for_the_official_word_itself(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run_to(400)
@@ -199,7 +196,7 @@ def test_it_asks_for_the_official_word_itself(kit: Any) -> None:
     assert (last.outcome, last.provisional, last.paid, last.win) == ("DOWN", False, True, False)
 
 
-def test_a_corrected_resolution_corrects_the_claim(kit: Any) -> None:
+def test_a_corrected_resolution_corrects_the_claim(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run_to(301)
@@ -216,7 +213,7 @@ def test_a_corrected_resolution_corrects_the_claim(kit: Any) -> None:
 
 
 @pytest.mark.parametrize(("second", "late"), [(300 + 900, 0), (300 + 901, 1)])
-def test_a_window_is_late_a_quarter_of_an_hour_after_its_end(kit: Any, second: int, late: int) -> None:
+def test_a_window_is_late_a_quarter_of_an_hour_after_its_end(kit: Kit, second: int, late: int) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run_to(second)
@@ -225,7 +222,7 @@ def test_a_window_is_late_a_quarter_of_an_hour_after_its_end(kit: Any, second: i
     assert house.account.positions_e6 == 4_999_956, "valued at cost"
 
 
-def test_what_was_missed_on_the_bus_is_asked_for_at_the_start(kit: Any) -> None:
+def test_what_was_missed_on_the_bus_is_asked_for_at_the_start(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run_to(200)
@@ -249,7 +246,7 @@ def test_what_was_missed_on_the_bus_is_asked_for_at_the_start(kit: Any) -> None:
     assert not house.all(Settlement)[-1].provisional
 
 
-def test_levels_are_said_each_second_and_on_change(kit: Any) -> None:
+def test_levels_are_said_each_second_and_on_change(kit: Kit) -> None:
     from messages import Account, Positions
 
     house = kit.ready()
@@ -257,12 +254,13 @@ def test_levels_are_said_each_second_and_on_change(kit: Any) -> None:
     house.run(2)
     assert 2 <= len(house.all(Account)) - before <= 3
     said = house.ask(kit.approved(kit.intent()))
-    assert [type(w) for w in said[-2:]] == [Account, Positions]
-    assert said[-2].journal_seq == said[-1].journal_seq == house.books.seq
-    assert [o.state for o in said[-1].orders] == ["JOURNALLED"]
+    account, positions = said[-2:]
+    assert isinstance(account, Account) and isinstance(positions, Positions)
+    assert account.journal_seq == positions.journal_seq == house.books.seq
+    assert [o.state for o in positions.orders] == ["JOURNALLED"]
 
 
-def test_a_cut_venue_of_ninety_seconds_takes_readiness_back(kit: Any) -> None:
+def test_a_cut_venue_of_ninety_seconds_takes_readiness_back(kit: Kit) -> None:
     house = kit.ready()
     house.venue.knows = False
     house.run(130)
@@ -272,7 +270,7 @@ def test_a_cut_venue_of_ninety_seconds_takes_readiness_back(kit: Any) -> None:
     assert house.account.ready
 
 
-def test_positions_that_were_never_told_are_not_none(kit: Any) -> None:
+def test_positions_that_were_never_told_are_not_none(kit: Kit) -> None:
     """A foreign one must not stay unseen because the Data API is down while we start, or start again."""
     house = kit.House()
     house.venue.others["999"], house.venue.tells_positions = 5_000_000, False
@@ -288,7 +286,7 @@ def test_positions_that_were_never_told_are_not_none(kit: Any) -> None:
     assert house.account.ready and len(house.positions.foreign) == 1
 
 
-def test_once_told_positions_may_be_silent(kit: Any) -> None:
+def test_once_told_positions_may_be_silent(kit: Kit) -> None:
     house = kit.ready()
     house.venue.tells_positions = False
     house.run(200)

@@ -1,20 +1,21 @@
 """Failures reported from the field (facts §14) that meet the executor: what others lost money or sleep over."""
 
-from typing import Any
-
 import pytest
 
 from messages import OrderUpdate, Settlement
 from messages.inner import ForDifference, PostOrder, ReadBalance, ReadMarket
 from polybot.core.executor.books.order_state import is_final
+from polybot.core.executor.books.state import BookedOrder
+from tests.build import VenueOrderState
+from tests.core.executor.conftest import House, Kit
 
 
-def ours(kit: Any, house: Any) -> Any:
+def ours(kit: Kit, house: House) -> BookedOrder:
     return house.books.orders[house.books.by_intent[kit.intent().id]]
 
 
 @pytest.mark.parametrize("status", ["live", "delayed", "unmatched", "matched"])
-def test_an_immediate_order_is_not_over_because_its_answer_names_no_amounts(kit: Any, status: str) -> None:
+def test_an_immediate_order_is_not_over_because_its_answer_names_no_amounts(kit: Kit, status: str) -> None:
     """13: a FAK answered `live`, or `delayed` and then nothing. What matched is read, never assumed."""
     house = kit.ready()
     house.venue.says_user_facts = False
@@ -30,7 +31,7 @@ def test_an_immediate_order_is_not_over_because_its_answer_names_no_amounts(kit:
     kit.check(house)
 
 
-def test_a_buy_that_brings_more_shares_than_it_asked_for_is_booked_as_it_came(kit: Any) -> None:
+def test_a_buy_that_brings_more_shares_than_it_asked_for_is_booked_as_it_came(kit: Kit) -> None:
     """12: price improvement spends the same dollars on more shares."""
     house = kit.ready()
     house.venue.fates = ["rest"]
@@ -48,7 +49,7 @@ def test_a_buy_that_brings_more_shares_than_it_asked_for_is_booked_as_it_came(ki
 
 
 @pytest.mark.parametrize("status", ["CANCELED", "MATCHED"])
-def test_an_order_that_vanished_in_silence_is_found_out_by_reconciliation(kit: Any, status: str) -> None:
+def test_an_order_that_vanished_in_silence_is_found_out_by_reconciliation(kit: Kit, status: VenueOrderState) -> None:
     """16: cancelled by the venue (balance, heartbeat, market) or filled while nobody told us."""
     house = kit.ready()
     house.venue.fates = ["rest"]
@@ -65,7 +66,7 @@ def test_an_order_that_vanished_in_silence_is_found_out_by_reconciliation(kit: A
     kit.check(house)
 
 
-def test_a_difference_makes_the_venue_look_at_the_chain_before_anyone_is_blamed(kit: Any) -> None:
+def test_a_difference_makes_the_venue_look_at_the_chain_before_anyone_is_blamed(kit: Kit) -> None:
     """7: the venue's balances are a cache; after deposits and redemptions it is stale until it is told to look."""
     house = kit.ready()
     house.venue.cash_e6 += 5_000_000
@@ -76,7 +77,7 @@ def test_a_difference_makes_the_venue_look_at_the_chain_before_anyone_is_blamed(
     assert not any(w.refresh for w in others), "the update has a limit of its own"
 
 
-def test_a_resolution_that_is_never_pushed_is_asked_for(kit: Any) -> None:
+def test_a_resolution_that_is_never_pushed_is_asked_for(kit: Kit) -> None:
     """17: no `market_resolved` on any channel."""
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))

@@ -2,17 +2,19 @@
 
 import random
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from messages import Events, EventsSince, Fill, OrderType, OrderUpdate, Outcome, Settlement
 from polybot.core.executor.books import double_entry
 from polybot.core.executor.books.entries import SnapshotEntry, UnknownVersion, Written, from_bytes, to_bytes
 from polybot.core.executor.books.fold import restored, snapshot
 from polybot.core.executor.books.state import Books, books_to_bytes
 from polybot.core.utc import day_text
+from tests.build import Winner
+from tests.core.executor.conftest import House, Kit
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,7 @@ def test_every_posting_balances() -> None:
     ("wallet_e6", "free_e6"),
     [(1_000_000_000, 100_000_000), (100_000_000, 100_000_000), (99_999_999, 99_999_999), (0, 0)],
 )
-def test_free_cash_is_the_smaller_of_wallet_and_purse(kit: Any, wallet_e6: int, free_e6: int) -> None:
+def test_free_cash_is_the_smaller_of_wallet_and_purse(kit: Kit, wallet_e6: int, free_e6: int) -> None:
     house = kit.House()
     house.venue.cash_e6 = wallet_e6
     house.start()
@@ -76,7 +78,7 @@ def test_free_cash_is_the_smaller_of_wallet_and_purse(kit: Any, wallet_e6: int, 
     assert house.account.equity_e6 == 100_000_000, "the purse is what may be lost, not what the wallet holds"
 
 
-def test_a_win_beyond_the_purse_is_free_to_use_and_a_claim_is_not(kit: Any) -> None:
+def test_a_win_beyond_the_purse_is_free_to_use_and_a_claim_is_not(kit: Kit) -> None:
     house = a_filled_house(kit)
     house.hear(kit.observed("UP"))
     spent = 4_999_956 + 168_000
@@ -88,7 +90,7 @@ def test_a_win_beyond_the_purse_is_free_to_use_and_a_claim_is_not(kit: Any) -> N
     assert house.account.free_e6 == 100_000_000 - spent + 9_615_300
 
 
-def test_an_open_position_stands_at_cost_and_the_fee_is_gone(kit: Any) -> None:
+def test_an_open_position_stands_at_cost_and_the_fee_is_gone(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run(1)
@@ -98,7 +100,7 @@ def test_an_open_position_stands_at_cost_and_the_fee_is_gone(kit: Any) -> None:
     assert house.positions.positions[0].cost_e6 == 4_999_956 + 168_000, "a position's cost includes its fee"
 
 
-def a_filled_house(kit: Any) -> Any:
+def a_filled_house(kit: Kit) -> House:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run_to(301)
@@ -106,7 +108,7 @@ def a_filled_house(kit: Any) -> Any:
 
 
 @pytest.mark.parametrize(("winner", "payout_e6"), [("UP", 9_615_300), ("DOWN", 0), ("SPLIT", 4_807_650)])
-def test_each_outcome_pays_what_it_pays(kit: Any, winner: str, payout_e6: int) -> None:
+def test_each_outcome_pays_what_it_pays(kit: Kit, winner: Winner, payout_e6: int) -> None:
     house = a_filled_house(kit)
     house.venue.resolve(kit.SLUG, winner)
     house.hear(kit.resolved(winner))
@@ -120,7 +122,7 @@ def test_each_outcome_pays_what_it_pays(kit: Any, winner: str, payout_e6: int) -
 # --- the journal
 
 
-def a_history(kit: Any, seed: int) -> Any:
+def a_history(kit: Kit, seed: int) -> House:
     """Windows with random fates, outcomes, corrections and deaths."""
     luck = random.Random(seed)
     house = kit.House()
@@ -130,17 +132,20 @@ def a_history(kit: Any, seed: int) -> Any:
         house.run_to(300 * n + 10)
         house.venue.fates = [luck.choice(("fill", "part", "none", "price", "lost", "unheard", "refuse", "rest"))]
         house.venue.fails += [f"t{len(house.venue.trades) + 1}"] if luck.random() < 0.3 else []
-        order_type = "GTC" if house.venue.fates == ["rest"] else "FAK"
+        order_type: OrderType = "GTC" if house.venue.fates == ["rest"] else "FAK"
         house.ask(kit.approved(kit.intent(start_s=start_s, order_type=order_type), risk_boot=9))
         house.run_to(300 * n + luck.randrange(20, 290))
         if luck.random() < 0.4:
             house.die()
             house.start()
         house.run_to(300 * n + 300)
-        outcome = luck.choice(("UP", "DOWN"))
-        house.hear(kit.observed(luck.choice((outcome, None)), start_s))
+        outcomes: tuple[Outcome, ...] = ("UP", "DOWN")
+        outcome = luck.choice(outcomes)
+        seen: tuple[Outcome | None, ...] = (outcome, None)
+        house.hear(kit.observed(luck.choice(seen), start_s))
         if luck.random() < 0.8:
-            winner = luck.choice((outcome, outcome, "SPLIT", "UP"))
+            winners: tuple[Winner, ...] = (outcome, outcome, "SPLIT", "UP")
+            winner = luck.choice(winners)
             house.venue.resolve(f"btc-updown-5m-{start_s}", winner)
             house.hear(kit.resolved(winner, start_s))
         house.run(3)
@@ -149,7 +154,7 @@ def a_history(kit: Any, seed: int) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_the_journal_alone_restores_the_same_state(kit: Any, seed: int) -> None:
+def test_the_journal_alone_restores_the_same_state(kit: Kit, seed: int) -> None:
     house = a_history(kit, seed)
     before = books_to_bytes(house.books)
     assert books_to_bytes(restored(tuple(house.records))) == before
@@ -163,7 +168,7 @@ def test_the_journal_alone_restores_the_same_state(kit: Any, seed: int) -> None:
     assert again.notes == house.books.notes
 
 
-def test_what_is_said_after_a_restart_is_what_was_said_before_it(kit: Any) -> None:
+def test_what_is_said_after_a_restart_is_what_was_said_before_it(kit: Kit) -> None:
     house = a_history(kit, 4)
     account, positions, said = house.account, house.positions, len(house.said)
     house.die()
@@ -177,7 +182,7 @@ def test_what_is_said_after_a_restart_is_what_was_said_before_it(kit: Any) -> No
     assert len(house.said) > said
 
 
-def test_the_purse_is_the_journals_whatever_the_knob_says_later(kit: Any) -> None:
+def test_the_purse_is_the_journals_whatever_the_knob_says_later(kit: Kit) -> None:
     house = kit.ready()
     house.die()
     house.capital_usd = 500.0
@@ -186,37 +191,39 @@ def test_the_purse_is_the_journals_whatever_the_knob_says_later(kit: Any) -> Non
     assert house.account.purse_e6 == 100_000_000
 
 
-def test_the_journal_is_compacted_now_and_then_and_keeps_every_event(kit: Any) -> None:
-    from messages import EventsSince
+def events(house: House, wish_id: str, after: int, limit: int) -> Events:
+    house.hear(EventsSince(id=wish_id, after=after, limit=limit))
+    return house.reply(wish_id, Events)
 
+
+def test_the_journal_is_compacted_now_and_then_and_keeps_every_event(kit: Kit) -> None:
     house = a_history(kit, 2)
-    wanted = house.hear(EventsSince(id="all", after=0, limit=10_000))[0].events
+    wanted = events(house, "all", 0, 10_000).events
     house.books.snapshot_seq = -3_000  # as if so many entries had been written since
     house.run(2)
     assert len(house.records) == 1 and isinstance(from_bytes(house.records[0]).entry, SnapshotEntry)
     house.die()
     house.start()
-    got = house.hear(EventsSince(id="again", after=0, limit=10_000))[0].events
+    got = events(house, "again", 0, 10_000).events
     assert got[: len(wanted)] == wanted
 
 
-def test_pages_of_events_never_tear_an_entry(kit: Any) -> None:
-    from messages import EventsSince
-
+def test_pages_of_events_never_tear_an_entry(kit: Kit) -> None:
     house = a_history(kit, 3)
-    whole = house.hear(EventsSince(id="all", after=0, limit=10_000))[0]
+    whole = events(house, "all", 0, 10_000)
     assert not whole.more and whole.last == house.books.seq
     for limit in (1, 2, 3, 7):
-        after, pages, more = 0, [], True
+        after, more = 0, True
+        pages: list[OrderUpdate | Fill | Settlement] = []
         while more:
-            page = house.hear(EventsSince(id=f"{limit}/{after}", after=after, limit=limit))[0]
+            page = events(house, f"{limit}/{after}", after, limit)
             pages += page.events
             more = page.more
             after = page.events[-1].journal_seq if page.events else after
         assert tuple(pages) == whole.events
 
 
-def test_a_journal_of_another_version_is_refused(kit: Any) -> None:
+def test_a_journal_of_another_version_is_refused(kit: Kit) -> None:
     import msgspec
 
     record = kit.ready().records[0]

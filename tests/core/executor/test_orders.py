@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from messages.inner import PostOrder, PostResult, VenueOrder, VenueTrade
+from messages import OrderType
+from messages.inner import PostResult, VenueOrder, VenueTrade
 from polybot.core.executor.books.entries import VERSION, AnyEntry, IntentSigned, OrderTold, Written
 from polybot.core.executor.books.fold import apply
 from polybot.core.executor.books.order_state import (
@@ -28,12 +29,14 @@ from polybot.core.executor.books.order_state import (
 )
 from polybot.core.executor.books.state import Books
 from polybot.core.executor.orders import venue_facts
+from tests.build import TradeStatus, VenueOrderState, a_post, a_venue_order, a_venue_trade
+from tests.core.executor.conftest import Kit
 
 ID = "0xaa"
 Fact = Callable[[Books], Any]
 
 
-def books_with_an_order(kit: Any, order_type: str = "FAK") -> Books:
+def books_with_an_order(kit: Kit, order_type: OrderType = "FAK") -> Books:
     books = Books(account="main", purse_e6=100_000_000)
     intent = kit.intent(order_type=order_type)
     write(books, [IntentSigned(intent=intent, order_id=ID, body=b"b", risk_boot=1, good_until_ns=1, cancel_at_ns=2)])
@@ -46,40 +49,16 @@ def write(books: Books, entries: Any) -> None:
         apply(books, Written(version=VERSION, seq=books.seq + 1, at_ns=1, entry=entry_))
 
 
-def trade(trade_id: str, status: str, size: int, price: int = 520_000) -> VenueTrade:
-    return VenueTrade(
-        trade_id=trade_id,
-        order_id=ID,
-        condition_id="0xc0",
-        token_id="1",
-        side="BUY",
-        size_e6=size,
-        price_e6=price,
-        status=status,  # type: ignore[arg-type]
-        is_taker=True,
-        matched_s=1,
-    )
+def trade(trade_id: str, status: TradeStatus, size: int, price: int = 520_000) -> VenueTrade:
+    return a_venue_trade(trade_id=trade_id, order_id=ID, size_e6=size, price_e6=price, status=status)
 
 
-def shown(state: str, matched: int, original: int = 9_615_300) -> VenueOrder:
-    return VenueOrder(
-        order_id=ID,
-        condition_id="0xc0",
-        token_id="1",
-        side="BUY",
-        state=state,  # type: ignore[arg-type]
-        raw_status=state,
-        original_e6=original,
-        matched_e6=matched,
-        price_e6=520_000,
-        trade_ids=(),
-        created_s=1,
-    )
+def shown(state: VenueOrderState, matched: int) -> VenueOrder:
+    return a_venue_order(order_id=ID, state=state, raw_status=state, matched_e6=matched)
 
 
-def answered(kit: Any, **change: Any) -> PostResult:
-    post = PostOrder(order_id=ID, body=b"", good_until_ns=0, attempt=1)
-    return kit.result(post, "accepted", **change)
+def answered(kit: Kit, status: str = "", making_e6: int = 0, taking_e6: int = 0) -> PostResult:
+    return kit.result(a_post(order_id=ID), "accepted", status=status, making_e6=making_e6, taking_e6=taking_e6)
 
 
 def hear(books: Books, fact: Any) -> None:
@@ -96,7 +75,7 @@ def hear(books: Books, fact: Any) -> None:
     write(books, venue_facts.of_completion(books.orders[ID]))
 
 
-def end_of(kit: Any, heard: list[Any]) -> tuple[Any, ...]:
+def end_of(kit: Kit, heard: list[Any]) -> tuple[Any, ...]:
     books = books_with_an_order(kit)
     for fact in heard:
         hear(books, fact)
@@ -106,7 +85,7 @@ def end_of(kit: Any, heard: list[Any]) -> tuple[Any, ...]:
     return state_of(order), is_final(order), reason_of(order)[0], *amounts, fills, sorted(books.accounts.items())
 
 
-def a_story(kit: Any, last: str) -> list[Any]:
+def a_story(kit: Kit, last: TradeStatus) -> list[Any]:
     """A FAK that two trades fill in part; the second ends as `last`."""
     first, second = 2_000_001, 3_000_003
     total = first + second
@@ -129,14 +108,14 @@ def a_story(kit: Any, last: str) -> list[Any]:
 @pytest.mark.parametrize("last", ["CONFIRMED", "FAILED"])
 @given(data=st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_the_order_of_hearing_does_not_matter(kit: Any, last: str, data: st.DataObject) -> None:
+def test_the_order_of_hearing_does_not_matter(kit: Kit, last: TradeStatus, data: st.DataObject) -> None:
     story = a_story(kit, last)
     doubled = data.draw(st.permutations(story + data.draw(st.lists(st.sampled_from(story), max_size=6))))
     assert end_of(kit, doubled) == end_of(kit, story)
 
 
 @pytest.mark.parametrize("last", ["CONFIRMED", "FAILED"])
-def test_five_thousand_random_permutations_with_repetitions_come_to_one_end(kit: Any, last: str) -> None:
+def test_five_thousand_random_permutations_with_repetitions_come_to_one_end(kit: Kit, last: TradeStatus) -> None:
     luck, story = random.Random(11), a_story(kit, last)
     wanted = end_of(kit, story)
     assert wanted[:2] == ("MATCHED", True)
@@ -146,7 +125,7 @@ def test_five_thousand_random_permutations_with_repetitions_come_to_one_end(kit:
         assert end_of(kit, heard) == wanted
 
 
-def test_it_is_final_only_when_every_share_that_matched_is_seen_as_a_trade(kit: Any) -> None:
+def test_it_is_final_only_when_every_share_that_matched_is_seen_as_a_trade(kit: Kit) -> None:
     books = books_with_an_order(kit)
     hear(books, answered(kit, status="matched", taking_e6=5_000_000))
     assert state_of(books.orders[ID]) == "MATCHED" and not is_final(books.orders[ID])
@@ -156,7 +135,7 @@ def test_it_is_final_only_when_every_share_that_matched_is_seen_as_a_trade(kit: 
     assert is_final(books.orders[ID]) and books.open == {}
 
 
-def test_the_user_channel_alone_never_ends_an_order(kit: Any) -> None:
+def test_the_user_channel_alone_never_ends_an_order(kit: Kit) -> None:
     books = books_with_an_order(kit)
     hear(books, ("user", shown("MATCHED", 2_000_000)))
     hear(books, trade("t1", "CONFIRMED", 2_000_000))
@@ -174,7 +153,7 @@ def test_the_user_channel_alone_never_ends_an_order(kit: Any) -> None:
         (True, "retry", "UNKNOWN"),
     ],
 )
-def test_a_no_says_nothing_of_an_earlier_post(kit: Any, earlier: bool, outcome: str, state: str) -> None:
+def test_a_no_says_nothing_of_an_earlier_post(kit: Kit, earlier: bool, outcome: str, state: str) -> None:
     books = books_with_an_order(kit)
     if earlier:
         hear(books, msgspec.structs.replace(answered(kit), outcome="unknown"))
@@ -182,19 +161,19 @@ def test_a_no_says_nothing_of_an_earlier_post(kit: Any, earlier: bool, outcome: 
     assert state_of(books.orders[ID]) == state
 
 
-def test_a_refused_order_that_the_venue_has_open_is_live(kit: Any) -> None:
+def test_a_refused_order_that_the_venue_has_open_is_live(kit: Kit) -> None:
     heard = [msgspec.structs.replace(answered(kit), outcome="refused", code="X"), ("read", shown("LIVE", 0))]
     assert end_of(kit, heard)[0] == end_of(kit, heard[::-1])[0] == "LIVE"
 
 
-def test_a_doubled_fill_is_booked_once(kit: Any) -> None:
+def test_a_doubled_fill_is_booked_once(kit: Kit) -> None:
     books = books_with_an_order(kit)
     for _ in range(3):
         hear(books, trade("t1", "MATCHED", 5_000_000))
     assert books.accounts["cash"] == -2_600_000 - 87_360
 
 
-def test_an_order_or_trade_of_somebody_else_is_foreign_once(kit: Any) -> None:
+def test_an_order_or_trade_of_somebody_else_is_foreign_once(kit: Kit) -> None:
     books = books_with_an_order(kit)
     for _ in range(2):
         other = msgspec.structs.replace(trade("t9", "MATCHED", 1_000_000), order_id="0xbb")
@@ -204,8 +183,8 @@ def test_an_order_or_trade_of_somebody_else_is_foreign_once(kit: Any) -> None:
 
 
 @pytest.mark.parametrize("state", [name for name, _ in STATES])
-def test_every_line_of_the_table_can_be_reached(kit: Any, state: str) -> None:
-    reach = {
+def test_every_line_of_the_table_can_be_reached(kit: Kit, state: str) -> None:
+    reach: dict[str, dict[str, Any]] = {
         "MATCHED": {"over": True, "matched_e6": 1},
         "LIVE": {"seen": True},
         "REJECTED": {"refused": True, "code": "X"},
@@ -219,7 +198,7 @@ def test_every_line_of_the_table_can_be_reached(kit: Any, state: str) -> None:
     assert state_of(order) == state
 
 
-def test_a_new_sentence_alone_is_no_news(kit: Any) -> None:
+def test_a_new_sentence_alone_is_no_news(kit: Kit) -> None:
     order = books_with_an_order(kit).orders[ID]
     assert not is_news(order, OrderTold(order_id=ID, text="again"))
     assert is_news(order, OrderTold(order_id=ID, posts=1))
@@ -234,7 +213,7 @@ def test_salt_and_metadata_are_functions_of_the_intent(intent_id: str) -> None:
     assert metadata_of(intent_id) != metadata_of(intent_id + "/2")
 
 
-def test_what_is_signed_is_a_function_of_the_intent(kit: Any) -> None:
+def test_what_is_signed_is_a_function_of_the_intent(kit: Kit) -> None:
     one, two = fields_of(kit.intent()), fields_of(kit.intent())
     assert one == two and one.timestamp_ms == (kit.START_S + 10) * 1000
     assert (one.salt, one.metadata) == (salt_of(kit.intent().id), metadata_of(kit.intent().id))

@@ -1,28 +1,28 @@
 """A day's result, orders sent and orders in vain: facts of the books, the same after every restart and correction."""
 
-from typing import Any
-
 import pytest
 
+from messages import Outcome
 from polybot.core.executor.books.fold import restored, snapshot
 from polybot.core.executor.books.state import books_to_bytes
 from polybot.core.utc import day_of
+from tests.core.executor.conftest import House, Kit
 
 WORST_E6 = 5_350_000
 
 
-def day(house: Any, named: str, strategy: str = "rsi_ema") -> tuple[int, int]:
+def day(house: House, named: str, strategy: str = "rsi_ema") -> tuple[int, int]:
     """(realised, open) of a strategy's day as the account says it; (0, 0) when it says nothing."""
     found = [d for d in house.account.days if (d.day, d.strategy) == (named, strategy)]
     return (found[0].realised_e6, found[0].open_e6) if found else (0, 0)
 
 
-def enter(kit: Any, house: Any, start_s: int, strategy: str = "rsi_ema") -> None:
+def enter(kit: Kit, house: House, start_s: int, strategy: str = "rsi_ema") -> None:
     house.ask(kit.approved(kit.intent(start_s=start_s, strategy=strategy)))
     house.settle()
 
 
-def test_what_is_open_counts_at_its_worst_and_what_is_settled_at_its_result(kit: Any) -> None:
+def test_what_is_open_counts_at_its_worst_and_what_is_settled_at_its_result(kit: Kit) -> None:
     house = kit.ready()
     today = day_of(kit.START_S)
     house.post_takes_s = 1.0
@@ -36,7 +36,7 @@ def test_what_is_open_counts_at_its_worst_and_what_is_settled_at_its_result(kit:
     assert day(house, today) == (-position.cost_e6, 0) and house.account.day_pnl_e6 == -position.cost_e6
 
 
-def test_a_window_belongs_to_the_utc_day_of_its_end(kit: Any) -> None:
+def test_a_window_belongs_to_the_utc_day_of_its_end(kit: Kit) -> None:
     """START_S is midnight: the window that ends then counts to the day that begins."""
     house = kit.House(now_ns=(kit.START_S - 320) * kit.S)
     house.start()
@@ -50,7 +50,7 @@ def test_a_window_belongs_to_the_utc_day_of_its_end(kit: Any) -> None:
     assert lost_e6 > 0 and (house.account.day, house.account.day_pnl_e6) == (tomorrow, -lost_e6)
 
 
-def test_a_correction_corrects_the_day_it_belongs_to(kit: Any) -> None:
+def test_a_correction_corrects_the_day_it_belongs_to(kit: Kit) -> None:
     house = kit.ready()
     enter(kit, house, kit.START_S)
     house.run_to(301)
@@ -61,7 +61,7 @@ def test_a_correction_corrects_the_day_it_belongs_to(kit: Any) -> None:
     assert day(house, today)[0] > 0 and house.account.streaks["rsi_ema"].losses == 0
 
 
-def test_days_are_told_by_strategy_and_survive_a_restart_and_a_snapshot(kit: Any) -> None:
+def test_days_are_told_by_strategy_and_survive_a_restart_and_a_snapshot(kit: Kit) -> None:
     house = kit.ready()
     enter(kit, house, kit.START_S)
     enter(kit, house, kit.START_S, "coin")
@@ -80,9 +80,10 @@ def test_days_are_told_by_strategy_and_survive_a_restart_and_a_snapshot(kit: Any
     assert books_to_bytes(restored((snapshot(older),))) == books_to_bytes(kept)
 
 
-def test_losses_in_a_row_say_when_the_newest_ended(kit: Any) -> None:
+def test_losses_in_a_row_say_when_the_newest_ended(kit: Kit) -> None:
     house = kit.ready()
-    for n, outcome in enumerate(("DOWN", "DOWN", "UP")):
+    outcomes: tuple[Outcome, ...] = ("DOWN", "DOWN", "UP")
+    for n, outcome in enumerate(outcomes):
         house.run_to(300 * n + 10)
         enter(kit, house, kit.START_S + 300 * n)
         house.run_to(300 * n + 301)
@@ -96,7 +97,7 @@ def test_losses_in_a_row_say_when_the_newest_ended(kit: Any) -> None:
 
 
 @pytest.mark.parametrize(("fate", "filled"), [("fill", True), ("none", False)])
-def test_orders_of_a_running_window_are_told_filled_or_not(kit: Any, fate: str, filled: bool) -> None:
+def test_orders_of_a_running_window_are_told_filled_or_not(kit: Kit, fate: str, filled: bool) -> None:
     house = kit.ready()
     house.venue.fates = [fate]
     enter(kit, house, kit.START_S)
@@ -106,10 +107,10 @@ def test_orders_of_a_running_window_are_told_filled_or_not(kit: Any, fate: str, 
     house.run_to(299)
     assert len(house.account.sent) == 1, "the window runs"
     house.run_to(301)
-    assert house.account.sent == ()
+    assert not house.account.sent
 
 
-def test_orders_in_vain_are_counted_until_one_fills_and_for_an_hour(kit: Any) -> None:
+def test_orders_in_vain_are_counted_until_one_fills_and_for_an_hour(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fates = ["none", "none", "fill", "none"]
     for n, count in enumerate((1, 2, 0, 1)):

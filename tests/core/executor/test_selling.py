@@ -1,39 +1,43 @@
 """Exits and the other kinds of orders: what may be sold, and amounts that the venue reads as they are meant."""
 
 from decimal import ROUND_DOWN, Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messages import Accepted, FeeSchedule, OrderIntent, OrderUpdate, Refused
+from messages import Accepted, FeeSchedule, OrderIntent, OrderType, OrderUpdate, Refused, Side
 from messages.inner import SignOrder
 from polybot.core.executor.books import double_entry
 from polybot.core.executor.orders.validation import fault
 from polybot.core.sizing.amounts import BuyAmounts, fak_buy
+from tests.build import IntentFields
+from tests.core.executor.conftest import House, Kit
 
 LATE = 250
 
 
-def a_sell(kit: Any, n: int = 2, shares_e6: int = 9_610_000, limit_e6: int = 500_000, **change: Any) -> OrderIntent:
-    kind = change.get("order_type", "FAK")
-    step = 100 if kind in ("FAK", "FOK") else 1
-    facts = {
-        "id": f"main/rsi_ema/{kit.SLUG}/{n}",
-        "side": "SELL",
-        "reduce_only": True,
-        "maker_e6": shares_e6,
-        "taker_e6": shares_e6 * limit_e6 // (1_000_000 * step) * step,
-        "limit_e6": limit_e6,
-        "worst_e6": 0,
-        "good_until_ns": (kit.START_S + LATE) * kit.S,
-    }
-    made: OrderIntent = kit.intent(**(facts | change))
-    return made
+def a_sell(
+    kit: Kit, n: int = 2, shares_e6: int = 9_610_000, order_type: OrderType = "FAK", cancel_at_s: int = 270
+) -> OrderIntent:
+    """At 0.50 or better."""
+    limit_e6 = 500_000
+    step = 100 if order_type in ("FAK", "FOK") else 1
+    return kit.intent(
+        id=f"main/rsi_ema/{kit.SLUG}/{n}",
+        side="SELL",
+        reduce_only=True,
+        order_type=order_type,
+        maker_e6=shares_e6,
+        taker_e6=shares_e6 * limit_e6 // (1_000_000 * step) * step,
+        limit_e6=limit_e6,
+        worst_e6=0,
+        good_until_ns=(kit.START_S + LATE) * kit.S,
+        cancel_at_ns=(kit.START_S + cancel_at_s) * kit.S,
+    )
 
 
-def holding(kit: Any) -> Any:
+def holding(kit: Kit) -> House:
     """9.6153 shares at 0.52, confirmed."""
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
@@ -41,7 +45,7 @@ def holding(kit: Any) -> Any:
     return house
 
 
-def test_shares_are_sold_and_the_cash_is_exact(kit: Any) -> None:
+def test_shares_are_sold_and_the_cash_is_exact(kit: Kit) -> None:
     house = holding(kit)
     house.ask(kit.approved(a_sell(kit)))
     house.run(10)
@@ -58,44 +62,44 @@ def test_shares_are_sold_and_the_cash_is_exact(kit: Any) -> None:
 
 
 @pytest.mark.parametrize(("shares_e6", "reply"), [(9_600_000, Accepted), (9_610_000, Accepted), (9_620_000, Refused)])
-def test_no_more_is_sold_than_is_held_to_two_decimals(kit: Any, shares_e6: int, reply: type) -> None:
+def test_no_more_is_sold_than_is_held_to_two_decimals(kit: Kit, shares_e6: int, reply: type) -> None:
     house = holding(kit)
     assert double_entry.sellable_e6(house.books, kit.UP) == 9_610_000, "of 9.6153"
     sell = a_sell(kit, shares_e6=shares_e6)
     house.ask(kit.approved(sell))
     assert isinstance(house.replies[sell.id], reply)
     if reply is Refused:
-        assert house.replies[sell.id].reason_code == "SHARES"
+        assert house.reply(sell.id, Refused).reason_code == "SHARES"
 
 
-def test_shares_of_a_trade_that_is_not_settled_cannot_be_sold_yet(kit: Any) -> None:
+def test_shares_of_a_trade_that_is_not_settled_cannot_be_sold_yet(kit: Kit) -> None:
     house = kit.ready()
     house.ask(kit.approved(kit.intent()))
     house.run(1)
     early = a_sell(kit)
     house.ask(kit.approved(early))
-    assert house.replies[early.id].reason_code == "SHARES"
+    assert house.reply(early.id, Refused).reason_code == "SHARES"
     house.run(10)
     later = a_sell(kit, 3)
     house.ask(kit.approved(later))
     assert isinstance(house.replies[later.id], Accepted)
 
 
-def test_what_rests_to_be_sold_is_not_sold_again_and_is_free_once_cancelled(kit: Any) -> None:
+def test_what_rests_to_be_sold_is_not_sold_again_and_is_free_once_cancelled(kit: Kit) -> None:
     house = holding(kit)
     house.venue.fates = ["rest"]
-    house.ask(kit.approved(a_sell(kit, 2, order_type="GTC", cancel_at_ns=(kit.START_S + 60) * kit.S)))
+    house.ask(kit.approved(a_sell(kit, 2, order_type="GTC", cancel_at_s=60)))
     house.run(1)
     again = a_sell(kit, 3)
     house.ask(kit.approved(again))
-    assert house.replies[again.id].reason_code == "SHARES"
+    assert house.reply(again.id, Refused).reason_code == "SHARES"
     house.run_to(65)
     later = a_sell(kit, 4)
     house.ask(kit.approved(later))
     assert isinstance(house.replies[later.id], Accepted)
 
 
-def test_a_sale_that_fails_gives_shares_and_cash_back_in_one_entry(kit: Any) -> None:
+def test_a_sale_that_fails_gives_shares_and_cash_back_in_one_entry(kit: Kit) -> None:
     house = holding(kit)
     house.venue.fails = ["t2"]
     before = house.account.cash_pnl_e6
@@ -108,16 +112,16 @@ def test_a_sale_that_fails_gives_shares_and_cash_back_in_one_entry(kit: Any) -> 
     kit.check(house)
 
 
-def test_each_kind_of_order_is_signed_as_it_is_meant(kit: Any) -> None:
+def test_each_kind_of_order_is_signed_as_it_is_meant(kit: Kit) -> None:
     house = kit.ready()
-    kinds: list[dict[str, Any]] = [
+    kinds: list[IntentFields] = [
         {"order_type": "FOK"},
         {"order_type": "GTC"},
         {"order_type": "GTC", "post_only": True},
         {"order_type": "GTD", "cancel_at_ns": (kit.START_S + 270) * kit.S},
     ]
     for n, kind in enumerate(kinds):
-        house.ask(kit.approved(kit.intent(id=f"main/rsi_ema/x/{n}", **kind)))
+        house.ask(kit.approved(kit.intent(**(kind | {"id": f"main/rsi_ema/x/{n}"}))))
     signed = [w.fields for w in house.all(SignOrder)]
     assert [f.order_type for f in signed] == ["FOK", "GTC", "GTC", "GTD"]
     assert [f.post_only for f in signed] == [False, False, True, False]
@@ -125,14 +129,14 @@ def test_each_kind_of_order_is_signed_as_it_is_meant(kit: Any) -> None:
 
 
 @pytest.mark.parametrize(("ahead_s", "code"), [(121, ""), (120, ""), (119, "EXPIRATION")])
-def test_a_gtd_order_lives_two_minutes_at_least(kit: Any, ahead_s: int, code: str) -> None:
+def test_a_gtd_order_lives_two_minutes_at_least(kit: Kit, ahead_s: int, code: str) -> None:
     now_ns = (kit.START_S + 10) * kit.S
     wrong = fault(kit.intent(order_type="GTD", cancel_at_ns=now_ns + ahead_s * kit.S), now_ns)
     assert (wrong.code if wrong else "") == code
 
 
 # facts §5.4, the official client's own figures: side, kind, limit, given, received
-VECTORS = [
+VECTORS: list[tuple[Side, OrderType, int, int, int]] = [
     ("BUY", "GTC", 520_000, 2_600_000, 5_000_000),
     ("BUY", "GTC", 560_000, 11_782_400, 21_040_000),
     ("BUY", "GTC", 370_000, 12_332_100, 33_330_000),
@@ -152,11 +156,11 @@ VECTORS = [
 
 @pytest.mark.parametrize(("side", "kind", "limit", "maker", "taker"), VECTORS)
 def test_amounts_of_the_official_client_pass_and_one_unit_off_is_refused(
-    kit: Any, side: str, kind: str, limit: int, maker: int, taker: int
+    kit: Kit, side: Side, kind: OrderType, limit: int, maker: int, taker: int
 ) -> None:
-    def code(**change: Any) -> str:
-        facts = {"side": side, "order_type": kind, "limit_e6": limit, "maker_e6": maker, "taker_e6": taker}
-        wrong = fault(kit.intent(**(facts | change)), kit.START_S * kit.S)
+    def code(maker_e6: int = maker, taker_e6: int = taker) -> str:
+        wish = kit.intent(side=side, order_type=kind, limit_e6=limit, maker_e6=maker_e6, taker_e6=taker_e6)
+        wrong = fault(wish, kit.START_S * kit.S)
         return wrong.code if wrong else ""
 
     assert code() == ""
@@ -170,7 +174,7 @@ def test_a_market_buy_never_implies_a_price_below_its_limit(limit: int, stake: i
     buy = fak_buy(stake * 10_000, limit * 10_000, FeeSchedule(rate_e6=70_000, exponent=1, taker_only=True))
     assert isinstance(buy, BuyAmounts)
     given_usd, price = Decimal(stake) / 100, Decimal(limit) / 100
-    assert (buy.maker_e6, buy.taker_e6) == (
+    assert (Decimal(buy.maker_e6), Decimal(buy.taker_e6)) == (
         given_usd * 1_000_000,
         (given_usd / price).quantize(Decimal("0.0001"), ROUND_DOWN) * 1_000_000,
     )

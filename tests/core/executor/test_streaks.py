@@ -1,18 +1,17 @@
 """Wins in a row: rules §4, and what corrections do to them."""
 
-from typing import Any
-
 import pytest
 
-from messages import Settlement
+from messages import Outcome, Settlement
 from polybot.core.executor.books.streaks import Traded, fold
+from tests.core.executor.conftest import House, Kit
 
 
-def a_window(n: int, outcome: str, cost_e6: int = 5_000_000, held: str = "UP") -> Traded:
+def a_window(n: int, outcome: str, cost_e6: int = 5_000_000, held: Outcome = "UP") -> Traded:
     return Traded(
         slug=f"w{n}",
         start_s=300 * n,
-        held=held,  # type: ignore[arg-type]
+        held=held,
         outcome=outcome,
         cost_e6=cost_e6,
         stake_e6=5_000_000,
@@ -52,7 +51,7 @@ def test_losses_in_a_row_and_counts() -> None:
     assert (last.losses, last.trades, last.won, last.lost) == (1, 4, 1, 3)
 
 
-def trade_windows(kit: Any, *outcomes: str | None, fates: tuple[str, ...] = ()) -> Any:
+def trade_windows(kit: Kit, *outcomes: Outcome | None, fates: tuple[str, ...] = ()) -> House:
     house = kit.House()
     house.venue.fates = list(fates)
     house.start()
@@ -65,13 +64,13 @@ def trade_windows(kit: Any, *outcomes: str | None, fates: tuple[str, ...] = ()) 
     return house
 
 
-def test_no_fill_leaves_the_streak_and_its_window(kit: Any) -> None:
+def test_no_fill_leaves_the_streak_and_its_window(kit: Kit) -> None:
     house = trade_windows(kit, "UP", "UP", "UP", fates=("fill", "none", "fill"))
     streak = house.account.streaks["rsi_ema"]
     assert (streak.wins, streak.trades) == (2, 2)
 
 
-def test_a_corrected_outcome_corrects_every_streak_after_it(kit: Any) -> None:
+def test_a_corrected_outcome_corrects_every_streak_after_it(kit: Kit) -> None:
     house = trade_windows(kit, "UP", "UP", "UP")
     assert house.account.streaks["rsi_ema"].wins == 3
     said = house.hear(kit.resolved("DOWN", kit.START_S + 300))
@@ -83,27 +82,27 @@ def test_a_corrected_outcome_corrects_every_streak_after_it(kit: Any) -> None:
     assert house.account.streaks["rsi_ema"].wins == 1
 
 
-def test_the_official_word_alone_is_no_correction(kit: Any) -> None:
+def test_the_official_word_alone_is_no_correction(kit: Kit) -> None:
     house = trade_windows(kit, "UP")
     said = house.hear(kit.resolved("UP"))
     assert [(s.provisional, s.corrected) for s in said if isinstance(s, Settlement)] == [(False, False)]
 
 
-def test_an_outcome_learnt_late_is_folded_into_its_place(kit: Any) -> None:
+def test_an_outcome_learnt_late_is_folded_into_its_place(kit: Kit) -> None:
     house = trade_windows(kit, "UP", None, "UP")
     assert (house.account.streaks["rsi_ema"].wins, house.account.streaks["rsi_ema"].known) == (2, True)
     house.hear(kit.observed("DOWN", kit.START_S + 300))
     assert house.account.streaks["rsi_ema"].wins == 1
 
 
-def test_a_feed_that_knows_less_takes_nothing_back(kit: Any) -> None:
+def test_a_feed_that_knows_less_takes_nothing_back(kit: Kit) -> None:
     house = trade_windows(kit, "UP")
     seq = house.books.seq
     house.hear(kit.observed(None, move_bp=None))
     assert house.books.seq == seq and house.account.streaks["rsi_ema"].known
 
 
-def test_windows_without_a_trade_move_the_calendar_on(kit: Any) -> None:
+def test_windows_without_a_trade_move_the_calendar_on(kit: Kit) -> None:
     house = kit.ready()
     house.hear(kit.observed("UP", kit.START_S + 600))
     assert house.account.last_window_s == kit.START_S + 900
@@ -116,7 +115,7 @@ def test_windows_without_a_trade_move_the_calendar_on(kit: Any) -> None:
     assert len(house.books.windows) <= 51, "windows without a trade are forgotten"
 
 
-def test_a_failed_fill_after_a_provisional_win_takes_the_win_back(kit: Any) -> None:
+def test_a_failed_fill_after_a_provisional_win_takes_the_win_back(kit: Kit) -> None:
     house = kit.ready()
     house.venue.fails = ["t1"]
     house.run_to(12)

@@ -6,15 +6,17 @@ reckons by itself what each limit means, in its own few lines.
 
 import random
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
 from messages import (
     Accepted,
+    Account,
     ApprovedOrder,
     DayResult,
     OrderIntent,
+    Outcome,
+    Positions,
     Refused,
     RiskVerdict,
     Seen,
@@ -25,8 +27,9 @@ from messages import (
 from messages.inner import NoReply
 from polybot.core.utc import day_of
 from polybot.settings import Risk, Settings
+from tests.build import T0, a_prediction, an_account, positions, slug_of, window
+from tests.core.risk.conftest import Bench, Kit
 
-T0 = 1_795_132_800
 S = 10**9
 A_STREAM = 40
 
@@ -55,7 +58,7 @@ class Bet:
 class Truth:
     """The books, the dice, and the limits as this test understands them."""
 
-    kit: Any
+    kit: Kit
     luck: random.Random
     knobs: Settings
     purse_e6: int
@@ -64,7 +67,7 @@ class Truth:
 
     # --- what it tells
 
-    def account(self, now_ns: int) -> Any:
+    def account(self, now_ns: int) -> Account:
         days: dict[tuple[str, str], list[int]] = {}
         for bet in self.bets:
             row = days.setdefault((day_of(bet.intent.end_s), bet.intent.strategy), [0, 0])
@@ -75,7 +78,7 @@ class Truth:
             if bet.cost_e6:
                 break
             in_vain += 1
-        return self.kit.an_account(
+        return an_account(
             free_e6=self.free_e6,
             journal_seq=self.seq,
             days=tuple(
@@ -95,9 +98,9 @@ class Truth:
             unfilled=in_vain,
         )
 
-    def positions(self) -> Any:
+    def positions(self) -> Positions:
         held = [b for b in self.bets if b.is_held and not b.is_open]
-        return self.kit.positions(
+        return positions(
             positions=tuple(
                 self.kit.a_position(
                     b.intent.start_s,
@@ -163,24 +166,24 @@ class Truth:
         assert now_ns <= intent.good_until_ns and intent.start_s * S <= now_ns <= (intent.end_s - 30) * S, "in time"
 
 
-def a_wish(kit: Any, luck: random.Random, n: int, now_ns: int) -> OrderIntent:
+def a_wish(kit: Kit, luck: random.Random, n: int, now_ns: int) -> OrderIntent:
     """Of the window that runs, now and then of another; decided just now."""
     start_s = now_ns // S // 300 * 300 - (300 if luck.random() < 0.05 else 0)
-    outcome = "UP" if luck.random() < 0.9 else "DOWN"
+    outcome: Outcome = "UP" if luck.random() < 0.9 else "DOWN"
     strategy = luck.choice(("one", "two", "three"))
-    return kit.an_intent(  # type: ignore[no-any-return]
-        luck.choice((200, 500, 900, 2000, 3500)) * 10_000 + luck.randrange(0, 200) * 10_000,
+    return kit.an_intent(
+        stake_e6=luck.choice((200, 500, 900, 2000, 3500)) * 10_000 + luck.randrange(0, 200) * 10_000,
         start_s=start_s,
-        id=f"main/{strategy}/{kit.slug_of(start_s)}/{n}",
+        id=f"main/{strategy}/{slug_of(start_s)}/{n}",
         strategy=strategy,
         outcome=outcome,
         token_id="111" if outcome == "UP" else "222",
         good_until_ns=now_ns + luck.choice((-1, 0, 3)) * S,
-        prediction=kit.a_prediction(start_s, decided_ns=now_ns - luck.randrange(0, 3) * S),
+        prediction=a_prediction(**window(start_s), decided_ns=now_ns - luck.randrange(0, 3) * S),
     )
 
 
-def snapshots(bench: Any, truth: Truth, at_s: float, now_ns: int) -> None:
+def snapshots(bench: Bench, truth: Truth, at_s: float, now_ns: int) -> None:
     """Those asked for are answered, or met with silence."""
     asked = bench.all(Snapshot)
     if asked and truth.luck.random() < 0.7:
@@ -190,7 +193,7 @@ def snapshots(bench: Any, truth: Truth, at_s: float, now_ns: int) -> None:
         bench.hear(at_s, NoReply(id=asked[-1].id, to="executor", request="Snapshot"))
 
 
-def a_stream(kit: Any, seed: int, totals: dict[str, int]) -> None:
+def a_stream(kit: Kit, seed: int, totals: dict[str, int]) -> None:
     luck = random.Random(seed)
     knobs = Settings(
         risk=Risk(
@@ -228,7 +231,7 @@ def a_stream(kit: Any, seed: int, totals: dict[str, int]) -> None:
             bench.hear(at_s, truth.account(now_ns), truth.positions())
 
 
-def answer(bench: Any, truth: Truth, intent: OrderIntent, at_s: float, now_ns: int) -> None:
+def answer(bench: Bench, truth: Truth, intent: OrderIntent, at_s: float, now_ns: int) -> None:
     """Whatever it says of it, what it does not clearly refuse it has taken."""
     how = truth.luck.choice(("accepted", "accepted", "seen", "refused", "silence", "lost"))
     if how == "refused":
@@ -243,7 +246,7 @@ def answer(bench: Any, truth: Truth, intent: OrderIntent, at_s: float, now_ns: i
         bench.hear(at_s, NoReply(id=intent.id, to="executor", request="ApprovedOrder"))
 
 
-def streams(kit: Any, wishes: int, first_seed: int) -> dict[str, int]:
+def streams(kit: Kit, wishes: int, first_seed: int) -> dict[str, int]:
     totals: dict[str, int] = {}
     for seed in range(first_seed, first_seed + wishes // A_STREAM):
         try:
@@ -256,7 +259,7 @@ def streams(kit: Any, wishes: int, first_seed: int) -> dict[str, int]:
 MET = ("DAILY_LOSS", "MAX_MARKET", "MAX_EXPOSURE", "MAX_POSITIONS", "MAX_ORDER", "ENTRY_OPEN", "ONE_ENTRY", "COOLDOWN")
 
 
-def test_no_stream_of_wishes_ever_exceeds_a_limit(kit: Any) -> None:
+def test_no_stream_of_wishes_ever_exceeds_a_limit(kit: Kit) -> None:
     totals = streams(kit, 4_000, 1)
     assert totals["approved"] > 100
     assert [code for code in (*MET, "OPPOSITE", "TOO_LATE") if not totals.get(code)] == [], "each was met"
@@ -264,6 +267,6 @@ def test_no_stream_of_wishes_ever_exceeds_a_limit(kit: Any) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_a_hundred_thousand_wishes_never_exceed_a_limit(kit: Any) -> None:
+def test_a_hundred_thousand_wishes_never_exceed_a_limit(kit: Kit) -> None:
     totals = streams(kit, 100_000, 10_000)
     assert [code for code in (*MET, "OPPOSITE", "TOO_LATE", "OUTSIDE_WINDOW", "FUNDS") if not totals.get(code)] == []

@@ -8,16 +8,18 @@ import secrets
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 from py_clob_client_v2 import clob_types as t
 from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.exceptions import PolyApiException
 
 urls = json.loads(sys.argv[1])
-done = {}
+done: dict[str, object] = {}
 
 
-def until(read, deadline_s=25.0):
+def until(read: Callable[[], bool], deadline_s: float = 25.0) -> bool:
     """The chain takes its seconds."""
     end = time.monotonic() + deadline_s
     while not (found := read()) and time.monotonic() < end:
@@ -48,11 +50,11 @@ start = int(client.get_balance_allowance(collateral)["balance"])
 done["read the grant"] = start == 1_000_000_000
 
 
-def limit(price, **more):
+def limit(price: float, **more: Any) -> Any:
     return client.create_and_post_order(t.OrderArgs(token_id=up, price=price, size=10, side="BUY"), **more)
 
 
-def market(side, amount, kind):
+def market(side: str, amount: float, kind: t.OrderType) -> Any:
     """Prices move while a marketable order is held for the taker delay: what is killed for that is tried again."""
     wish = t.MarketOrderArgs(token_id=up, amount=amount, side=side, order_type=kind)
     for _ in range(7):

@@ -6,6 +6,7 @@ in   {"order": {…fields…, "signer_key"}}            out  {"id", "signature",
 
 import json
 import sys
+from typing import Any
 
 from eth_account import Account
 from eth_account.messages import encode_typed_data
@@ -22,7 +23,7 @@ from polymarket.environments import PRODUCTION
 config = PRODUCTION._config
 
 
-def signed(fields):
+def signed(fields: dict[str, Any]) -> dict[str, Any]:
     """An order, from unsigned to the payload of POST /order."""
     owner, signer = fields.pop("owner"), Account.from_key(fields.pop("key"))
     post_only, neg_risk = fields.pop("post_only"), fields.pop("neg_risk")
@@ -43,12 +44,12 @@ def signed(fields):
     return {"id": id_, "signature": signature, "payload": payload}
 
 
-def vars_of(order):
+def vars_of(order: UnsignedOrder) -> dict[str, Any]:
     """Its fields, whether it has a __dict__ or slots."""
     return {name: getattr(order, name) for name in UnsignedOrder.__dataclass_fields__}
 
 
-def redeemed(wish):
+def redeemed(wish: dict[str, Any]) -> dict[str, Any]:
     """A redemption, signed by each kind of wallet."""
     signer, wallet, nonce = Account.from_key(wish["key"]), wish["wallet"], wish["nonce"]
     adapter = config.neg_risk_collateral_adapter if wish["neg_risk"] else config.collateral_adapter

@@ -10,6 +10,9 @@ import secrets
 import sys
 import time
 import urllib.request
+from collections.abc import AsyncIterable, Callable
+from functools import partial
+from typing import Any
 
 from eth_account import Account
 from polymarket.clients.async_secure import AsyncSecureClient
@@ -24,7 +27,7 @@ from polymarket.streams import (
 )
 
 urls = json.loads(sys.argv[1])
-done = {}
+done: dict[str, bool] = {}
 config = dataclasses.replace(
     PRODUCTION._config,
     clob_url=urls["clob"],
@@ -38,7 +41,7 @@ config = dataclasses.replace(
 )
 
 
-async def until(handle, wanted, deadline_s=40.0):
+async def until(handle: AsyncIterable[Any], wanted: Callable[[Any], bool], deadline_s: float = 40.0) -> Any:
     """The first event that is wanted; None if it never came."""
     try:
         async with asyncio.timeout(deadline_s):
@@ -49,7 +52,11 @@ async def until(handle, wanted, deadline_s=40.0):
         return None
 
 
-async def main():
+def is_trade(status: str, event: Any) -> bool:
+    return getattr(event.payload, "status", "") == status and event.type == "trade"
+
+
+async def main() -> None:
     key = "0x" + secrets.token_hex(32)
     environment = _create_environment(name="local", config=config)
     wallet = Account.from_key(key).address
@@ -75,9 +82,7 @@ async def main():
     done["stream an order's cancellation"] = bool(gone)
     await client.place_limit_order(asset_id=up, price="0.9", size="10", side="BUY")
     for status in ("MATCHED", "MINED", "CONFIRMED"):
-        trade = await until(
-            user, lambda e, status=status: getattr(e.payload, "status", "") == status and e.type == "trade"
-        )
+        trade = await until(user, partial(is_trade, status))
         done[f"stream a trade's {status}"] = bool(trade)
     await market.close()
     await user.close()

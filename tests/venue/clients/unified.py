@@ -9,7 +9,9 @@ import secrets
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from eth_account import Account
 from polymarket._internal.wallet import derive_beacon_deposit_wallet_address as deposit_wallet_of
@@ -20,14 +22,14 @@ from polymarket.environments import PRODUCTION, _create_environment
 from polymarket.errors import PolymarketError
 
 urls = json.loads(sys.argv[1])
-done = {}
+done: dict[str, object] = {}
 
 
-def first(pages):
+def first(pages: Any) -> Any:
     return pages.first_page().items
 
 
-def until(read, deadline_s=25.0):
+def until(read: Callable[[], Any], deadline_s: float = 25.0) -> Any:
     """The chain takes its seconds."""
     end = time.monotonic() + deadline_s
     while not (found := read()) and time.monotonic() < end:
@@ -35,7 +37,7 @@ def until(read, deadline_s=25.0):
     return found
 
 
-def market(**wish):
+def market(**wish: str) -> Any:
     """Prices move while a marketable order is held for the taker delay: what is killed for that is tried again."""
     for _ in range(7):
         try:
