@@ -64,7 +64,8 @@ def entries_of(windows: int, strategies: int, luck: random.Random) -> Iterator[A
         for k in range(strategies):
             if luck.random() < 0.5:
                 continue
-            strategy, outcome = f"strategy_{k}", luck.choice(("UP", "DOWN"))
+            strategy = f"strategy_{k}"
+            outcome: Outcome = luck.choice(("UP", "DOWN"))
             order_id = f"0x{luck.getrandbits(256):064x}"
             yield IntentSigned(
                 intent=an_order_of(n, strategy, outcome), order_id=order_id, body=b"{}" * 400, risk_boot=1, good_until_ns=0,

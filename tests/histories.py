@@ -105,7 +105,7 @@ class History:
             if outcome is not None:
                 self.noted[slug] = None
             yield WindowNoted(
-                slug=slug, start_s=start_s, end_s=end_s, outcome=outcome, inferred=False, move_bp=1.0  # type: ignore[arg-type]
+                slug=slug, start_s=start_s, end_s=end_s, outcome=outcome, inferred=False, move_bp=1.0
             )  # fmt: skip
         elif dice < 0.8:
             self.noted[slug] = None

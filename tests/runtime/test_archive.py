@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from messages import OrderUpdate, Outcome
 from messages.inner import ReadPastEvents, ReadPastWindow
 from polybot.core.executor.books import past
 from polybot.core.executor.books.entries import Recalled, WindowResolved, Written, from_bytes, to_bytes
-from polybot.core.executor.books.events import newest
+from polybot.core.executor.books.events import MoneyEvent, newest
 from polybot.core.executor.books.fold import apply, restored, snapshot
 from polybot.core.executor.books.settlement import streak_of
 from polybot.core.executor.books.state import Books
@@ -24,7 +25,8 @@ class Lived:
     """A journal on disk with a snapshot every EVERY entries, the books it left, and everything said on the way."""
 
     def __init__(self, folder: Path, entries: Iterator[Written]) -> None:
-        self.journal, self.books, self.told = Journal(folder), Books(), []
+        self.journal, self.books = Journal(folder), Books()
+        self.told: list[MoneyEvent] = []
         for one in entries:
             self.journal.append(to_bytes(one.entry, one.seq, one.at_ns), one.seq)
             apply(self.books, one)
@@ -62,7 +64,8 @@ def test_a_segment_of_the_archive_that_is_missing_is_named(lived: Lived, tmp_pat
 
 
 def test_events_of_before_the_books_memory_are_told_as_they_were_said(lived: Lived, tmp_path: Path) -> None:
-    archive, told, after = Archive(tmp_path / "journal"), [], 0
+    archive, after = Archive(tmp_path / "journal"), 0
+    told: list[object] = []
     assert lived.books.notes_since > 0
     while True:
         page = archive.events(ReadPastEvents(id="x", after=after, limit=97))
@@ -76,7 +79,7 @@ def test_events_of_before_the_books_memory_are_told_as_they_were_said(lived: Liv
 
 def test_a_window_comes_back_by_order_intent_and_slug_and_takes_its_correction(lived: Lived, tmp_path: Path) -> None:
     archive = Archive(tmp_path / "journal")
-    signed = next(e for e in lived.told if type(e).__name__ == "OrderUpdate" and e.slug not in lived.books.windows)
+    signed = next(e for e in lived.told if isinstance(e, OrderUpdate) and e.slug not in lived.books.windows)
     found = {v: archive.window(ReadPastWindow(value=v)) for v in (signed.order_id, signed.intent_id, signed.slug)}
     assert len({read.past for read in found.values()}) == 1 and all(read.known for read in found.values())
     assert archive.window(ReadPastWindow(value="0xnever")).past == b""
@@ -87,7 +90,7 @@ def test_a_window_comes_back_by_order_intent_and_slug_and_takes_its_correction(l
                 patch.setattr(past, "KEPT_S", 10**9)
                 apply(whole, from_bytes(record.data))
     window = whole.windows[signed.slug]
-    other = "UP" if window.winner != "UP" else "DOWN"
+    other: Outcome = "UP" if window.winner != "UP" else "DOWN"
     correction = WindowResolved(slug=signed.slug, start_s=window.start_s, end_s=window.end_s, winner=other)
     recalled = Recalled(past=found[signed.slug].past)
     for books, more in ((lived.books, (recalled, correction)), (whole, (correction,))):

@@ -8,6 +8,7 @@ import pytest
 from messages import Settlement
 from polybot.core.executor.books import double_entry, past
 from polybot.core.executor.books.entries import (
+    AnyEntry,
     Recalled,
     WindowResolved,
     Written,
@@ -157,7 +158,8 @@ def test_a_window_that_left_comes_back_for_its_correction(monkeypatch: pytest.Mo
     """The venue changes its mind days later: as if the window had never left."""
     monkeypatch.setattr(past, "KEPT_S", 6_000)
     entries = list(days_of_trading(120, random.Random(3)))
-    small, gone = Books(), {}
+    small = Books()
+    gone: dict[str, past.PastWindow] = {}
     for one in entries:
         left = apply(small, one)
         gone |= {window.window.slug: window for window in (left.windows if left else ())}
@@ -176,7 +178,11 @@ def test_a_window_that_left_comes_back_for_its_correction(monkeypatch: pytest.Mo
     data = past.past_to_bytes(msgspec.structs.replace(window, runs=runs))
     start_s = window.window.start_s
     correction = WindowResolved(slug=slug, start_s=start_s, end_s=start_s + 300, winner="DOWN")
-    for books, more in ((small, [Recalled(past=data), correction]), (whole, [correction])):
+    lives: tuple[tuple[Books, list[AnyEntry]], ...] = (
+        (small, [Recalled(past=data), correction]),
+        (whole, [correction]),
+    )
+    for books, more in lives:
         for entry in more:
             apply(books, Written(version=1, seq=books.seq + 1, at_ns=books.last_ns, entry=entry))
     assert small.accounts == whole.accounts and small.realised_e6 == whole.realised_e6

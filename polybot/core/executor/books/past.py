@@ -73,7 +73,7 @@ def past_to_bytes(past: PastWindow) -> bytes:
 
 
 def past_from_bytes(data: bytes) -> PastWindow:
-    """Raises msgspec.MsgspecError."""
+    """The window out of an entry `Recalled`; raises msgspec.MsgspecError."""
     return _decoder.decode(data)
 
 
@@ -183,7 +183,7 @@ def tokens_gone(books: Books) -> frozenset[bytes]:
 
 
 def recall(books: Books, data: bytes) -> None:
-    """Rule 3: the window is in the books again as it was, and its strategies' streaks are folded from before it."""
+    """Put the window into the books again as it was; its strategies' streaks are folded from before it (rule 3)."""
     past = _decoder.decode(data)
     window = past.window
     if window.slug in books.windows and books.windows[window.slug].orders:
