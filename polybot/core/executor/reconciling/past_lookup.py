@@ -1,7 +1,7 @@
 """Words about what has left the books wait until the archive has said what it knows of it.
 
 1. An order, trade or intent that the books do not know is looked up in the archive before it is called foreign or new, where it
-   may be of a window that has left (`books/past.py`): it is dated before the horizon, or not dated at all.
+   may be of a window that has left (`core/executor/books/past.py`): it is dated before the horizon, or not dated at all.
 2. What the archive has comes back by one entry (`Recalled`), and the word is heard again as if it had never left.
 3. An official outcome of such a window that says nothing new brings nothing back.
 4. An archive that cannot be read is unknown: the word is dropped, unanswered. Facts of money are read again by the next
