@@ -49,11 +49,13 @@ from polybot.runtime.config import endpoints
 from polybot.runtime.loop import offline
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
-from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.loop.loop import run
+from polybot.runtime.loop.wiring import Wiring
 from polybot.runtime.safety import halt, live_confirmation, wallet
 from polybot.runtime.store import heartbeat_id
 from polybot.runtime.store.archive import Archive
 from polybot.runtime.store.journal import Journal, JournalDamaged
+from polybot.runtime.store.recall import persisted
 from polybot.settings import Live
 
 LOGIN_S = 20.0
@@ -153,8 +155,6 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         },
         sources=[UserChannelSource(urls["ws_user"], credentials, funder, inbox, now_ns), *polybolt],
         hosts=hosts,
-        journal=True,
-        watches_halt=True,
         on_persist_failed=gate.close,
         waits_to_leave=True,
     )
@@ -210,6 +210,7 @@ def _relayer(context: Context, url: str, held: Wallet, signature_type: int, fund
 
 def cancel_only() -> int:
     """Under the same lock: the journal's fold, everything cancelled, the proof as one line of JSON."""
+    log.talk_on_stderr()
     context, inbox = Context.open("executor", cancels_only=True), Inbox()
     try:
         journal = Journal(context.paths.journal)
@@ -218,7 +219,7 @@ def cancel_only() -> int:
         return 78
     wiring = wire(context, inbox)
     standing = halt.look(context.paths)
-    first: list[Word] = [context.started(standing.id if standing else ""), offline.restored(journal)]
+    first: list[Word] = [context.started(standing.id if standing else ""), persisted(journal)]
     wish = CancelAll(id="cancel-only", reason="supervision is dead")
     proof = offline.Lone(context, ExecutorCore(), inbox, wiring, journal).until([*first, wish], CancelProof, PROVE_S)
     if proof is None:

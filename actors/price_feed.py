@@ -11,7 +11,8 @@ from polybot.core.price_feed.core import SYMBOL, PriceFeedCore
 from polybot.runtime.base import log
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
-from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.loop.loop import run
+from polybot.runtime.loop.wiring import Wiring
 
 POLL_S = 2.0  # machine; an answer that takes longer is no news
 

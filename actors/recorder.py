@@ -7,7 +7,8 @@ from polybot.core.recorder.core import RecorderCore
 from polybot.runtime.base import log
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Inbox
-from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.loop.loop import run
+from polybot.runtime.loop.wiring import Wiring
 from polybot.runtime.store.index_db import IndexDb, IndexUnusable
 from polybot.runtime.store.window_log import Trail
 

@@ -2,25 +2,19 @@
 standard library's `signal`.
 """
 
-from messages import Prediction
-from messages.units import NS
 from polybot.core.signal.core import SignalCore
 from polybot.runtime.base import log
 from polybot.runtime.config import plugins
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Inbox
-from polybot.runtime.loop.loop import Wiring, run
-from polybot.runtime.store.recall import recalled
-
-REMEMBERS_S = 600  # world time; a decision is good for seconds
+from polybot.runtime.loop.loop import run
+from polybot.runtime.loop.wiring import Wiring
 
 
 def wire(context: Context, inbox: Inbox) -> Wiring:
-    """Nothing but the bus, and other people's strategies. First of all the core hears what it predicted before."""
+    """Nothing but the bus, and other people's strategies."""
     for problem in plugins.load(context.settings.bot.strategies):
         log.event("plugin_refused", why=problem)
-    since_ns = context.clock.now_ns() - REMEMBERS_S * NS
-    inbox.put(recalled(context.paths.flight / context.name, (Prediction,), since_ns))
     return Wiring()
 
 

@@ -6,7 +6,8 @@ from messages.inner import KillActor, StopProgram, WakeSupervisor, WatchPid
 from polybot.core.watchdog.core import WatchCore
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
-from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.loop.loop import run
+from polybot.runtime.loop.wiring import Wiring
 from polybot.runtime.supervision import supervisord
 from polybot.runtime.supervision.listener import Eyes, Hands, post_sentinel
 

@@ -14,7 +14,7 @@ import msgspec
 from messages import Envelope, Prediction, PriceTick, decode_envelope, encode
 from messages.inner import Started, Store
 from polybot.core.recorder.core import RecorderCore
-from polybot.runtime.loop.bus import Stamper
+from polybot.runtime.loop.stamping import Stamper
 from polybot.runtime.store.flight import FlightRecorder
 from polybot.runtime.store.index_db import IndexDb
 from polybot.settings import Settings

@@ -42,7 +42,8 @@ from polybot.adapters.polymarket.signing import OrderSigner, Wallet
 from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
-from polybot.runtime.loop.loop import Wiring, run
+from polybot.runtime.loop.loop import run
+from polybot.runtime.loop.wiring import Wiring
 from polybot.runtime.store.journal import Journal
 
 KEY = "11" * 32
@@ -290,7 +291,6 @@ def act(name: str) -> None:
             return Wiring(
                 effects={PostOrder: Effect(post, "orders")},
                 sync={SignOrder: signer.sign},
-                journal=True,
                 every=note,
                 every_s=1.0,
             )

@@ -52,7 +52,9 @@ from messages import (
     TickSizeChanged,
     TradePrint,
     WindowObserved,
+    Word,
 )
+from messages.inner import Notify, PostOrder
 from polybot.settings import Settings
 
 TopicClass = Literal["kept", "level", "shed"]
@@ -98,6 +100,19 @@ TOPICS: tuple[Topic, ...] = (
 
 
 @dataclass(frozen=True)
+class Recall:
+    """Which of its own words an actor is given back when it starts, out of its flight recorder, and how old they may be."""
+
+    words: tuple[type[Word], ...]
+    world_s: float
+    machine_s: float = 0.0  # at high speed an absence alone is long
+
+    def back_s(self, speed: float) -> int:
+        """World seconds before the start; speed is how many of them pass in one of the machine's."""
+        return round(max(self.world_s, self.machine_s * speed))
+
+
+@dataclass(frozen=True)
 class Actor:
     """One row: a process. group orders the stop: edge first together, then the executor, then the venue."""
 
@@ -111,6 +126,11 @@ class Actor:
     profiles: tuple[str, ...] = ("demo", "paper", "live")
     recovers: bool = False  # asks Resend for every gap in a kept topic, also over its own absence
     knob: str = ""  # runs only where this knob is set
+    has_core: bool = True  # False: a program of its own, of which there is nothing to simulate or to replay
+    journal: bool = False  # its core persists, and is given back what it persisted
+    watches_halt: bool = False  # its core hears each change of the halt file
+    recalls: Recall = Recall((), 0.0)
+    decides: type[Word] | None = None  # its step on the path of money; how long it takes is in its heartbeat
 
 
 EVERYTHING = tuple(t.word for t in TOPICS)
@@ -138,6 +158,8 @@ TABLE: tuple[Actor, ...] = (
             ClockOffset,
         ),
         hears=(OracleRelayed,),
+        # the longest resolution seen took 8 minutes after a window of 5
+        recalls=Recall((MarketListed, WindowObserved, MarketResolved), world_s=900, machine_s=10.0),
     ),
     Actor(
         "signal",
@@ -156,7 +178,9 @@ TABLE: tuple[Actor, ...] = (
             Account,
             Allocation,
         ),
-        asks=(History,),
+        asks=(History, Resend),
+        recalls=Recall((Prediction,), world_s=600),  # a decision is good for seconds
+        decides=Prediction,
     ),
     Actor(
         "allocator",
@@ -173,7 +197,8 @@ TABLE: tuple[Actor, ...] = (
             OrderUpdate,
             RiskVerdict,
         ),
-        asks=(OrderIntent,),
+        asks=(OrderIntent, Resend),
+        decides=OrderIntent,
     ),
     Actor(
         "risk",
@@ -194,7 +219,9 @@ TABLE: tuple[Actor, ...] = (
             Health,
         ),
         serves=(OrderIntent, Halt, Resume, Pause),
-        asks=(History, ApprovedOrder, Snapshot),
+        asks=(History, ApprovedOrder, Snapshot, Resend),
+        watches_halt=True,
+        decides=ApprovedOrder,
     ),
     Actor(
         "executor",
@@ -202,7 +229,11 @@ TABLE: tuple[Actor, ...] = (
         says=(*MONEY, OracleRelayed, FeedStatus),
         hears=(RiskState, MarketListed, WindowObserved, MarketResolved),
         serves=(ApprovedOrder, CancelAll, Snapshot, EventsSince, Redeem),
+        asks=(Resend,),
         group="money",
+        journal=True,
+        watches_halt=True,
+        decides=PostOrder,
     ),
     Actor(
         "recorder",
@@ -217,6 +248,8 @@ TABLE: tuple[Actor, ...] = (
         "tells a program of yours what needs a person; runs only where notify_cmd is set",
         hears=(Account, Settlement, FeedStatus),
         knob="bot.notify_cmd",
+        watches_halt=True,
+        recalls=Recall((Notify,), world_s=7 * 24 * 3600),  # a halt that stands is told once, not at every start
     ),
     Actor(
         "venue",
@@ -224,6 +257,7 @@ TABLE: tuple[Actor, ...] = (
         hears=(Prediction, Allocation, RiskVerdict, OrderUpdate, WindowObserved, Settlement, Account),
         group="world",
         profiles=("demo", "paper"),
+        has_core=False,
     ),
     Actor(
         "watchdog",
@@ -257,6 +291,8 @@ PATIENCE: dict[type[Request], Patience] = {
 DEFAULT_PATIENCE = Patience(1.0, 1)
 
 BY_NAME = {a.name: a for a in TABLE}
+PATH = tuple(a for a in TABLE if a.decides)  # of money, in the order in which it passes them
+FEEDS = tuple(a for a in TABLE if a not in PATH and set(a.says) & set(PATH[0].hears))  # what the first of them goes by
 CLASS_OF: dict[type[Event], TopicClass] = {t.word: t.kind for t in TOPICS}
 
 
@@ -276,13 +312,19 @@ def _is_set(settings: Settings, knob: str) -> bool:
 
 
 def says(actor: Actor) -> tuple[type[Event], ...]:
-    """All an actor may say. The venue and the watchdog are programs without a core, but their loops beat too."""
+    """All an actor may say; the venue, a program without a core, beats too."""
     return actor.says + ALWAYS_SAID
 
 
 def speakers_of(word: type[Event]) -> Iterator[Actor]:
     """The actors that may say this event."""
     return (a for a in TABLE if word in says(a))
+
+
+def speaker_of(word: type[Event]) -> Actor:
+    """The one actor that says this event. Raises ValueError for an event of several speakers."""
+    (actor,) = speakers_of(word)
+    return actor
 
 
 def server_of(word: type[Request]) -> Actor:

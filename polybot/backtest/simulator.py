@@ -10,34 +10,22 @@ import hashlib
 import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from messages import (
     Envelope,
     Event,
-    MarketListed,
-    MarketResolved,
-    Prediction,
-    Reply,
     Request,
     Resend,
     Resent,
-    WindowObserved,
     Word,
     encode,
     tag_of,
     topic_of,
 )
 from messages.inner import (
-    AnyTimer,
-    Compact,
     HaltSeen,
-    Leave,
     NoReply,
-    Persist,
-    Restored,
-    SignOrder,
     Started,
     Store,
     Tick,
@@ -46,17 +34,13 @@ from messages.inner import (
     WriteHalt,
     WritePause,
 )
+from polybot.backtest.member import Killed, Member
 from polybot.core.protocol import Core
 from polybot.runtime.base.clock import LEAP_NS
-from polybot.runtime.loop.bus import Stamper, cause_of
-from polybot.topology import CLASS_OF, DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
+from polybot.runtime.loop.performer import Performer
+from polybot.topology import DEFAULT_PATIENCE, PATIENCE, TABLE, server_of
 
-WATCH_HALT = ("risk", "executor")
 HALT_LOOK_NS = 100_000_000
-RECALLS: dict[str, tuple[type[Event], ...]] = {
-    "market_feed": (MarketListed, WindowObserved, MarketResolved),
-    "signal": (Prediction,),
-}
 
 
 class Outside(Protocol):
@@ -87,32 +71,9 @@ class Weather(Protocol):
         ...
 
 
-@dataclass
-class Member:
-    """One actor in the simulator and all that survives its death: `records` and the boot number."""
-
-    name: str
-    make: Callable[[], Core]
-    core: Any = None
-    stamper: Stamper = field(default_factory=lambda: Stamper("", 0))
-    boot: int = 0
-    alive: bool = False
-    records: list[bytes] = field(default_factory=list)
-    last_seq: int = 0
-    kept: list[Envelope] = field(default_factory=list)  # its flight recorder, as far as others or itself may ask for it
-    said: int = 0
-    crash_at: int | None = None
-    wishes: dict[AnyTimer, tuple[int, WakeAt | WakeIn]] = field(default_factory=dict)  # timer → the wish that stands
-    halt_told: str = ""
-
-
-def _tells(envelope: Envelope, wish: Resend) -> bool:
-    assert isinstance(envelope.body, Event)
-    return topic_of(envelope.body).startswith(wish.topic)
-
-
-class Killed(Exception):
-    """This actor's process has just ended, in the middle of a sentence."""
+def _is_wanted(envelope: Envelope, wish: Resend) -> bool:
+    is_event = isinstance(envelope.body, Event) and topic_of(envelope.body).startswith(wish.topic)
+    return is_event and envelope.at_ns >= wish.since_ns
 
 
 class Simulator:
@@ -129,7 +90,7 @@ class Simulator:
         restart_ns: int = 300_000_000,
         weather: Weather | None = None,
     ) -> None:
-        self.members = {row.name: Member(row.name, cores[row.name]) for row in TABLE if row.name in cores}
+        self.members = {row.name: Member(row.name, cores[row.name], self) for row in TABLE if row.name in cores}
         self.outside, self.origin_ns, self.now_ns = outside, origin_ns, origin_ns
         self._skew_ns = 0
         self.config, self.session = config, session
@@ -177,14 +138,14 @@ class Simulator:
         return self.now_ns + self._skew_ns
 
     def set_wall_clock(self, skew_ns: int) -> None:
-        """From now on our clock is this far ahead of the truth. As in runtime/loop/loop.py, a leap ends every actor."""
+        """From now on our clock is this far ahead of the truth. As for a real loop, a leap ends every actor."""
         leap_ns, self._skew_ns = skew_ns - self._skew_ns, skew_ns
         for name, member in self.members.items():
             if member.alive and abs(leap_ns) > LEAP_NS:
                 self.kill(name)
             for _, wish in list(member.wishes.values()):
                 if isinstance(wish, WakeAt):
-                    self._wake(member, wish)
+                    self.wake(member, wish)
 
     @property
     def mono_s(self) -> float:
@@ -196,9 +157,8 @@ class Simulator:
     def start(self, name: str) -> None:
         """A new process of this actor: start-up is the recovery path."""
         member = self.members[name]
-        member.core, member.alive, member.boot = member.make(), True, member.boot + 1
-        member.stamper, member.said, member.wishes = Stamper(name, member.boot), 0, {}
-        member.halt_told = self.halt_id if name in WATCH_HALT else ""
+        member.be_born()
+        member.halt_told = self.halt_id if member.row.watches_halt else ""
         started = Started(
             actor=name,
             boot=member.boot,
@@ -211,11 +171,8 @@ class Simulator:
             paused=self.paused,
         )
         self.hear(name, started)
-        if member.alive and name == "executor":
-            self.hear(name, Restored(records=tuple(member.records), last_seq=member.last_seq))
-        elif member.alive and name in RECALLS:
-            said = tuple(encode(e.body) for e in member.kept if isinstance(e.body, RECALLS[name]))
-            self.hear(name, Restored(records=said, last_seq=0))
+        if (restored := member.restored()) is not None:
+            self.hear(name, restored)
         self.outside.connect(name)
 
     def kill(self, name: str, restart: bool = True) -> None:
@@ -237,68 +194,43 @@ class Simulator:
             self.hear(name, word, cause)
 
     def hear(self, name: str, word: Word, cause: str = "") -> None:
-        """Hand an actor a word from inside its own house."""
-        inner = Stamper(f"{name}.source", self.members[name].boot)
-        self._hear_envelope(name, inner.envelope(word, self.wall_ns, cause))
+        """A word from inside the actor's own house."""
+        self._alive(name, lambda performer: performer.hear(word, cause))
 
     def _hear_envelope(self, name: str, envelope: Envelope) -> None:
-        member = self.members[name]
-        if not member.alive:
-            return
-        inside = envelope.source == f"{name}.source"
-        heard: Any = envelope if getattr(member.core, "wants_envelopes", False) and not inside else envelope.body
-        cause = cause_of(envelope, name)
-        next_words: list[Word] = []
-        try:
-            for word in member.core.handle(heard, self.wall_ns):
-                self._say(member, word, cause, next_words)
-        except Killed:
-            self.kill(name)
-            return
-        for word in next_words:
-            self.hear(name, word, cause)
+        self._alive(name, lambda performer: performer.hear_envelope(envelope))
 
-    def _say(self, member: Member, word: Word, cause: str, next_words: list[Word]) -> None:
-        member.said += 1
-        if member.crash_at is not None and member.said >= member.crash_at:
-            raise Killed
-        topic = "" if not isinstance(word, Event) else f"{tag_of(word)}/{word.key}"
-        envelope = member.stamper.envelope(word, self.wall_ns, cause, topic)
+    def _alive(self, name: str, hear: Callable[[Performer], None]) -> None:
+        """Let a living member hear; it may not survive that."""
+        member = self.members[name]
+        if member.alive:
+            try:
+                hear(member.performer)
+            except Killed:
+                self.kill(name)
+
+    # --- what members say
+
+    def note(self, member: Member, envelope: Envelope) -> None:
+        """Into the digest, and before those who listen; a listener may raise Killed."""
         self._digest.update(repr(envelope).encode())
         for listener in self.listeners:
             listener(member.name, envelope)
-        match word:
-            case Event():
-                if CLASS_OF[type(word)] == "kept":
-                    member.kept.append(envelope)
-                self._publish(member.name, envelope)
-            case Reply():
-                self._reply(envelope)
-            case Request():
-                self._ask(member, envelope)
-            case WakeAt() | WakeIn():
-                self._wake(member, word)
-            case Persist():
-                member.records.append(word.record)
-                member.last_seq = word.seq
-            case Compact():
-                member.records, member.last_seq = [word.snapshot], word.seq
-            case Store():
-                self.tables.setdefault(word.table, []).append(word.row)
-            case WriteHalt():
-                self.write_halt(word)
-            case WritePause():
-                self.paused = word.why
-            case Leave():
-                raise Killed
-            case SignOrder():
-                answer = self.outside.perform(member.name, word, self.now_ns)
-                assert answer is not None
-                next_words.append(answer)
-            case _:
-                self.outside.perform(member.name, word, self.now_ns)
 
-    def _publish(self, source: str, envelope: Envelope) -> None:
+    def store(self, word: Store) -> None:
+        """A row of the index."""
+        self.tables.setdefault(word.table, []).append(word.row)
+
+    def effect(self, member: Member, word: Word) -> Word | None:
+        """In the world outside; answered at once, or later."""
+        return self.outside.perform(member.name, word, self.now_ns)
+
+    def write_pause(self, word: WritePause) -> None:
+        """The newest word stands."""
+        self.paused = word.why
+
+    def publish(self, member: Member, envelope: Envelope) -> None:
+        """To everyone who hears it by the table, as the weather lets it through."""
         event: Any = envelope.body
         for hearer in self._hearers(type(event)):
             strikes = [self._hop_ns] if self._weather is None else self._weather.strike(event, hearer)
@@ -317,8 +249,8 @@ class Simulator:
 
         self.at(self.now_ns + delay_ns, arrive)
 
-    def _ask(self, member: Member, envelope: Envelope) -> None:
-        request: Any = envelope.body
+    def ask(self, member: Member, request: Request, envelope: Envelope) -> None:
+        """Of its server, or NoReply after the patience of the table."""
         server = request.to if isinstance(request, Resend) else server_of(type(request)).name
         self._asked[server, request.id] = member.name
         if isinstance(request, Resend):
@@ -337,22 +269,24 @@ class Simulator:
         self.at(self.now_ns + int(patience.deadline_s * 1e9), give_up)
 
     def _resend(self, wish: Resend, envelope: Envelope) -> None:
-        """Served by the loop itself, as in runtime/loop/loop.py: the core does not hear it."""
+        """Served by the loop itself: the core does not hear it."""
         server = self.members.get(wish.to)
         if server is None or not server.alive:
             return
-        found = [encode(e) for e in server.kept if e.at_ns >= wish.since_ns and _tells(e, wish)][wish.skip :]
+        found = [encode(e) for e in server.kept if _is_wanted(e, wish)][wish.skip :]
         resent = Resent(id=wish.id, envelopes=tuple(found[: wish.limit]), more=len(found) > wish.limit, lost=False)
-        answer = server.stamper.envelope(resent, self.wall_ns, f"request:{wish.id}")
-        self.at(self.now_ns + self._hop_ns, lambda: self._reply(answer))
+        answer = server.performer.stamper.envelope(resent, self.wall_ns, f"request:{wish.id}")
+        self.at(self.now_ns + self._hop_ns, lambda: self.reply(answer))
 
-    def _reply(self, envelope: Envelope) -> None:
+    def reply(self, envelope: Envelope) -> None:
+        """To the one who asked, if it still waits."""
         reply: Any = envelope.body
         asker = self._asked.pop((envelope.source, reply.id), None)
         if asker is not None:
             self._on_its_way(asker, envelope, self._hop_ns)
 
-    def _wake(self, member: Member, wish: WakeAt | WakeIn) -> None:
+    def wake(self, member: Member, wish: WakeAt | WakeIn) -> None:
+        """The same timer again replaces the earlier wish."""
         after_ns = wish.at_ns - self.wall_ns if isinstance(wish, WakeAt) else max(1, math.ceil(wish.after_s * 1e9))
         at_ns = self.now_ns + after_ns  # machine time passes, however little, or "a moment later" would come for ever
         self._count += 1
@@ -375,9 +309,8 @@ class Simulator:
             self._tell_halt()
 
     def _tell_halt(self) -> None:
-        for name in WATCH_HALT:
-            if name in self.members:
-                self.at(self.now_ns + HALT_LOOK_NS, lambda name=name: self._look_at_halt(name))  # type: ignore[misc]
+        for name in (name for name, member in self.members.items() if member.row.watches_halt):
+            self.at(self.now_ns + HALT_LOOK_NS, lambda name=name: self._look_at_halt(name))  # type: ignore[misc]
 
     def _look_at_halt(self, name: str) -> None:
         member = self.members[name]

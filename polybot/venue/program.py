@@ -20,8 +20,9 @@ from polybot.core.market.windows import SessionPlan, session_from
 from polybot.runtime.base import log
 from polybot.runtime.base.clock import WorldClock, mono_s
 from polybot.runtime.config import endpoints
-from polybot.runtime.loop.bus import Publisher, Stamper, Subscriber
+from polybot.runtime.loop.bus import Publisher, Subscriber
 from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.stamping import Stamper
 from polybot.settings import usd_e6
 from polybot.sim.world.scenarios import scenario_named
 from polybot.sim.world.world import World

@@ -45,8 +45,9 @@ from messages.inner import (
     WriteHalt,
 )
 from polybot.adapters.polymarket.signing import OrderSigner, Wallet
+from polybot.backtest.member import Killed
 from polybot.backtest.order_entry import Counter, new_order, post_result
-from polybot.backtest.simulator import Killed, Simulator
+from polybot.backtest.simulator import Simulator
 from polybot.core.executor import ExecutorCore
 from polybot.core.executor.books.entries import from_bytes
 from polybot.core.executor.books.fold import restored

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from messages import Account, Envelope, Fill, OrderUpdate, Prediction
+from messages import Account, Envelope, Event, Fill, OrderUpdate, Prediction, Request
 from messages.inner import PostOrder
 from polybot.backtest.environment import WorldOutside
 from polybot.backtest.order_entry import Fate
 from polybot.backtest.simulator import Simulator
 from polybot.sim.world.synthetic import SyntheticWorld
+from polybot.topology import BY_NAME, PATH
 from tests.backtest.cores import CORES
 
 GRANT_E6 = 1_000_000_000
@@ -85,6 +86,16 @@ def test_it_trades_and_the_books_add_up() -> None:
     assert [p.n for p in predictions] == [1, 2, 3, 4, 5]
     assert sum(o.filled_e6 > 0 for o in orders_of(sim).values()) >= 2
     check_books(sim)
+
+
+def test_nobody_says_or_asks_what_its_row_of_the_table_has_not() -> None:
+    sim, said = a_house(1), dict[tuple[str, type[Any]], None]()
+    sim.listeners.append(lambda actor, envelope: said.update({(actor, type(envelope.body)): None}))
+    sim.run_until(at(400))
+    rows = {actor: BY_NAME[actor] for actor, _ in said}
+    assert [(a, w) for a, w in said if issubclass(w, Event) and w not in rows[a].says] == []
+    assert [(a, w) for a, w in said if issubclass(w, Request) and w not in rows[a].asks] == []
+    assert {(a.name, a.decides) for a in PATH} <= set(said), "every decision was seen"
 
 
 def test_two_runs_say_identical_bytes() -> None:

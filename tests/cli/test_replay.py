@@ -1,8 +1,7 @@
 """Replay compares byte for byte: a flipped bit is found, a killed writer's cut sentence is not mistaken for one."""
 
 import json
-import pickle
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,12 @@ from typer.testing import CliRunner
 
 from messages import Candles, Envelope, PriceTick, Word, encode
 from messages.inner import Persist, PersistFailed, SayLevels, Started, Tick, WakeIn
+from polybot.backtest.replay import LostBeginning, Replayed
+from polybot.backtest.replay import replay as replay_of
 from polybot.cli.commands import replay
 from polybot.core.recorder.core import RecorderCore
-from polybot.runtime.loop.bus import Stamper, cause_of
+from polybot.runtime.loop.stamping import Stamper, cause_of
+from polybot.runtime.store import flight
 from polybot.runtime.store.flight import FlightRecorder, read, segments_of
 from polybot.settings import Settings
 from tests import build
@@ -67,10 +69,8 @@ class Loop:
             self.flight.said(now_ns, data)
 
 
-@pytest.fixture(autouse=True)
-def echoes(monkeypatch: pytest.MonkeyPatch) -> None:
-    make: Callable[[str], Any] = lambda actor: Echo()  # noqa: E731
-    monkeypatch.setattr(replay, "core_of", make)
+def replayed(folder: Path) -> Replayed:
+    return replay_of("signal", folder, Echo)
 
 
 def test_a_recording_says_itself_again(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_recording_says_itself_again(tmp_path: Path) -> None:
         loop = Loop(tmp_path, Echo(), boot)
         for word in (STARTED, Tick(timer=SayLevels(), mono_s=1.0)):
             loop.hear(word)
-    result = replay.replay("signal", tmp_path)
+    result = replayed(tmp_path)
     assert (result.difference, result.boots, result.heard, result.said) == ("", 2, 4, 12)
 
 
@@ -86,7 +86,7 @@ def test_one_changed_word_is_found_and_named(tmp_path: Path) -> None:
     loop = Loop(tmp_path, Echo())
     loop.hear(STARTED)
     loop.hear(Tick(timer=SayLevels(), mono_s=1.0), spoil=True)
-    result = replay.replay("signal", tmp_path)
+    result = replayed(tmp_path)
     assert "boot 1, word 2 heard (Tick from signal.source at 5)" in result.difference
     assert "price=9.0" in result.difference and "price=3.0" in result.difference
 
@@ -94,16 +94,16 @@ def test_one_changed_word_is_found_and_named(tmp_path: Path) -> None:
 def test_a_missing_word_in_the_middle_is_a_difference_at_the_end_it_is_a_kill(tmp_path: Path) -> None:
     loop = Loop(tmp_path, Echo())
     loop.hear(STARTED, cut_after=1)
-    assert replay.replay("signal", tmp_path).difference == ""
+    assert replayed(tmp_path).difference == ""
     loop.hear(Tick(timer=SayLevels(), mono_s=1.0))
-    assert "recorded nothing, replayed Envelope" in replay.replay("signal", tmp_path).difference
+    assert "recorded nothing, replayed Envelope" in replayed(tmp_path).difference
 
 
 def test_a_word_the_core_does_not_say_again_is_a_difference(tmp_path: Path) -> None:
     loop = Loop(tmp_path, Echo())
     loop.hear(STARTED)
     loop.flight.said(5, loop.stamper.wrap(a_tick(77), 5, "")[1])
-    assert "replayed nothing" in replay.replay("signal", tmp_path).difference
+    assert "replayed nothing" in replayed(tmp_path).difference
 
 
 def test_after_a_failed_persist_nothing_more_of_that_sentence_is_asked_for(tmp_path: Path) -> None:
@@ -112,30 +112,57 @@ def test_after_a_failed_persist_nothing_more_of_that_sentence_is_asked_for(tmp_p
     candles = Candles(id="c", symbol="b", interval_s=60, candles=(), complete=True)
     loop.hear(candles, cut_after=1)
     loop.hear(PersistFailed(seq=1, why="no room"))
-    assert replay.replay("signal", tmp_path).difference == ""
+    assert replayed(tmp_path).difference == ""
 
 
-def test_a_kept_core_stands_in_for_a_beginning_that_was_dropped(tmp_path: Path) -> None:
-    loop = Loop(tmp_path, Echo())
+def a_long_boot(folder: Path, old_build: bool = False) -> Loop:
+    """A boot in two segments; an older build began the second one with its core as it stood."""
+    loop = Loop(folder, Echo())
     loop.hear(STARTED)
-    loop.flight._roll()
-    loop.flight._write(_boot_and_snapshot(loop))
-    loop.hear(Tick(timer=SayLevels(), mono_s=2.0))
-    whole = replay.replay("signal", tmp_path)
-    assert whole.difference == "" and whole.heard == 2
+    loop.flight._begin()
+    if old_build:
+        loop.flight._write(flight._line(b"s", 5, b"\x80\x04K*."))
+    loop.hear(Tick(timer=SayLevels(), mono_s=2.0), now_ns=7)
+    return loop
+
+
+@pytest.mark.parametrize("old_build", [False, True])
+def test_a_boot_in_several_segments_is_one_boot_whoever_wrote_it(tmp_path: Path, old_build: bool) -> None:
+    a_long_boot(tmp_path, old_build)
+    whole = replayed(tmp_path)
+    assert (whole.difference, whole.boots, whole.heard, whole.lost) == ("", 1, 2, [])
+    assert whole.begins_ns == 5
+
+
+@pytest.mark.parametrize("old_build", [False, True])
+def test_a_boot_whose_beginning_is_gone_is_named_and_the_next_one_compared(tmp_path: Path, old_build: bool) -> None:
+    a_long_boot(tmp_path, old_build)
     segments_of(tmp_path)[0].unlink()
-    rest = replay.replay("signal", tmp_path)
-    assert rest.difference == "" and (rest.heard, rest.unread_boots) == (1, 0)
+    rest = replayed(tmp_path)
+    assert (rest.difference, rest.heard, rest.lost) == ("", 0, [LostBeginning(boot=1, from_ns=7)])
+    assert (rest.begins_ns, rest.verdict, rest.facts()["same"]) == (None, "nothing to compare", None)
+    Loop(tmp_path, Echo(), boot=2).hear(STARTED, now_ns=9)
+    more = replayed(tmp_path)
+    assert (more.difference, more.heard, more.lost) == ("", 1, [LostBeginning(boot=1, from_ns=7)])
+    assert (more.begins_ns, more.facts()["same"]) == (9, True)
 
 
-def _boot_and_snapshot(loop: Loop) -> bytes:
-    from polybot.runtime.store.flight import BOOT, SNAPSHOT, _line
+def test_a_process_that_ended_before_it_heard_anything_has_lost_nothing(tmp_path: Path) -> None:
+    FlightRecorder(tmp_path, 1, 1 << 30)
+    Loop(tmp_path, Echo(), boot=2).hear(STARTED)
+    result = replayed(tmp_path)
+    assert (result.boots, result.heard, result.lost) == (2, 1, [])
 
-    return _line(BOOT, 0, b"1") + _line(SNAPSHOT, 5, pickle.dumps((loop.core, loop.stamper)))
+
+def test_a_word_of_another_build_that_cannot_be_read_is_a_difference(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path, 1, 1 << 30)
+    recorder.heard(5, b"gibberish")
+    assert "a line heard at 5 does not decode" in replayed(tmp_path).difference
 
 
 def test_the_verb_prints_counts_and_fails_at_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POLYBOT_STATE", str(tmp_path))
+    monkeypatch.setattr(replay, "core_of", lambda actor: Echo())
     app = typer.Typer()
     replay.register(app)
     assert CliRunner().invoke(app, []).exit_code == 4
@@ -149,18 +176,36 @@ def test_the_verb_prints_counts_and_fails_at_a_difference(tmp_path: Path, monkey
     assert CliRunner().invoke(app, ["venue"]).exit_code == 2
 
 
-def test_the_recorders_own_core_replays_from_envelopes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "core_of", lambda actor: RecorderCore())
-    flight, core, stamper = FlightRecorder(tmp_path, 1, 1 << 30), RecorderCore(), Stamper("recorder", 1)
+def test_the_verb_says_which_boot_lost_its_beginning_and_from_when_on_it_compares(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYBOT_STATE", str(tmp_path))
+    monkeypatch.setattr(replay, "core_of", lambda actor: Echo())
+    app, folder = typer.Typer(), tmp_path / "flight" / "signal"
+    replay.register(app)
+    a_long_boot(folder)
+    segments_of(folder)[0].unlink()
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 0 and "nothing to compare" in done.stdout
+    assert (
+        "boot 1 was not compared: its beginning is no longer on disk, the rest is from 1970-01-01 00:00:00 UTC"
+        in done.stdout
+    )
+    Loop(folder, Echo(), boot=2).hear(STARTED, now_ns=86_400 * 10**9)
+    assert "what there is to replay: from 1970-01-02 00:00:00 UTC on" in CliRunner().invoke(app, []).stdout
+
+
+def test_the_recorders_own_core_replays_from_envelopes(tmp_path: Path) -> None:
+    recorder, core, stamper = FlightRecorder(tmp_path, 1, 1 << 30), RecorderCore(), Stamper("recorder", 1)
     heard = [
         Stamper("recorder.source", 1).envelope(STARTED, 5, ""),
         Envelope(source="price_feed", boot=1, seq=1, at_ns=5, cause="", body=a_candle()),
     ]
     for envelope in heard:
-        flight.heard(5, encode(envelope))
+        recorder.heard(5, encode(envelope))
         word: Any = envelope.body if envelope.source == "recorder.source" else envelope
         for said in core.handle(word, 5):
-            flight.said(5, stamper.wrap(said, 5, cause_of(envelope, "recorder"))[1])
-    result = replay.replay("recorder", tmp_path)
+            recorder.said(5, stamper.wrap(said, 5, cause_of(envelope, "recorder"))[1])
+    result = replay_of("recorder", tmp_path, RecorderCore)
     assert (result.difference, result.heard) == ("", 2) and result.said > 0
     assert len(list(read(segments_of(tmp_path)[0]))) == 3 + result.said

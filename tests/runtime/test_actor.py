@@ -13,7 +13,8 @@ import pytest
 from messages import Done, Envelope, FeedStatus, Heartbeat, Query, Resend, Resent, Snapshot, decode_envelope
 from messages.inner import NoReply
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.loop.bus import Stamper, Subscriber, ask, cause_of
+from polybot.runtime.loop.bus import Subscriber, ask
+from polybot.runtime.loop.stamping import Stamper, cause_of
 from polybot.runtime.store import flight
 from polybot.runtime.store.journal import Journal
 
@@ -45,8 +46,8 @@ class Counting:
 MAIN = (
     CORE
     + """
-from polybot.runtime.loop.loop import Wiring, run
-run("executor", Counting(), lambda context, inbox: Wiring(journal=True))
+from polybot.runtime.loop.loop import run
+run("executor", Counting())
 """
 )
 

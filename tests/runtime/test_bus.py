@@ -12,7 +12,8 @@ import zmq
 from messages import Envelope, PriceTick, Snapshot, decode_envelope, encode, topic_of
 from messages.control import Done
 from messages.inner import NoReply
-from polybot.runtime.loop.bus import Client, Publisher, Server, Stamper, Subscriber, ask, pub_endpoint, req_endpoint
+from polybot.runtime.loop.bus import Client, Publisher, Server, Subscriber, ask, pub_endpoint, req_endpoint
+from polybot.runtime.loop.stamping import Stamper
 from tests import build
 
 

@@ -17,9 +17,9 @@ from polybot.core.executor.books import double_entry, order_state
 from polybot.core.executor.books.fold import restored
 from polybot.core.executor.books.state import Books
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.loop.offline import restored as restored_from
 from polybot.runtime.store.index_read import IndexReader
 from polybot.runtime.store.journal import SNAPSHOT, Journal, records_of, segments_of
+from polybot.runtime.store.recall import persisted
 from polybot.venue.tape_files import open_tape
 
 FIRST_BUILD = Path(__file__).parents[1] / "fixtures" / "first_build"
@@ -74,7 +74,7 @@ def test_its_journal_folds_to_the_same_books() -> None:
 
 
 def test_its_snapshot_and_what_came_after_it_fold_to_the_same_books(tmp_path: Path) -> None:
-    word = restored_from(a_journal(tmp_path))
+    word = persisted(a_journal(tmp_path))
     then = told_then()
     del then["snapshot_seq"]  # that build compacted nothing in so short a session: the snapshot was made for this test
     assert len(word.records) == 50 and word.last_seq == 129
@@ -116,7 +116,7 @@ def test_its_finished_session_is_told(tmp_path: Path, verb: str, key: str, count
 
 def test_what_was_in_flight_is_known(tmp_path: Path) -> None:
     """Killed with an open position and an order that rests: both are in the books, and the cash is reserved."""
-    books = restored(restored_from(Journal(unpacked("in_flight", tmp_path).journal)).records)
+    books = restored(persisted(Journal(unpacked("in_flight", tmp_path).journal)).records)
     states = [order_state.state_of(order) for order in books.orders.values()]
     assert sorted(states) == ["CANCELED", "LIVE", "MATCHED"]
     assert double_entry.reserved_e6(books) == 4_998_000

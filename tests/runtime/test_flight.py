@@ -4,10 +4,10 @@ from pathlib import Path
 
 from messages import Resend, decode_envelope
 from messages.feeds import Candle
-from polybot.runtime.loop.bus import Stamper
 from polybot.runtime.loop.resend import Resender
+from polybot.runtime.loop.stamping import Stamper
 from polybot.runtime.store import flight
-from polybot.runtime.store.flight import BOOT, IN, OUT, SNAPSHOT, FlightRecorder, read, segments_of
+from polybot.runtime.store.flight import BOOT, IN, OUT, FlightRecorder, read, segments_of
 from tests.build import a_candle, a_tick
 
 
@@ -41,14 +41,22 @@ def test_each_boot_begins_a_segment_and_the_oldest_are_dropped(tmp_path: Path) -
     assert [p.name for p in segments_of(tmp_path)] == ["3.bin", "4.bin", "5.bin"]
 
 
-def test_a_full_segment_rolls_over_with_the_core_as_it_stands(tmp_path: Path, monkeypatch: object) -> None:
+def test_a_full_segment_is_followed_by_another_of_the_same_boot(tmp_path: Path) -> None:
     recorder = FlightRecorder(tmp_path, 2, 10**9)
-    stamper = Stamper("signal", 2)
-    stamper.wrap(a_minute(0), 1, "")
+    recorder.heard(4, b"x")
+    recorder.roll_if_full()
+    assert len(segments_of(tmp_path)) == 1
     recorder.heard(5, b"y" * flight.SEGMENT_BYTES)
-    recorder.roll_if_full({"core": [1, 2]}, stamper, 6)
-    kinds = [x.kind for x in read(tmp_path / "2.bin")]
-    assert kinds == [BOOT, SNAPSHOT]
+    recorder.roll_if_full()
+    recorder.said(6, b"z")
+    assert [(x.kind, x.payload) for x in read(tmp_path / "2.bin")] == [(BOOT, b"2"), (OUT, b"z")]
+
+
+def test_a_kind_of_line_that_only_another_build_writes_is_passed_over(tmp_path: Path) -> None:
+    recorder = FlightRecorder(tmp_path, 2, 10**9)
+    recorder._write(flight._line(b"s", 5, b"a core as it stood"))
+    recorder.said(6, b"z")
+    assert [x.kind for x in read(tmp_path / "1.bin")] == [BOOT, OUT]
 
 
 def test_resend_pages_what_was_said_since_a_time(tmp_path: Path) -> None:

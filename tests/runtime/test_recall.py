@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from messages import MarketResolved, decode_word, encode
-from polybot.runtime.loop.bus import Stamper
+from polybot.runtime.loop.stamping import Stamper
 from polybot.runtime.store.flight import FlightRecorder
 from polybot.runtime.store.recall import recalled
 from tests.build import a_feed_status, a_resolution

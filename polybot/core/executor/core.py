@@ -75,7 +75,6 @@ from messages.units import NS
 from polybot.core.executor.account_publisher import AccountPublisher
 from polybot.core.executor.books.entries import OrderTold
 from polybot.core.executor.books.events import events_from
-from polybot.core.executor.books.fold import restored
 from polybot.core.executor.books.order_state import IMMEDIATE, is_final
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.kill_switch import KillSwitch
@@ -92,7 +91,7 @@ from polybot.core.executor.reconciling.redemption import Redeemer
 from polybot.core.executor.service import OrderService
 from polybot.core.executor.stopping.cancel_all import CancelRound
 from polybot.core.executor.stopping.shutdown import Shutdown
-from polybot.settings import settings_from, usd_e6
+from polybot.settings import settings_from
 
 LEVEL_S = 1.0
 WARM_S = 5.0  # the order lane's connection is looked at so often
@@ -174,17 +173,18 @@ class ExecutorCore:
 
     def _start(self, word: Started) -> Iterator[Word]:
         settings = settings_from(word.config)
-        self._boot, self._kill_switch.started_halted, self._service.trade = word.boot, word.halted, settings.trade
-        self._reconciler.account = settings.bot.account
-        self._reconciler.purse_e6 = usd_e6(settings.bot.capital_usd)
-        self._tracker.venue.speed = word.speed
+        self._boot = word.boot
+        self._switch.start(word)
+        self._tracker.start(word)
+        self._reconciler.start(settings, word)
+        self._service.start(settings)
+        self._kill_switch.start(word)
         self._oracle_relay.start(word)
-        self._reconciler.mono_s = self._switch.mono_s = word.mono_s
         yield from ()
 
     def _restore(self, word: Restored, now_ns: int) -> Iterator[Word]:
         """The fold of the journal; then the venue is asked about everything that is not final."""
-        self._writer.books = restored(word.records)
+        self._writer.restore(word)
         books = self._writer.books
         yield from events_from(books, max(0, len(books.notes) - SAID_AGAIN))
         for order_id in list(books.open):
@@ -285,8 +285,7 @@ class ExecutorCore:
     def _bus(self, word: Word, now_ns: int) -> Iterator[Word]:
         match word:
             case RiskState():
-                if self._switch.risk is None or word.boot >= self._switch.risk.boot:
-                    self._switch.risk = word
+                self._switch.hear_risk(word)
             case WindowObserved():
                 yield from self._outcomes.observed(word, now_ns)
             case MarketResolved():
@@ -301,7 +300,7 @@ class ExecutorCore:
     # --- time
 
     def _tick(self, tick: Tick, now_ns: int) -> Iterator[Word]:
-        self._switch.mono_s = tick.mono_s
+        self._switch.tick(tick.mono_s)
         match tick.timer:
             case SayLevels():
                 yield WakeIn(timer=SayLevels(), after_s=LEVEL_S)
@@ -315,8 +314,7 @@ class ExecutorCore:
             case VenueStateOver() if self._tracker.venue.over():
                 yield from self._reconciler.begin(now_ns)
             case Reconcile():
-                self._reconciler.mono_s = tick.mono_s
-                yield from self._reconciler.begin(now_ns)
+                yield from self._reconciler.due(tick.mono_s, now_ns)
             case ProbeOrder(order_id=order_id) if order_id in self._writer.books.open:
                 yield from self._tracker.ask(order_id)
             case PostAgain(order_id=order_id):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from messages import Word
-from messages.inner import HaltSeen, Leave, PersistFailed, WriteHalt
+from messages.inner import HaltSeen, Leave, PersistFailed, Started, WriteHalt
 from polybot.core.executor.books.entries import HaltNoted
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders.admission import OrderSwitch
@@ -16,7 +16,7 @@ BROKEN = 70  # exit code: supervisord starts us again, which is how a broken jou
 
 
 class KillSwitch:
-    """started_halted: what the halt file said when the loop started."""
+    """Hears of each, and makes the others stop."""
 
     def __init__(
         self,
@@ -29,7 +29,11 @@ class KillSwitch:
     ) -> None:
         self._writer, self._switch, self._cancel_round, self._shutdown = writer, switch, cancel_round, shutdown
         self._reconciler, self._service = reconciler, service
-        self.started_halted = ""
+        self._started_halted = ""
+
+    def start(self, started: Started) -> None:
+        """What the halt file said when the loop started."""
+        self._started_halted = started.halted
 
     def hear(self, word: HaltSeen | PersistFailed | Leave, now_ns: int) -> Iterator[Word]:
         """Act at once on a halt seen or lifted, on a disk that refuses, and on SIGTERM."""
@@ -37,18 +41,18 @@ class KillSwitch:
             case HaltSeen():
                 yield from self._halt(word, now_ns)
             case PersistFailed():
-                self._writer.broken = word.why
+                self._writer.fail(word.why)
                 self._service.forget()
                 why = f"the journal takes nothing more: {word.why}"
                 yield WriteHalt(by="executor", reason_code="JOURNAL", reason=why)
-                self._cancel_round.leave = Leave(code=BROKEN, why=why)
+                self._cancel_round.leave_once_proven(Leave(code=BROKEN, why=why))
                 yield from self._cancel_round.begin("", now_ns)
             case Leave():
                 yield from self._shutdown.begin(now_ns)
 
     def at_start(self, now_ns: int) -> Iterator[Word]:
         """The file may have been written, or lifted, while nobody was here to see it."""
-        books, halt_id = self._writer.books, self.started_halted
+        books, halt_id = self._writer.books, self._started_halted
         if not (halt_id or books.halt_id):
             return
         known = halt_id == books.halt_id
@@ -59,8 +63,7 @@ class KillSwitch:
     def _halt(self, word: HaltSeen, now_ns: int) -> Iterator[Word]:
         books = self._writer.books
         was, code = books.halt_id, books.halt_code
-        self._switch.halt_id = word.halt_id
-        self._switch.halt_text = f"{word.reason_code}: {word.reason}" if word.reason_code else word.reason
+        self._switch.hear_halt(word)
         if word.halt_id != was:
             entry = HaltNoted(halt_id=word.halt_id, reason_code=word.reason_code, reason=word.reason)
             yield from self._writer.write(entry, now_ns)

@@ -20,7 +20,7 @@ from polybot.core.executor.orders.admission import OrderSwitch
 from polybot.core.executor.orders.tracker import OrderTracker
 from polybot.core.executor.reconciling.reconciler import Reconciler
 from polybot.core.reasons import Reason
-from polybot.settings import Trade
+from polybot.settings import Settings, Trade
 
 MOST_WAITING = 100
 
@@ -38,9 +38,13 @@ class OrderService:
     ) -> None:
         self._writer, self._switch, self._tracker = writer, switch, tracker
         self._reconciler, self._publisher = reconciler, publisher
-        self.trade = Trade()
+        self._trade = Trade()
         self._signing: dict[str, ApprovedOrder] = {}
         self._waiting: list[ApprovedOrder | Snapshot] = []
+
+    def start(self, settings: Settings) -> None:
+        """The knobs of when an order may go out."""
+        self._trade = settings.trade
 
     def serve(self, word: ApprovedOrder | Snapshot | EventsSince, now_ns: int) -> Iterator[Word]:
         """Answer the request at once, or keep it until the books are ready."""
@@ -100,7 +104,7 @@ class OrderService:
             yield Refused(id=word.id, reason_code=fence.code, reason=fence.text)
             return
         reason = self._tracker.venue.shut(word.intent) or admission.refusal(
-            word, books, self._switch, self.trade, self._reconciler.wallet_e6, now_ns
+            word, books, self._switch, self._trade, self._reconciler.wallet_e6, now_ns
         )
         if reason is not None:
             yield from self._refuse(word, reason, now_ns)

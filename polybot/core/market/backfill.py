@@ -13,8 +13,9 @@ from messages.inner import AskListings, NoReply, Tick, WakeIn
 from messages.units import NS
 from polybot.core.market.view import MarketView
 from polybot.core.market.windows import WINDOW_S
+from polybot.topology import speaker_of
 
-MARKET_FEED = "market_feed"
+SPEAKER = speaker_of(MarketListed).name
 BACK_S = 960  # a market is described when it is the second next
 PAUSE_S = 0.25
 MOST_A_WINDOW = 3
@@ -62,7 +63,7 @@ class Listings:
 
     def _page(self, topic: str, since_ns: int, skip: int) -> Resend:
         self._asked += 1
-        request = Resend(id=f"{self._prefix}{self._asked}", to=MARKET_FEED, topic=topic, since_ns=since_ns, skip=skip)
+        request = Resend(id=f"{self._prefix}{self._asked}", to=SPEAKER, topic=topic, since_ns=since_ns, skip=skip)
         self._open[request.id] = (topic, since_ns, skip)
         return request
 

@@ -57,8 +57,12 @@ class FeedHealth:
             case "closed":
                 self._connected, self._closed_why = False, word.why or "closed"
             case "bad":
-                self.dropped += 1
+                self.refuse()
         yield from self._if_changed(now_ns)
+
+    def refuse(self, count: int = 1) -> None:
+        """So many of its words were not believed."""
+        self.dropped += count
 
     def touched(self) -> None:
         """Something came out of the source, though not what makes the feed fresh."""

@@ -67,12 +67,12 @@ from polybot.core.market_feed.clock_offset import ClockOffsets
 from polybot.core.market_feed.oracle import OraclePrints, near_boundary
 from polybot.core.market_feed.outcome import concluded, rule_named
 from polybot.settings import settings_from
+from polybot.topology import BY_NAME
 
 ORACLE, ORACLE_SOURCE = "oracle", "rtds"
 BOOKS, BOOKS_SOURCE = "book", "market"
 AHEAD = 2  # windows after the current one
-BACK_S = 900  # a restart looks back this far: the longest resolution seen took 8 minutes after a window of 5
-BACK_MACHINE_S = 10.0
+RECALLS = BY_NAME["market_feed"].recalls
 LATE_S = 15.0
 POLL_S = 2.0
 AGAIN_S = (90, 300, 900)
@@ -147,7 +147,7 @@ class MarketFeedCore:
         yield self._oracle.status(now_ns)
         yield self._books.status(now_ns)
         yield from self._clocks.start(settings_from(word.config).bot.profile, word.speed, word.mono_s, now_ns)
-        oldest = window_at(now_ns).start_s - remembers_s(word.speed) // WINDOW_S * WINDOW_S
+        oldest = window_at(now_ns).start_s - RECALLS.back_s(word.speed) // WINDOW_S * WINDOW_S
         yield from self._look_ahead(oldest, now_ns)
 
     def _look_ahead(self, from_s: int, now_ns: int) -> Iterator[Word]:
@@ -284,7 +284,7 @@ class MarketFeedCore:
         disagreed = self._prints.disagreed
         verdict = self._prints.accept(price, now_ns)
         if verdict == "absurd" or self._prints.disagreed != disagreed:
-            self._oracle.dropped += 1
+            self._oracle.refuse()
         if verdict in ("absurd", "repeat"):
             return
         if verdict == "new":
@@ -348,8 +348,3 @@ class MarketFeedCore:
         for second, value in ((seen.start_s, seen.strike_e18), (seen.end_s, seen.end_e18)):
             if value is not None:
                 self._prints.remember(rule, second, int(value), source)
-
-
-def remembers_s(speed: float) -> int:
-    """How far back (world seconds) a restart looks: at high speed its own absence alone is long."""
-    return round(max(BACK_S, BACK_MACHINE_S * speed))

@@ -104,6 +104,10 @@ class Gap:
         self._to_s: int | None = None
         self.asked: tuple[int, int] | None = None
 
+    def forget_asked(self) -> None:
+        """No answer is waited for any more: what is unknown may be asked for anew."""
+        self.asked = None
+
     @property
     def closed(self) -> bool:
         """True when nothing is unknown."""

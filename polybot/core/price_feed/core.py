@@ -189,7 +189,7 @@ class PriceFeedCore:
         """Take in a print of the stream. What is refused or held keeps nothing fresh (rule 1)."""
         refused, held = self._prints.total, self._prints.held
         believed = self._prints.hear(tick, now_ns)
-        self._health.dropped += self._prints.total - refused
+        self._health.refuse(self._prints.total - refused)
         self._health.touched()
         if believed:
             yield from self._believe(believed, now_ns)
@@ -232,7 +232,7 @@ class PriceFeedCore:
         tick = _tick_of(word)
         refused = self._prints.total
         believed = self._prints.hear(tick, now_ns)
-        self._health.dropped += self._prints.total - refused
+        self._health.refuse(self._prints.total - refused)
         if believed:
             self._chain.answered(word.source, tick.price, min(now_ns, tick.traded_ns))
             yield from self._believe(believed, now_ns)
@@ -248,7 +248,7 @@ class PriceFeedCore:
 
     def _refuse(self, name: str) -> None:
         self._prints.refuse(name)
-        self._health.dropped += 1
+        self._health.refuse()
 
     # --- minutes and the day
 

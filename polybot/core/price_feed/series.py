@@ -124,7 +124,8 @@ class PriceSeries:
 
     def refill(self, now_ns: int) -> Iterator[Word]:
         """The timer RefillCandles has come: ask again what failed."""
-        self._gap.asked = self._minute_gap.asked = None
+        self._gap.forget_asked()
+        self._minute_gap.forget_asked()
         yield from self.fill(now_ns)
 
     def fill(self, now_ns: int) -> Iterator[Word]:

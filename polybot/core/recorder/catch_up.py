@@ -52,6 +52,10 @@ class CatchUp:
             mark = self.marks.setdefault(source, Mark())
             mark.since_ns = mark.last_ns
 
+    def restore(self, source: str, boot: int, safe_ns: int) -> None:
+        """How far a source had been heard before this recorder started."""
+        self.marks[source] = Mark(boot=boot, last_ns=safe_ns)
+
     def follow(self, source: str, boot: int, topic: str, seq: int, at_ns: int) -> bool:
         """Note one event of a kept or level topic; False when it is of a boot older than one already heard."""
         mark = self.marks.get(source)

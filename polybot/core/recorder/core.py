@@ -52,24 +52,27 @@ from messages.inner import (
 from messages.units import NS
 from polybot.core.market.windows import GOOD_FOR_S, Window, session_from, slug_of
 from polybot.core.recorder import tables
-from polybot.core.recorder.catch_up import CatchUp, Mark
+from polybot.core.recorder.catch_up import CatchUp
 from polybot.core.recorder.downtime import Absences
 from polybot.core.recorder.sampling import Tape
 from polybot.core.recorder.session_rows import Calendar
 from polybot.core.recorder.tables import MoneyEvent, RestoredIndex
 from polybot.core.recorder.window_row import WindowFacts, WindowRow
 from polybot.settings import Settings, settings_from, usd_e6
-from polybot.topology import CLASS_OF
+from polybot.topology import CLASS_OF, FEEDS, PATH, TABLE, speaker_of
 
-# Who says kept topics that the executor's journal does not hold. A test holds this equal to the table.
-SOURCES = ("price_feed", "market_feed", "signal", "allocator", "risk", "watchdog")
+# Who says kept topics that no journal holds.
+SOURCES = tuple(a.name for a in TABLE if not a.journal and any(CLASS_OF[word] == "kept" for word in a.says))
 ASK_S = 0.2  # machine seconds between noticing that something is missing and asking: the speaker may just have started
 AGAIN_S = 2.0
 COMMIT = Store(table="commit", row=b"{}")
 WAIT_S, PATIENT_WAITS = 0.25, 8  # a row from silence waits two machine seconds for answers; a later one corrects it
 RECONSIDERED = 12  # windows looked at again when an absence is learnt of
 VAGUE = ("NO_DECISION", "NO_ANSWER")
-_PATH = ("signal", "allocator", "risk", "executor")
+_PATH, _FEEDS = tuple(a.name for a in PATH), tuple(a.name for a in FEEDS)
+_FIRST = _PATH[0]
+# Who may still tell why a window was not traded, besides the executor, whose word comes out of its journal.
+_WITNESSES = (*(a.name for a in PATH if not a.journal), speaker_of(ActorDied).name)
 
 
 class RecorderCore:
@@ -133,7 +136,7 @@ class RecorderCore:
         self.applied = self.newest = word.last_seq
         known = tables.known_from(word.records[0]) if word.records else RestoredIndex()
         for mark in known.marks:
-            self.catch_up.marks[mark.source] = Mark(boot=mark.boot, last_ns=mark.safe_ns)
+            self.catch_up.restore(mark.source, mark.boot, mark.safe_ns)
             self.absences.restore(mark.source, mark.boot, mark.safe_ns)
         for record in word.records[1:]:
             yield from self._fold(decode_envelope(record).body)
@@ -339,7 +342,7 @@ class RecorderCore:
         yield from self._wake_for_row()
 
     def _is_owed(self) -> bool:
-        return bool(self._asked_money) or self.catch_up.owes("signal", "allocator", "risk", "watchdog")
+        return bool(self._asked_money) or self.catch_up.owes(*_WITNESSES)
 
     def _reconsider(self) -> Iterator[Word]:
         """More is known of who was away: the rows concluded from silence are concluded anew."""
@@ -362,11 +365,11 @@ class RecorderCore:
             if began_ns <= until_ns and (ended_ns == 0 or ended_ns > window.decide_from_ns(trade)):
                 return "HALTED", f"trading was halted: {why}" if why else "trading was halted"
         who, what = facts.missing
-        path = (*_PATH[_PATH.index(who) :], "price_feed", "market_feed") if who == "signal" else (who,)
+        path = (*_PATH, *_FEEDS) if who == _FIRST else (who,)
         away = self.absences.reason(path, window.decide_from_ns(trade), until_ns, int(self.speed * NS))
         if away is not None:
             return away
-        return ("NO_DECISION" if who == "signal" else "NO_ANSWER"), f"{who} {what} in time"
+        return ("NO_DECISION" if who == _FIRST else "NO_ANSWER"), f"{who} {what} in time"
 
     # --- counts and marks
 

@@ -193,7 +193,7 @@ class RiskCore:
     def _hand_on(self, intent: OrderIntent, now_ns: int) -> Iterator[Word]:
         """First thing said of it: dying after this the repeat finds the order; before it, nothing happened."""
         self._in_flight.add(intent, now_ns)
-        self._tally.approved += 1
+        self._tally.approve()
         yield ApprovedOrder(
             id=intent.id,
             intent=intent,

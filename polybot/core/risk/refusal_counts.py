@@ -9,6 +9,10 @@ class RefusalCounts:
         self.by_rule: dict[str, int] = {}
         self.by_strategy: dict[str, dict[str, int]] = {}
 
+    def approve(self) -> None:
+        """One wish was handed on."""
+        self.approved += 1
+
     def refused(self, strategy: str, code: str) -> None:
         """Count one refusal of this strategy's wish by the rule with this code."""
         self.by_rule[code] = self.by_rule.get(code, 0) + 1

@@ -5,6 +5,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import NoReturn
+
+from polybot.runtime.base import log
+
+IMPOSSIBLE = 70  # exit code: none of those that supervisord leaves alone
 
 _PR_SET_PDEATHSIG = 1
 
@@ -41,6 +46,13 @@ def install_term_handler(callback: Callable[[], None]) -> int:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return reader
+
+
+def die(why: str) -> NoReturn:
+    """The impossible: the whole process ends loudly and at once, from whatever thread. Start-up is the recovery path."""
+    log.event("died", why=why)
+    sys.stdout.flush()
+    os._exit(IMPOSSIBLE)
 
 
 def drain_fd(fd: int) -> None:

@@ -20,15 +20,12 @@ from messages import (
     Event,
     Reply,
     Request,
-    Word,
     decode_envelope,
-    encode,
-    name_of,
     schema_hash,
     tag_of,
-    topic_of,
 )
 from messages.inner import NoReply
+from polybot.runtime.loop.stamping import Stamper
 
 _SCHEMA = bytes.fromhex(schema_hash())
 _HWM = 100_000  # the default of 1,000 loses most of a burst; measured
@@ -64,42 +61,6 @@ class Poller:
     def wait(self, timeout_ms: int) -> dict[Any, int]:
         """Those that are readable, after timeout_ms at the latest."""
         return dict(self._poller.poll(timeout_ms))
-
-
-class Stamper:
-    """Wraps words in envelopes: counts `seq` per full topic, stamps source, boot, time and cause. Pure."""
-
-    def __init__(self, source: str, boot: int) -> None:
-        self.source, self.boot = source, boot
-        self._seq: dict[str, int] = {}
-
-    def wrap(self, word: Word, at_ns: int, cause: str) -> tuple[str, bytes]:
-        """(topic, encoded envelope); the topic is "" and seq 0 for anything but an event."""
-        topic = topic_of(word) if isinstance(word, Event) else ""
-        return topic, encode(self.envelope(word, at_ns, cause, topic))
-
-    def envelope(self, word: Word, at_ns: int, cause: str, topic: str = "") -> Envelope:
-        """The envelope itself; counts when a topic is given."""
-        seq = 0
-        if topic:
-            seq = self._seq[topic] = self._seq.get(topic, 0) + 1
-        return Envelope(
-            source=self.source,
-            boot=self.boot,
-            seq=seq,
-            at_ns=at_ns,
-            cause=cause,
-            body=word,
-        )
-
-
-def cause_of(envelope: Envelope, own: str) -> str:
-    """How what is said while handling this is caused: by its name if it came over the bus; a word from inside this
-    actor's own house passes on what caused it. The loop and replay both stamp by this one rule.
-    """
-    if envelope.source in (own, f"{own}.source"):
-        return envelope.cause or f"inner:{tag_of(envelope.body)}"
-    return name_of(envelope)
 
 
 class Publisher:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
 from messages import EndpointHealth, Word
+from polybot.runtime.base import process
 from polybot.runtime.loop.latency import Gauge
 
 
@@ -92,8 +93,8 @@ class Inbox:
 class Lanes:
     """One thread a lane. An effect that raises is the impossible: the process dies, loudly (crash-only)."""
 
-    def __init__(self, effects: dict[type[Word], Effect], inbox: Inbox, die: Callable[[str], None]) -> None:
-        self._effects, self._inbox, self._die = effects, inbox, die
+    def __init__(self, effects: dict[type[Word], Effect], inbox: Inbox) -> None:
+        self._effects, self._inbox = effects, inbox
         self.took = Gauge()
         self._queues: dict[str, queue.SimpleQueue[tuple[Word, str] | None]] = {}
         for lane in dict.fromkeys(e.lane for e in effects.values()):
@@ -119,5 +120,4 @@ class Lanes:
                 for said in [result] if isinstance(result, Word) else result or ():
                     self._inbox.put(said, cause=cause)
             except Exception:  # noqa: BLE001 (reported, then the whole process dies)
-                self._die(f"effect {type(word).__name__} on lane {lane} raised:\n{traceback.format_exc()}")
-                return
+                process.die(f"effect {type(word).__name__} on lane {lane} raised:\n{traceback.format_exc()}")

@@ -1,13 +1,13 @@
 """The flight recorder: every word a core heard and said, as it happened; replay and Resend read it.
 
 `state/flight/<actor>/N.bin`, a line each: length · crc32 · kind · world time · encoded envelope. Written unbuffered (it
-survives kill -9; it is not synced: the journal is what must survive a power cut). A segment opens with a BOOT or, when
-a long boot rolls over, a SNAPSHOT of the core, so that any segment can be replayed by itself.
+survives kill -9; it is not synced: the journal is what must survive a power cut). Each segment opens with a BOOT; a boot that
+fills one goes on in the next. Of a boot whose first segment has been dropped nothing can be replayed: what its core was by
+then is written nowhere.
 """
 
 import mmap
 import os
-import pickle
 import struct
 import zlib
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LINE = struct.Struct("<IIcq")  # length of payload, crc32 of (kind, time, payload), kind, now_ns
-IN, OUT, BOOT, SNAPSHOT = b"i", b"o", b"b", b"s"
+IN, OUT, BOOT = b"i", b"o", b"b"  # "s" stands in older recordings (a core as it stood), and is passed over
 SEGMENT_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Line:
-    """kind IN heard, OUT said, BOOT a new process (payload: boot number as text), SNAPSHOT a pickled core."""
+    """kind IN heard, OUT said, BOOT whose the lines after it are (payload: the boot's number as text)."""
 
     kind: bytes
     now_ns: int
@@ -37,8 +37,7 @@ class FlightRecorder:
         self._number = max((int(p.stem) for p in folder.glob("*.bin")), default=0)
         self._fd = -1
         self._size = 0
-        self._roll()
-        self._write(_line(BOOT, 0, str(boot).encode()))
+        self._begin()
 
     def heard(self, now_ns: int, envelope: bytes) -> None:
         """Note a word before the core hears it."""
@@ -48,19 +47,16 @@ class FlightRecorder:
         """Note what the core said before it goes out."""
         self._write(_line(OUT, now_ns, envelope))
 
-    def roll_if_full(self, core: object, stamper: object, now_ns: int) -> None:
-        """Between two words: begin a new segment with the core as it stands, when this one is full."""
-        if self._size < SEGMENT_BYTES:
-            return
-        self._roll()
-        self._write(_line(BOOT, 0, str(self._boot).encode()))
-        self._write(_line(SNAPSHOT, now_ns, pickle.dumps((core, stamper))))
+    def roll_if_full(self) -> None:
+        """Begin a new segment when this one is full: between two sentences, so that none is cut in two."""
+        if self._size >= SEGMENT_BYTES:
+            self._begin()
 
     def close(self) -> None:
         """Close the file; every word is written already."""
         os.close(self._fd)
 
-    def _roll(self) -> None:
+    def _begin(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)
         self._number += 1
@@ -71,6 +67,7 @@ class FlightRecorder:
         )
         self._size = 0
         self._drop_oldest()
+        self._write(_line(BOOT, 0, str(self._boot).encode()))
 
     def _drop_oldest(self) -> None:
         segments = segments_of(self._folder)
@@ -93,7 +90,9 @@ def segments_of(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """The lines of one segment up to the first that is torn or damaged (a killed writer's last one)."""
+    """The lines of one segment up to the first that is torn or damaged (a killed writer's last one). A kind of line that this
+    build does not write is passed over.
+    """
     if path.stat().st_size < _LINE.size:
         return
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
@@ -103,7 +102,8 @@ def read(path: Path) -> Iterator[Line]:
             end = offset + _LINE.size + length
             if end > len(raw) or zlib.crc32(raw[offset + 8 : end]) != crc:
                 return
-            yield Line(kind, now_ns, raw[offset + _LINE.size : end])
+            if kind in (IN, OUT, BOOT):
+                yield Line(kind, now_ns, raw[offset + _LINE.size : end])
             offset = end
 
 

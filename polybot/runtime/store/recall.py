@@ -1,4 +1,6 @@
-"""What an actor itself said lately, out of its own flight recorder: for cores that must not forget over a restart."""
+"""What a core is given back when it starts, so that it does not forget over a restart: out of its journal, or, of what it
+said lately, out of its own flight recorder.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,6 +8,14 @@ from pathlib import Path
 from messages import BadBytes, Word, decode_envelope, encode, tag_of
 from messages.inner import Restored
 from polybot.runtime.store.flight import OUT, first_time_ns, read, segments_of
+from polybot.runtime.store.journal import SNAPSHOT, Journal
+
+
+def persisted(journal: Journal) -> Restored:
+    """The newest snapshot and what came after it; with no snapshot, everything."""
+    records = journal.records
+    first = max((i for i, r in enumerate(records) if r.kind == SNAPSHOT), default=0)
+    return Restored(records=tuple(r.data for r in records[first:]), last_seq=journal.last_seq)
 
 
 def recalled(folder: Path, words: Iterable[type[Word]], since_ns: int) -> Restored:

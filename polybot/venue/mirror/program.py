@@ -14,8 +14,9 @@ from polybot.core.market.windows import session_from
 from polybot.runtime.base import log
 from polybot.runtime.base.clock import mono_s
 from polybot.runtime.config import endpoints
-from polybot.runtime.loop.bus import Publisher, Stamper, new_context
+from polybot.runtime.loop.bus import Publisher, new_context
 from polybot.runtime.loop.context import Context
+from polybot.runtime.loop.stamping import Stamper
 from polybot.settings import usd_e6
 from polybot.sim.venue.mirror import MirrorEngine
 from polybot.venue.accounts.api_keys import Keys

@@ -13,18 +13,10 @@ from messages import (
     Settlement,
     WindowObserved,
 )
+from polybot.topology import ALWAYS_SAID, BY_NAME, FEEDS, PATH
 
-HEARS: tuple[type[Event], ...] = (
-    Prediction,
-    Allocation,
-    RiskVerdict,
-    OrderUpdate,
-    WindowObserved,
-    Settlement,
-    Account,
-    Heartbeat,
-)
-SPEAKERS = ("signal", "allocator", "risk", "executor", "market_feed", "price_feed")
+HEARS: tuple[type[Event], ...] = (*BY_NAME["venue"].hears, *ALWAYS_SAID)
+SPEAKERS = tuple(a.name for a in (*PATH, *FEEDS))
 
 
 @dataclass

@@ -90,7 +90,7 @@ def test_a_payout_and_a_deposit_at_once_are_told_apart(kit: Kit) -> None:
 
 def test_nothing_differs_nothing_is_explained(kit: Kit) -> None:
     explaining = ExternalCash()
-    explaining.activity = (a_row(kit, 5), a_row(kit, -5, 2, "WITHDRAWAL"))
+    explaining.remember((a_row(kit, 5), a_row(kit, -5, 2, "WITHDRAWAL")))
     assert explaining.entries(kit.ready().books, 0) == []
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from messages import Accepted, OrderUpdate, Refused
-from messages.inner import CancelOrders, PostAgain, PostOrder, ReadOpenOrders
+from messages.inner import CancelOrders, PostAgain, PostOrder, ReadOpenOrders, Started
 from polybot.core.executor.orders.rate_budget import RESERVE, Budget
 from polybot.core.executor.orders.venue_status import FOR_GOOD_S, REFUSED_S
 from tests.build import IntentFields
@@ -116,7 +116,8 @@ def test_a_states_seconds_are_the_venues_and_shorter_by_the_clock_above_speed_1(
     kit: Kit, speed: float, retry_after_s: float, over_s: float
 ) -> None:
     house = kit.ready()
-    house.core._tracker.venue.speed = speed
+    started = Started(actor="executor", boot=1, config="{}", versions={}, mono_s=house.mono_s, speed=speed, session="")
+    house.core._tracker.start(started)
     post = posted(kit, house)
     house.hear(kit.result(post, "retry", code="CANCEL_ONLY", text="503", retry_after_s=retry_after_s))
     house.timers.pop(PostAgain(order_id=post.order_id))

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from messages import Word
-from messages.inner import Compact, Persist
+from messages.inner import Compact, Persist, Restored
 from polybot.core.executor.books.entries import VERSION, AnyEntry, Written, to_bytes
 from polybot.core.executor.books.events import newest
-from polybot.core.executor.books.fold import apply, snapshot
+from polybot.core.executor.books.fold import apply, restored, snapshot
 from polybot.core.executor.books.state import Books
 
 # Entries that a start may have to fold: about 25 µs each, however long the history is. A snapshot holds a day, not everything
@@ -22,6 +22,14 @@ class Writer:
     def __init__(self) -> None:
         self.books = Books()
         self.broken = ""
+
+    def restore(self, word: Restored) -> None:
+        """What the journal holds, folded."""
+        self.books = restored(word.records)
+
+    def fail(self, why: str) -> None:
+        """Write nothing any more: the disk refused, and why."""
+        self.broken = why
 
     def write(self, entry: AnyEntry, now_ns: int) -> Iterator[Word]:
         """Persist (if it fails the loop drops everything from here on), fold, tell."""

@@ -1,8 +1,7 @@
 """May an approved order go out? Asked before it is signed; the order gate asks again, its lock held, before bytes leave."""
 
-from dataclasses import dataclass
-
 from messages import ApprovedOrder, OrderIntent, RiskState
+from messages.inner import HaltSeen, Started
 from messages.units import NS, decimal_text
 from polybot.core.executor.books import double_entry, order_state
 from polybot.core.executor.books.state import BookedOrder, Books
@@ -11,20 +10,56 @@ from polybot.core.reasons import Reason
 from polybot.settings import Trade
 
 
-@dataclass
 class OrderSwitch:
-    """Whether orders may leave at all. cancelling: everything is being cancelled; leaving: the process is on its way out;
-    pulse: why the dead-man heartbeat lets nothing out. mono_s: machine time as of the last tick.
+    """Whether orders may leave at all: everything that shuts it, each set and lifted by the one who knows.
+
+    risk        its state as last heard         pulse       why the dead-man heartbeat lets nothing out, "" = it does
+    is_ready    the venue's books are known     cancelling  everything is being cancelled
+    leaving     the process is on its way out   mono_s      machine time as of the last tick
     """
 
-    halt_id: str = ""
-    halt_text: str = ""
-    risk: RiskState | None = None
-    is_ready: bool = False
-    cancelling: bool = False
-    leaving: bool = False
-    pulse: str = ""
-    mono_s: float = 0.0
+    def __init__(self) -> None:
+        self.halt_id = self.halt_text = ""
+        self.risk: RiskState | None = None
+        self.is_ready = False
+        self.cancelling = False
+        self.leaving = False
+        self.pulse = ""
+        self.mono_s = 0.0
+
+    def start(self, started: Started) -> None:
+        """Machine time begins; nothing is known yet."""
+        self.mono_s = started.mono_s
+
+    def tick(self, mono_s: float) -> None:
+        """Machine time is now so far."""
+        self.mono_s = mono_s
+
+    def hear_halt(self, word: HaltSeen) -> None:
+        """What the halt file says now, also that there is none."""
+        self.halt_id = word.halt_id
+        self.halt_text = f"{word.reason_code}: {word.reason}" if word.reason_code else word.reason
+
+    def hear_risk(self, word: RiskState) -> None:
+        """Its newest life speaks, no older one."""
+        if self.risk is None or word.boot >= self.risk.boot:
+            self.risk = word
+
+    def know_books(self, known: bool) -> None:
+        """Whether the venue's books are known, and agree with ours."""
+        self.is_ready = known
+
+    def cancel_all(self, under_way: bool) -> None:
+        """Begins, or is over."""
+        self.cancelling = under_way
+
+    def leave(self) -> None:
+        """SIGTERM has come: nothing new leaves any more."""
+        self.leaving = True
+
+    def skip_beat(self, why: str) -> None:
+        """The dead-man heartbeat is not as it should be; "" = it is again."""
+        self.pulse = why
 
     @property
     def is_halted(self) -> bool:

@@ -83,7 +83,7 @@ class DeadMan:
         self._id, self._in_doubt = word.heartbeat_id, False
         if self._switch.pulse and not self.is_acked:
             self._knew = rounds
-            self._switch.pulse = "the heartbeat was lost: waiting until the venue's books are known again"
+            self._switch.skip_beat("the heartbeat was lost: waiting until the venue's books are known again")
         self.is_acked = True
         yield WakeIn(timer=BeatHeart(), after_s=EVERY_S)
 
@@ -105,7 +105,7 @@ class DeadMan:
     def _fail(self, why: str) -> Iterator[Word]:
         """Shut the gate, because the venue may cancel what rests (rule 2)."""
         self.is_acked = False
-        self._switch.pulse = f"no heartbeat: {why}"
+        self._switch.skip_beat(f"no heartbeat: {why}")
         yield MoveGate(why=self._switch.pulse)
 
     @property
@@ -116,5 +116,5 @@ class DeadMan:
     def reopen(self, rounds: int, in_flight: int) -> Iterator[Word]:
         """Open the gate once the books were read anew and no POST is under way (rule 3)."""
         if self.waits_for_books and rounds > self._knew and not in_flight:
-            self._switch.pulse = ""
+            self._switch.skip_beat("")
             yield MoveGate(why="")

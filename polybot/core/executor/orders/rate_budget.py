@@ -24,6 +24,10 @@ class Bucket:
             self.level = min(self.burst, self.level + (mono_s - self.at_s) * self.rate)
             self.at_s = mono_s
 
+    def take(self, tokens: float) -> None:
+        """Spent, whether they were there or not."""
+        self.level -= tokens
+
     def wait_s(self, tokens: float) -> float:
         """Machine seconds until so many are there; 0 = now."""
         return max(0.0, (tokens - self.level) / self.rate)
@@ -43,10 +47,10 @@ class Budget:
         needed = min(self._cancels.burst, resting + 1 + RESERVE)
         wait_s = max(self._orders.wait_s(1.0), self._cancels.wait_s(needed))
         if wait_s == 0.0:
-            self._orders.level -= 1.0
+            self._orders.take(1.0)
         return wait_s
 
     def cancelled(self, orders: int, mono_s: float) -> None:
         """Count a cancel of so many orders that went out."""
         self._cancels.refill(mono_s)
-        self._cancels.level -= orders
+        self._cancels.take(orders)

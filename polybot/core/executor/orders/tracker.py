@@ -27,6 +27,7 @@ from messages.inner import (
     PostResult,
     ProbeOrder,
     ReadOrder,
+    Started,
     TradesRead,
     VenueStateOver,
     VenueTrade,
@@ -74,6 +75,14 @@ class OrderTracker:
         ] = {}  # why an order that has not been taken yet has not left, or was sent back
         self._closed_when_asked: dict[str, bool] = {}
 
+    def start(self, started: Started) -> None:
+        """The venue's seconds may be shorter than ours."""
+        self.venue.start(started)
+
+    def market_closed(self, slug: str) -> None:
+        """The venue says so: an order that it does not know is not on its way any more."""
+        self.closed[slug] = None
+
     # --- sending
 
     def post(self, order: BookedOrder) -> Iterator[Word]:
@@ -104,7 +113,7 @@ class OrderTracker:
         if result.outcome == "retry" and not order.unsure:
             self._in_the_way[order.order_id] = self.venue.reason
             least_s = NOT_NOW_S[min(result.attempt, len(NOT_NOW_S)) - 1]
-            wait_s = max(least_s, result.retry_after_s / self.venue.speed)
+            wait_s = max(least_s, self.venue.machine_s(result.retry_after_s))
             yield WakeIn(timer=PostAgain(order_id=order.order_id), after_s=wait_s)
             return
         yield from self.follow(order, now_ns)

@@ -15,7 +15,7 @@ seconds, as Retry-After's are: above speed 1 they are shorter by the machine's c
 """
 
 from messages import OrderIntent
-from messages.inner import PostResult
+from messages.inner import PostResult, Started
 from polybot.core.reasons import Reason
 
 OF_CODE: dict[str, str] = {
@@ -41,13 +41,21 @@ LEAST_S = 1.0  # machine time: whoever looks at `status` meanwhile shall see it
 
 
 class VenueState:
-    """`state` and `why` as said in Account. speed: how many of its seconds pass in one of the machine's."""
+    """`state` and `why` as said in Account."""
 
     def __init__(self) -> None:
         self.state, self.why = "running", ""
-        self.speed = 1.0
+        self._speed = 1.0
         self._in_a_row = 0
         self._reads, self._reads_since_s = "", 0.0  # what refused reads came to; "" = the last one was not refused
+
+    def start(self, started: Started) -> None:
+        """How many of its seconds pass in one of the machine's."""
+        self._speed = started.speed
+
+    def machine_s(self, venue_s: float) -> float:
+        """So many of its seconds by the machine's clock."""
+        return venue_s / self._speed
 
     def answered(self, result: PostResult) -> float:
         """The answer to an order. A refusal of that order alone means that the venue is running. Returns after how many
@@ -58,7 +66,7 @@ class VenueState:
             self._in_a_row = self._in_a_row + 1 if state == self.state else 1
             wait_s = FOR_GOOD_S if state in FOR_GOOD else BACK_OFF_S[min(self._in_a_row, len(BACK_OFF_S)) - 1]
             self.state, self.why = state, result.text
-            return max(LEAST_S, max(wait_s, result.retry_after_s) / self.speed)
+            return max(LEAST_S, self.machine_s(max(wait_s, result.retry_after_s)))
         if result.outcome in ("accepted", "refused"):
             self.state, self.why, self._in_a_row = "running", "", 0
         return 0.0

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from messages import Envelope, MarketResolved, Resend, Resent, WindowObserved, Word, decode_envelope
 from messages.inner import NoReply
+from polybot.topology import speaker_of
 
-SERVER = "market_feed"
+SPEAKER = speaker_of(WindowObserved).name
 TOPICS = ("WindowObserved/", "MarketResolved/")
 MOST_TRIES = 5
 Heard = WindowObserved | MarketResolved
@@ -33,7 +34,7 @@ class Backfill:
         if self._topics:
             self._count += 1
             self._asked = f"executor/{self._boot}/resend/{self._count}"
-            yield Resend(id=self._asked, to=SERVER, topic=self._topics[0], since_ns=self._since_ns, skip=self._skip)
+            yield Resend(id=self._asked, to=SPEAKER, topic=self._topics[0], since_ns=self._since_ns, skip=self._skip)
 
     def heard(self, reply: Resent) -> list[Heard]:
         """The words themselves, oldest first; `go_on` asks for the rest."""

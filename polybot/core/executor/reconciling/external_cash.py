@@ -18,10 +18,14 @@ Piece = tuple[int, list[AnyEntry]]
 
 
 class ExternalCash:
-    """activity: the newest known rows; they explain nothing until cash itself has moved."""
+    """Activity is remembered, and explains nothing until cash itself has moved."""
 
     def __init__(self) -> None:
-        self.activity: tuple[Activity, ...] = ()
+        self._activity: tuple[Activity, ...] = ()
+
+    def remember(self, rows: tuple[Activity, ...]) -> None:
+        """The newest known rows."""
+        self._activity = rows
 
     def entries(self, books: Books, off_e6: int) -> list[AnyEntry]:
         """What explains the difference (what is too much; negative, too little); [] when nothing does."""
@@ -40,7 +44,7 @@ class ExternalCash:
         old_s = horizon_s(books)  # what is older may be the payout of a window that has left the books
         return [
             (row.amount_e6, [ExternalBooked(amount_e6=row.amount_e6, why=row.kind, activity_id=row.id)])
-            for row in self.activity
+            for row in self._activity
             if row.amount_e6 and row.id not in books.activities and row.condition_id not in ours and row.at_s > old_s
         ]
 

@@ -52,12 +52,12 @@ class Outcomes:
         """Book what the venue answered to our own question: market closed, and who won."""
         self._asked.pop(word.slug, None)
         if word.known and word.closed:
-            self._tracker.closed[word.slug] = None
+            self._tracker.market_closed(word.slug)
         if word.known and word.winner:
             yield from self._official(word.slug, word.winner, now_ns)
 
     def _official(self, slug: str, winner: str, now_ns: int) -> Iterator[Word]:
-        self._tracker.closed[slug] = None
+        self._tracker.market_closed(slug)
         window = self._writer.books.windows.get(slug)
         if window is None or not window.orders or window.winner == winner:
             return

@@ -32,6 +32,7 @@ from messages.inner import (
     ReadOpenOrders,
     ReadTrades,
     Reconcile,
+    Started,
     TradesRead,
     WakeIn,
     WriteHalt,
@@ -47,6 +48,7 @@ from polybot.core.executor.orders.account_levels import unsettled
 from polybot.core.executor.orders.admission import OrderSwitch
 from polybot.core.executor.orders.tracker import OrderTracker
 from polybot.core.executor.reconciling.external_cash import ExternalCash
+from polybot.settings import Settings, usd_e6
 
 EVERY_S = 30.0
 RETRY_S = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -69,7 +71,7 @@ class Differs:
 
 
 class Reconciler:
-    """wallet_e6: the wallet as last read, -1 before. mono_s: machine time as of the core's last tick."""
+    """wallet_e6: the wallet as last read, -1 before. account, purse_e6: whose money, and how much of it is ours to use."""
 
     def __init__(self, writer: Writer, switch: OrderSwitch, tracker: OrderTracker) -> None:
         self._writer, self._switch, self._tracker = writer, switch, tracker
@@ -77,7 +79,7 @@ class Reconciler:
         self.wallet_e6 = -1
         self.why = "the venue's books have not been read yet"
         self.reconciled_ns = 0
-        self.mono_s = 0.0
+        self._mono_s = 0.0  # machine time as of the last round that was due, or of the last watch
         self.rounds = 0  # known ones so far
         self.differences: dict[str, Differs] = {}
         self._known_s = 0.0
@@ -90,7 +92,17 @@ class Reconciler:
         self._knows_positions = False  # the Data API has answered in this life
         self._is_looking = False  # one look at a time: a venue that hangs must not be asked into a queue
 
+    def start(self, settings: Settings, started: Started) -> None:
+        """Whose money it is."""
+        self.account, self.purse_e6 = settings.bot.account, usd_e6(settings.bot.capital_usd)
+        self._mono_s = started.mono_s
+
     # --- a round
+
+    def due(self, mono_s: float, now_ns: int) -> Iterator[Word]:
+        """The timer of the next round has come."""
+        self._mono_s = mono_s
+        yield from self.begin(now_ns)
 
     def begin(self, now_ns: int) -> Iterator[Word]:
         """Ask everything anew; answers of an earlier round no longer count."""
@@ -154,9 +166,10 @@ class Reconciler:
         elif self.differences:
             yield from self._again(self._told())
         else:
-            self._failures, self._known_s, self.reconciled_ns = 0, self.mono_s, now_ns
+            self._failures, self._known_s, self.reconciled_ns = 0, self._mono_s, now_ns
             self.rounds += 1
-            self._switch.is_ready, self.why = True, ""
+            self._switch.know_books(True)
+            self.why = ""
 
     def _again(self, why: str) -> Iterator[Word]:
         self._failures += 1
@@ -215,7 +228,7 @@ class Reconciler:
     def activity(self, word: ActivityRead) -> None:
         """Keep what came and went, for the next sight of the wallet."""
         if word.known:
-            self._external_cash.activity = word.rows
+            self._external_cash.remember(word.rows)
 
     def holdings(self, word: HoldingsRead, now_ns: int) -> Iterator[Word]:
         """Note positions of tokens we never ordered as foreign (rule 5)."""
@@ -237,7 +250,7 @@ class Reconciler:
             self.differences.pop(name, None)
             return
         before = self.differences.get(name)
-        self.differences[name] = Differs(before.since_s if before else self.mono_s, ours_e6, theirs_e6)
+        self.differences[name] = Differs(before.since_s if before else self._mono_s, ours_e6, theirs_e6)
 
     def _told(self) -> str:
         lines = []
@@ -251,7 +264,7 @@ class Reconciler:
 
     def watch(self, mono_s: float, now_ns: int) -> Iterator[Word]:
         """Each machine second: look again at what differs or is owed; halt when patience is over."""
-        self.mono_s = mono_s
+        self._mono_s = mono_s
         books = self._writer.books
         owed = any(w.winner for w in unsettled(books))
         held = self._held()
@@ -270,7 +283,7 @@ class Reconciler:
             self._halted_for = self._told()
             yield WriteHalt(by="executor", reason_code=DIFFERENCE, reason=self._halted_for)
         if self._switch.is_ready and mono_s - self._known_s > EVERY_S + STALE_S:
-            self._switch.is_ready = False
+            self._switch.know_books(False)
             self.why = f"the venue's books have not been known for {mono_s - self._known_s:.0f} s: {self._failed}"
 
     def _activity_since_s(self) -> int:

@@ -66,7 +66,11 @@ class CancelRound:
         self._writer, self._switch, self._tracker = writer, switch, tracker
         self._round: _Attempt | None = None
         self._count = 0
-        self.leave: Leave | None = None  # what to say once it is proven
+        self._leave: Leave | None = None
+
+    def leave_once_proven(self, leave: Leave) -> None:
+        """Say this Leave when nothing is open any more."""
+        self._leave = leave
 
     def begin(self, waiter: str, now_ns: int) -> Iterator[Word]:
         """Start a round, or join the one that runs; waiter is the request to answer, "" = none."""
@@ -75,7 +79,7 @@ class CancelRound:
             books = self._writer.books
             since = books.halt_seq if self._switch.is_halted and books.halt_id else books.seq
             self._round = _Attempt(self._count, since)
-            self._switch.cancelling = True
+            self._switch.cancel_all(under_way=True)
             yield from self._cancel(self._round, now_ns)
             yield WakeIn(timer=ProofStep(), after_s=0.0)
         if waiter and waiter not in self._round.waiters:
@@ -127,8 +131,9 @@ class CancelRound:
 
     def order_read(self, word: OrderRead) -> Iterator[Word]:
         """Note that an order whose fate was unknown has been read once more."""
-        if self._round is not None and word.known and word.order_id not in self._tracker.in_flight:
-            self._round.read[word.order_id] = None
+        run = self._round
+        if run is not None and word.known and word.order_id not in self._tracker.in_flight:
+            run.read[word.order_id] = None
             yield WakeIn(timer=ProofStep(), after_s=0.0)
 
     def post_answered(self) -> Iterator[Word]:
@@ -140,7 +145,7 @@ class CancelRound:
 
     def anew(self, now_ns: int) -> Iterator[Word]:
         """The timer ProofAnew: a new attempt, while there is reason for one."""
-        if self._switch.is_halted or self.leave is not None:
+        if self._switch.is_halted or self._leave is not None:
             yield from self.begin("", now_ns)
 
     def tick(
@@ -198,10 +203,11 @@ class CancelRound:
                 held=held,
                 took_ms=round((mono_s - began_s) * 1000, 3),
             )
-        self._round, self._switch.cancelling = None, False
+        self._round = None
+        self._switch.cancel_all(under_way=False)
         is_proven = run.zeros >= 2 and not pending
-        if self.leave is not None and is_proven:
-            yield self.leave
+        if self._leave is not None and is_proven:
+            yield self._leave
         elif not is_proven:
             yield WakeIn(timer=ProofAnew(), after_s=AGAIN_S)
 

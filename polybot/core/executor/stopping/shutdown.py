@@ -23,7 +23,7 @@ class Shutdown:
 
     def begin(self, now_ns: int) -> Iterator[Word]:
         """SIGTERM has come. The mark is on disk before the cancel goes out: no later life sends such an order again."""
-        self._switch.leaving = True
+        self._switch.leave()
         books = self._writer.books
         resting = [i for i in books.open if books.orders[i].intent.order_type not in IMMEDIATE]
         self._rests = bool(resting)
