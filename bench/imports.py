@@ -35,6 +35,11 @@ def importing(*modules: str) -> str:
     return "\n".join(lines)
 
 
+def becoming(actor: str) -> str:
+    """What `bin/polybot actor NAME` imports until the actor's `main` is called, with the collector at rest as there."""
+    return "import gc\ngc.disable()\n" + importing("polybot.cli.session.actor_entry", f"actors.{actor}")
+
+
 def up_to(verb: str, family: str, function: str, words: tuple[str, ...]) -> str:
     """polybot-ctl with these words, up to the call of the function that answers."""
     return f"""
@@ -56,7 +61,7 @@ def programs() -> dict[str, str]:
     cases["halt"] = up_to("halt", "halt", "main", ())
     for verb, known in plain.VERBS.items():
         cases[verb] = up_to(verb, known.family, verb, known.words)
-    cases |= {f"actor {row.name}": importing("polybot.cli.launch", f"actors.{row.name}") for row in TABLE}
+    cases |= {f"actor {row.name}": becoming(row.name) for row in TABLE}
     return cases
 
 

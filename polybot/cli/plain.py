@@ -5,6 +5,7 @@ Only a command line that holds nothing but the verb, its switches and its words 
 that does not exist, a word too few or too many, a mistyped verb) is typer's, whose sentences and exit codes therefore stay.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -57,7 +58,9 @@ def arguments(argv: Sequence[str]) -> dict[str, Any] | None:
 
 def answer(name: str, given: dict[str, Any]) -> None:
     """Call the verb; leaves as typer would with 130 after Ctrl-C, with 1 when the reader of its words has left."""
+    gc.disable()  # as launch.py does, and why
     module = import_module(f"polybot.cli.commands.{VERBS[name].family}")
+    gc.enable()
     try:
         getattr(module, name)(**given)
     except KeyboardInterrupt:

@@ -170,7 +170,7 @@ def test_a_short_question_ends_as_typer_would_end_it(error: str, code: int) -> N
 
 @pytest.mark.parametrize("actor", [row.name for row in TABLE])
 def test_an_actor_imports_what_it_needs(actor: str) -> None:
-    modules = run(f"import polybot.cli.launch, actors.{actor}\ntell()")
+    modules = run(f"import polybot.cli.session.actor_entry, actors.{actor}\ntell()")
     assert heavy_in(modules) == set(NEEDED_BY_ACTOR.get(actor, ()))
     assert not any(name.startswith("polybot.cli.commands.") for name in modules)
 

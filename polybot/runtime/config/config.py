@@ -12,7 +12,6 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -35,13 +34,12 @@ PROFILES = ("demo", "paper", "live")
 NO_SIGNAL = ("up", "down", "skip")
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(msgspec.Struct, frozen=True):
     """The knobs, and where each one that is not a default was set: "risk.max_stake_usd" → (origin, place)."""
 
     settings: Settings
     file: Path
-    origins: dict[str, tuple[Origin, str]] = field(default_factory=dict)
+    origins: dict[str, tuple[Origin, str]] = {}
 
     def place(self, knob: str) -> str:
         """Where a knob was set, as sentences name it."""

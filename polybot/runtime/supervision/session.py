@@ -1,10 +1,8 @@
 """A session: which windows are traded, in which world. Written once, before anything starts; all actors read the same."""
 
 import fcntl
-import gzip
 import json
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +98,7 @@ def new(settings: Settings, *, windows_given: bool = True) -> Session:
     now_ns = time.time_ns()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now_ns // 10**9))
     return Session(
-        id=f"{profile}-{stamp}-{secrets.token_hex(2)}",
+        id=f"{profile}-{stamp}-{os.urandom(2).hex()}",
         profile=profile,
         strategies=settings.bot.strategy_names,
         first_window_s=first_s,
@@ -118,6 +116,8 @@ def ensure_key(paths: Paths, settings: Settings) -> None:
     """Demo and paper: a wallet's key nobody else has and nothing depends on. Live: the user's own file, never made here."""
     if settings.bot.profile == "live" or paths.key.exists():
         return
+    import secrets  # only once in a folder's life
+
     paths.key.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = paths.key.with_name(f"key.{os.getpid()}.new")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -170,5 +170,7 @@ def _starts(markets: Path) -> Iterator[int]:
 
 
 def _lines(path: Path) -> Iterator[str]:
+    import gzip  # only who begins a session on a tape reads one
+
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
         yield from file
