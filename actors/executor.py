@@ -20,6 +20,8 @@ from messages.inner import (
     ReadMarket,
     ReadOpenOrders,
     ReadOrder,
+    ReadPastEvents,
+    ReadPastWindow,
     ReadTrades,
     Reconnect,
     SendHeartbeat,
@@ -51,6 +53,7 @@ from polybot.runtime.loop.loop import run
 from polybot.runtime.loop.wiring import Wiring
 from polybot.runtime.safety import halt, live_confirmation, wallet
 from polybot.runtime.store import heartbeat_id
+from polybot.runtime.store.archive import Archive
 from polybot.runtime.store.journal import Journal, JournalDamaged
 from polybot.runtime.store.recall import persisted
 from polybot.settings import Live
@@ -121,6 +124,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         for source in polybolt:
             source.reconnect(wish.why)
 
+    archive = Archive(context.paths.journal)
     data = DataApi(data_api, funder, READ_S)
     if live.signature_type == 0 and settings.bot.profile == "live" and not endpoints.stand_in():
         redeeming: ChainRedeemer | Relayer = ChainRedeemer(key_hex, held.address, credentials)
@@ -141,6 +145,8 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             ReadHoldings: Effect(data.holdings, "data"),
             SubmitRedeem: Effect(redeeming.submit, "redemptions"),
             PollRedeem: Effect(redeeming.poll, "redemptions"),
+            ReadPastEvents: Effect(archive.events, "archive"),
+            ReadPastWindow: Effect(archive.window, "archive"),
         },
         sync={
             SignOrder: OrderSigner(held, credentials.api_key, live.signature_type, live.funder).sign,

@@ -6,6 +6,7 @@ Whatever comes from outside the core comes as one of these, so a recording of th
 
 # ruff: noqa: F403  as in `messages`: to write a struct in one of these modules is to register it
 from messages.inner.account_reads import *
+from messages.inner.archive import *
 from messages.inner.feed_reads import *
 from messages.inner.loop import *
 from messages.inner.order_lane import *

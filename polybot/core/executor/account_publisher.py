@@ -86,5 +86,5 @@ class AccountPublisher:
     def _account(self, view: View) -> Account:
         books = self._writer.books
         if self._streaks[0] != books.seq:
-            self._streaks = (books.seq, {strategy: streak_of(books, strategy) for strategy in sorted(books.traded)})
+            self._streaks = (books.seq, {strategy: streak_of(books, strategy) for strategy in sorted(books.runs)})
         return account_levels.account(books, view, self._reconciler.purse_e6, self._streaks[1])

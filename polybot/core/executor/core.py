@@ -47,6 +47,8 @@ from messages.inner import (
     OpenOrdersRead,
     OrderRead,
     OrderSigned,
+    PastEventsRead,
+    PastWindowRead,
     PersistFailed,
     PostAgain,
     PostResult,
@@ -83,6 +85,7 @@ from polybot.core.executor.orders.dead_man import DeadMan
 from polybot.core.executor.orders.tracker import OrderTracker
 from polybot.core.executor.reconciling.backfill import Backfill
 from polybot.core.executor.reconciling.outcomes import Outcomes
+from polybot.core.executor.reconciling.past_lookup import PastLookup
 from polybot.core.executor.reconciling.reconciler import Reconciler
 from polybot.core.executor.reconciling.redemption import Redeemer
 from polybot.core.executor.service import OrderService
@@ -111,6 +114,7 @@ class ExecutorCore:
         self._outcomes = Outcomes(self._writer, self._tracker)
         self._redeemer = Redeemer(self._writer, self._switch)
         self._backfill = Backfill()
+        self._past_lookup = PastLookup(self._writer)
         self._oracle_relay = OracleRelay()
         self._publisher = AccountPublisher(self._writer, self._switch, self._tracker, self._reconciler, self._dead_man)
         self._service = OrderService(self._writer, self._switch, self._tracker, self._reconciler, self._publisher)
@@ -130,7 +134,17 @@ class ExecutorCore:
             yield said
 
     def _handle(self, word: Word, now_ns: int) -> Iterator[Word]:
+        asked = self._past_lookup.holds(word)
+        if asked:
+            yield from asked
+            return
         match word:
+            case PastWindowRead():
+                yield from self._past_lookup.read(word, now_ns)
+                for held in self._past_lookup.freed(word):
+                    yield from self._handle(held, now_ns)
+            case PastEventsRead():
+                yield from self._service.past_read(word)
             case ApprovedOrder() | Snapshot() | EventsSince():
                 yield from self._service.serve(word, now_ns)
             case OrderSigned():

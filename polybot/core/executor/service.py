@@ -9,7 +9,7 @@
 from collections.abc import Iterator
 
 from messages import Accepted, ApprovedOrder, Events, EventsSince, Refused, Seen, Snapshot, Word
-from messages.inner import CancelAt, OrderSigned, SignOrder, WakeAt
+from messages.inner import CancelAt, OrderSigned, PastEventsRead, ReadPastEvents, SignOrder, WakeAt
 from polybot.core.executor.account_publisher import AccountPublisher
 from polybot.core.executor.books import events
 from polybot.core.executor.books.entries import IntentRefused, IntentSigned
@@ -49,6 +49,8 @@ class OrderService:
     def serve(self, word: ApprovedOrder | Snapshot | EventsSince, now_ns: int) -> Iterator[Word]:
         """Answer the request at once, or keep it until the books are ready."""
         match word:
+            case EventsSince() if word.after < self._writer.books.notes_since:
+                yield ReadPastEvents(id=word.id, after=word.after, limit=word.limit)
             case EventsSince():
                 found, more = events.page(self._writer.books, word.after, word.limit)
                 yield Events(id=word.id, events=found, last=self._writer.books.seq, more=more)
@@ -62,6 +64,11 @@ class OrderService:
                     yield self._publisher.snapshot(word.id, now_ns)
                 else:
                     self._wait(word)
+
+    def past_read(self, word: PastEventsRead) -> Iterator[Word]:
+        """Answer EventsSince with what the archive said; an archive that could not be read is silence, not "nothing"."""
+        if word.known:
+            yield Events(id=word.id, events=word.events, last=self._writer.books.seq, more=word.more)
 
     @property
     def _may_serve(self) -> bool:

@@ -5,12 +5,15 @@ records: length · crc32 · hash of the previous record · version · sequence �
 The crc finds torn and flipped bits, the chain finds a record lost, doubled or moved. A torn tail (nothing valid after
 it, in the last segment) is cut; damage anywhere else refuses to start, naming file and offset.
 Crash-only: after a failed write or sync the descriptor is never used again.
+A segment that opens with a snapshot needs none before it: a start reads from the newest such one, so that it costs what
+happened since, not what ever happened. The older ones are the archive (`archive.py`); nothing is ever taken from them.
 """
 
 import hashlib
 import os
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,16 +104,22 @@ class Journal:
         return self.folder / f"{number}.log"
 
     def _numbers(self) -> list[int]:
-        return sorted(int(p.stem) for p in self.folder.glob("*.log") if p.stem.isdigit())
+        return [int(p.stem) for p in segments_of(self.folder)]
 
     def _read_all(self) -> list[Record]:
-        """Every record of every segment, oldest first; the chain of hashes runs through all of them."""
+        """Every record from the newest snapshot on, oldest first; with no snapshot, everything. The chain of hashes runs
+        through all that is read. Older segments are the archive: they must be there, and are not opened.
+        """
         numbers = self._numbers()
-        records: list[Record] = []
         for i, number in enumerate(numbers):
             if number != i + 1:
                 raise JournalDamaged(f"{self._path(i + 1)} is missing: restore it, or the whole journal, from a backup")
-            records += self._read_segment(number, last=i == len(numbers) - 1)
+        first = next((n for n in reversed(numbers) if opens_with_snapshot(self._path(n))), 1)
+        records: list[Record] = []
+        for number in numbers[first - 1 :]:
+            if number == first:
+                self._hash = _hash_before(self._path(number))
+            records += self._read_segment(number, last=number == numbers[-1])
         self._number = numbers[-1] if numbers else 0
         return records
 
@@ -168,6 +177,49 @@ class Journal:
         os.fsync(fd)
         _sync_folder(self.folder)
         return fd
+
+
+def segments_of(folder: Path) -> list[Path]:
+    """The journal's segments, oldest first."""
+    return sorted((p for p in folder.glob("*.log") if p.stem.isdigit()), key=lambda p: int(p.stem))
+
+
+def records_of(path: Path) -> Iterator[Record]:
+    """The records of one segment, up to a torn tail. Reads only; for the archive, beside a running writer.
+
+    Raises JournalDamaged where it is no segment of ours, or a record is not whole and others follow it.
+    """
+    raw = path.read_bytes()
+    if len(raw) >= _HEAD.size and _HEAD.unpack_from(raw)[:2] != (_MAGIC, _VERSION):
+        raise JournalDamaged(f"{path} at offset 0: the segment's head is not what was written")
+    before, offset = raw[_HEAD.size - 8 : _HEAD.size], _HEAD.size
+    while offset < len(raw):
+        record, size = _parse(raw, offset, before)
+        if record is None:
+            if _valid_record_from(raw, offset):
+                raise JournalDamaged(f"{path} at offset {offset}: a record is damaged and others follow it")
+            return
+        yield record
+        before = _hash_of(raw[offset : offset + size])
+        offset += size
+
+
+def opens_with_snapshot(path: Path) -> bool:
+    """Does this segment begin with a whole snapshot? Then nothing before it is needed to fold what comes after."""
+    with open(path, "rb") as file:
+        head = file.read(_HEAD.size + _RECORD.size)
+        if len(head) < _HEAD.size + _RECORD.size or _RECORD.unpack_from(head, _HEAD.size)[4] != SNAPSHOT:
+            return False
+        rest = file.read(_RECORD.unpack_from(head, _HEAD.size)[0])
+    first, _ = _parse(head + rest, _HEAD.size, head[_HEAD.size - 8 : _HEAD.size])
+    return first is not None
+
+
+def _hash_before(path: Path) -> bytes:
+    """What the segment says of the last record before it; nothing for one that is being begun."""
+    with open(path, "rb") as file:
+        head = file.read(_HEAD.size)
+    return head[-8:] if len(head) == _HEAD.size else _ZERO
 
 
 def _parse(raw: bytes, offset: int, previous: bytes) -> tuple[Record | None, int]:

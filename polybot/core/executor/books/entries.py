@@ -186,10 +186,17 @@ class HaltNoted(Entry, frozen=True, kw_only=True):
     reason: str
 
 
+class Recalled(Entry, frozen=True, kw_only=True):
+    """A window that had left the books, as it was when it left (past.PastWindow as msgpack): something is still said of it."""
+
+    past: bytes
+
+
 class SnapshotEntry(Entry, frozen=True, kw_only=True):
-    """The whole fold so far, all money events included: the first record of a new segment. books: its msgpack."""
+    """The fold so far: the first record of a new segment. books: its msgpack, as `packing` says ("" plain, "zlib")."""
 
     books: bytes
+    packing: str = ""
 
 
 AnyEntry = (
@@ -210,6 +217,7 @@ AnyEntry = (
     | ForeignSeen
     | ForeignAccepted
     | HaltNoted
+    | Recalled
     | SnapshotEntry
 )
 

@@ -16,6 +16,14 @@ def events_from(books: Books, index: int) -> Iterator[MoneyEvent]:
     return (event_of(books, note) for note in books.notes[index:])
 
 
+def newest(books: Books) -> Iterator[MoneyEvent]:
+    """Those of the newest entry. By its sequence, not by their count: an entry may also let go of old ones (past.py)."""
+    first = len(books.notes)
+    while first and books.notes[first - 1].seq == books.seq:
+        first -= 1
+    return events_from(books, first)
+
+
 def page(books: Books, after: int, limit: int) -> tuple[tuple[MoneyEvent, ...], bool]:
     """(the events after a journal sequence, are there more): about `limit` of them; one entry's are never torn apart."""
     begin = bisect_right(books.notes, after, key=lambda note: note.seq)

@@ -1,6 +1,8 @@
 """One entry more: the only place where Books change, live and after a restart alike."""
 
-from polybot.core.executor.books import double_entry, entries, order_state
+import zlib
+
+from polybot.core.executor.books import double_entry, entries, order_state, past
 from polybot.core.executor.books.entries import AnyEntry, OrderTold, Written
 from polybot.core.executor.books.settlement import count_days, key_of, note_pending, note_traded, outcome_of, resettle
 from polybot.core.executor.books.state import (
@@ -16,6 +18,7 @@ from polybot.core.executor.books.state import (
     books_from_bytes,
     books_to_bytes,
 )
+from polybot.core.executor.books.streaks import Run
 
 IDLE_WINDOWS = 50  # ended windows without an order of ours that are remembered: a fill may still be heard late
 
@@ -26,22 +29,43 @@ def restored(records: tuple[bytes, ...]) -> Books:
     for record in records:
         written = entries.from_bytes(record)
         if isinstance(written.entry, entries.SnapshotEntry):
-            books = books_from_bytes(written.entry.books)
-            if not books.days:
-                count_days(books)
+            books = books_from_bytes(_unpacked(written.entry))
+            _brought_up_to_date(books)
         else:
             apply(books, written)
     return books
 
 
+def _brought_up_to_date(books: Books) -> None:
+    """What earlier builds kept otherwise, as this one keeps it."""
+    if not books.days:
+        count_days(books)
+    for strategy, rows in books.traded.items():
+        run = books.runs.setdefault(strategy, Run())
+        for row in sorted(rows.values(), key=lambda row: (row.start_s, row.slug)):
+            run.put(row)
+    books.traded = {}
+
+
 def snapshot(books: Books) -> bytes:
     """The record that a new segment opens with; what follows is folded onto it."""
     books.snapshot_seq = books.seq
-    return entries.to_bytes(entries.SnapshotEntry(books=books_to_bytes(books)), books.seq, books.last_ns)
+    packed = zlib.compress(books_to_bytes(books), 1)
+    return entries.to_bytes(entries.SnapshotEntry(books=packed, packing="zlib"), books.seq, books.last_ns)
 
 
-def apply(books: Books, written: Written) -> None:
-    """Fold one entry in; what there is to say of it are the notes added."""
+def _unpacked(entry: entries.SnapshotEntry) -> bytes:
+    match entry.packing:
+        case "":
+            return entry.books
+        case "zlib":
+            return zlib.decompress(entry.books)
+    raise entries.UnknownVersion(f'a snapshot is packed as "{entry.packing}": start the build that wrote it')
+
+
+def apply(books: Books, written: Written) -> past.Gone | None:
+    """Fold one entry in; what there is to say of it are the notes added. Returned: what left the books for it."""
+    gone: past.Gone | None = None
     books.seq = written.seq
     books.last_ns = max(books.last_ns, written.at_ns)
     entry: AnyEntry = written.entry
@@ -53,17 +77,20 @@ def apply(books: Books, written: Written) -> None:
         case entries.FillBooked() | entries.FillConfirmed() | entries.FillReversed() | entries.FillRepriced():
             _fill(books, entry)
         case entries.WindowNoted() | entries.WindowResolved():
-            _window(books, entry)
+            gone = _window(books, entry)
         case entries.PaidOut():
             _paid(books, entry)
         case entries.RedeemBegun() | entries.RedeemTold():
             _redeem(books, entry)
+        case entries.Recalled():
+            past.recall(books, entry.past)
         case _:
             _house(books, entry)
     if books.purse_e6:
         equity = double_entry.equity_e6(books)
         books.peak_equity_e6 = max(books.peak_equity_e6, equity)
         books.max_drawdown_e6 = max(books.max_drawdown_e6, books.peak_equity_e6 - equity)
+    return gone
 
 
 def _house(books: Books, entry: AnyEntry) -> None:
@@ -199,7 +226,7 @@ def _note_order(books: Books, order: BookedOrder) -> None:
 # --- windows
 
 
-def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -> None:
+def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -> past.Gone | None:
     window = _window_of(books, entry.slug, entry.start_s, entry.end_s)
     window.ended = True
     if isinstance(entry, entries.WindowNoted):
@@ -209,6 +236,7 @@ def _window(books: Books, entry: entries.WindowNoted | entries.WindowResolved) -
     books.last_window_s = max(books.last_window_s, window.end_s)
     if window.orders:
         _follow(books, window)
+    return past.let_go(books) if isinstance(entry, entries.WindowNoted) else None
 
 
 def _follow(books: Books, window: BookedWindow) -> None:
@@ -228,7 +256,7 @@ def _window_of(books: Books, slug: str, start_s: int, end_s: int) -> BookedWindo
         books.idle.append(slug)
         if len(books.idle) > IDLE_WINDOWS:
             oldest = books.idle.pop(0)
-            if not books.windows[oldest].orders:
+            if oldest in books.windows and not books.windows[oldest].orders:
                 del books.windows[oldest]
     return window
 

@@ -13,7 +13,7 @@ from messages import Outcome, Settlement, Streak
 from polybot.core.executor.books import double_entry, streaks
 from polybot.core.executor.books.order_state import standing
 from polybot.core.executor.books.state import BookedOrder, BookedWindow, Books, Settled, SettledNote
-from polybot.core.executor.books.streaks import Traded
+from polybot.core.executor.books.streaks import Run, Traded
 from polybot.core.utc import day_of
 
 
@@ -85,14 +85,20 @@ def outcome_of(window: BookedWindow) -> str:
     return window.winner or window.outcome or ""
 
 
-def note_traded(books: Books, window: BookedWindow) -> None:
-    """Bring the streaks' view of one window up to date with its fills and outcome."""
-    for strategy, holding in holdings(books, window).items():
-        traded = books.traded.setdefault(strategy, {})
-        if not holding.bought_e6:
-            traded.pop(window.slug, None)
+def note_traded(books: Books, window: BookedWindow) -> dict[str, int]:
+    """Bring the streaks' view of one window up to date with its fills and outcome; by strategy the place in its run from
+    which streaks may have changed.
+    """
+    changed: dict[str, int] = {}
+    held = holdings(books, window)
+    for strategy in dict.fromkeys(books.orders[order_id].intent.strategy for order_id in window.orders):
+        holding = held.get(strategy)
+        if holding is None or not holding.bought_e6:  # of what filled nothing stands, perhaps not any more
+            if strategy in books.runs:
+                changed[strategy] = books.runs[strategy].take_out(window.slug, window.start_s)
             continue
-        traded[window.slug] = Traded(
+        run = books.runs.setdefault(strategy, Run())
+        row = Traded(
             slug=window.slug,
             start_s=window.start_s,
             held=holding.held,
@@ -101,17 +107,13 @@ def note_traded(books: Books, window: BookedWindow) -> None:
             stake_e6=holding.stake_e6,
             move_bp=window.move_bp,
         )
-
-
-def traded_windows(books: Books, strategy: str) -> list[Traded]:
-    """The strategy's windows in which something filled, by their start."""
-    return sorted(books.traded.get(strategy, {}).values(), key=lambda t: t.start_s)
+        changed[strategy] = run.put(row)
+    return changed
 
 
 def streak_of(books: Books, strategy: str) -> Streak:
-    """The strategy's streak after its newest traded window."""
-    after = streaks.fold(traded_windows(books, strategy))
-    return after[-1] if after else streaks.NONE
+    """After its newest window."""
+    return books.runs[strategy].last if strategy in books.runs else streaks.NONE
 
 
 def claim_e6(books: Books, key: str) -> int:
@@ -137,21 +139,16 @@ def _is_pending(books: Books, holding: Holding) -> bool:
 
 
 def resettle(books: Books, window: BookedWindow) -> None:
-    """Bring the settlements of a window, and the streaks after it, in line with outcomes, fills and payments."""
-    note_traded(books, window)
+    """Bring the settlements of a window, and of those whose streak it changed, in line with outcomes, fills and payments."""
+    changed = note_traded(books, window)
     for strategy, holding in holdings(books, window).items():
-        traded = traded_windows(books, strategy)
-        wins = 0
-        for row, streak in zip(traded, streaks.fold(traded), strict=True):
-            if row.start_s > window.start_s and row.outcome:
-                later = books.windows[row.slug]
-                _settle(books, holdings(books, later)[strategy], streak.wins)
-            elif row.start_s <= window.start_s:
-                wins = streak.wins
-            if row.slug == window.slug and row.outcome:
-                _settle(books, holding, wins)
-        if not holding.bought_e6 and outcome_of(window):
-            _settle(books, holding, wins)  # all of it failed after it was settled
+        run = books.runs.setdefault(strategy, Run())
+        _settle(books, holding, run.up_to(window.start_s, window.slug).wins)
+        for place in range(changed.get(strategy, len(run.rows)), len(run.rows)):
+            row, streak = run.rows[place], run.after[place]
+            said = books.settled.get(key_of(strategy, row.slug))
+            if row.slug != window.slug and said is not None and said.said.win_streak != streak.wins:
+                _settle(books, holdings(books, books.windows[row.slug])[strategy], streak.wins)
 
 
 def _settle(books: Books, holding: Holding, win_streak: int) -> None:

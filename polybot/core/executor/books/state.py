@@ -5,7 +5,7 @@ import msgspec
 from messages import OrderIntent, Outcome, Settlement
 from messages.money import OrderState, RedeemState
 from polybot.core.executor.books.entries import FillStatus
-from polybot.core.executor.books.streaks import Traded
+from polybot.core.executor.books.streaks import Run, Traded
 
 
 class BookStruct(msgspec.Struct, kw_only=True):
@@ -140,7 +140,7 @@ Note = OrderNote | RefusalNote | FillNote | SettledNote
 class Books(BookStruct, kw_only=True):
     """The fold of the journal up to `seq`. accounts: debit-positive balances, their sum is always 0.
 
-    traded     strategy → slug → what its streak is folded from
+    runs       strategy → its traded windows and the streak after each; traded: the same as the first build kept it
     notes      every money event ever said, oldest first: EventsSince is served from here, through restarts and snapshots
     open       ids of orders that are not final           idle   windows without orders that are still remembered
     pending    slugs of windows in which something is held, or owed
@@ -149,6 +149,8 @@ class Books(BookStruct, kw_only=True):
     days       UTC day of the windows' ends → strategy → realised P&L after fees
     redeems    slug → how far its redemption is
     last_ns    world time of the newest entry
+    gone       windows that left since the last sweep (past.py)    tokens_gone  hashes of the tokens of all that left
+    notes_since  what was said up to this sequence is not whole here any more: the archive tells it
     """
 
     account: str = ""
@@ -164,6 +166,7 @@ class Books(BookStruct, kw_only=True):
     windows: dict[str, BookedWindow] = {}
     idle: list[str] = []
     traded: dict[str, dict[str, Traded]] = {}
+    runs: dict[str, Run] = {}
     settled: dict[str, Settled] = {}
     pending: dict[str, None] = {}
     paid: dict[str, int] = {}
@@ -178,6 +181,9 @@ class Books(BookStruct, kw_only=True):
     halt_seq: int = 0
     risk_boot: int = 0
     last_window_s: int = 0
+    gone: int = 0
+    tokens_gone: bytes = b""
+    notes_since: int = 0
     realised_e6: int = 0
     days: dict[str, dict[str, int]] = {}
     peak_equity_e6: int = 0

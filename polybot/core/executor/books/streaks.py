@@ -5,9 +5,10 @@
 3. SPLIT is a push: nothing changes.
 4. A window without an outcome is passed over; `known` says whether the newest one has one.
 5. Losses in a row count since the last win; a push leaves them.
-6. A correction folds anew from the start; orders already sent never change.
+6. A correction folds anew from the window that it corrects; orders already sent never change.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 
 import msgspec
@@ -46,8 +47,72 @@ class Traded(msgspec.Struct, frozen=True, kw_only=True):
 NONE = Streak(wins=0, losses=0, known=True, last_slug="", last_move_bp=None, trades=0, won=0, lost=0)
 
 
+class Run(msgspec.Struct, kw_only=True):
+    """A strategy's traded windows that are still kept, by start, and the streak after each; `before` the first of them.
+
+    A window is put in, changed or taken out at the cost of those after it: one for the newest, whatever the history.
+    """
+
+    before: Streak = NONE
+    rows: list[Traded] = []
+    after: list[Streak] = []
+
+    def put(self, row: Traded) -> int:
+        """Insert it, or replace the row of its slug; the place from which streaks may have changed."""
+        place = self._place(row)
+        if place < len(self.rows) and self.rows[place].slug == row.slug:
+            if self.rows[place] == row:
+                return len(self.rows)
+            self.rows[place] = row
+        else:
+            self.rows.insert(place, row)
+        self._fold_from(place)
+        return place
+
+    def take_out(self, slug: str, start_s: int) -> int:
+        """Nothing of it stands any more; the place from which streaks may have changed."""
+        place = bisect_left(self.rows, (start_s, slug), key=_order)
+        if place == len(self.rows) or self.rows[place].slug != slug:
+            return len(self.rows)
+        del self.rows[place]
+        self._fold_from(place)
+        return place
+
+    def up_to(self, start_s: int, slug: str) -> Streak:
+        """The streak after this window, or where it would stand."""
+        place = bisect_left(self.rows, (start_s, slug), key=_order)
+        if place < len(self.rows) and self.rows[place].slug == slug:
+            place += 1
+        return self.after[place - 1] if place else self.before
+
+    @property
+    def last(self) -> Streak:
+        """After the newest window."""
+        return self.after[-1] if self.after else self.before
+
+    def let_go(self, count: int) -> None:
+        """The first `count` windows are history: only the streak after them is kept."""
+        if count:
+            self.before = self.after[count - 1]
+            del self.rows[:count], self.after[:count]
+
+    def _place(self, row: Traded) -> int:
+        return bisect_left(self.rows, _order(row), key=_order)
+
+    def _fold_from(self, place: int) -> None:
+        streak = self.after[place - 1] if place else self.before
+        del self.after[place:]
+        for row in self.rows[place:]:
+            streak = _step(streak, row)
+            self.after.append(streak)
+
+
+def _order(row: Traded) -> tuple[int, str]:
+    return row.start_s, row.slug
+
+
 def fold(windows: Iterable[Traded]) -> list[Streak]:
-    """The streak after each window, in their order."""
+    """The streak after each window, in their order: all of it anew, which `Run` is held against."""
     after: list[Streak] = []
     streak = NONE
     for window in windows:

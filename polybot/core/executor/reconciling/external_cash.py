@@ -8,6 +8,7 @@ from itertools import combinations
 
 from messages.inner import Activity
 from polybot.core.executor.books.entries import AnyEntry, ExternalBooked, PaidOut
+from polybot.core.executor.books.past import horizon_s
 from polybot.core.executor.books.settlement import claim_e6, holdings, key_of
 from polybot.core.executor.books.state import Books
 from polybot.core.executor.orders.account_levels import unsettled
@@ -40,10 +41,11 @@ class ExternalCash:
     def _moved(self, books: Books) -> list[Piece]:
         """A redemption in a market of ours is the payout of its window, which is a claim already."""
         ours = dict.fromkeys(order.intent.condition_id for order in books.orders.values())
+        old_s = horizon_s(books)  # what is older may be the payout of a window that has left the books
         return [
             (row.amount_e6, [ExternalBooked(amount_e6=row.amount_e6, why=row.kind, activity_id=row.id)])
             for row in self._activity
-            if row.amount_e6 and row.id not in books.activities and row.condition_id not in ours
+            if row.amount_e6 and row.id not in books.activities and row.condition_id not in ours and row.at_s > old_s
         ]
 
 

@@ -40,6 +40,7 @@ from messages.inner import (
 from messages.units import NS, decimal_text
 from polybot.core.executor.books import double_entry
 from polybot.core.executor.books.entries import ExternalBooked, ForeignAccepted, Opened
+from polybot.core.executor.books.past import token_hash, tokens_gone
 from polybot.core.executor.books.settlement import holdings
 from polybot.core.executor.books.writer import Writer
 from polybot.core.executor.orders import venue_facts
@@ -233,8 +234,9 @@ class Reconciler:
         """Note positions of tokens we never ordered as foreign (rule 5)."""
         books = self._writer.books
         ours = dict.fromkeys(order.intent.token_id for order in books.orders.values())
+        gone = tokens_gone(books) if word.known else frozenset()
         for token, size in word.shares.items() if word.known else ():
-            if token not in ours and size:
+            if size and token not in ours and token_hash(token) not in gone:
                 text = f"position of {decimal_text(size)} shares of token {token[:12]}…, bought by somebody else"
                 yield from self._writer.write_all(venue_facts.foreign(books, f"position:{token}", text), now_ns)
         self._knows_positions |= word.known

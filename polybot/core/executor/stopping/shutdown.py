@@ -49,4 +49,5 @@ class Shutdown:
     def go_if_done(self) -> Iterator[Word]:
         """End the process once nothing rests and no POST is under way."""
         if self._switch.leaving and not self._tracker.in_flight and not self._rests:
+            yield from self._writer.compact(least=1)
             yield Leave(code=0, why="SIGTERM")
