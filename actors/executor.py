@@ -124,7 +124,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
         for source in polybolt:
             source.reconnect(wish.why)
 
-    archive = Archive(context.paths.journal)
+    archive = Archive.of(context.paths.journal)
     data = DataApi(data_api, funder, READ_S)
     if live.signature_type == 0 and settings.bot.profile == "live" and not endpoints.stand_in():
         redeeming: ChainRedeemer | Relayer = ChainRedeemer(key_hex, held.address, credentials)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 from messages import Envelope, Event, Reply, Request, Word, encode
@@ -11,6 +12,8 @@ from messages.inner import (
     Leave,
     Persist,
     PersistFailed,
+    ReadPastEvents,
+    ReadPastWindow,
     Restored,
     Store,
     WakeAt,
@@ -21,6 +24,8 @@ from messages.inner import (
 from polybot.core.protocol import Core
 from polybot.runtime.loop.performer import Performer
 from polybot.runtime.loop.stamping import Stamped
+from polybot.runtime.store.archive import Archive, Segment
+from polybot.runtime.store.journal import ENTRY, SNAPSHOT, Record
 from polybot.topology import BY_NAME, CLASS_OF
 
 
@@ -77,6 +82,7 @@ class Surroundings(Protocol):
 class Member:
     """One actor and all that survives its death: `records` (what it persisted), `kept` and the boot number.
 
+    older     its journal's segments before the newest snapshot
     kept      its flight recorder, as far as others or itself may ask for it
     said      words of this life; crash_at: the one that it dies of, instead of saying it
     wishes    timer name → the wish that stands, with its number
@@ -89,6 +95,7 @@ class Member:
     boot: int = 0
     alive: bool = False
     records: list[bytes] = field(default_factory=list)
+    older: list[list[Record]] = field(default_factory=list)
     last_seq: int = 0
     kept: list[Envelope] = field(default_factory=list)
     said: int = 0
@@ -113,6 +120,15 @@ class Member:
             said = tuple(encode(e.body) for e in self.kept if isinstance(e.body, words))
             return Restored(records=said, last_seq=0)
         return None
+
+    def segments(self) -> list[Segment]:
+        """Its journal as the archive reads it; a segment's sequences count from its own first record."""
+        kinds = [SNAPSHOT if self.older else ENTRY, *[ENTRY] * len(self.records)]
+        first = self.last_seq - len(self.records) + 1
+        running = [
+            Record(kind, first + i, data) for i, (kind, data) in enumerate(zip(kinds, self.records, strict=False))
+        ]
+        return [partial(iter, each) for each in (*self.older, running)]
 
     def keeps(self, word: Word) -> bool:
         """May it be asked for again, by others or by its next life?"""
@@ -165,6 +181,7 @@ class MemberPorts:
             case Persist():
                 self._member.records.append(word.record)
             case Compact():
+                self._member.older = [list(segment()) for segment in self._member.segments()]
                 self._member.records = [word.snapshot]
         self._member.last_seq = word.seq
         return None
@@ -186,4 +203,8 @@ class MemberPorts:
         if isinstance(word, Store):
             self._around.store(word)
             return None
+        if isinstance(word, ReadPastEvents):
+            return Archive(self._member.segments).events(word)
+        if isinstance(word, ReadPastWindow):
+            return Archive(self._member.segments).window(word)
         return self._around.effect(self._member, word)

@@ -64,7 +64,7 @@ def test_a_segment_of_the_archive_that_is_missing_is_named(lived: Lived, tmp_pat
 
 
 def test_events_of_before_the_books_memory_are_told_as_they_were_said(lived: Lived, tmp_path: Path) -> None:
-    archive, after = Archive(tmp_path / "journal"), 0
+    archive, after = Archive.of(tmp_path / "journal"), 0
     told: list[object] = []
     assert lived.books.notes_since > 0
     while True:
@@ -78,7 +78,7 @@ def test_events_of_before_the_books_memory_are_told_as_they_were_said(lived: Liv
 
 
 def test_a_window_comes_back_by_order_intent_and_slug_and_takes_its_correction(lived: Lived, tmp_path: Path) -> None:
-    archive = Archive(tmp_path / "journal")
+    archive = Archive.of(tmp_path / "journal")
     signed = next(e for e in lived.told if isinstance(e, OrderUpdate) and e.slug not in lived.books.windows)
     found = {v: archive.window(ReadPastWindow(value=v)) for v in (signed.order_id, signed.intent_id, signed.slug)}
     assert len({read.past for read in found.values()}) == 1 and all(read.known for read in found.values())
@@ -103,5 +103,5 @@ def test_a_window_comes_back_by_order_intent_and_slug_and_takes_its_correction(l
 def test_a_damaged_archive_is_unknown_not_empty(lived: Lived, tmp_path: Path) -> None:
     path = tmp_path / "journal" / "1.log"
     path.write_bytes(b"garbage that was never a segment of ours, and is long enough to be one" * 3)
-    page = Archive(tmp_path / "journal").events(ReadPastEvents(id="x", after=0, limit=10))
+    page = Archive.of(tmp_path / "journal").events(ReadPastEvents(id="x", after=0, limit=10))
     assert not page.known and "1.log" in page.why

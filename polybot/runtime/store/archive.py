@@ -4,7 +4,8 @@ Nothing here writes. Each segment but the first opens with a snapshot, so that a
 is asked on a lane of its own: a page of old events folds one segment, a window of long ago all that came after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,11 +20,21 @@ from polybot.runtime.store.journal import SNAPSHOT, JournalDamaged, Record, reco
 UNREADABLE = (OSError, JournalDamaged, msgspec.MsgspecError, entries.UnknownVersion, LookupError)
 
 
-class Archive:
-    """Answers from the folder as it is when asked. A segment that cannot be read makes the answer unknown, with its name."""
+Segment = Callable[[], Iterator[Record]]  # opens it, and reads it from its first record on
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+
+class Archive:
+    """Answers from the segments as they are when asked, the running one included, oldest first. One that cannot be read makes
+    the answer unknown, with its name.
+    """
+
+    def __init__(self, segments: Callable[[], list[Segment]]) -> None:
+        self._segments = segments
+
+    @classmethod
+    def of(cls, folder: Path) -> "Archive":
+        """The archive of the journal in this folder."""
+        return cls(lambda: [partial(records_of, path) for path in segments_of(folder)])
 
     def events(self, wish: ReadPastEvents) -> PastEventsRead:
         """A page of the money events after a sequence, oldest first, as they were said; those of one entry stay together."""
@@ -47,7 +58,7 @@ class Archive:
         return PastWindowRead(wish=wish, known=True, past=data, why="")
 
     def _window(self, wish: ReadPastWindow) -> bytes:
-        segments = segments_of(self._folder)
+        segments = self._segments()
         signed = next((i for i in range(len(segments) - 1, -1, -1) if _slug_in(segments[i], wish)), None)
         if signed is None:
             return b""
@@ -59,21 +70,21 @@ class Archive:
                 runs.hear(strategy, run, slug)
         return past.past_to_bytes(msgspec.structs.replace(left, runs=runs.found)) if left else b""
 
-    def _from(self, after: int) -> list[Path]:
+    def _from(self, after: int) -> list[Segment]:
         """The segments from the newest that opens with a snapshot of at most this sequence."""
-        segments = segments_of(self._folder)
+        segments = self._segments()
         for i in range(len(segments) - 1, 0, -1):
-            first = next(records_of(segments[i]), None)
+            first = next(segments[i](), None)
             if first is not None and first.kind == SNAPSHOT and first.seq <= after:
                 return segments[i:]
         return segments
 
-    def _steps(self, segments: list[Path]) -> Iterator[tuple[Books, past.Gone | None]]:
+    def _steps(self, segments: list[Segment]) -> Iterator[tuple[Books, past.Gone | None]]:
         """The books after each entry, and what left them for it. A snapshot on the way is passed over: the fold stands
         there already.
         """
         books: Books | None = None
-        for record in (record for path in segments for record in records_of(path)):
+        for record in (record for segment in segments for record in segment()):
             if books is None:
                 books = restored((record.data,))
                 yield books, None
@@ -98,9 +109,9 @@ class _Runs:
             self.found[strategy] = past.PastRun(before=before, rows=left.rows[place:])
 
 
-def _slug_in(path: Path, wish: ReadPastWindow) -> str:
+def _slug_in(segment: Segment, wish: ReadPastWindow) -> str:
     """The window's slug, where this segment holds the signing of what is asked for; else ""."""
-    for record in records_of(path):
+    for record in segment():
         if record.kind == SNAPSHOT or not _may_hold(record, wish):
             continue
         entry = entries.from_bytes(record.data).entry
