@@ -16,12 +16,12 @@ from polybot.runtime.store.window_log import Trail
 def wire(context: Context, inbox: Inbox) -> Wiring:
     """The store, performed by the loop; what it held is heard right after Started."""
     try:
-        index = IndexDb(context.paths.ledger)
+        index = IndexDb(context.paths.index)
     except IndexUnusable as exc:
-        log.event("ledger_refused", error=str(exc))
+        log.event("index_refused", error=str(exc))
         sys.exit(78)
     if index.moved_aside:
-        log.event("ledger_damaged", moved_to=index.moved_aside, then="begun anew; everything is asked for again")
+        log.event("index_damaged", moved_to=index.moved_aside, then="begun anew; everything is asked for again")
     inbox.put(index.restored())
     trail = Trail(context.paths.logs / "windows.jsonl")
 

@@ -73,9 +73,9 @@ class WorldOutside:
         faults: OrderFates | None = None,
         switches: Switches | None = None,
     ) -> None:
-        self.world, self.exchange, self.faults = world, VenueEngine(switches), faults
+        self.world, self.engine, self.faults = world, VenueEngine(switches), faults
         self.signer = OrderSigner(Wallet(KEY), "sim")
-        self.counter = Counter(self.exchange, self.signer.maker)
+        self.counter = Counter(self.engine, self.signer.maker)
         self._grant_e6, self._quote_s = grant_e6, quote_s
         self._gate = ""  # why the executor has shut it
         self._beats = 0
@@ -94,7 +94,7 @@ class WorldOutside:
     def join(self, sim: Simulator) -> None:
         """Take the simulator that will turn this world, and grant the wallet its money."""
         self._sim = sim
-        self.exchange.grant(self.counter.wallet, self._grant_e6, sim.now_ns)
+        self.engine.grant(self.counter.wallet, self._grant_e6, sim.now_ns)
 
     def begin(self) -> None:
         """Step this second, and every following one from then on."""
@@ -146,7 +146,7 @@ class WorldOutside:
         for window in list(self._open.values()):
             self._trade(window, at_ns)
         self._feeds(at_ns)
-        self.exchange.due(at_ns)
+        self.engine.due(at_ns)
         self._resolve(at_ns)
         self._flush()
         self._tell("risk", Health(actors=(), mono_ns=int(self._sim.mono_s * S)), 0)  # the watchdog's heart
@@ -157,10 +157,10 @@ class WorldOutside:
         for start_s in range(first, first + (AHEAD + 1) * WINDOW_S, WINDOW_S):
             slug = slug_of(start_s)
             market = self.world.market(slug)
-            if market is None or slug in self._open or self.exchange.market(market.condition_id) is not None:
+            if market is None or slug in self._open or self.engine.market(market.condition_id) is not None:
                 continue
             self._open[slug] = market
-            self.exchange.list_market(
+            self.engine.list_market(
                 Market(
                     condition_id=market.condition_id,
                     slug=slug,
@@ -170,20 +170,20 @@ class WorldOutside:
                     end_s=market.end_s,
                     fee_rate_e6=market.fee_rate_e6,
                     fee_exponent=market.fee_exponent,
-                    taker_delay_ns=self.exchange.switches.taker_delay_ms * MS,
+                    taker_delay_ns=self.engine.switches.taker_delay_ms * MS,
                 )
             )
 
     def _trade(self, market: WorldMarket, at_ns: int) -> None:
         if at_ns // S % self._quote_s:
             return
-        known = self.exchange.market(market.condition_id)
+        known = self.engine.market(market.condition_id)
         ladder = self.world.quotes(market, at_ns, known.tick_e6) if known else None
         if ladder is not None:
-            self.exchange.set_levels(market.condition_id, ladder.bids, ladder.asks, at_ns)
+            self.engine.set_levels(market.condition_id, ladder.bids, ladder.asks, at_ns)
         for taker in self.world.taker_flow(market, at_ns - self._quote_s * S, at_ns):
             token = market.up_token if taker.outcome == "UP" else market.down_token
-            self.exchange.take(market.condition_id, token, taker.side, taker.size_e6, taker.limit_e6, at_ns)
+            self.engine.take(market.condition_id, token, taker.side, taker.size_e6, taker.limit_e6, at_ns)
         if market.start_s - EARLY_S <= at_ns // S < market.end_s:
             self._say_book(market.slug)
 
@@ -192,7 +192,7 @@ class WorldOutside:
         if market is None:
             return
         now_ns = self._sim.now_ns
-        up, down = (self.exchange.levels(t) for t in (market.up_token, market.down_token))
+        up, down = (self.engine.levels(t) for t in (market.up_token, market.down_token))
         top: list[tuple[Level, ...]] = [side[:5] for side in (*up, *down)]
         book = Book(
             slug=slug,
@@ -258,7 +258,7 @@ class WorldOutside:
             if self.world.resolved_ns(market) <= at_ns:
                 del self._open[slug]
                 winner = self.world.outcome(market)
-                self.exchange.resolve(market.condition_id, winner, at_ns)
+                self.engine.resolve(market.condition_id, winner, at_ns)
                 word = MarketResolved(
                     slug=slug,
                     condition_id=market.condition_id,
@@ -269,9 +269,9 @@ class WorldOutside:
                 self._tell("market_feed", word, WIRE_NS)
 
     def _flush(self) -> None:
-        for fact in self.counter.facts(self.exchange.take_events()):
+        for fact in self.counter.facts(self.engine.take_events()):
             self._tell("executor", fact, WIRE_NS)
-        self.exchange.take_changed_rows()
+        self.engine.take_changed_rows()
 
     # --- effects that take longer than a read
 
@@ -279,7 +279,7 @@ class WorldOutside:
         assert isinstance(word, FetchMarket)
         market = self.world.market(word.slug)
         if market is not None:
-            known = self.exchange.market(market.condition_id)
+            known = self.engine.market(market.condition_id)
             self._tell(actor, self._listed(market, known.tick_e6 if known else 10_000), WIRE_NS)
             if known is not None and known.winner is not None:
                 word_ = MarketResolved(
@@ -380,9 +380,9 @@ class WorldOutside:
             self._sim.at(now_ns + WIRE_NS, lambda: self._arrive(actor, word, fate == "lose_answer"))
 
     def _arrive(self, actor: str, word: PostOrder, loses_answer: bool) -> None:
-        result = self.exchange.submit(new_order(word.order_id, word.body), self._sim.now_ns)
+        result = self.engine.submit(new_order(word.order_id, word.body), self._sim.now_ns)
         if isinstance(result, Held):
-            says_more = not self.exchange.switches.answers_delayed
+            says_more = not self.engine.switches.answers_delayed
             self._sim.at(result.until_ns, lambda: self._release(actor, word, loses_answer, says_more))
             if says_more:
                 return
@@ -392,7 +392,7 @@ class WorldOutside:
 
     def _release(self, actor: str, word: PostOrder, loses_answer: bool, answers: bool) -> None:
         """Let a held order through to the venue's engine; answers: its POST still waits for an answer."""
-        result = self.exchange.release(word.order_id, self._sim.now_ns)
+        result = self.engine.release(word.order_id, self._sim.now_ns)
         assert not isinstance(result, Held)
         self._flush()
         if answers:

@@ -38,9 +38,9 @@ from polybot.adapters.polymarket.post_answer import read_post_answer
 from polybot.sim.venue import (
     COLLATERAL,
     Canceled,
+    EngineEvent,
     EngineOrder,
     EngineTrade,
-    ExchangeEvent,
     NewOrder,
     OrderChanged,
     Placed,
@@ -119,8 +119,8 @@ def post_result(word: PostOrder, result: Placed | Rejected | None) -> PostResult
 class Counter:
     """Answers the executor's words from the venue's engine, as one wallet sees it."""
 
-    def __init__(self, exchange: VenueEngine, wallet: str) -> None:
-        self.exchange, self.wallet = exchange, wallet.lower()
+    def __init__(self, engine: VenueEngine, wallet: str) -> None:
+        self.engine, self.wallet = engine, wallet.lower()
 
     def read(self, word: Word, now_ns: int) -> Word | None:
         """The answer to any read or cancel; None for a word that is none."""
@@ -130,12 +130,12 @@ class Counter:
             case ReadOrder():
                 return self._order(word)
             case ReadOpenOrders():
-                orders = tuple(_order(o) for o in self.exchange.open_orders(self.wallet) if o.is_open)
+                orders = tuple(_order(o) for o in self.engine.open_orders(self.wallet) if o.is_open)
                 return OpenOrdersRead(purpose=word.purpose, known=True, orders=orders, why="")
             case ReadTrades():
                 return TradesRead(purpose=word.purpose, known=True, trades=tuple(self._trades(word.after_s)), why="")
             case ReadBalance():
-                balance = self.exchange.account_balance(self.wallet, word.token_id or COLLATERAL)
+                balance = self.engine.account_balance(self.wallet, word.token_id or COLLATERAL)
                 return BalanceRead(
                     purpose=word.purpose,
                     token_id=word.token_id,
@@ -151,14 +151,14 @@ class Counter:
                     purpose=word.purpose, known=True, rows=(), why=""
                 )  # nothing but trades moves this wallet
             case SubmitRedeem():
-                paid = self.exchange.redeem(self.wallet, word.condition_id, now_ns)
+                paid = self.engine.redeem(self.wallet, word.condition_id, now_ns)
                 tx_id, why = f"{word.slug}/{word.attempt}", "" if paid is not None else "there is no final word yet"
                 state: Literal["sent", "failed"] = "failed" if why else "sent"
                 return RedeemRead(slug=word.slug, attempt=word.attempt, state=state, tx_id=tx_id, why=why)
             case PollRedeem():
                 return RedeemRead(slug=word.slug, attempt=word.attempt, state="confirmed", tx_id=word.tx_id)
             case ReadMarket():
-                market = self.exchange.market(word.condition_id)
+                market = self.engine.market(word.condition_id)
                 winner = (market.winner if market else None) or ""
                 return MarketRead(
                     purpose=word.purpose,
@@ -172,12 +172,12 @@ class Counter:
 
     def _holdings(self) -> dict[str, int]:
         """Shares of markets that are not resolved."""
-        open_markets = (m for m in self.exchange.state.markets.values() if m.winner is None)
+        open_markets = (m for m in self.engine.state.markets.values() if m.winner is None)
         tokens = (token for market in open_markets for token in (market.up_token, market.down_token))
-        shares = {token: self.exchange.account_balance(self.wallet, token) for token in tokens}
+        shares = {token: self.engine.account_balance(self.wallet, token) for token in tokens}
         return {token: size for token, size in shares.items() if size}
 
-    def facts(self, events: list[ExchangeEvent]) -> Iterator[UserFact]:
+    def facts(self, events: list[EngineEvent]) -> Iterator[UserFact]:
         """What the user channel would push of these events to this wallet."""
         for event in events:
             match event:
@@ -190,16 +190,16 @@ class Counter:
 
     def _cancel(self, word: CancelOrders, now_ns: int) -> CancelResult:
         done: Canceled = (
-            self.exchange.cancel(self.wallet, word.order_ids, now_ns)
+            self.engine.cancel(self.wallet, word.order_ids, now_ns)
             if word.order_ids
-            else self.exchange.cancel_all(self.wallet, now_ns)
+            else self.engine.cancel_all(self.wallet, now_ns)
         )
         return CancelResult(
             purpose=word.purpose, known=True, canceled=done.canceled, not_canceled=done.not_canceled, why=""
         )
 
     def _order(self, word: ReadOrder) -> OrderRead:
-        order = self.exchange.order(word.order_id)
+        order = self.engine.order(word.order_id)
         trades = tuple(t for t in self._trades(0) if t.order_id == word.order_id)
         return OrderRead(
             purpose=word.purpose,
@@ -211,7 +211,7 @@ class Counter:
         )
 
     def _trades(self, after_s: int) -> Iterator[VenueTrade]:
-        for trade in self.exchange.trades(self.wallet):
+        for trade in self.engine.trades(self.wallet):
             if trade.matched_ns // 1_000_000_000 >= after_s:
                 yield from _lines(trade, self.wallet)
 

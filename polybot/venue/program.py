@@ -28,7 +28,7 @@ from polybot.sim.world.scenarios import scenario_named
 from polybot.sim.world.world import World
 from polybot.venue.accounts.api_keys import Keys
 from polybot.venue.accounts.catalogue import WorldCatalogue
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.order_service import OrderDesk
 from polybot.venue.accounts.store import VenueStore
 from polybot.venue.channels.binance import BinanceHub
@@ -74,7 +74,7 @@ class Venue:
         self.faults = FaultEngine(script, self.session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
         self.house = House(self.store, keys, catalogue, self.clock.now_ns, grant, script.switches)
-        self.house.exchange.set_fate(self.faults.fate)
+        self.house.engine.set_fate(self.faults.fate)
         self.house.flaws = self.faults.flaws_of
         self.bars, self.rtds, self.streams, self.heard = WireBars(), Rtds(), BinanceHub(), BusObserver()
         self.polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, mono_s, e18=script.switches.polybolt_e18)
@@ -134,7 +134,7 @@ class Venue:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leaving.set)
         was_here = self._owes_prints = self.store.meta("begun") is not None
-        self.house.restore(wipe=not self.house.exchange.switches.orders_survive_restart)
+        self.house.restore(wipe=not self.house.engine.switches.orders_survive_restart)
         self.driver.begin()
         self.store.commit([], meta={"begun": b"1"})
         if not self.is_alone:

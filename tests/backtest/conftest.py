@@ -106,9 +106,9 @@ class Venue:
     LATE_S = 3.0
 
     def __init__(self, luck: random.Random, markets: int = 1) -> None:
-        self.luck, self.exchange = luck, VenueEngine()
+        self.luck, self.engine = luck, VenueEngine()
         self.signer = OrderSigner(Wallet("22" * 32), "sim")
-        self.counter = Counter(self.exchange, self.signer.maker)
+        self.counter = Counter(self.engine, self.signer.maker)
         self.wallet = self.counter.wallet
         self.fates: list[str] = []
         self.posts: list[PostOrder] = []  # those whose bytes left
@@ -124,14 +124,14 @@ class Venue:
         for n in range(markets):
             up, down = tokens_of(n)
             start_s = START_S + 300 * n
-            self.exchange.list_market(Market(f"0xc{n}", slug_of(n), up, down, start_s=start_s, end_s=start_s + 300))
-            self.exchange.set_levels(f"0xc{n}", ((450_000, 100_000_000),), LADDER, START_S * S)
+            self.engine.list_market(Market(f"0xc{n}", slug_of(n), up, down, start_s=start_s, end_s=start_s + 300))
+            self.engine.set_levels(f"0xc{n}", ((450_000, 100_000_000),), LADDER, START_S * S)
 
     # --- the simulator's outside
 
     def join(self, sim: Simulator) -> None:
         self.sim = sim
-        self.exchange.grant(self.wallet, GRANT_E6, sim.now_ns)
+        self.engine.grant(self.wallet, GRANT_E6, sim.now_ns)
 
     def begin(self) -> None:
         self._second()
@@ -173,18 +173,18 @@ class Venue:
         self.sim.deliver("executor", word, self._wire_ns() + round(after_s * S))
 
     def _second(self) -> None:
-        self.exchange.due(self.sim.now_ns)
+        self.engine.due(self.sim.now_ns)
         if 0 <= self._pulse_ns < self.sim.now_ns - DEAD_MAN_S * S:
-            self.exchange.cancel_all(self.wallet, self.sim.now_ns)
+            self.engine.cancel_all(self.wallet, self.sim.now_ns)
         self.flush()
         self.sim.at(self.sim.now_ns + S // 2, self._second)
 
     def flush(self) -> None:
         """What the user channel says of what happened."""
-        for fact in self.counter.facts(self.exchange.take_events()):
+        for fact in self.counter.facts(self.engine.take_events()):
             if self.pushes:
                 self._tell(fact)
-        self.exchange.take_changed_rows()
+        self.engine.take_changed_rows()
 
     # --- orders
 
@@ -210,11 +210,11 @@ class Venue:
 
     def _arrive(self, word: PostOrder, fate: str) -> None:
         self.heard.append(word.order_id)
-        result = self.exchange.submit(new_order(word.order_id, word.body), self.sim.now_ns)
+        result = self.engine.submit(new_order(word.order_id, word.body), self.sim.now_ns)
         if isinstance(result, Held):
             self.sim.at(
                 result.until_ns,
-                lambda: self._answer(word, self.exchange.release(word.order_id, self.sim.now_ns), fate),
+                lambda: self._answer(word, self.engine.release(word.order_id, self.sim.now_ns), fate),
             )
         else:
             self._answer(word, result, fate)
@@ -262,20 +262,20 @@ class Venue:
 
     @property
     def orders(self) -> dict[str, EngineOrder]:
-        return {o.order_id: o for o in self.exchange.state.orders.values() if o.owner == self.wallet}
+        return {o.order_id: o for o in self.engine.state.orders.values() if o.owner == self.wallet}
 
     @property
     def open(self) -> list[str]:
         """Resting, and held for the taker delay."""
-        return [o.order_id for o in self.exchange.open_orders(self.wallet)]
+        return [o.order_id for o in self.engine.open_orders(self.wallet)]
 
     @property
     def cash_e6(self) -> int:
-        return self.exchange.account_balance(self.wallet)
+        return self.engine.account_balance(self.wallet)
 
     def moved_e6(self, line: VenueTrade) -> tuple[int, int]:
         """(dollars, fee) that this line moved, by the exchange's own record of the trade."""
-        trade = self.exchange.state.trades[line.trade_id]
+        trade = self.engine.state.trades[line.trade_id]
         return (trade.usd_e6, trade.fee_e6) if line.is_taker else (line.size_e6 * line.price_e6 // 1_000_000, 0)
 
 
@@ -416,7 +416,7 @@ class House:
         """The n-th market's end: the outcome is observed, then official."""
         seen = build.a_window(**window(START_S + 300 * n), outcome=winner, move_bp=3.0, ended=True)
         self.sim.hear("executor", seen)
-        self.venue.exchange.resolve(f"0xc{n}", winner, self.sim.now_ns)
+        self.venue.engine.resolve(f"0xc{n}", winner, self.sim.now_ns)
         self.venue.flush()
         final = build.a_resolution(slug=slug_of(n), condition_id=f"0xc{n}", winner=winner, resolved_ns=self.sim.now_ns)
         self.sim.hear("executor", final)
@@ -446,7 +446,7 @@ class House:
         venue, books = self.venue, restored(tuple(self.sim.members["executor"].records))
         assert books_to_bytes(books) == books_to_bytes(self.books), "what lives is what is on disk"
         assert sum(books.accounts.values()) == 0, "the book balances"
-        assert venue.exchange.total_e6() == venue.exchange.granted_e6(), "the judge's own money is conserved"
+        assert venue.engine.total_e6() == venue.engine.granted_e6(), "the judge's own money is conserved"
         assert books.accounts["cash"] == venue.cash_e6, "cash agrees to a millionth"
         ours = {
             (f.trade_id, o.order_id, f.size_e6, f.cost_e6, f.fee_e6, f.status)

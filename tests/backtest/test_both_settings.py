@@ -71,7 +71,7 @@ def a_session(strategy: str, switches: Switches, windows: int) -> tuple[Simulato
 def check(sim: Simulator, outside: WorldOutside) -> None:
     """The executor's journal against the exchange, to the millionth."""
     assert sim.halt is None, sim.halt
-    venue, wallet = outside.exchange, outside.counter.wallet
+    venue, wallet = outside.engine, outside.counter.wallet
     books = restored(tuple(sim.members["executor"].records))
     assert venue.total_e6() == venue.granted_e6()
     assert books.accounts["cash"] == venue.account_balance(wallet)

@@ -54,9 +54,9 @@ def test_killed_at_a_named_step_there_is_one_order_and_no_fill_is_lost(kit: Kit,
     kinds = ("answer", "late", "timeout", "lose_answer") if step != "answered_but_uncommitted" else ("answer", "late")
     venue.fates = [luck.choice(kinds)]
     venue.pushes = luck.random() < 0.5
-    venue.exchange.set_fate(kit.chain(luck, 0.2, 0.2))
+    venue.engine.set_fate(kit.chain(luck, 0.2, 0.2))
     if luck.random() < 0.2 and step != "during_a_fill":
-        venue.exchange.set_levels("0xc0", (), (), house.sim.now_ns)  # nothing to match with
+        venue.engine.set_levels("0xc0", (), (), house.sim.now_ns)  # nothing to match with
     venue.loses_in_flight = step == "during_send"
     house.kill_when(*STEPS[step])
     house.ask(kit.intent())
@@ -74,7 +74,7 @@ def test_fifty_answers_of_a_thousand_that_never_come_make_one_order_each(kit: Ki
     """Fifty markets at a time: taken or not heard at all, the venue readable or not, the user channel silent or not."""
     house = kit.House(seed, markets=50)
     luck, venue = house.luck, house.venue
-    venue.exchange.set_fate(kit.chain(luck, 0.1, 0.1))
+    venue.engine.set_fate(kit.chain(luck, 0.1, 0.1))
     intents = [kit.intent(n) for n in range(50)]
     blocked = 0
     for n, intent in enumerate(intents):
@@ -104,7 +104,7 @@ def test_fifty_answers_of_a_thousand_that_never_come_make_one_order_each(kit: Ki
 def test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bought_again(kit: Kit, seed: int) -> None:
     """A third of all trades fail, a fifth need a second attempt: at every moment our cash is the exchange's."""
     house = kit.House(seed, markets=20)
-    house.venue.exchange.set_fate(kit.chain(house.luck, 0.35, 0.2))
+    house.venue.engine.set_fate(kit.chain(house.luck, 0.35, 0.2))
     house.run(0.2)  # looked at between the chain's steps, when all that was said has arrived
     for n in range(20):
         house.ask(kit.intent(n))
@@ -113,7 +113,7 @@ def test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bo
     for _ in range(40):
         house.run(0.5)
         assert house.books.accounts["cash"] == house.venue.cash_e6
-    failed = {t.trade_id for t in house.venue.exchange.trades(house.venue.wallet) if t.status == "FAILED"}
+    failed = {t.trade_id for t in house.venue.engine.trades(house.venue.wallet) if t.status == "FAILED"}
     assert 5 <= len(failed) < 30
     reversals = [e for e in house.journal if isinstance(e, FillReversed)]
     assert sorted(e.trade_id for e in reversals) == sorted(failed), "one entry takes all of it back"
@@ -126,7 +126,7 @@ def test_in_a_burst_of_failed_settlements_exposure_counts_once_and_nothing_is_bo
 def test_settlement_that_fails_while_nobody_tells_us_or_we_are_dead_is_found_out(kit: Kit, seed: int) -> None:
     house = kit.House(seed, markets=4)
     house.venue.pushes = house.luck.random() < 0.5
-    house.venue.exchange.set_fate(kit.chain(house.luck, 0.5, 0.2))
+    house.venue.engine.set_fate(kit.chain(house.luck, 0.5, 0.2))
     for n in range(4):
         house.ask(kit.intent(n))
         house.run(house.luck.uniform(0.2, 2))
@@ -141,8 +141,8 @@ def test_what_rests_and_is_taken_pays_no_fee_and_its_cash_is_the_exchanges(kit: 
     house.ask(a_rest(kit))
     house.run(2)
     for size_e6 in (3_333_300, 1_234_500, 5_432_200):
-        house.venue.exchange.set_levels("0xc0", (), (), house.sim.now_ns)  # ours is the best bid now
-        taken = house.venue.exchange.take("0xc0", kit.intent().token_id, "SELL", size_e6, 400_000, house.sim.now_ns)
+        house.venue.engine.set_levels("0xc0", (), (), house.sim.now_ns)  # ours is the best bid now
+        taken = house.venue.engine.take("0xc0", kit.intent().token_id, "SELL", size_e6, 400_000, house.sim.now_ns)
         assert taken == size_e6
         house.venue.flush()
         house.run(1.2)

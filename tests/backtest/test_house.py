@@ -62,17 +62,15 @@ def orders_of(sim: Simulator) -> dict[str, OrderUpdate]:
 def check_books(sim: Simulator) -> None:
     """Ours against the exchange's, exactly."""
     outside: Any = sim.outside
-    exchange, wallet = outside.exchange, outside.counter.wallet
+    engine, wallet = outside.engine, outside.counter.wallet
     account = ACCOUNTS[id(sim)]
-    assert exchange.account_balance(wallet) - GRANT_E6 == account.cash_pnl_e6, (
-        "the venue's cash is ours, to a millionth"
-    )
-    trades = exchange.trades(wallet)
+    assert engine.account_balance(wallet) - GRANT_E6 == account.cash_pnl_e6, "the venue's cash is ours, to a millionth"
+    trades = engine.trades(wallet)
     theirs = {(t.trade_id, t.taker_order_id, t.size_e6, t.usd_e6, t.fee_e6, t.status) for t in trades}
     fills = newest(sim, Fill, "trade_id").values()
     ours = {(f.trade_id, f.order_id, f.size_e6, f.cost_e6, f.fee_e6, f.status) for f in fills}
     assert ours == theirs
-    placed = {o.order_id for o in exchange.state.orders.values() if o.owner == wallet}
+    placed = {o.order_id for o in engine.state.orders.values() if o.owner == wallet}
     orders = orders_of(sim)
     assert placed <= set(orders), "every order at the venue is a journalled intent"
     intents = [o.intent_id for o in orders.values()]

@@ -26,7 +26,7 @@ def stand_at_proofs(house: House) -> list[tuple[CancelProof, list[str], list[str
 
     def look(actor: str, envelope: Envelope) -> None:
         if actor == "executor" and isinstance(envelope.body, CancelProof):
-            trades = [t.trade_id for t in house.venue.exchange.trades(house.venue.wallet)]
+            trades = [t.trade_id for t in house.venue.engine.trades(house.venue.wallet)]
             seen.append((envelope.body, list(house.venue.open), trades))
 
     house.sim.listeners.append(look)
@@ -37,7 +37,7 @@ def stand_at_proofs(house: House) -> list[tuple[CancelProof, list[str], list[str
 def test_halted_at_a_random_moment_the_proof_is_what_the_exchange_counts(kit: Kit, seed: int) -> None:
     house = kit.House(seed, markets=5)
     luck, venue = house.luck, house.venue
-    venue.exchange.set_fate(kit.chain(luck, 0.1, 0.1))
+    venue.engine.set_fate(kit.chain(luck, 0.1, 0.1))
     proofs = stand_at_proofs(house)
     flapping(house)
     for n in range(luck.randint(1, 5)):
@@ -63,7 +63,7 @@ def test_halted_at_a_random_moment_the_proof_is_what_the_exchange_counts(kit: Ki
     assert (last.open, last.pending_posts, venue.open) == (0, (), [])
     assert len(venue.posts) == heard, "nothing left after the halt"
     assert sum(p.size_e6 for p in last.held) == sum(
-        t.size_e6 for t in venue.exchange.trades(venue.wallet) if t.status != "FAILED"
+        t.size_e6 for t in venue.engine.trades(venue.wallet) if t.status != "FAILED"
     ), "what is held is what the exchange says is held"
     assert set(last.unknown) == {i for i in house.books.open if house.books.orders[i].unsure and i not in venue.orders}
     assert set(venue.orders) <= set(house.books.orders)
@@ -80,7 +80,7 @@ def test_a_taker_that_is_held_when_the_halt_comes_fills_and_the_proof_says_so(ki
     house.halt()
     since_ns, proof = house.sim.now_ns, house.proof("a")
     assert house.sim.now_ns - since_ns >= house.venue.LATE_S * kit.S
-    trades = house.venue.exchange.trades(house.venue.wallet)
+    trades = house.venue.engine.trades(house.venue.wallet)
     assert (proof.open, proof.unknown, proof.pending_posts) == (0, (), ())
     assert set(proof.fills_after) == {t.trade_id for t in trades} != set()
 

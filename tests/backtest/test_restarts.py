@@ -79,8 +79,8 @@ class Life:
 
     def orders(self) -> list[str]:
         """The tokens ordered at the venue."""
-        exchange, wallet = self.outside.exchange, self.outside.counter.wallet
-        return [o.token for o in exchange.state.orders.values() if o.owner == wallet]
+        engine, wallet = self.outside.engine, self.outside.counter.wallet
+        return [o.token for o in engine.state.orders.values() if o.owner == wallet]
 
 
 def essence(body: Any) -> tuple[Any, ...]:

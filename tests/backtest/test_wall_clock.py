@@ -41,9 +41,9 @@ class House:
 
     def orders(self) -> list[tuple[int, float]]:
         """(window's number from 1, true second in that window) of every order that came to the venue."""
-        exchange, wallet = self.outside.exchange, self.outside.counter.wallet
-        placed = [o for o in exchange.state.orders.values() if o.owner == wallet]
-        starts = [(o, exchange.market(o.condition_id)) for o in placed]
+        engine, wallet = self.outside.engine, self.outside.counter.wallet
+        placed = [o for o in engine.state.orders.values() if o.owner == wallet]
+        starts = [(o, engine.market(o.condition_id)) for o in placed]
         return [((m.start_s - FIRST_S) // 300 + 1, o.created_ns / S - m.start_s) for o, m in starts if m]
 
 

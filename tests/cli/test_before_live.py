@@ -77,7 +77,7 @@ def a_record(folder: Path, profile: str, won: int, lost: int, strategy: str = "r
     folder.mkdir(parents=True)
     facts = msgspec.to_builtins(a_session(profile))
     paths.session.write_text(json.dumps(facts))
-    index = IndexDb(paths.ledger)
+    index = IndexDb(paths.index)
     for n in range(won + lost):
         index.store(Store(table="windows", row=msgspec.json.encode(a_row(n, n < won, strategy))))
     index.commit()

@@ -70,18 +70,18 @@ class Session:
     """Says a whole session to a recorder, whose rows go into a real ledger. Wins windows 1 and 3, loses 2, skips the rest."""
 
     def __init__(self, state: Path) -> None:
-        self.core, self.ledger = RecorderCore(), IndexDb(state / "ledger.sqlite")
+        self.core, self.index = RecorderCore(), IndexDb(state / "ledger.sqlite")
         self.now_ns, self._seq, self.jseq = T0 * S, dict[str, int](), 0
         self.cash_e6 = 0
         config = msgspec.json.encode(Settings()).decode()
         started = a_start(actor="recorder", config=config, speed=60.0, session=json.dumps(SESSION))
         self.hear(started)
-        self.hear(self.ledger.restored())
+        self.hear(self.index.restored())
 
     def hear(self, word: Word | Envelope) -> None:
         for said in self.core.handle(word, self.now_ns):
             if isinstance(said, Store):
-                self.ledger.store(said)
+                self.index.store(said)
 
     def say(self, word: Any, cause: str = "") -> str:
         source = next(a.name for a in TABLE if type(word) in a.says)
@@ -172,7 +172,7 @@ class Session:
         self.say(level(self.jseq, self.cash_e6 + cash_off_e6))
         self.say(positions(journal_seq=self.jseq))
         self.hear(Tick(timer=NoteCounts(), mono_s=1.0))
-        self.ledger.close()
+        self.index.close()
 
 
 def level(seq: int, cash_pnl_e6: int) -> Account:

@@ -87,7 +87,7 @@ def test_a_field_that_changed_its_value_would_be_seen() -> None:
 
 
 def test_its_index_is_read(tmp_path: Path) -> None:
-    index = IndexReader(unpacked("finished", tmp_path).ledger)
+    index = IndexReader(unpacked("finished", tmp_path).index)
     rows = index.windows(FIRST_WINDOW_S)
     assert [(row["n"], row["strategy"]) for row in rows] == [(n, s) for n in (1, 2, 3) for s in ("coin", "rsi_ema")]
     assert sum(row["state"] == "traded" for row in rows) == 2

@@ -20,7 +20,7 @@ def has_passed(bot: Bot, windows: int) -> bool:
 def test_each_program_killed_in_turn_loses_no_cent_and_doubles_no_order(bot: Bot) -> None:
     bot.widen()
     bot.run("--windows", str(WINDOWS), "--speed", "60")
-    wait_for(lambda: bot.paths.ledger.exists() and bot.pid("executor"), "the bot to run", 60)
+    wait_for(lambda: bot.paths.index.exists() and bot.pid("executor"), "the bot to run", 60)
     for i, actor in enumerate(ACTORS):
         wait_for(partial(has_passed, bot, i + 1), f"window {i + 1} to pass", 60)
         bot.wait_back(actor, bot.kill(actor))

@@ -57,7 +57,7 @@ def kill_stopped(bot: Bot, stopped_s: float) -> None:
 
 def approvals(bot: Bot) -> int:
     """How often risk has handed an order on, by the recorder's index."""
-    db = sqlite3.connect(f"file:{bot.paths.ledger}?mode=ro", uri=True)
+    db = sqlite3.connect(f"file:{bot.paths.index}?mode=ro", uri=True)
     try:
         asked = "SELECT count(*) FROM messages WHERE tag = 'RiskVerdict' AND body LIKE '%\"approved\":true%'"
         return int(db.execute(asked).fetchone()[0])

@@ -30,7 +30,7 @@ from polybot.core.executor.books.order_state import metadata_of, salt_of
 from polybot.sim.venue.engine import VenueEngine
 from polybot.sim.venue.switches import Switches
 from polybot.venue.accounts.api_keys import Keys
-from polybot.venue.accounts.exchange_service import House, market_from
+from polybot.venue.accounts.engine_service import House, market_from
 from polybot.venue.accounts.order_service import OrderDesk
 from polybot.venue.accounts.store import VenueStore
 from polybot.venue.channels.binance import BinanceHub
@@ -209,7 +209,7 @@ class Bench:
         def work() -> None:
             levels = [((bid_e6 - i * 10_000, size_e6), (ask_e6 + i * 10_000, size_e6)) for i in range(3)]
             cid = self.listing.condition_id
-            self.house.exchange.set_levels(cid, tuple(b for b, _ in levels), tuple(a for _, a in levels), self.clock.ns)
+            self.house.engine.set_levels(cid, tuple(b for b, _ in levels), tuple(a for _, a in levels), self.clock.ns)
             self.house.flush()
 
         self.do(work)
@@ -217,7 +217,7 @@ class Bench:
     def pass_time(self, seconds: float) -> None:
         def work() -> None:
             self.clock.ns += int(seconds * SECOND)
-            self.house.exchange.due(self.clock.ns)
+            self.house.engine.due(self.clock.ns)
             for carry_on in self.house.on_step:
                 carry_on(self.clock.ns)
             self.house.flush()
@@ -227,7 +227,7 @@ class Bench:
     def resolve(self, winner: Winner) -> None:
         def work() -> None:
             cid = self.listing.condition_id
-            self.house.exchange.resolve(cid, winner, self.clock.ns)
+            self.house.engine.resolve(cid, winner, self.clock.ns)
             self.house.flush()
 
         self.do(work)
@@ -283,7 +283,7 @@ class Opener:
         house = House(store, keys, Catalogue(*listings), clock.now_ns, 1_000_000_000, switches)
         house.restore(wipe)
         for listing in listings:
-            house.exchange.list_market(market_from(listing, house.exchange.switches.taker_delay_ms))
+            house.engine.list_market(market_from(listing, house.engine.switches.taker_delay_ms))
         delays: list[int] = []
 
         async def delay(until_ns: int, _token: str) -> None:
@@ -291,13 +291,13 @@ class Opener:
             clock.ns = max(clock.ns, until_ns)
 
         desk, bars, rtds, streams = OrderDesk(house, delay), WireBars(), Rtds(), BinanceHub()
-        is_e18 = house.exchange.switches.polybolt_e18
+        is_e18 = house.engine.switches.polybolt_e18
         polybolt = PolyBolt(keys.knows, keys.by_key.__contains__, time.monotonic, e18=is_e18)
         prices = BinanceRoutes(bars, lambda: (1, [(100.0, 1.0)], [(101.0, 2.0)]), clock.now_ns)
         sockets = ports.bind(0, self.folder / "ports.json")
         urls = ports.urls(sockets)
         faults = FaultEngine(Script(), START_S, clock.now_ns, time.monotonic)
-        house.exchange.set_fate(faults.fate)
+        house.engine.set_fate(faults.fate)
         control = Control(faults)
         web = Web(apps(desk, prices, rtds, polybolt, streams, faults) | {"control": control.app()}, sockets)
         control.write_note(self.folder, ports.url(sockets["control"]))

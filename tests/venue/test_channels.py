@@ -197,7 +197,7 @@ def test_a_trade_is_told_again_at_every_status_under_the_same_id(bench: Bench, t
 def test_a_maker_finds_its_fill_among_the_maker_orders(bench: Bench, trader: Client) -> None:
     with hear_user(bench, trader) as socket:
         order_id = trader.resting(price_e6=510_000)
-        bench.do(lambda: bench.house.exchange.take(CID, UP, "SELL", 4_000_000, 500_000, bench.clock.ns))
+        bench.do(lambda: bench.house.engine.take(CID, UP, "SELL", 4_000_000, 500_000, bench.clock.ns))
         bench.do(bench.house.flush)
         trade = until(socket, kind("trade"))
     mine = [m for m in trade["maker_orders"] if m["order_id"] == order_id]

@@ -107,10 +107,10 @@ def test_polymarkets_trades_and_mids(bench: Bench, started: Any) -> None:
     wait_for(lambda: len(ticks) == 2, "the mid's move")
     assert ticks[1].price == pytest.approx(0.55)
     market = bench.listing
-    exchange = bench.house.exchange
+    engine = bench.house.engine
 
     def take() -> None:
-        exchange.take(market.condition_id, market.down_token, "BUY", 7_000_000, 990_000, bench.clock.ns)
+        engine.take(market.condition_id, market.down_token, "BUY", 7_000_000, 990_000, bench.clock.ns)
         bench.house.flush()
 
     bench.do(take)

@@ -21,7 +21,7 @@ from polybot.sim.world.world import (
 )
 from polybot.venue.accounts.api_keys import IssuedKey, Keys
 from polybot.venue.accounts.catalogue import WorldCatalogue
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.store import VenueStore
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.oracle_wires import PriceWires
@@ -154,7 +154,7 @@ def a_table(
 
 
 def market_of(table: Table, condition_id: str) -> Market:
-    market = table.house.exchange.market(condition_id)
+    market = table.house.engine.market(condition_id)
     assert market is not None
     return market
 
@@ -166,12 +166,12 @@ def run_to(table: Table, second: float, every_s: float = 1.0) -> None:
 
 def bought(table: Table, start_s: int, shares_e6: int = 10_000_000) -> str:
     """A fill of Up at 0.51; the market's condition id."""
-    market = table.house.exchange.market(f"0x{start_s:064x}")
+    market = table.house.engine.market(f"0x{start_s:064x}")
     assert market is not None
     table.house.admit(WALLET, IssuedKey("k", "s", "p", WALLET, 0))
     order = NewOrder("0x1", WALLET, market.up_token, "BUY", shares_e6 * 51 // 100, shares_e6, "FAK")
-    held = table.house.exchange.submit(order, table.driver.at_ns)
-    result = table.house.exchange.release("0x1", table.driver.at_ns + 150_000_000)
+    held = table.house.engine.submit(order, table.driver.at_ns)
+    result = table.house.engine.release("0x1", table.driver.at_ns + 150_000_000)
     assert isinstance(result, Placed), (held, result)
     table.house.flush()
     return market.condition_id
@@ -183,7 +183,7 @@ def test_the_running_window_and_the_next_two_have_books(tmp_path: Path) -> None:
     run_to(table, START_S + 300, every_s=10)
     assert START_S + 900 in table.driver.windows
     assert table.house.market(f"0x{START_S + 1200:064x}") is not None, "listed"
-    assert table.house.exchange.market(f"0x{START_S + 1200:064x}") is None, "but without a book"
+    assert table.house.engine.market(f"0x{START_S + 1200:064x}") is None, "but without a book"
 
 
 def test_every_print_is_published_once_whatever_the_step(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_tie_settles_up_and_pays_the_holder(tmp_path: Path) -> None:
     run_to(table, START_S + 320)
     assert market_of(table, cid).winner == "UP"
     fee = 174_930  # 10 × 0.07 × 0.51 × 0.49
-    assert table.house.exchange.account_balance(WALLET) == 1_000_000_000 - 5_100_000 - fee + 10_000_000
+    assert table.house.engine.account_balance(WALLET) == 1_000_000_000 - 5_100_000 - fee + 10_000_000
 
 
 def test_one_unit_below_the_strike_settles_down(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_one_unit_below_the_strike_settles_down(tmp_path: Path) -> None:
 
 def test_gamma_learns_the_outcome_at_resolution_and_not_before(tmp_path: Path) -> None:
     table = a_table(tmp_path)
-    market = table.house.exchange.market(f"0x{START_S:064x}")
+    market = table.house.engine.market(f"0x{START_S:064x}")
     assert market is not None
     run_to(table, START_S + 319, every_s=30)
     assert table.house.gamma_now(market).winner is None
@@ -228,7 +228,7 @@ def test_a_restarted_venue_resolves_what_it_missed(tmp_path: Path) -> None:
     first.house.store.close()
     second = a_table(tmp_path, at_s=START_S + 700)
     assert market_of(second, cid).winner == "UP"
-    assert second.house.exchange.account_balance(WALLET) > 1_000_000_000
+    assert second.house.engine.account_balance(WALLET) > 1_000_000_000
     assert START_S not in second.driver.windows
 
 
@@ -272,8 +272,8 @@ def test_money_is_conserved_whatever_the_crowd_does(tmp_path: Path, speed: float
     table = a_table(tmp_path, speed=speed)
     bought(table, START_S)
     run_to(table, START_S + 700, every_s=5.0)
-    exchange = table.house.exchange
-    assert exchange.total_e6() == exchange.granted_e6()
+    engine = table.house.engine
+    assert engine.total_e6() == engine.granted_e6()
 
 
 def test_slugs_from_beyond_tomorrow_are_not_listed(tmp_path: Path) -> None:
@@ -305,14 +305,14 @@ def test_a_delayed_resolution_comes_later_and_pays_the_same(tmp_path: Path) -> N
 def test_a_wrong_resolution_is_said_then_corrected_with_its_money(tmp_path: Path) -> None:
     table = a_table(tmp_path, script="[[fault]]\nkind='resolution_wrong'\nwindow=1\ncorrect_after_s=60")
     cid = bought(table, START_S)
-    before = table.house.exchange.account_balance(WALLET)
+    before = table.house.engine.account_balance(WALLET)
     run_to(table, START_S + 320, every_s=30)
     assert market_of(table, cid).winner == "DOWN"
-    assert table.house.exchange.account_balance(WALLET) == before
+    assert table.house.engine.account_balance(WALLET) == before
     run_to(table, START_S + 380, every_s=30)
     assert market_of(table, cid).winner == "UP"
-    assert table.house.exchange.account_balance(WALLET) == before + 10_000_000
-    assert table.house.exchange.total_e6() == table.house.exchange.granted_e6()
+    assert table.house.engine.account_balance(WALLET) == before + 10_000_000
+    assert table.house.engine.total_e6() == table.house.engine.granted_e6()
 
 
 def test_a_correction_survives_a_restart(tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_a_correction_survives_a_restart(tmp_path: Path) -> None:
     second = a_table(tmp_path, at_s=START_S + 340, script=script)
     run_to(second, START_S + 341)
     assert market_of(second, cid).winner == "UP"
-    assert second.house.exchange.account_balance(WALLET) > 1_000_000_000
+    assert second.house.engine.account_balance(WALLET) > 1_000_000_000
 
 
 def test_in_a_gap_of_the_oracle_no_settlement_price_is_published(tmp_path: Path) -> None:
@@ -337,35 +337,35 @@ def test_in_a_gap_of_the_oracle_no_settlement_price_is_published(tmp_path: Path)
 
 def test_the_tick_changes_under_an_order_that_rests(tmp_path: Path) -> None:
     table = a_table(tmp_path, script="[[fault]]\nkind='tick_change'\nwindow=1\nat_s=10")
-    exchange = table.house.exchange
-    market = exchange.market(f"0x{START_S:064x}")
+    engine = table.house.engine
+    market = engine.market(f"0x{START_S:064x}")
     assert market is not None
     table.house.admit(WALLET, IssuedKey("k", "s", "p", WALLET, 0))
-    exchange.submit(
+    engine.submit(
         NewOrder("0x2", WALLET, market.up_token, "BUY", 2_000_000, 5_000_000, "GTC", True), table.driver.at_ns
     )
     run_to(table, START_S + 9)
     assert market.tick_e6 == 10_000
     run_to(table, START_S + 11)
     assert market.tick_e6 == 1_000
-    order = exchange.order("0x2")
+    order = engine.order("0x2")
     assert order is not None
     assert order.status == "LIVE"
     fine = NewOrder("0x3", WALLET, market.up_token, "BUY", 2_005_000, 5_000_000, "GTC", True)
-    assert isinstance(exchange.submit(fine, table.driver.at_ns), Placed)
+    assert isinstance(engine.submit(fine, table.driver.at_ns), Placed)
 
 
 @pytest.mark.parametrize("survive", [pytest.param(True, marks=pytest.mark.plays("orders_survive_restart")), False])
 def test_resting_orders_survive_a_restart_of_the_engine_as_the_switch_says(tmp_path: Path, survive: bool) -> None:
     switch = f"[switches]\norders_survive_restart={str(survive).lower()}\n"
     table = a_table(tmp_path, script=switch + "[[fault]]\nkind='restart'\nwindow=1\nat_s=10")
-    market = table.house.exchange.market(f"0x{START_S:064x}")
+    market = table.house.engine.market(f"0x{START_S:064x}")
     assert market is not None
     table.house.admit(WALLET, IssuedKey("k", "s", "p", WALLET, 0))
     rests = NewOrder("0x2", WALLET, market.up_token, "BUY", 2_000_000, 5_000_000, "GTC", True)
-    table.house.exchange.submit(rests, table.driver.at_ns)
+    table.house.engine.submit(rests, table.driver.at_ns)
     run_to(table, START_S + 11)
-    order = table.house.exchange.order("0x2")
+    order = table.house.engine.order("0x2")
     assert order is not None
     assert order.is_open == survive
 
@@ -375,7 +375,7 @@ def test_a_wide_book_is_wider_while_the_fault_is_on_and_as_before_after_it(tmp_p
     cid = f"0x{START_S:064x}"
     for second, best in ((START_S + 10, (400_000, 610_000)), (START_S + 30, (500_000, 510_000))):
         run_to(table, second)
-        assert table.house.exchange.best(cid) == best
+        assert table.house.engine.best(cid) == best
 
 
 def test_what_would_leave_the_grid_is_gone_from_a_wide_book() -> None:

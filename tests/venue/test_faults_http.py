@@ -43,7 +43,7 @@ def raw(trader: Client, method: str, path: str, body: bytes) -> tuple[int, dict[
 
 
 def known(bench: Bench, order_id: str) -> Any:
-    return bench.do(lambda: bench.house.exchange.order(order_id))
+    return bench.do(lambda: bench.house.engine.order(order_id))
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "lost_request"])
@@ -194,14 +194,14 @@ def test_a_failed_trade_gives_everything_back_and_is_told(bench: Bench, trader: 
     status, _, text = raw(trader, "POST", "/order", body)
     (trade_id,) = json.loads(text)["tradeIDs"]
     assert status == 200
-    assert bench.do(lambda: bench.house.exchange.account_balance(wallet)) < USD
+    assert bench.do(lambda: bench.house.engine.account_balance(wallet)) < USD
     seen = []
     for _ in range(15):
         seen.append(trader.private("GET", f"/data/trades?id={trade_id}")[1]["data"][0]["status"])
         bench.pass_time(1)
     assert list(dict.fromkeys(seen)) == ["MATCHED", "RETRYING", "FAILED"]
-    assert bench.do(lambda: bench.house.exchange.account_balance(wallet)) == USD
-    assert bench.do(lambda: bench.house.exchange.account_balance(wallet, UP)) == 0
+    assert bench.do(lambda: bench.house.engine.account_balance(wallet)) == USD
+    assert bench.do(lambda: bench.house.engine.account_balance(wallet, UP)) == 0
 
 
 def test_a_trade_may_need_a_second_attempt(bench: Bench, trader: Client) -> None:

@@ -9,7 +9,7 @@ import pytest
 from polybot.adapters.polymarket.market_parser import listed_of
 from polybot.sim.world.synthetic import synthetic_market
 from polybot.venue.accounts.catalogue import listing_of
-from polybot.venue.accounts.exchange_service import market_from
+from polybot.venue.accounts.engine_service import market_from
 from polybot.venue.rest.clob_public import compact
 from polybot.venue.wire import gamma_objects
 from polybot.venue.wire.binance_frames import WireBars

@@ -92,7 +92,7 @@ def test_balances_are_told_apart_by_type_and_each_pays_for_its_own_orders(bench:
 def test_a_funder_of_ones_own_choosing_is_the_one_its_type_shows(bench: Bench, trader: Client) -> None:
     post(trader, order(trader, 1, OTHER, order_type="FAK", post_only=False, maker_e6=5_200_000)[1])
     assert balance(trader, 1) < 1_000_000_000
-    assert bench.house.exchange.account_balance(OTHER) == balance(trader, 1)
+    assert bench.house.engine.account_balance(OTHER) == balance(trader, 1)
 
 
 def test_what_type_a_funder_is_survives_a_restart(opener: Opener) -> None:

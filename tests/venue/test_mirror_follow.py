@@ -12,7 +12,7 @@ import pytest
 from polybot.sim.venue import NewOrder, Placed
 from polybot.sim.venue.mirror import MirrorEngine
 from polybot.venue.accounts.api_keys import IssuedKey, Keys
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.order_service import BookUnknown, OrderDesk
 from polybot.venue.accounts.signatures import BadOrder, WireOrder
 from polybot.venue.accounts.store import VenueStore
@@ -88,9 +88,9 @@ class Mirror:
     def begin(self) -> "Mirror":
         """As the program does, also after a kill."""
         self.store = VenueStore(self.folder / "venue.sqlite", "test")
-        self.exchange = MirrorEngine()
+        self.engine = MirrorEngine()
         self.catalogue = MirrorCatalogue()
-        self.follower = Follower(self.exchange, self.catalogue, self.clock.now_ns, lambda: self.mono)
+        self.follower = Follower(self.engine, self.catalogue, self.clock.now_ns, lambda: self.mono)
         self.follower.reopen = self.reopened.append
         keys = Keys(b"secret" * 6)
         keys.restore(ME)
@@ -100,7 +100,7 @@ class Mirror:
             self.catalogue,
             self.clock.now_ns,
             1_000 * E6,
-            exchange=self.exchange,
+            engine=self.engine,
             unknown=self.follower.unknown,
         )
         self.house.restore()
@@ -133,7 +133,7 @@ class Mirror:
     def rest(self, order_id: str, shares: int, cents: int) -> None:
         self.house.admit(ME.address, ME)
         new = NewOrder(order_id, ME.address, UP, "BUY", shares * cents * 10_000, shares * E6, "GTC", True)
-        result = self.exchange.submit(new, self.clock.ns)
+        result = self.engine.submit(new, self.clock.ns)
         assert isinstance(result, Placed), result
         self.house.flush(durable=True)
 
@@ -159,7 +159,7 @@ class Mirror:
         return asyncio.run(self.desk.place(wire, ME))
 
     def filled(self, order_id: str) -> int:
-        order = self.exchange.order(order_id)
+        order = self.engine.order(order_id)
         assert order is not None
         return order.filled_e6 // E6
 
@@ -183,7 +183,7 @@ def test_what_is_not_known_is_refused_with_the_reason_and_not_taken(mirror: Mirr
     mirror.mono += 3
     with pytest.raises(BookUnknown, match=r"Trading is currently disabled: nothing was heard of it for 3\.0 s"):
         mirror.buy("0xa", 10, 51)
-    assert mirror.exchange.order("0xa") is None
+    assert mirror.engine.order("0xa") is None
     mirror.book()
     assert mirror.buy("0xa", 10, 51)["takingAmount"] == "10", "the same order, once the book is known again"
 
@@ -193,7 +193,7 @@ def test_a_book_lost_during_the_delay_fills_nothing(mirror: Mirror) -> None:
     mirror.meanwhile = lambda: mirror.follower.closed("gone")
     with pytest.raises(BadOrder, match=r"order match delayed due to market conditions: .* closed: gone"):
         mirror.buy("0xa", 10, 51)
-    order = mirror.exchange.order("0xa")
+    order = mirror.engine.order("0xa")
     assert order is not None and order.filled_e6 == 0 and order.status.startswith("CANCELED")
 
 
@@ -229,22 +229,22 @@ def test_a_snapshot_after_a_trade_is_no_gap(mirror: Mirror) -> None:
     mirror.follow()
     mirror.rest("0xr", 10, 49)
     mirror.printed(490_000, 30)
-    assert mirror.exchange.ahead_e6("0xr") == 20 * E6
+    assert mirror.engine.ahead_e6("0xr") == 20 * E6
     mirror.book()
-    assert mirror.exchange.ahead_e6("0xr") == 20 * E6
+    assert mirror.engine.ahead_e6("0xr") == 20 * E6
     mirror.follower.closed("gone")
     mirror.follower.opened()
     mirror.book()
-    assert mirror.exchange.ahead_e6("0xr") == 50 * E6, "after a gap all that stands there is before us"
+    assert mirror.engine.ahead_e6("0xr") == 50 * E6, "after a gap all that stands there is before us"
 
 
 def test_the_real_grid_is_followed(mirror: Mirror) -> None:
     mirror.follow()
     mirror.follower.hear(clob_frames.tick_size_change(PAIR, UP, 10_000, 1_000, mirror.clock.ns).decode())
-    market = mirror.exchange.market(CID)
+    market = mirror.engine.market(CID)
     assert market is not None and market.tick_e6 == 1_000
     mirror.follower.told(the_facts())
-    market = mirror.exchange.market(CID)
+    market = mirror.engine.market(CID)
     assert market is not None and market.tick_e6 == 1_000, "Gamma's copy is older"
 
 
@@ -276,16 +276,16 @@ def test_the_channel_announces_and_gamma_has_the_final_word(mirror: Mirror) -> N
     mirror.follow()
     mirror.buy("0xa", 10, 51)
     mirror.follower.hear(clob_frames.market_resolved("1", PAIR, UP, "Up", mirror.clock.ns).decode())
-    market = mirror.exchange.market(CID)
+    market = mirror.engine.market(CID)
     assert market is not None and (market.winner, market.is_final) == ("UP", False)
     assert SLUG in mirror.follower.wanted(), "until Gamma has said it too"
-    cash = mirror.exchange.account_balance(ME.address)
+    cash = mirror.engine.account_balance(ME.address)
     mirror.follower.told(the_facts(closed=True, outcomePrices='["0", "1"]'))
     assert (market.winner, market.is_final) == ("DOWN", True)
-    assert mirror.exchange.account_balance(ME.address) == cash - 10 * E6
+    assert mirror.engine.account_balance(ME.address) == cash - 10 * E6
     mirror.clock.ns += 600 * SECOND
     assert mirror.follower.followed == {} and SLUG not in mirror.follower.wanted()
-    assert mirror.exchange.total_e6() == mirror.exchange.granted_e6()
+    assert mirror.engine.total_e6() == mirror.engine.granted_e6()
 
 
 def test_gamma_shows_the_real_object_without_the_label_of_made_up_books(mirror: Mirror) -> None:
@@ -309,8 +309,8 @@ def test_a_killed_mirror_remembers_what_was_taken_and_whose_it_is(mirror: Mirror
     mirror.begin()
     assert "not followed" in mirror.house.unknown(UP)
     mirror.follow()
-    assert mirror.exchange.levels(UP)[1][0] == (510_000, 10 * E6)
-    assert mirror.exchange.account_balance(ME.address, UP) == 30 * E6
+    assert mirror.engine.levels(UP)[1][0] == (510_000, 10 * E6)
+    assert mirror.engine.account_balance(ME.address, UP) == 30 * E6
 
 
 def test_a_stalled_channel_is_opened_anew(mirror: Mirror) -> None:

@@ -39,10 +39,10 @@ def won(bench: Bench, owner: str) -> str:
     """UP bought, settled and resolved; the winning token."""
 
     def buy() -> None:
-        bench.house.exchange.grant(owner.lower(), 100_000_000, bench.clock.ns)
+        bench.house.engine.grant(owner.lower(), 100_000_000, bench.clock.ns)
         order = NewOrder("o1", owner.lower(), bench.listing.up_token, "BUY", 5_200_000, SHARES_E6, "GTC")
-        bench.house.exchange.submit(order, bench.clock.ns)
-        bench.house.exchange.release("o1", bench.clock.ns)
+        bench.house.engine.submit(order, bench.clock.ns)
+        bench.house.engine.release("o1", bench.clock.ns)
 
     bench.do(buy)
     bench.pass_time(20)
@@ -56,7 +56,7 @@ def a_wish(token: str, attempt: int = 1, condition_id: str = CID) -> SubmitRedee
 
 
 def cash(bench: Bench, owner: str) -> int:
-    return int(bench.do(lambda: bench.house.exchange.account_balance(owner.lower())))
+    return int(bench.do(lambda: bench.house.engine.account_balance(owner.lower())))
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2, 3], ids=["own", "proxy", "safe", "deposit_wallet"])

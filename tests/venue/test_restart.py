@@ -57,7 +57,7 @@ def test_a_resolution_pays_once_and_stays_paid(opener: Opener) -> None:
     second = opener.open(clock=first.clock)
     assert int(trader.private("GET", "/balance-allowance?asset_type=COLLATERAL")[1]["balance"]) == cash
     assert second.client.get("clob", f"/book?token_id={UP}")[0] == 404
-    total = second.do(lambda: (second.house.exchange.total_e6(), second.house.exchange.granted_e6()))
+    total = second.do(lambda: (second.house.engine.total_e6(), second.house.engine.granted_e6()))
     assert total[0] == total[1]
 
 

@@ -137,7 +137,7 @@ def test_what_a_redemption_paid_is_seen_once_the_cache_is_told_to_look(opener: O
 
     def pay() -> None:
         wallet = client.wallet.address.lower()
-        bench.house.exchange.state.ledger.grant(wallet, 7_000_000, bench.clock.ns)
+        bench.house.engine.state.balances.grant(wallet, 7_000_000, bench.clock.ns)
         bench.house.cached.paid(wallet, 7_000_000)
 
     bench.do(pay)
@@ -162,7 +162,7 @@ def test_what_a_redemption_paid_is_seen_once_the_cache_is_told_to_look(opener: O
 def test_a_market_that_is_listed_and_not_opened_yet_has_the_switchs_delay(opener: Opener, delay_ms: int) -> None:
     bench, _, _ = opened(opener, taker_delay_ms=delay_ms)
     listing = bench.listing
-    bench.do(lambda: bench.house.exchange.state.markets.clear())
+    bench.do(lambda: bench.house.engine.state.markets.clear())
     assert bench.do(lambda: bench.house.market(listing.condition_id)).taker_delay_ns == delay_ms * 1_000_000
 
 

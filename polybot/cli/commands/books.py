@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def orders(as_json: bool) -> None:
     """Every order the executor ever journalled, in its newest state."""
-    rows = tables.ledger_or_leave(Paths.of()).orders()
+    rows = tables.index_or_leave(Paths.of()).orders()
     if as_json:
         say_json({"orders": rows})
         return
@@ -66,7 +66,7 @@ def orders(as_json: bool) -> None:
 
 def fills(as_json: bool) -> None:
     """Every trade of ours at the venue."""
-    rows = tables.ledger_or_leave(Paths.of()).fills()
+    rows = tables.index_or_leave(Paths.of()).fills()
     if as_json:
         say_json({"fills": rows})
         return
@@ -99,7 +99,7 @@ def money_now(paths: Paths) -> tuple[Account, Positions, str]:
         reply = ask(paths.sockets, "executor", Snapshot(id=f"ctl/snapshot/{time.time_ns()}"), 1.0)
         if isinstance(reply, SnapshotTaken):
             return reply.account, reply.positions, "executor"
-    index = tables.ledger_or_leave(paths)
+    index = tables.index_or_leave(paths)
     account, positions = index.level("Account"), index.level("Positions")
     if not account or not positions:
         leave(NOT_RUNNING, "the executor does not answer, and the index never heard it")
@@ -177,7 +177,7 @@ def current_statement(paths: Paths) -> Statement:
         if not (isinstance(reply, Done) and reply.ok):
             why = reply.reason if isinstance(reply, Done) else "the recorder does not answer"
             sys.stderr.write(f"the index may lack the newest events: {why}\n")
-    index: IndexReader = tables.ledger_or_leave(paths)
+    index: IndexReader = tables.index_or_leave(paths)
     return statement_of(now, index.money(now.journal_seq), source)
 
 

@@ -2,12 +2,12 @@
 
 import difflib
 import re
+import shutil
 import sys
+import textwrap
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from polybot.cli.support.common import leave, say_json, use_preset
 from polybot.cli.support.options import Preset
@@ -15,6 +15,7 @@ from polybot.runtime.base.paths import ROOT
 from polybot.runtime.config import config
 
 config_app = typer.Typer(help="The knobs: what they are, where they were set, whether they fit.", no_args_is_help=True)
+WIDEST = 100  # a sentence over the whole of a wide screen is hard to read
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 
 
@@ -72,12 +73,27 @@ def explain(
     if as_json:
         say_json({"config": chosen})
         return
-    shown = Table(box=None, pad_edge=False)
-    for column in ("knob", "value", "set by", "does"):
-        shown.add_column(column, overflow="fold")
-    for row in chosen:
-        shown.add_row(row["knob"], str(row["value"]), row["place"] or row["origin"], row["does"])
-    Console().print(shown)
+    width = min(WIDEST, shutil.get_terminal_size((80, 24)).columns)
+    sys.stdout.write("\n\n".join(told(row, width) for row in chosen) + "\n")
+
+
+def told(row: dict[str, Any], width: int) -> str:
+    """A knob for people: its value, where that was set at the right margin, and its sentence below, within `width` columns."""
+    place = str(row["place"] or row["origin"]).replace(f"{ROOT}/", "")
+    head = f"{row['knob']} = {_plain(row['value'])}"
+    gap = width - len(head) - len(place)
+    first = f"{head}{' ' * gap}{place}" if gap >= 2 else f"{head}\n{place:>{width}}"
+    below = textwrap.wrap(row["does"], width, initial_indent="    ", subsequent_indent="    ", break_long_words=False)
+    return "\n".join([first, *below])
+
+
+def _plain(value: Any) -> str:
+    """As it is written in config.toml, nearly."""
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(_plain(each) for each in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else f"{value}"
 
 
 @config_app.command()

@@ -196,7 +196,7 @@ def _ours(paths: Paths) -> checkup.Ours:
     if session.read(paths) is None:
         return checkup.Ours()
     try:
-        index = IndexReader(paths.ledger)
+        index = IndexReader(paths.index)
     except IndexUnusable:
         return checkup.Ours()
     rows = index.orders()

@@ -48,7 +48,7 @@ def export(
     """Write the session's predictions, trades and equity curve as text files."""
     paths = Paths.of()
     folder = out or paths.report
-    index = tables.ledger_or_leave(paths)
+    index = tables.index_or_leave(paths)
     rows = labelled(of_session(paths, index.windows()), books_label(session_or_leave(paths), index))
     for name, count in write(folder, rows).items():
         sys.stdout.write(f"{folder / name}: {count} rows\n")

@@ -26,7 +26,7 @@ from polybot.runtime.supervision import session
 
 def gather(paths: Paths) -> tuple[dict[str, Any], list[Row]]:
     """All figures as JSON facts, and the rows they come from."""
-    index = tables.ledger_or_leave(paths)
+    index = tables.index_or_leave(paths)
     found = session.read(paths)
     rows = of_session(paths, index.windows())
     start_e6 = rows[0]["equity_before_e6"] if rows else 0

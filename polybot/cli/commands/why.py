@@ -224,7 +224,7 @@ def _how_final(b: Any) -> str:
 
 def why(ident: str, as_json: bool, full: bool) -> None:
     """Why this was traded, or was not: from tick to settlement, with every refusal."""
-    index = tables.ledger_or_leave(Paths.of())
+    index = tables.index_or_leave(Paths.of())
     try:
         slug, strategy = index.slug_of(ident)
     except IndexUnusable as exc:

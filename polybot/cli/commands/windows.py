@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def windows(as_json: bool) -> None:
     """One row per window of the session and strategy: traded or skipped, and why."""
     paths = Paths.of()
-    ledger = tables.ledger_or_leave(paths)
-    rows = of_session(paths, ledger.windows())
-    label = books_label(session_or_leave(paths), ledger)
+    index = tables.index_or_leave(paths)
+    rows = of_session(paths, index.windows())
+    label = books_label(session_or_leave(paths), index)
     if as_json:
         say_json({"windows": labelled(rows, label)})
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from messages.units import decimal_text, usd_text
 from polybot.cli.support.common import FAILED, NOT_RUNNING, leave
 from polybot.runtime.base.paths import Paths
-from polybot.runtime.store.index_read import IndexReader, NoLedger
+from polybot.runtime.store.index_read import IndexReader, NoIndex
 from polybot.runtime.store.index_version import IndexUnusable
 
 if TYPE_CHECKING:  # rich is imported by those who print for people: who asks for JSON need not wait for it
@@ -26,11 +26,11 @@ def console() -> "Console":
     return Console(highlight=False, soft_wrap=sys.stdout.isatty() is False)
 
 
-def ledger_or_leave(paths: Paths) -> IndexReader:
+def index_or_leave(paths: Paths) -> IndexReader:
     """The books; 4 when there are none, 1 when they cannot be read."""
     try:
-        return IndexReader(paths.ledger)
-    except NoLedger as exc:
+        return IndexReader(paths.index)
+    except NoIndex as exc:
         leave(NOT_RUNNING, str(exc))
     except IndexUnusable as exc:
         leave(FAILED, str(exc))

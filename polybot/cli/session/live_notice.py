@@ -85,7 +85,7 @@ def _is_paper(folder: Path) -> bool:
 
 def _rows(folder: Path, strategy: str) -> list[Row]:
     try:
-        index = IndexReader(Paths(folder).ledger)
+        index = IndexReader(Paths(folder).index)
     except IndexUnusable:
         return []
     try:

@@ -183,7 +183,7 @@ def line(row: Row, windows: int) -> str:
 def _rows(paths: Paths, found: Session) -> list[Row]:
     """This session's rows so far; none while the recorder has not begun."""
     try:
-        index = IndexReader(paths.ledger)
+        index = IndexReader(paths.index)
     except IndexUnusable:
         return []
     try:

@@ -69,7 +69,7 @@ class Paths:
         return self.state / "flight"
 
     @property
-    def ledger(self) -> Path:
+    def index(self) -> Path:
         """The recorder's SQLite index; the file keeps its old name."""
         return self.state / "ledger.sqlite"
 

@@ -21,8 +21,8 @@ from messages.inner import Restored, Store
 from polybot.core.recorder.tables import CounterRow, EquityRow, LevelRow, MarkRow, MessageRow, MoneyRow
 from polybot.core.recorder.window_row import WindowRow
 from polybot.runtime.store.index_version import VERSION as VERSION
+from polybot.runtime.store.index_version import IndexTooNew as IndexTooNew
 from polybot.runtime.store.index_version import IndexUnusable as IndexUnusable  # who writes finds all of it here
-from polybot.runtime.store.index_version import LedgerTooNew as LedgerTooNew
 
 BATCH_ROWS = 500
 TAPE_ROWS = 400_000  # retention: the oldest samples of the market go first
@@ -122,7 +122,7 @@ class IndexDb:
         try:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version > VERSION:
-                raise LedgerTooNew(f"{self.path} has index version {version}, this polybot writes version {VERSION}")
+                raise IndexTooNew(f"{self.path} has index version {version}, this polybot writes version {VERSION}")
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=NORMAL")
             db.execute("PRAGMA wal_autocheckpoint=4000")
@@ -211,7 +211,7 @@ class IndexDb:
 
 def _envelope(at_ns: int, body: str) -> Envelope:
     word = decode_word(msgspec.msgpack.encode(msgspec.json.decode(body)))
-    return Envelope(source="ledger", boot=0, seq=0, at_ns=at_ns, cause="", body=word)
+    return Envelope(source="index", boot=0, seq=0, at_ns=at_ns, cause="", body=word)
 
 
 def _sql_value(value: Any) -> Any:

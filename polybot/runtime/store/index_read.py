@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from polybot.core.market.windows import slug_of
-from polybot.runtime.store.index_version import VERSION, IndexUnusable, LedgerTooNew
+from polybot.runtime.store.index_version import VERSION, IndexTooNew, IndexUnusable
 
 Row = dict[str, Any]
 
@@ -15,7 +15,7 @@ _JSON = ("indicators", "intent", "body")
 _BOOLS = ("provisional", "final", "paid", "corrected", "win")
 
 
-class NoLedger(IndexUnusable):
+class NoIndex(IndexUnusable):
     """Nothing was ever recorded here: most likely the wrong state folder."""
 
 
@@ -24,7 +24,7 @@ class IndexReader:
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            raise NoLedger(f"there is no index in {path.parent}: nothing was recorded there yet")
+            raise NoIndex(f"there is no index in {path.parent}: nothing was recorded there yet")
         try:
             self._db = sqlite3.connect(path, timeout=5.0)
             self._db.row_factory = sqlite3.Row
@@ -33,9 +33,9 @@ class IndexReader:
         except sqlite3.DatabaseError as exc:
             raise IndexUnusable(f"{path}: {exc}; the recorder begins it anew at its next start") from exc
         if version > VERSION:
-            raise LedgerTooNew(f"{path} has index version {version}, this polybot reads version {VERSION}")
+            raise IndexTooNew(f"{path} has index version {version}, this polybot reads version {VERSION}")
         if version < VERSION:
-            raise NoLedger(f"the index in {path.parent} is empty: the recorder has not begun it yet")
+            raise NoIndex(f"the index in {path.parent} is empty: the recorder has not begun it yet")
 
     def close(self) -> None:
         """Close the index; nothing can be read afterwards."""

@@ -11,5 +11,5 @@ class IndexUnusable(Exception):
     """The index cannot be used as it is; the text says what to do."""
 
 
-class LedgerTooNew(IndexUnusable):
+class IndexTooNew(IndexUnusable):
     """Its schema is one this code does not know."""

@@ -10,7 +10,7 @@ from polybot.sim.venue.types import (
     HOUSE,
     UNLIMITED,
     BalanceChanged,
-    ExchangeEvent,
+    EngineEvent,
     Market,
     Side,
     VenueAccount,
@@ -34,7 +34,7 @@ class Balances:
 
     accounts: dict[str, VenueAccount] = field(default_factory=dict)
     touched: dict[str, None] = field(default_factory=dict)
-    events: list[ExchangeEvent] = field(default_factory=list)
+    events: list[EngineEvent] = field(default_factory=list)
     granted_e6: int = 0
 
     def account(self, address: str) -> VenueAccount:

@@ -22,8 +22,8 @@ from polybot.sim.venue.types import (
     HOUSE,
     BookSide,
     Canceled,
+    EngineEvent,
     EngineOrder,
-    ExchangeEvent,
     Fate,
     Held,
     Levels,
@@ -71,15 +71,15 @@ class VenueEngine(Queries):
 
     def grant(self, address: str, usd_e6: int, now_ns: int) -> None:
         """A deposit into a wallet, opened at first sight with full allowances."""
-        self.state.ledger.grant(address, usd_e6, now_ns)
+        self.state.balances.grant(address, usd_e6, now_ns)
 
     def withdraw(self, address: str, usd_e6: int, now_ns: int) -> int:
         """Money leaves a wallet, at most what it has; what it took. Resting orders that are no longer covered are
         cancelled, the newest first (facts §5.4).
         """
-        account = self.state.ledger.account(address)
+        account = self.state.balances.account(address)
         taken = max(0, min(usd_e6, account.cash_e6))
-        self.state.ledger.grant(address, -taken, now_ns)
+        self.state.balances.grant(address, -taken, now_ns)
         buys = [o for o in self.state.open_orders(address) if o.is_open and o.side == "BUY"]
         for order in sorted(buys, key=lambda o: o.created_ns)[::-1]:
             if account.available_e6(COLLATERAL) >= 0:
@@ -259,7 +259,7 @@ class VenueEngine(Queries):
 
     # --- what happened, what to keep
 
-    def take_events(self) -> list[ExchangeEvent]:
+    def take_events(self) -> list[EngineEvent]:
         """What happened since the last call, in order."""
         return self.state.take_events()
 
@@ -287,7 +287,7 @@ class VenueEngine(Queries):
             error = rules.marketable_error(new, market, price, self.switches.minimum_counts_fee)
             if error:
                 return error
-        account = self.state.ledger.account(new.owner)
+        account = self.state.balances.account(new.owner)
         asset = COLLATERAL if new.side == "BUY" else new.token
         need = self._trading.reservation_e6(market, new, price, size, crosses)
         return rules.funds_error(account, asset, need, new.side == "BUY")

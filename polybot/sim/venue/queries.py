@@ -12,14 +12,14 @@ class Queries:
 
     def account_balance(self, address: str, asset: str = COLLATERAL) -> int:
         """A wallet's balance of pUSD or of a token; 0 for a wallet never seen."""
-        account = self.state.ledger.accounts.get(address)
+        account = self.state.balances.accounts.get(address)
         if account is None:
             return 0
         return account.cash_e6 if asset == COLLATERAL else account.positions.get(asset, 0)
 
     def knows(self, address: str) -> bool:
         """Whether this wallet was ever seen by the venue's engine."""
-        return address in self.state.ledger.accounts
+        return address in self.state.balances.accounts
 
     def order(self, order_id: str) -> EngineOrder | None:
         """The order of this id in any state, None when there is none."""
@@ -55,9 +55,9 @@ class Queries:
 
     def total_e6(self) -> int:
         """All cash and all sets outstanding; always equal to `granted_e6`."""
-        cash = sum(a.cash_e6 for a in self.state.ledger.accounts.values())
+        cash = sum(a.cash_e6 for a in self.state.balances.accounts.values())
         return cash + sum(m.pool_e6 for m in self.state.markets.values())
 
     def granted_e6(self) -> int:
         """All pUSD that ever came from outside, in millionths."""
-        return self.state.ledger.granted_e6
+        return self.state.balances.granted_e6

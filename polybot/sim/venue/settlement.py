@@ -17,12 +17,12 @@ class SettlementSteps:
 
     def fail(self, trade: EngineTrade, now_ns: int) -> None:
         """The fill never happened: shares, pUSD and fee go back to where they were."""
-        ledger, market = self.state.ledger, self.state.markets[trade.condition_id]
-        taker = world_leg(ledger.account(trade.taker), market, trade.token, trade.side, trade.price_e6)
+        balances, market = self.state.balances, self.state.markets[trade.condition_id]
+        taker = world_leg(balances.account(trade.taker), market, trade.token, trade.side, trade.price_e6)
         for fill in trade.makers:
-            maker = world_leg(ledger.account(fill.owner), market, fill.token, fill.side, fill.price_e6)
-            ledger.unsettle(market, taker, maker, fill.size_e6, now_ns)
-        ledger.charge(ledger.account(trade.taker), -trade.fee_e6, now_ns)
+            maker = world_leg(balances.account(fill.owner), market, fill.token, fill.side, fill.price_e6)
+            balances.unsettle(market, taker, maker, fill.size_e6, now_ns)
+        balances.charge(balances.account(trade.taker), -trade.fee_e6, now_ns)
         self.state.touch_market(market)
 
     def resolve(self, market: Market, winner: Winner, now_ns: int, is_final: bool) -> dict[str, int]:
@@ -57,7 +57,7 @@ class SettlementSteps:
         """A wallet's own redemption; None while the chain has no final word."""
         if market.winner is None or not market.is_final:
             return None
-        paid = self.state.ledger.redeem(market, address, market.winner, now_ns)
+        paid = self.state.balances.redeem(market, address, market.winner, now_ns)
         self.state.touch_market(market)
         return paid
 
@@ -65,31 +65,31 @@ class SettlementSteps:
         """The world's own makers and takers redeem at the final word: their shares would pile up for ever."""
         if self.switches.payout_by_redeem and market.is_final and market.winner is not None:
             for address in UNLIMITED:
-                self.state.ledger.redeem(market, address, market.winner, now_ns)
+                self.state.balances.redeem(market, address, market.winner, now_ns)
 
     def _pay_all(self, market: Market, winner: Winner, now_ns: int) -> dict[str, int]:
-        ledger = self.state.ledger
+        balances = self.state.balances
         paid: dict[str, int] = {}
-        for address, account in list(ledger.accounts.items()):
+        for address, account in list(balances.accounts.items()):
             up, down = account.positions.get(market.up_token, 0), account.positions.get(market.down_token, 0)
             if up or down:
-                got = ledger.redeem(market, address, winner, now_ns)
+                got = balances.redeem(market, address, winner, now_ns)
                 if address not in UNLIMITED:
                     paid[address] = got
                 if not market.is_final:
                     market.held[address] = (up, down)
-        ledger.sweep(market)
+        balances.sweep(market)
         return paid
 
     def _pay_differences(self, market: Market, said: Winner, winner: Winner, now_ns: int) -> dict[str, int]:
-        ledger = self.state.ledger
+        balances = self.state.balances
         changed: dict[str, int] = {}
         for address, (up, down) in market.held.items():
-            account = ledger.account(address)
+            account = balances.account(address)
             delta = worth_e6(up, down, winner) - worth_e6(up, down, said)
             if address not in UNLIMITED:
                 delta = max(delta, -max(0, account.available_e6("pUSD")))
                 changed[address] = delta
-            ledger.pay(market, account, delta, now_ns)
-        ledger.sweep(market)
+            balances.pay(market, account, delta, now_ns)
+        balances.sweep(market)
         return changed

@@ -13,9 +13,9 @@ from polybot.sim.venue.types import (
     UNLIMITED,
     BookChanged,
     BookSide,
+    EngineEvent,
     EngineOrder,
     EngineTrade,
-    ExchangeEvent,
     Market,
     Row,
     TradeStatus,
@@ -27,7 +27,7 @@ from polybot.sim.venue.types import (
 class State:
     """Plain containers; dictionaries keep the order in which things came."""
 
-    ledger: Balances = field(default_factory=Balances)
+    balances: Balances = field(default_factory=Balances)
     markets: dict[str, Market] = field(default_factory=dict)
     market_by_token: dict[str, Market] = field(default_factory=dict)
     books: dict[str, MergedBook] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class State:
         for wallet in wallets:
             self.trades_by_owner.setdefault(wallet, []).append(trade.trade_id)
         for owner, asset, amount in received(trade):
-            account = self.ledger.account(owner)
+            account = self.balances.account(owner)
             account.unconfirmed_e6[asset] = account.unconfirmed_e6.get(asset, 0) + amount
         self._await(trade)
 
@@ -134,7 +134,7 @@ class State:
         self.touched_trades[trade.trade_id] = None
         if status in ("CONFIRMED", "FAILED"):
             for owner, asset, amount in received(trade):
-                self.ledger.confirm(owner, asset, amount)
+                self.balances.confirm(owner, asset, amount)
         return trade
 
     def pending_trades(self, condition_id: str) -> list[EngineTrade]:
@@ -150,22 +150,22 @@ class State:
 
     # --- events and rows
 
-    def say(self, event: ExchangeEvent) -> None:
+    def say(self, event: EngineEvent) -> None:
         """Add one event to what happened since `take_events`."""
-        self.ledger.events.append(event)
+        self.balances.events.append(event)
 
-    def take_events(self) -> list[ExchangeEvent]:
+    def take_events(self) -> list[EngineEvent]:
         """What happened since this was last called, in order."""
-        events, self.ledger.events = self.ledger.events, []
+        events, self.balances.events = self.balances.events, []
         return events
 
     def take_changed_rows(self) -> list[Row]:
         """Rows of everything that changed since this was last called."""
         rows = [row_of(self.markets[k]) for k in self.touched_markets]
-        rows += [row_of(self.ledger.accounts[k]) for k in self.ledger.touched]
+        rows += [row_of(self.balances.accounts[k]) for k in self.balances.touched]
         rows += [row_of(self.orders[k]) for k in self.touched_orders]
         rows += [row_of(self.trades[k]) for k in self.touched_trades]
-        for touched in (self.touched_markets, self.ledger.touched, self.touched_orders, self.touched_trades):
+        for touched in (self.touched_markets, self.balances.touched, self.touched_orders, self.touched_trades):
             touched.clear()
         return rows
 
@@ -176,14 +176,14 @@ class State:
                 case Market() as market:
                     self.add_market(market)
                 case VenueAccount() as account:
-                    self.ledger.accounts[account.address] = account
+                    self.balances.accounts[account.address] = account
                 case EngineOrder() as order:
                     self.orders[order.order_id] = order
                 case EngineTrade() as trade:
                     self.trades[trade.trade_id] = trade
         self._reopen()
-        self.ledger.granted_e6 = sum(a.cash_e6 for a in self.ledger.accounts.values())
-        self.ledger.granted_e6 += sum(m.pool_e6 for m in self.markets.values())
+        self.balances.granted_e6 = sum(a.cash_e6 for a in self.balances.accounts.values())
+        self.balances.granted_e6 += sum(m.pool_e6 for m in self.markets.values())
         self.take_changed_rows()
         self.touched_levels.clear()
 

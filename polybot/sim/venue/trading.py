@@ -62,7 +62,7 @@ class TradeSteps:
     def reserve(self, order: EngineOrder, amount_e6: int) -> None:
         """Set an order's reservation to amount_e6: pUSD of a BUY, shares of a SELL."""
         asset = COLLATERAL if order.side == "BUY" else order.token
-        self.state.ledger.reserve(self.state.ledger.account(order.owner), asset, amount_e6 - order.reserved_e6)
+        self.state.balances.reserve(self.state.balances.account(order.owner), asset, amount_e6 - order.reserved_e6)
         order.reserved_e6 = amount_e6
 
     def execute(self, order: EngineOrder, market: Market, now_ns: int) -> Result:
@@ -128,7 +128,7 @@ class TradeSteps:
     def _cannot_pay(self, order: EngineOrder, market: Market, wish: Wish, fills: tuple[PlannedFill, ...]) -> str:
         if not fills:
             return ""
-        account = self.state.ledger.account(order.owner)
+        account = self.state.balances.account(order.owner)
         if order.side == "SELL":
             return self._cannot_pay_fee(account, market, wish, fills) if self.switches.sell_fee_beside else ""
         able = account.available_e6(COLLATERAL) + order.reserved_e6
@@ -180,7 +180,7 @@ class TradeSteps:
         fees = fees_e6(parts, market.fee_rate_e6, market.fee_exponent, self.switches.fee_on_whole_order)
         for group, (size, own), fee in zip(groups, parts, fees, strict=True):
             makers = tuple(self._fill_maker(taker, market, wish, f, now_ns) for f in group)
-            self.state.ledger.charge(self.state.ledger.account(taker), fee, now_ns)
+            self.state.balances.charge(self.state.balances.account(taker), fee, now_ns)
             token = market.up_token if wish.is_up else market.down_token
             trade = self._trade(taker, order_id, market, token, wish.side, size, own, fee, makers, now_ns)
             self._remember(trade, market, now_ns)
@@ -189,7 +189,7 @@ class TradeSteps:
         return trades
 
     def _fill_maker(self, taker: str, market: Market, wish: Wish, fill: PlannedFill, now_ns: int) -> MakerFill:
-        ledger, entry, price = self.state.ledger, fill.entry, fill.price_e6
+        balances, entry, price = self.state.balances, fill.entry, fill.price_e6
         maker_order = self.state.orders[entry.order_id] if entry.order_id else None
         side: Side
         if maker_order is None:
@@ -198,9 +198,9 @@ class TradeSteps:
             owner, token, side = maker_order.owner, maker_order.token, maker_order.side
             own = maker_order.price_e6
         taker_token = market.up_token if wish.is_up else market.down_token
-        taker_leg = world_leg(ledger.account(taker), market, taker_token, wish.side, wish.own_price_e6(price))
-        maker_leg = world_leg(ledger.account(owner), market, token, side, own)
-        ledger.settle(market, taker_leg, maker_leg, fill.size_e6, now_ns)
+        taker_leg = world_leg(balances.account(taker), market, taker_token, wish.side, wish.own_price_e6(price))
+        maker_leg = world_leg(balances.account(owner), market, token, side, own)
+        balances.settle(market, taker_leg, maker_leg, fill.size_e6, now_ns)
         self.state.books[market.condition_id].sides[wish.hits].take(price, entry, fill.size_e6)
         self.state.touch_level(market.condition_id, wish.hits, price)
         if maker_order is not None:

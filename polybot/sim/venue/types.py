@@ -272,7 +272,7 @@ class MarketEnded:
     is_correction: bool = False
 
 
-ExchangeEvent = BookChanged | TickChanged | TradeChanged | OrderChanged | BalanceChanged | MarketEnded
+EngineEvent = BookChanged | TickChanged | TradeChanged | OrderChanged | BalanceChanged | MarketEnded
 
 Row = tuple[str, str, bytes]
 """(table, key, JSON): table one of market, account, order, trade; a later row replaces an earlier one of the same key."""

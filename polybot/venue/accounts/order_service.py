@@ -9,7 +9,7 @@ from polybot.sim.venue import COLLATERAL, EngineOrder, EngineTrade, Held, NewOrd
 from polybot.sim.venue.rules import BALANCE
 from polybot.venue.accounts.api_keys import IssuedKey
 from polybot.venue.accounts.dead_man import Pulses
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.signatures import BadOrder, WireOrder
 
 DISABLED = "Trading is currently disabled"  # 503: not taken, may be sent again
@@ -53,7 +53,7 @@ class OrderDesk:
     async def place(self, wire: WireOrder, me: IssuedKey) -> dict[str, Any]:
         """Through the taker delay to the final answer; raises BadOrder with the venue's words, or Unknown."""
         self.house.admit(wire.maker, me, wire.signature_type)
-        exchange = self.house.exchange
+        engine = self.house.engine
         unknown = self.house.unknown(wire.token_id)
         if unknown:
             raise BookUnknown(f"{DISABLED}: {unknown}")
@@ -69,8 +69,8 @@ class OrderDesk:
             expiration_s=wire.expiration_s,
         )
         self._check_cache(new)
-        result: Result = exchange.submit(new, self.house.now_ns())
-        if isinstance(result, Held) and exchange.switches.answers_delayed:
+        result: Result = engine.submit(new, self.house.now_ns())
+        if isinstance(result, Held) and engine.switches.answers_delayed:
             rest = asyncio.ensure_future(self._released(new, result.until_ns))
             self._held.add(rest)
             rest.add_done_callback(self._held.discard)
@@ -98,17 +98,17 @@ class OrderDesk:
         await self._delay(until_ns, new.token)
         unknown, now_ns = self.house.unknown(new.token), max(until_ns, self.house.now_ns())
         if unknown:
-            result = self.house.exchange.drop(new.order_id, f"{DELAYED}: {unknown}", now_ns)
+            result = self.house.engine.drop(new.order_id, f"{DELAYED}: {unknown}", now_ns)
         else:
-            result = self.house.exchange.release(new.order_id, now_ns)
+            result = self.house.engine.release(new.order_id, now_ns)
         self.house.flush(durable=True)
         return result
 
     def _check_cache(self, new: NewOrder) -> None:
         """What the engine would allow is refused when the cache has not heard of the money yet."""
-        exchange, asset = self.house.exchange, COLLATERAL if new.side == "BUY" else new.token
-        if exchange.switches.balance_cache and exchange.order(new.order_id) is None:
-            reserved = exchange.state.ledger.account(new.owner).reserved_e6.get(asset, 0)
+        engine, asset = self.house.engine, COLLATERAL if new.side == "BUY" else new.token
+        if engine.switches.balance_cache and engine.order(new.order_id) is None:
+            reserved = engine.state.balances.account(new.owner).reserved_e6.get(asset, 0)
             have = self.house.cached.shown(new.owner, asset) - reserved
             if have < new.maker_e6:
                 raise BadOrder(BALANCE.format(what="balance", have=max(0, have), need=new.maker_e6))
@@ -119,9 +119,9 @@ class OrderDesk:
         kept: dict[str, str] = {}
         mine = self.house.wallets_of(me)
         for order_id in dict.fromkeys(ids):
-            order = self.house.exchange.order(order_id)
+            order = self.house.engine.order(order_id)
             owner = order.owner if order is not None and order.owner in mine else ""
-            done = self.house.exchange.cancel(owner, [order_id], self.house.now_ns())
+            done = self.house.engine.cancel(owner, [order_id], self.house.now_ns())
             canceled += done.canceled
             kept |= done.not_canceled
         self.house.flush(durable=True)
@@ -144,25 +144,25 @@ class OrderDesk:
 
     def order(self, me: IssuedKey, order_id: str) -> EngineOrder | None:
         """The order of this id in any state if it is this key's, else None."""
-        order = self.house.exchange.order(order_id)
+        order = self.house.engine.order(order_id)
         return order if order is not None and order.owner in self.house.wallets_of(me) else None
 
     def open_orders(self, me: IssuedKey) -> list[EngineOrder]:
         """Resting ones, oldest first. A taker that is held is not open yet and cannot be cancelled."""
-        found = [o for w in self.house.wallets_of(me) for o in self.house.exchange.open_orders(w) if o.is_open]
+        found = [o for w in self.house.wallets_of(me) for o in self.house.engine.open_orders(w) if o.is_open]
         return sorted(found, key=lambda o: o.created_ns)
 
     def trades(self, me: IssuedKey) -> list[tuple[EngineTrade, str]]:
         """This key's trades as (trade, the wallet of its that took part), the newest first."""
-        found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.exchange.trades(w)]
+        found = [(t, w) for w in self.house.wallets_of(me) for t in self.house.engine.trades(w)]
         return sorted(found, key=lambda row: row[0].matched_ns)[::-1]
 
     def balance(self, me: IssuedKey, asset: str, signature_type: int | None) -> tuple[int, int]:
         """(balance, allowance) of the wallet that pays for orders of this type, as the cache has it where there is one."""
         wallet = self._funder(me, signature_type)
-        exchange = self.house.exchange
-        has_cache = exchange.switches.balance_cache
-        return (self.house.cached.shown if has_cache else exchange.account_balance)(wallet, asset), 2**256 - 1
+        engine = self.house.engine
+        has_cache = engine.switches.balance_cache
+        return (self.house.cached.shown if has_cache else engine.account_balance)(wallet, asset), 2**256 - 1
 
     def refresh(self, me: IssuedKey, asset: str, signature_type: int | None) -> None:
         """What the cache knows of an asset is again what the chain has."""
@@ -170,7 +170,7 @@ class OrderDesk:
 
     def _funder(self, me: IssuedKey, signature_type: int | None) -> str:
         wallet = self.house.funder(me, signature_type)
-        if not self.house.exchange.knows(wallet):
+        if not self.house.engine.knows(wallet):
             self.house.admit(wallet, me, signature_type or 0)
             self.house.flush(durable=True)
         return wallet

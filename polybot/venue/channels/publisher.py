@@ -6,8 +6,8 @@ from typing import Any
 from messages.units import E6
 from polybot.sim.venue import (
     BookChanged,
+    EngineEvent,
     EngineTrade,
-    ExchangeEvent,
     Market,
     MarketEnded,
     OrderChanged,
@@ -30,14 +30,14 @@ class ChannelPublisher:
 
     def __init__(
         self,
-        exchange: VenueEngine,
+        engine: VenueEngine,
         user_channel: UserChannel,
         now_ns: Callable[[], int],
         key_of: clob_objects.KeyOf,
         gamma_id_of: Callable[[str], str],
         unknown: Callable[[str], str] = lambda _token: "",
     ) -> None:
-        self.exchange, self.user_channel, self.now_ns = exchange, user_channel, now_ns
+        self.engine, self.user_channel, self.now_ns = engine, user_channel, now_ns
         self.key_of, self.gamma_id_of, self.unknown = key_of, gamma_id_of, unknown
         self.tells_crowd = True
         self.market_channel = MarketChannel(self.book_event, self._is_resolved)
@@ -48,11 +48,11 @@ class ChannelPublisher:
 
     def sides(self, token: str) -> clob_frames.Sides:
         """Both sides of a token's book, the best prices first."""
-        return clob_frames.Sides(*self.exchange.levels(token))
+        return clob_frames.Sides(*self.engine.levels(token))
 
     def last_trade(self, token: str) -> tuple[int, str] | None:
         """(price_e6, taker's side) of a token's market, seen from this token."""
-        market = self.exchange.market_of(token)
+        market = self.engine.market_of(token)
         last = self._last.get(market.condition_id) if market else None
         if last is None:
             return None
@@ -63,7 +63,7 @@ class ChannelPublisher:
 
     def book_object(self, token: str) -> dict[str, Any] | None:
         """REST's book; None without a live one (unknown, not open yet, settled)."""
-        market = self.exchange.market_of(token)
+        market = self.engine.market_of(token)
         if market is None or market.winner is not None:
             return None
         last = self.last_trade(token)
@@ -78,10 +78,10 @@ class ChannelPublisher:
         return None if book is None else clob_frames.book_event(book)
 
     def _is_resolved(self, token: str) -> bool:
-        market = self.exchange.market_of(token)
+        market = self.engine.market_of(token)
         return market is not None and market.winner is not None
 
-    def tell(self, events: list[ExchangeEvent]) -> None:
+    def tell(self, events: list[EngineEvent]) -> None:
         """Send these events of the venue's engine to all sockets that may hear of them."""
         changed: dict[str, dict[tuple[str, int], int]] = {}
         traded: dict[str, None] = {}
@@ -95,7 +95,7 @@ class ChannelPublisher:
                 case TradeChanged():
                     self._tell_trade(event, traded)
                 case OrderChanged():
-                    market = self.exchange.market(event.order.condition_id)
+                    market = self.engine.market(event.order.condition_id)
                     key = self.key_of(event.order.owner)
                     if key and market is not None:
                         shown = clob_objects.order_event(event.order, market, key, event.kind, event.at_ns)
@@ -109,7 +109,7 @@ class ChannelPublisher:
             self._tell_book(condition_id, levels, at_ns, condition_id in traded)
 
     def _tell_book(self, condition_id: str, levels: dict[tuple[str, int], int], at_ns: int, traded: bool) -> None:
-        market = self.exchange.market(condition_id)
+        market = self.engine.market(condition_id)
         if market is None or market.winner is not None or not self.market_channel.wanted(pair_of(market)):
             return
         if self.unknown(market.up_token):
@@ -144,7 +144,7 @@ class ChannelPublisher:
 
     def publish_books(self, condition_id: str) -> None:
         """Full snapshots of both tokens: when a book comes alive, and at instants that must not be missed."""
-        market = self.exchange.market(condition_id)
+        market = self.engine.market(condition_id)
         if market is not None and self.market_channel.wanted(pair_of(market)):
             for token in (market.up_token, market.down_token):
                 self._send_book(token)
@@ -158,7 +158,7 @@ class ChannelPublisher:
 
     def _tell_trade(self, event: TradeChanged, traded: dict[str, None]) -> None:
         trade = event.trade
-        market = self.exchange.market(trade.condition_id)
+        market = self.engine.market(trade.condition_id)
         if market is None:
             return
         if event.public and (self.tells_crowd or trade.taker != CROWD):
@@ -190,14 +190,14 @@ class ChannelPublisher:
         self.market_channel.to_token(token, frame)
 
     def _tell_tick(self, event: TickChanged) -> None:
-        market = self.exchange.market(event.condition_id)
+        market = self.engine.market(event.condition_id)
         if market is not None:
             for token in (market.up_token, market.down_token):
                 frame = clob_frames.tick_size_change(pair_of(market), token, event.old_e6, event.new_e6, event.at_ns)
                 self.market_channel.to_token(token, frame)
 
     def _tell_end(self, event: MarketEnded) -> None:
-        market = self.exchange.market(event.condition_id)
+        market = self.engine.market(event.condition_id)
         if market is None:
             return
         winning, outcome = {

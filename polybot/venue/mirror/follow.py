@@ -10,7 +10,7 @@ from polybot.core.market.windows import WINDOW_S
 from polybot.runtime.base import log
 from polybot.sim.venue.mirror import MirrorEngine
 from polybot.sim.venue.types import Winner
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.mirror.book import RealBook
 from polybot.venue.mirror.catalogue import MirrorCatalogue
 from polybot.venue.mirror.frames import (
@@ -61,12 +61,12 @@ class Follower:
 
     def __init__(
         self,
-        exchange: MirrorEngine,
+        engine: MirrorEngine,
         catalogue: MirrorCatalogue,
         now_ns: Callable[[], int],
         mono_s: Callable[[], float],
     ) -> None:
-        self.exchange, self.catalogue, self._now_ns, self._mono_s = exchange, catalogue, now_ns, mono_s
+        self.engine, self.catalogue, self._now_ns, self._mono_s = engine, catalogue, now_ns, mono_s
         self.reader, self.heard = FrameReader(), MirrorCounts()
         self.followed: dict[str, FollowedMarket] = {}
         self.reopen: Callable[[str], None] = lambda _why: None
@@ -80,7 +80,7 @@ class Follower:
         self._house = house
         house.teller.tells_crowd = False
         for market in house.unresolved():
-            self.exchange.recall(market.condition_id)
+            self.engine.recall(market.condition_id)
 
     @property
     def house(self) -> House:
@@ -101,13 +101,13 @@ class Follower:
         """REST's word on a market: list it, follow it, keep its grid and state, end it."""
         told = facts.told
         self.catalogue.put(facts.listing)
-        known = self.exchange.market(told.condition_id)
+        known = self.engine.market(told.condition_id)
         if known is None:
-            self.exchange.list_market(facts.market())
+            self.engine.list_market(facts.market())
         elif known.winner is None:
-            self.exchange.set_accepting(told.condition_id, facts.market().accepting)
+            self.engine.set_accepting(told.condition_id, facts.market().accepting)
             if told.tick_e6 < known.tick_e6:  # REST may be older than the channel, and the grid gets finer
-                self.exchange.set_tick(told.condition_id, told.tick_e6, self._now_ns())
+                self.engine.set_tick(told.condition_id, told.tick_e6, self._now_ns())
         if facts.winner is not None:
             self._end(told.condition_id, facts.winner, is_final=True)
             return
@@ -153,19 +153,19 @@ class Follower:
             case Changes():
                 knew = followed.book.is_known
                 if followed.book.change(news, self._mono_s()):
-                    self.exchange.show(cid, news.levels, now_ns)
+                    self.engine.show(cid, news.levels, now_ns)
                 elif knew:
                     self._lose(followed, followed.book.why, speaks=True)
             case BookSnapshot():
                 differs = followed.book.snapshot(news, self._mono_s())
                 if followed.book.is_known and followed.was_known:
-                    self.exchange.show(cid, differs, now_ns)
+                    self.engine.show(cid, differs, now_ns)
                 else:
                     self._found(followed)
             case Print():
                 self._print(news, followed)
             case TickChange():
-                self.exchange.set_tick(cid, news.tick_e6, now_ns)
+                self.engine.set_tick(cid, news.tick_e6, now_ns)
             case Resolved():
                 self._end(cid, news.winner, is_final=False)
             case Broken():
@@ -179,11 +179,11 @@ class Follower:
         followed.prints[name] = None
         if len(followed.prints) > REMEMBERED_PRINTS:
             del followed.prints[next(iter(followed.prints))]
-        market = self.exchange.market(news.condition_id)
+        market = self.engine.market(news.condition_id)
         assert market is not None, "it is followed"
         at_ns = news.at_ms * 1_000_000
         self.house.teller.relay(market, news.token, news.own_e6, news.size_e6, news.taker, at_ns, news.transaction)
-        self.exchange.printed(news.condition_id, news.hits, news.price_e6, news.size_e6, self._now_ns())
+        self.engine.printed(news.condition_id, news.hits, news.price_e6, news.size_e6, self._now_ns())
 
     def settle(self) -> None:
         """After a batch of frames: commit, then tell."""
@@ -197,7 +197,7 @@ class Follower:
             return
         followed.was_known = True
         cid = followed.pair.condition_id
-        self.exchange.replace(cid, *followed.book.ladders(), self._now_ns())
+        self.engine.replace(cid, *followed.book.ladders(), self._now_ns())
         self.house.flush()
         self.house.teller.publish_books(cid)
         log.event("mirror_book_known", slug=followed.facts.told.slug)
@@ -264,13 +264,13 @@ class Follower:
 
     def _end(self, condition_id: str, winner: Winner, is_final: bool) -> None:
         """The channel announces, Gamma has the final word: where they differ, it corrects."""
-        market, now_ns = self.exchange.market(condition_id), self._now_ns()
+        market, now_ns = self.engine.market(condition_id), self._now_ns()
         assert market is not None, "listed before it ends"
         if market.winner is None:
-            self.exchange.resolve(condition_id, winner, now_ns, is_final)
+            self.engine.resolve(condition_id, winner, now_ns, is_final)
             log.event("mirror_resolved", slug=market.slug, winner=winner, final=is_final)
         elif is_final and not market.is_final:
-            self.exchange.correct(condition_id, winner, now_ns)
+            self.engine.correct(condition_id, winner, now_ns)
         followed = self.followed.pop(condition_id, None)
         if followed is not None:
             self.reader.leave(followed.pair)
@@ -280,7 +280,7 @@ class Follower:
 
     def unknown(self, token: str) -> str:
         """Why nobody can say what this token's book is now; "" when it is known and fresh, or nothing can be traded."""
-        market = self.exchange.market_of(token)
+        market = self.engine.market_of(token)
         if market is None or market.winner is not None:
             return ""
         followed = self.followed.get(market.condition_id)

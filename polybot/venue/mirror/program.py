@@ -20,7 +20,7 @@ from polybot.runtime.loop.stamping import Stamper
 from polybot.settings import usd_e6
 from polybot.sim.venue.mirror import MirrorEngine
 from polybot.venue.accounts.api_keys import Keys
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.order_service import OrderDesk
 from polybot.venue.accounts.store import VenueStore
 from polybot.venue.faults.control import Control
@@ -60,18 +60,18 @@ class MirrorVenue:
         )
         self.faults = FaultEngine(script, session.first_window_s, self.clock.now_ns, mono_s, self.clock.speed)
         self.control = Control(self.faults)
-        catalogue, exchange = MirrorCatalogue(), MirrorEngine(script.switches)
-        self.follower = Follower(exchange, catalogue, self.clock.now_ns, mono_s)
+        catalogue, engine = MirrorCatalogue(), MirrorEngine(script.switches)
+        self.follower = Follower(engine, catalogue, self.clock.now_ns, mono_s)
         self.house = House(
             self.store,
             self.keys,
             catalogue,
             self.clock.now_ns,
             usd_e6(grant_usd),
-            exchange=exchange,
+            engine=engine,
             unknown=self.follower.unknown,
         )
-        exchange.set_fate(self.faults.fate)
+        engine.set_fate(self.faults.fate)
         self.urls, self.rest = urls, Rest(urls, self.follower)
         self.sockets = ports.bind(port, folder / "ports.json", ports.EXCHANGE)
         self.desk = OrderDesk(self.house, self._delay)
@@ -89,7 +89,7 @@ class MirrorVenue:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.leaving.set)
-        self.house.restore(wipe=not self.house.exchange.switches.orders_survive_restart)
+        self.house.restore(wipe=not self.house.engine.switches.orders_survive_restart)
         self.follower.serve(self.house)
         channel = Channel(self.urls["ws_market"], self.follower, loop)
         self.follower.reopen, self.follower.again = channel.socket.reconnect, channel.again
@@ -130,7 +130,7 @@ class MirrorVenue:
         """What only needs time: GTD orders, the chain, the dead-man switch, our heartbeat."""
         beat_s = report_s = 0.0
         while not self.leaving.is_set():
-            self.house.exchange.due(self.clock.now_ns())
+            self.house.engine.due(self.clock.now_ns())
             for carry_on in self.house.on_step:
                 carry_on(self.clock.now_ns())
             self.house.flush()

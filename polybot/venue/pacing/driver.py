@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from polybot.core.market.windows import WINDOW_S, slug_of
 from polybot.sim.world.world import ExchangeTrade, Ladder, OraclePrint, TakerOrder, Winner, World, WorldMarket
 from polybot.venue.accounts.catalogue import LISTED_AHEAD_S, WorldCatalogue
-from polybot.venue.accounts.exchange_service import House, market_from
+from polybot.venue.accounts.engine_service import House, market_from
 from polybot.venue.channels.binance import BinanceHub
 from polybot.venue.channels.oracle_wires import PriceWires
 from polybot.venue.faults.engine import FaultEngine
@@ -113,7 +113,7 @@ class Driver:
         for printed in self.world.prints(from_ns, to_ns):
             self._print(printed)
         self._binance(from_ns, to_ns)
-        self.house.exchange.due(to_ns)
+        self.house.engine.due(to_ns)
         self._break(to_ns)
         for window in list(self.windows.values()):
             self._trade_window(window, to_ns)
@@ -149,10 +149,10 @@ class Driver:
         if found is None:
             return
         listing, market = found
-        known = self.house.exchange.market(listing.condition_id)
+        known = self.house.engine.market(listing.condition_id)
         if known is not None and known.winner is not None:
             return
-        self.house.exchange.list_market(market_from(listing, self.house.exchange.switches.taker_delay_ms))
+        self.house.engine.list_market(market_from(listing, self.house.engine.switches.taker_delay_ms))
         window = self.windows[start_s] = OpenWindow(market, self.world.resolved_ns(market), self.at_ns, self.at_ns)
         self._quote(window, self.at_ns)
         self.house.flush()
@@ -255,17 +255,17 @@ class Driver:
     def _quote(self, window: OpenWindow, at_ns: int) -> None:
         window.quoted_ns = at_ns
         cid = window.market.condition_id
-        known = self.house.exchange.market(cid)
+        known = self.house.engine.market(cid)
         ladder = None if known is None else self.world.quotes(window.market, at_ns, known.tick_e6)
         wide = self.faults.on("wide_book")
         if ladder is not None and wide is not None:
             ladder = widened(ladder, round(wide[0].wider_usd * 1_000_000))
         if ladder is not None:
-            self.house.exchange.set_levels(cid, ladder.bids, ladder.asks, at_ns)
+            self.house.engine.set_levels(cid, ladder.bids, ladder.asks, at_ns)
 
     def _take(self, market: WorldMarket, taker: TakerOrder, at_ns: int) -> None:
         token = market.up_token if taker.outcome == "UP" else market.down_token
-        self.house.exchange.take(market.condition_id, token, taker.side, taker.size_e6, taker.limit_e6, at_ns)
+        self.house.engine.take(market.condition_id, token, taker.side, taker.size_e6, taker.limit_e6, at_ns)
 
     def freshen(self, start_s: int) -> None:
         """Quotes of a window as of now, as full books to whoever listens: a decision is about to be made on them."""
@@ -277,7 +277,7 @@ class Driver:
 
     def requote(self, token: str) -> None:
         """The makers look once more before a taker of ours is matched."""
-        market = self.house.exchange.market_of(token)
+        market = self.house.engine.market_of(token)
         window = self.windows.get(market.start_s) if market is not None else None
         if window is not None:
             self._quote(window, self.at_ns)
@@ -291,17 +291,17 @@ class Driver:
             winner = self.world.outcome(market)
             wrong = self.faults.of_window("resolution_wrong", start_s)
             if wrong is None:
-                self.house.exchange.resolve(market.condition_id, winner, at_ns)
+                self.house.engine.resolve(market.condition_id, winner, at_ns)
             else:
                 said: Winner = "DOWN" if winner == "UP" else "UP"
-                self.house.exchange.resolve(market.condition_id, said, at_ns, is_final=False)
+                self.house.engine.resolve(market.condition_id, said, at_ns, is_final=False)
                 self.corrections[market.condition_id] = (at_ns + int(wrong.correct_after_s * NS), winner)
             self.done_s = max(self.done_s, start_s + WINDOW_S)
             self.house.flush(durable=True)
         for condition_id, (at_ns, winner) in list(self.corrections.items()):
             if at_ns <= now_ns:
                 del self.corrections[condition_id]
-                self.house.exchange.correct(condition_id, winner, at_ns)
+                self.house.engine.correct(condition_id, winner, at_ns)
                 self.house.flush(durable=True)
 
     def _resolves_ns(self, window: OpenWindow) -> int:
@@ -313,7 +313,7 @@ class Driver:
         if self.faults.once("tick_change") is not None:
             running = self.windows.get(now_ns // NS // WINDOW_S * WINDOW_S)
             if running is not None:
-                self.house.exchange.set_tick(running.market.condition_id, FINE_TICK_E6, now_ns)
+                self.house.engine.set_tick(running.market.condition_id, FINE_TICK_E6, now_ns)
         goodbye = self.faults.once("ws_goodbye")
         if goodbye is not None:
             wait_s = self.faults.machine_s(goodbye, goodbye.delay_s)
@@ -323,8 +323,8 @@ class Driver:
         if leaving is not None:
             for wallet in self.house.wallets():
                 self.house.withdraw(wallet, round(leaving.usd * 1_000_000))
-        if self.faults.once("restart") is not None and not self.house.exchange.switches.orders_survive_restart:
-            self.house.wiped += self.house.exchange.wipe(now_ns)
+        if self.faults.once("restart") is not None and not self.house.engine.switches.orders_survive_restart:
+            self.house.wiped += self.house.engine.wipe(now_ns)
 
 
 def widened(ladder: Ladder, by_e6: int) -> Ladder:

@@ -51,13 +51,13 @@ class ClobAccount:
         """Answers `/notifications`: orders that ended, filled or cancelled, the newest first, until dropped."""
         me = await self._key(request)
         mine = self.house.wallets_of(me)
-        ended = [o for o in self.house.exchange.state.orders.values() if o.owner in mine and not o.is_open]
+        ended = [o for o in self.house.engine.state.orders.values() if o.owner in mine and not o.is_open]
         rows = [self._notification(o, me) for o in sorted(ended, key=lambda o: o.created_ns)[::-1]]
         return as_json([row for row in rows if row is not None and str(row["id"]) not in self._dropped])
 
     def _notification(self, order: EngineOrder, me: IssuedKey) -> dict[str, Any] | None:
         kind = CANCELLATION if order.status.startswith("CANCELED") else FILL if order.filled_e6 else 0
-        market = self.house.exchange.market(order.condition_id)
+        market = self.house.engine.market(order.condition_id)
         if not kind or market is None:
             return None
         payload = {

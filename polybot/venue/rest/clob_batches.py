@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from messages.units import E6, decimal_text
 from polybot.sim.venue import EngineTrade, Market
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.net.paging import page
 from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
 from polybot.venue.rest.clob_public import BAD_TOKEN, MAX_BATCH, best_ask, best_bid, verbose
@@ -105,7 +105,7 @@ class ClobBatches:
 
     def _every(self, request: Request) -> list[Market]:
         """Sampling lists hold what earns rewards: only what is open."""
-        known = sorted(self.house.exchange.state.markets.values(), key=lambda m: m.start_s)
+        known = sorted(self.house.engine.state.markets.values(), key=lambda m: m.start_s)
         return [m for m in known if m.winner is None] if "sampling" in request.url.path else known
 
     # --- what happened
@@ -138,7 +138,7 @@ class ClobBatches:
     def _trades_of(self, token: str) -> list[EngineTrade]:
         market = self.house.market_of(token)
         assert market is not None, "asked for by the caller"
-        mine = [t for t in self.house.exchange.state.trades.values() if t.condition_id == market.condition_id]
+        mine = [t for t in self.house.engine.state.trades.values() if t.condition_id == market.condition_id]
         return sorted((t for t in mine if t.status != "FAILED"), key=lambda t: t.matched_ns)
 
     async def activity(self, request: Request) -> Response:

@@ -25,7 +25,7 @@ class ClobPrivate:
     def __init__(self, desk: OrderDesk) -> None:
         self.desk = desk
         self.house = desk.house
-        self.switches = desk.house.exchange.switches
+        self.switches = desk.house.engine.switches
 
     def routes(self) -> list[Route]:
         """The paths that are served, each with its handler."""
@@ -125,7 +125,7 @@ class ClobPrivate:
         except (BadOrder, BookUnknown) as exc:
             if isinstance(exc, BookUnknown) and is_alone:
                 raise HttpRefusal(503, str(exc)) from exc
-            return {"success": True, "orderID": "", "errorMsg": self.house.exchange.words(str(exc))}
+            return {"success": True, "orderID": "", "errorMsg": self.house.engine.words(str(exc))}
 
     # --- cancels
 
@@ -230,7 +230,7 @@ class ClobPrivate:
         return clob_objects.trade_row(trade, market, wallet, self.house.key_of, clob_objects.updated_ns(trade))
 
     def _market(self, condition_id: str) -> Market:
-        market = self.house.exchange.market(condition_id)
+        market = self.house.engine.market(condition_id)
         assert market is not None, "an order or trade without its market"
         return market
 

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from messages.units import E6, decimal_text
 from polybot.sim.venue import Market
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
 from polybot.venue.wire import clob_frames, gamma_objects
 
@@ -80,7 +80,7 @@ class ClobPublicRoutes:
         if side not in ("BUY", "SELL"):
             raise HttpRefusal(400, "Invalid side")
         bid, ask = sides.tops()
-        names_bid = (side == "BUY") != self.house.exchange.switches.price_of_the_taker
+        names_bid = (side == "BUY") != self.house.engine.switches.price_of_the_taker
         return as_json({"price": bid if names_bid else ask})
 
     async def midpoint(self, request: Request) -> Response:

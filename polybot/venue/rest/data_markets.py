@@ -11,7 +11,7 @@ from starlette.routing import Route
 from messages.units import E6
 from polybot.adapters.polymarket.eip712 import EXCHANGE, NEG_RISK_EXCHANGE
 from polybot.sim.venue import Market
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.portfolio import fills_of, pays_e6
 from polybot.venue.net.responses import HttpRefusal, as_json
 from polybot.venue.rest.clob_batches import INTERVAL_S, ClobBatches
@@ -177,7 +177,7 @@ class DataMarkets:
         return rows
 
     def _accounts(self) -> list[Any]:
-        return [a for a in self.house.exchange.state.ledger.accounts.values() if a.address.startswith("0x")]
+        return [a for a in self.house.engine.state.balances.accounts.values() if a.address.startswith("0x")]
 
     async def interest_v1(self, request: Request) -> Response:
         """Answers `/oi`: sets outstanding, a dollar each, by market."""
@@ -208,12 +208,12 @@ class DataMarkets:
         return self.house.teller.volume.get(market.condition_id, 0) / E6
 
     def _shares(self, market: Market) -> float:
-        trades = self.house.exchange.state.trades.values()
+        trades = self.house.engine.state.trades.values()
         return sum(t.size_e6 for t in trades if t.condition_id == market.condition_id) / E6
 
     def _of_events(self, request: Request, key: str) -> list[Market]:
         wished = ids_of(request.query_params, key)
-        known = [(self.house.listing_of(m), m) for m in self.house.exchange.state.markets.values()]
+        known = [(self.house.listing_of(m), m) for m in self.house.engine.state.markets.values()]
         return [m for listing, m in known if listing is not None and gamma_objects.event_id(listing) in wished]
 
     def _markets(self, request: Request, key: str = "condition_id") -> list[Market]:
@@ -222,7 +222,7 @@ class DataMarkets:
         if ids_of(q, "event_id"):
             return self._of_events(request, "event_id")
         wished = ids_of(q, key) | ids_of(q, "condition")
-        known = self.house.exchange.state.markets
+        known = self.house.engine.state.markets
         if question := q.get("question_id"):
             listed = [(m, self.house.listing_of(m)) for m in known.values()]
             return [m for m, listing in listed if listing is not None and listing.question_id == question]
@@ -244,7 +244,7 @@ class DataMarkets:
     async def stats(self, request: Request) -> Response:
         """Answers `/v2/user-stats`: a wallet's statistics; null for one that never traded."""
         user = user_of(request.query_params)
-        fills = fills_of(self.house.exchange.trades(user), user)
+        fills = fills_of(self.house.engine.trades(user), user)
         if not fills:
             return as_json({"data": None})
         body = {
@@ -259,7 +259,7 @@ class DataMarkets:
     async def user_volume(self, request: Request) -> Response:
         """Answers `/v2/user-volume`: what a wallet traded, in shares and dollars."""
         user = user_of(request.query_params)
-        fills = fills_of(self.house.exchange.trades(user), user)
+        fills = fills_of(self.house.engine.trades(user), user)
         shares, dollars = sum(f.size_e6 for f in fills), sum(f.usd_e6 for f in fills)
         body = {"volume": number(shares), "volume_usdc": number(dollars), "trade_count": len(fills)}
         return as_json({"data": body})

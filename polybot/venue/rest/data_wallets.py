@@ -10,7 +10,7 @@ from starlette.routing import Route
 from messages.units import E6
 from polybot.sim.venue import Market
 from polybot.venue.accounts import portfolio
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.accounts.portfolio import PortfolioFill, PortfolioPosition
 from polybot.venue.net.paging import cursor_of, offset_of
 from polybot.venue.net.responses import HttpRefusal, as_json
@@ -126,8 +126,8 @@ class DataRest:
     # --- rows
 
     def _fills(self, user: str) -> list[PortfolioFill]:
-        exchange = self.house.exchange
-        return portfolio.fills_of(exchange.trades(user) if user else exchange.state.trades.values(), user)
+        engine = self.house.engine
+        return portfolio.fills_of(engine.trades(user) if user else engine.state.trades.values(), user)
 
     def _trades(self, q: QueryParams, takers: bool, market_key: str) -> list[Row]:
         user, side, wished = q.get("user", "").lower(), q.get("side", "").upper(), ids_of(q, market_key)
@@ -160,20 +160,20 @@ class DataRest:
         return rows
 
     def _holdings(self, user: str) -> list[PortfolioPosition]:
-        exchange = self.house.exchange
-        held = {f.token: exchange.account_balance(user, f.token) for f in self._fills(user)}
+        engine = self.house.engine
+        held = {f.token: engine.account_balance(user, f.token) for f in self._fills(user)}
         return portfolio.holdings_of(self._fills(user), held)
 
     def _value(self, q: QueryParams, market_key: str) -> float:
         return round(sum(float(row["current_value"]) for row in self._positions(q, market_key)), 6)
 
     def _price_e6(self, market: Market, token: str) -> int:
-        bid, ask = self.house.exchange.best(market.condition_id)
+        bid, ask = self.house.engine.best(market.condition_id)
         up = ((bid or 0) + (E6 if ask is None else ask)) // 2
         return up if token == market.up_token else E6 - up
 
     def _market(self, condition_id: str) -> Market:
-        market = self.house.exchange.market(condition_id)
+        market = self.house.engine.market(condition_id)
         assert market is not None, "a trade without its market"
         return market
 

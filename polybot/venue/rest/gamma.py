@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.net.responses import as_json
 from polybot.venue.wire import gamma_objects
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polybot.core.market.windows import WINDOW_S, slug_of
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.net.responses import HttpRefusal, as_json
 from polybot.venue.wire import gamma_objects
 
@@ -137,7 +137,7 @@ class GammaLists:
 
     def _slugs(self) -> list[str]:
         now_s = self.house.now_ns() // 1_000_000_000 // WINDOW_S * WINDOW_S
-        known = {m.slug for m in self.house.exchange.state.markets.values()}
+        known = {m.slug for m in self.house.engine.state.markets.values()}
         return sorted(known | {slug_of(s) for s in range(now_s, now_s + LISTED_AHEAD_S + 1, WINDOW_S)})
 
     def _now(self, listing: gamma_objects.Listing) -> gamma_objects.Now:

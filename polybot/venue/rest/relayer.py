@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from polybot.adapters.polymarket import eip712
-from polybot.venue.accounts.exchange_service import House
+from polybot.venue.accounts.engine_service import House
 from polybot.venue.net.responses import HttpRefusal, as_json, parsed, wanted
 from polybot.venue.wire.clob_objects import transaction_hash
 
@@ -115,9 +115,9 @@ class RelayerRoutes:
 
     def _redeem_all(self, wallet: str, conditions: tuple[str, ...]) -> str:
         for condition_id in conditions:
-            if self.house.exchange.market(condition_id) is None:
+            if self.house.engine.market(condition_id) is None:
                 return f"condition {condition_id} is not known"
-            paid = self.house.exchange.redeem(wallet, condition_id, self.house.now_ns())
+            paid = self.house.engine.redeem(wallet, condition_id, self.house.now_ns())
             if paid is None:
                 return "result for condition not received yet"
             self.house.cached.paid(wallet, paid)

@@ -14,7 +14,7 @@ import msgspec
 from polybot.runtime.base import log
 from polybot.sim.venue import (
     BalanceChanged,
-    ExchangeEvent,
+    EngineEvent,
     Market,
     MarketEnded,
     OrderChanged,
@@ -59,17 +59,15 @@ class House:
         now_ns: Callable[[], int],
         grant_usd_e6: int,
         switches: Switches | None = None,
-        exchange: VenueEngine | None = None,
+        engine: VenueEngine | None = None,
         unknown: Callable[[str], str] = lambda _token: "",
     ) -> None:
         self.store, self.keys, self.catalogue = store, keys, catalogue
         self.now_ns, self.grant_usd_e6 = now_ns, grant_usd_e6
-        self.exchange, self.unknown = exchange or VenueEngine(switches), unknown
-        self.cached = Cached(self.exchange.account_balance)
+        self.engine, self.unknown = engine or VenueEngine(switches), unknown
+        self.cached = Cached(self.engine.account_balance)
         self.user_channel = UserChannel(keys.knows)
-        self.teller = ChannelPublisher(
-            self.exchange, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown
-        )
+        self.teller = ChannelPublisher(self.engine, self.user_channel, now_ns, self.key_of, self._gamma_id_of, unknown)
         self.market_channel = self.teller.market_channel
         self.flaws: Callable[[int], tuple[str, ...]] = lambda _start_s: ()  # of a window's market as it is listed
         self._key_of_wallet: dict[str, str] = {}
@@ -89,9 +87,9 @@ class House:
         for wallet, body in self.store.all("funder"):
             self._type_of_wallet[wallet] = int(body)
         self.withdrawals = [tuple(msgspec.json.decode(body)) for _, body in sorted(self.store.all("withdrawal"))]
-        self.exchange.restore((kind, id_, body) for kind in EXCHANGE_KINDS for id_, body in self.store.all(kind))
+        self.engine.restore((kind, id_, body) for kind in EXCHANGE_KINDS for id_, body in self.store.all(kind))
         if wipe:
-            self.wiped = self.exchange.wipe(self.now_ns())
+            self.wiped = self.engine.wipe(self.now_ns())
         self.flush()
 
     # --- wallets
@@ -133,12 +131,12 @@ class House:
         if self._type_of_wallet.get(wallet, 0) != signature_type:
             self._type_of_wallet[wallet] = signature_type
             self._docs.append(("funder", wallet, str(signature_type).encode()))
-        if not self.exchange.knows(wallet):
-            self.exchange.grant(wallet, self.grant_usd_e6, self.now_ns())
+        if not self.engine.knows(wallet):
+            self.engine.grant(wallet, self.grant_usd_e6, self.now_ns())
 
     def withdraw(self, wallet: str, usd_e6: int) -> None:
         """Money leaves a wallet, by its owner's hand: the Data API tells of it."""
-        taken = self.exchange.withdraw(wallet, usd_e6, self.now_ns())
+        taken = self.engine.withdraw(wallet, usd_e6, self.now_ns())
         if taken:
             self.withdrawals.append((wallet, taken, self.now_ns() // 1_000_000_000))
             name = f"{len(self.withdrawals):09d}"
@@ -162,7 +160,7 @@ class House:
 
     def market(self, condition_id: str) -> Market | None:
         """An open or resolved market, or one that is listed and not opened yet."""
-        found = self.exchange.market(condition_id)
+        found = self.engine.market(condition_id)
         if found is not None:
             return found
         listing = self.catalogue.open_listing(condition_id=condition_id)
@@ -170,7 +168,7 @@ class House:
 
     def market_of(self, token: str) -> Market | None:
         """The market to which this token belongs, also when it is only listed; None when there is none."""
-        found = self.exchange.market_of(token)
+        found = self.engine.market_of(token)
         if found is not None:
             return found
         listing = self.catalogue.open_listing(token=token)
@@ -178,24 +176,24 @@ class House:
 
     def market_of_listing(self, listing: gamma_objects.Listing) -> Market:
         """The market of this listing: open, resolved, or as it will open."""
-        return self.exchange.market(listing.condition_id) or self._unopened(listing)
+        return self.engine.market(listing.condition_id) or self._unopened(listing)
 
     def _unopened(self, listing: gamma_objects.Listing) -> Market:
-        return market_from(listing, self.exchange.switches.taker_delay_ms)
+        return market_from(listing, self.engine.switches.taker_delay_ms)
 
     def announced(self) -> list[Market]:
         """Markets whose winner was announced and has no final word yet."""
-        return [m for m in self.exchange.state.markets.values() if m.winner is not None and not m.is_final]
+        return [m for m in self.engine.state.markets.values() if m.winner is not None and not m.is_final]
 
     def unresolved(self) -> list[Market]:
         """Markets that were opened and not resolved yet, by their start."""
-        return sorted((m for m in self.exchange.state.markets.values() if m.winner is None), key=lambda m: m.start_s)
+        return sorted((m for m in self.engine.state.markets.values() if m.winner is None), key=lambda m: m.start_s)
 
     def gamma_now(self, market: Market) -> gamma_objects.Now:
         """What Gamma may say of a market at this moment."""
         resolved = market.winner is not None
-        opened = self.exchange.market(market.condition_id) is not None and not resolved
-        bid, ask = self.exchange.best(market.condition_id) if opened else (None, None)
+        opened = self.engine.market(market.condition_id) is not None and not resolved
+        bid, ask = self.engine.best(market.condition_id) if opened else (None, None)
         last = self.teller.last_trade(market.up_token)
         return gamma_objects.Now(
             tick_e6=market.tick_e6,
@@ -229,14 +227,14 @@ class House:
 
     def flush(self, durable: bool = False) -> None:
         """Commit what a wallet is concerned with (or everything, when durable), then tell the sockets."""
-        events = self.exchange.take_events()
+        events = self.engine.take_events()
         if durable or self._docs or any(_concerns_a_wallet(e) for e in events):
             docs, self._docs = self._docs, []
-            self._commit([*docs, *self.exchange.take_changed_rows()])
+            self._commit([*docs, *self.engine.take_changed_rows()])
         self.teller.tell(events)
 
 
-def _concerns_a_wallet(event: ExchangeEvent) -> bool:
+def _concerns_a_wallet(event: EngineEvent) -> bool:
     match event:
         case OrderChanged() | BalanceChanged() | MarketEnded():
             return True
