@@ -152,6 +152,21 @@ def test_the_current_window_and_the_next_two_are_asked_for_within_the_session() 
     assert not of(FetchMarket, early.hear(a_tick(WindowBegins()), T0 + 300))
 
 
+def test_windows_of_long_ago_are_forgotten_however_long_it_runs() -> None:
+    """Two weeks of windows, each listed, ended and resolved: a day of them is remembered."""
+    feed = Feed(windows=5_000)
+    for n in range(4_032):
+        start_s = T0 + 300 * n
+        feed.hear(a_market(start_s), start_s - 50)
+        feed.hear(a_fetch(start_s), start_s - 50)
+        feed.hear(a_tick(WindowBegins()), start_s)
+        feed.hear(a_resolution(start_s), start_s + 330)
+        feed.said.clear()
+    held = {name: len(value) for name, value in vars(feed.core).items() if isinstance(value, dict)}
+    assert max(held.values()) <= 86_400 // 300 + 5, held
+    assert len(feed.core._resolved) > 200
+
+
 def test_a_failed_read_is_repeated_with_growing_waits_until_the_market_is_known() -> None:
     feed = Feed()
     waits = [wakes(feed.hear(a_fetch(known=False), T0))[FetchAgain(slug=slug_of(T0))] for _ in range(7)]

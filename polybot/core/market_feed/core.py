@@ -72,6 +72,7 @@ from polybot.topology import BY_NAME
 ORACLE, ORACLE_SOURCE = "oracle", "rtds"
 BOOKS, BOOKS_SOURCE = "book", "market"
 AHEAD = 2  # windows after the current one
+KEPT_S = 86_400  # world seconds that a window is remembered after its end
 RECALLS = BY_NAME["market_feed"].recalls
 LATE_S = 15.0
 POLL_S = 2.0
@@ -153,6 +154,7 @@ class MarketFeedCore:
     def _look_ahead(self, from_s: int, now_ns: int) -> Iterator[Word]:
         """Ask for the markets from from_s to the second next window, and wake when the next one begins."""
         current = window_at(now_ns).start_s
+        self._forget(current - KEPT_S)
         for start_s in range(from_s, current + AHEAD * WINDOW_S + 1, WINDOW_S):
             window = Window(start_s)
             if self._session.n_of(start_s) == 0 or window.slug in self._tries:
@@ -161,6 +163,17 @@ class MarketFeedCore:
             yield FetchMarket(slug=window.slug)
             yield WakeAt(timer=WindowLate(slug=window.slug), at_ns=window.end_ns + self._late_ns)
         yield WakeAt(timer=WindowBegins(), at_ns=(current + WINDOW_S) * NS)
+
+    def _forget(self, before_s: int) -> None:
+        """Windows that ended so long ago are nobody's business any more: oldest first, each looked at once."""
+        for slug in list(self._tries):
+            window = window_of(slug)
+            if window is not None and window.end_s > before_s:
+                break
+            for known in (self._tries, self._polled, self._markets, self._resolved):
+                known.pop(slug, None)
+            if window is not None:
+                self._said.pop(window.start_s, None)
 
     @property
     def _late_ns(self) -> int:

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from messages import Resend, Resent
 from messages.codec import decode_envelope
+from polybot.core.recent import Recent
 
 TRIES = 20
+MOST_TOPICS = 100_000  # of all actors: each window has topics of its own, and none is said again days later
 PAGE = 1000
 
 
@@ -42,7 +44,7 @@ class CatchUp:
     lost: int = 0
     given_up: int = 0
     marks: dict[str, Mark] = field(default_factory=dict)
-    _seqs: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    _seqs: Recent[tuple[str, str], tuple[int, int]] = field(default_factory=lambda: Recent(MOST_TOPICS))
     _count: int = 0
 
     def start(self, boot: int) -> None:

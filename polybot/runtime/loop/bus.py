@@ -25,7 +25,8 @@ from messages import (
     tag_of,
 )
 from messages.inner import NoReply
-from polybot.runtime.loop.stamping import Stamper
+from polybot.core.recent import Recent
+from polybot.runtime.loop.stamping import MOST_TOPICS, Stamper
 
 _SCHEMA = bytes.fromhex(schema_hash())
 _HWM = 100_000  # the default of 1,000 loses most of a burst; measured
@@ -103,7 +104,7 @@ class Subscriber:
         self.dropped = 0
         self.foreign_schemas: set[str] = set()
         self.gaps = 0
-        self._last: dict[tuple[str, str], tuple[int, int]] = {}
+        self._last: Recent[tuple[str, str], tuple[int, int]] = Recent(10 * MOST_TOPICS)
 
     def recv(self, timeout_ms: int) -> Envelope | None:
         """The next envelope, or None after timeout_ms."""

@@ -1,6 +1,10 @@
 """Envelopes of what an actor says: numbered, stamped, and encoded once however many want the bytes. Pure."""
 
 from messages import Envelope, Event, Word, encode, name_of, tag_of, topic_of
+from polybot.core.recent import Recent
+
+# Topics whose numbering is remembered: each window has some of its own, and none is said again days later.
+MOST_TOPICS = 10_000
 
 
 class Stamped:
@@ -24,7 +28,7 @@ class Stamper:
 
     def __init__(self, source: str, boot: int) -> None:
         self.source, self.boot = source, boot
-        self._seq: dict[str, int] = {}
+        self._seq: Recent[str, int] = Recent(MOST_TOPICS)
 
     def stamp(self, word: Word, at_ns: int, cause: str) -> Stamped:
         """The word as it goes out: an event counts in its topic, anything else carries seq 0."""

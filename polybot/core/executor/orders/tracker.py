@@ -44,9 +44,11 @@ from polybot.core.executor.orders.dead_man import DeadMan
 from polybot.core.executor.orders.rate_budget import Budget
 from polybot.core.executor.orders.venue_status import VenueState
 from polybot.core.reasons import Reason
+from polybot.core.recent import Recent
 
 PROBE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 PROBE = ForProbe()
+KEPT_CLOSED = 1_000  # markets known to be closed: one that is forgotten is asked after again
 PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
 NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # machine time at any speed: the venue is not to be hammered
 STOPPERS: dict[str, str] = {
@@ -67,7 +69,7 @@ class OrderTracker:
         self._writer, self._switch, self._dead_man = writer, switch, dead_man
         self.venue, self.budget = VenueState(), Budget()
         self.in_flight: dict[str, int] = {}
-        self.closed: dict[str, None] = {}
+        self.closed: Recent[str, None] = Recent(KEPT_CLOSED)
         self._tries: dict[str, int] = {}
         self._wakes: dict[str, None] = {}  # a read is due or under way
         self._in_the_way: dict[
