@@ -28,10 +28,14 @@ class Restored(Inner, frozen=True, kw_only=True):
     executor   the journal's records from the newest snapshot on; last_seq is the journal's newest sequence
     recorder   what its index knows, then the messages it folds rows from; last_seq: up to where no money event is missing
     others     words they said in their last moments, out of their own flight recorder; last_seq 0
+
+    segment    of the journal from which the records come. The recording leaves them out, since they lie there for ever;
+               0 = they come from nowhere else
     """
 
     records: tuple[bytes, ...]
     last_seq: int
+    segment: int = 0
 
 
 class Tick(Inner, frozen=True, kw_only=True):

@@ -13,12 +13,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from messages import BadBytes, Envelope, Event, Reply, Request, Word, decode_envelope, tag_of
 from messages.inner import (
     Compact,
     Leave,
     Persist,
     PersistFailed,
+    Restored,
     Started,
     WakeAt,
     WakeIn,
@@ -30,6 +33,7 @@ from polybot.runtime.config import plugin_paths, plugins
 from polybot.runtime.loop.performer import Performer
 from polybot.runtime.loop.stamping import Stamped
 from polybot.runtime.store.flight import BOOT, IN, OUT, Line, read, segments_of
+from polybot.runtime.store.journal import JournalDamaged, restored_then
 from polybot.settings import settings_from
 
 
@@ -219,7 +223,7 @@ def replay(actor: str, folder: Path, make: Callable[[], Core]) -> Replayed:
             case _:
                 result.lost.append(LostBeginning(boot, first.now_ns))
                 continue
-        if not _replay_boot(result, boot, segments, make()):
+        if not _replay_boot(result, boot, segments, make(), folder.parent.parent / "journal"):
             break
     return result
 
@@ -234,14 +238,14 @@ def _name_plugins(actor: str, started: Started) -> None:
             sys.stderr.write(f"refused: {problem}\n")
 
 
-def _replay_boot(result: Replayed, boot: int, segments: list[Path], core: Core) -> bool:
+def _replay_boot(result: Replayed, boot: int, segments: list[Path], core: Core, journal: Path) -> bool:
     """False at a difference, which is then told in `result`."""
     ports = ComparingPorts()
     performer = Performer(result.actor, boot, core, ports)
     for turn in turns(chain.from_iterable(map(read, segments))):
         result.begins_ns = turn.heard.now_ns if result.begins_ns is None else result.begins_ns
         ports.take(turn)
-        difference = _replay_turn(result, performer, ports, turn)
+        difference = _replay_turn(result, performer, ports, turn, journal)
         result.said += ports.said_again
         ports.said_again = 0
         if difference:
@@ -250,12 +254,14 @@ def _replay_boot(result: Replayed, boot: int, segments: list[Path], core: Core) 
     return True
 
 
-def _replay_turn(result: Replayed, performer: Performer, ports: ComparingPorts, turn: _Turn) -> str:
+def _replay_turn(result: Replayed, performer: Performer, ports: ComparingPorts, turn: _Turn, journal: Path) -> str:
     """What differs; "" = nothing."""
     try:
-        envelope = decode_envelope(turn.heard.payload)
+        envelope = _with_journal(decode_envelope(turn.heard.payload), journal)
     except BadBytes as exc:
         return f"a line heard at {turn.heard.now_ns} does not decode: {exc}"
+    except (OSError, JournalDamaged) as exc:
+        return f"the journal that this boot began with cannot be read: {exc}"
     result.heard += 1
     try:
         performer.sentence(envelope, turn.heard.payload, turn.heard.now_ns)
@@ -265,6 +271,15 @@ def _replay_turn(result: Replayed, performer: Performer, ports: ComparingPorts, 
     except _Differs as exc:
         return f"word {result.heard} heard {_told(envelope, turn, exc)}"
     return ""
+
+
+def _with_journal(envelope: Envelope, folder: Path) -> Envelope:
+    """A recording names what was read from the journal; here it is."""
+    word = envelope.body
+    if not isinstance(word, Restored) or not word.segment:
+        return envelope
+    records = tuple(record.data for record in restored_then(folder, word.segment, word.last_seq))
+    return msgspec.structs.replace(envelope, body=msgspec.structs.replace(word, records=records))
 
 
 def _told(heard: Envelope, turn: _Turn, found: _Differs) -> str:

@@ -16,6 +16,7 @@ from polybot.runtime.store.journal import (
     JournalDamaged,
     JournalFailed,
     records_of,
+    restored_then,
     segments_of,
 )
 
@@ -193,3 +194,22 @@ def test_any_records_come_back(tmp_path: Path, records: list[bytes], compact_at:
     assert [r.data for r in Journal(folder).records if r.kind == ENTRY] == records[first:]
     kept = [r.data for path in segments_of(folder) for r in records_of(path) if r.kind == ENTRY]
     assert kept == records
+
+
+def test_what_a_start_read_is_read_again_later_whatever_was_written_since(tmp_path: Path) -> None:
+    """A recording of that start names the segment and the sequence only."""
+    journal = Journal(tmp_path)
+    for seq in (1, 2, 3):
+        journal.append(b"%d" % seq, seq)
+    journal.compact(b"snapshot of 3", 3)
+    journal.append(b"4", 4)
+    journal.close()
+    again = Journal(tmp_path)
+    read = [record.data for record in again.records]
+    first, last = again.first_read, again.last_seq
+    assert (first, last, read) == (2, 4, [b"snapshot of 3", b"4"])
+    again.append(b"5", 5)
+    again.compact(b"snapshot of 5", 5)
+    again.append(b"6", 6)
+    assert [record.data for record in restored_then(tmp_path, first, last)] == read
+    assert [record.data for record in restored_then(tmp_path, 1, 3)] == [b"1", b"2", b"3"]

@@ -93,7 +93,7 @@ def test_it_hears_what_its_journal_holds_and_ends_with_the_wanted_reply(bench: B
     bench.journal.append(b"before", 1)
     bench.journal = Journal(bench.paths.journal)
     assert bench.until() == PROOF
-    assert bench.core.heard[:2] == [Restored(records=(b"before",), last_seq=1), WISH]
+    assert bench.core.heard[:2] == [Restored(records=(b"before",), last_seq=1, segment=1), WISH]
     assert {type(w) for w in bench.core.heard[2:]} == {SourceState, Tick, CancelResult}
     assert isinstance(bench.core.heard[2], SourceState), "what is answered at once is heard before anything else"
     assert [r.data for r in Journal(bench.paths.journal).records] == [b"before", b"mark"]

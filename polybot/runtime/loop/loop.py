@@ -52,7 +52,10 @@ def run(name: str, core: Core, wire: Callable[[Context, Inbox], Wiring] | None =
     except JournalDamaged as exc:
         log.event("journal_damaged", error=str(exc))
         sys.exit(78)
-    code = loop.turn()
+    try:
+        code = loop.turn()
+    except Exception:  # noqa: BLE001 crash-only: an orderly end would wait for the bus's sockets, for ever
+        process.die(f"{name} met the impossible:\n{traceback.format_exc()}")
     log.event("left", actor=name, code=code)
     sys.stdout.flush()
     os._exit(code)  # socket and lane threads end with us

@@ -3,8 +3,10 @@
 import time
 from dataclasses import dataclass
 
+import msgspec
+
 from messages import Envelope, Event, Reply, Request, Word, encode, tag_of
-from messages.inner import Compact, Leave, Persist, PersistFailed, WakeAt, WakeIn, WriteHalt, WritePause
+from messages.inner import Compact, Leave, Persist, PersistFailed, Restored, WakeAt, WakeIn, WriteHalt, WritePause
 from polybot.runtime.base import log, process
 from polybot.runtime.loop.bus import Publisher, Server
 from polybot.runtime.loop.context import Context
@@ -104,7 +106,7 @@ class LoopPorts(MachinePorts):
         """Into the flight recorder."""
         self._heard_s = time.perf_counter()
         self.handled += 1
-        self._flight.heard(now_ns, data or encode(envelope))
+        self._flight.heard(now_ns, data or encode(_as_recorded(envelope)))
 
     def said(self, said: Stamped, now_ns: int) -> None:
         """Into the flight recorder; the same bytes go out."""
@@ -141,3 +143,11 @@ class LoopPorts(MachinePorts):
     def _decided(self) -> None:
         """What this actor is there to say has just gone out."""
         self.decisions.add(time.perf_counter() - self._heard_s)
+
+
+def _as_recorded(envelope: Envelope) -> Envelope:
+    """The journal is not written down a second time at every start: what was read from it is named, and read there again."""
+    word = envelope.body
+    if not isinstance(word, Restored) or not word.segment:
+        return envelope
+    return msgspec.structs.replace(envelope, body=msgspec.structs.replace(word, records=()))

@@ -61,6 +61,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hash = _ZERO
         self._number = 0
+        self.first_read = 1  # number of the segment that `records` begin with
         self.records = self._read_all()
         self._fd = self._open_last()
 
@@ -116,6 +117,7 @@ class Journal:
                 raise JournalDamaged(f"{self._path(i + 1)} is missing: restore it, or the whole journal, from a backup")
         first = next((n for n in reversed(numbers) if opens_with_snapshot(self._path(n))), 1)
         records: list[Record] = []
+        self.first_read = first
         for number in numbers[first - 1 :]:
             if number == first:
                 self._hash = _hash_before(self._path(number))
@@ -202,6 +204,19 @@ def records_of(path: Path) -> Iterator[Record]:
         yield record
         before = _hash_of(raw[offset : offset + size])
         offset += size
+
+
+def restored_then(folder: Path, segment: int, last_seq: int) -> Iterator[Record]:
+    """What a start read that began with this segment and ended with this sequence; nothing that was written after it.
+
+    Raises JournalDamaged, and OSError where the segment is no longer there.
+    """
+    for path in segments_of(folder)[segment - 1 :]:
+        for number, record in enumerate(records_of(path)):
+            is_later = record.kind == SNAPSHOT and not (number == 0 and path.stem == str(segment))
+            if record.seq > last_seq or is_later:
+                return
+            yield record
 
 
 def opens_with_snapshot(path: Path) -> bool:

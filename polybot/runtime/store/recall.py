@@ -5,6 +5,8 @@ said lately, out of its own flight recorder.
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+
 from messages import BadBytes, Word, decode_envelope, encode, tag_of
 from messages.inner import Restored
 from polybot.runtime.store.flight import OUT, first_time_ns, read, segments_of
@@ -15,7 +17,8 @@ def persisted(journal: Journal) -> Restored:
     """The newest snapshot and what came after it; with no snapshot, everything."""
     records = journal.records
     first = max((i for i, r in enumerate(records) if r.kind == SNAPSHOT), default=0)
-    return Restored(records=tuple(r.data for r in records[first:]), last_seq=journal.last_seq)
+    restored = Restored(records=tuple(r.data for r in records[first:]), last_seq=journal.last_seq)
+    return msgspec.structs.replace(restored, segment=journal.first_read)
 
 
 def recalled(folder: Path, words: Iterable[type[Word]], since_ns: int) -> Restored:
