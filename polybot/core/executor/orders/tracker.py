@@ -3,7 +3,8 @@
 1. POST's answer, the user channel and reads are one stream of facts (venue_facts.py).
 2. An order that is neither final nor resting is read again and again, with back-off, from both endpoints.
 3. Only a known *none* from both endpoints, with no POST under way, means "not heard". Then the same bytes may be sent again,
-   as admission.not_again allows; or, asked after its market had closed, the order is written off; else one waits.
+   as admission.not_again and the venue's state allow; or, asked after its market had closed, the order is written off; else
+   one waits.
 4. A clear "not now" (restarting, rate limit, nothing sent) is tried again with the same bytes while it may, then refused
    by the name of what was in the way.
 5. A cancelled order that is still open is cancelled again.
@@ -42,6 +43,8 @@ from polybot.core.executor.orders import venue_facts
 from polybot.core.executor.orders.admission import OrderSwitch, not_again
 from polybot.core.executor.orders.dead_man import DeadMan
 from polybot.core.executor.orders.rate_budget import Budget
+from polybot.core.executor.orders.refusals import Refusals
+from polybot.core.executor.orders.stoppers import halt_text
 from polybot.core.executor.orders.venue_status import VenueState
 from polybot.core.reasons import Reason
 
@@ -49,15 +52,6 @@ PROBE_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
 PROBE = ForProbe()
 PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
 NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # machine time at any speed: the venue is not to be hammered
-STOPPERS: dict[str, str] = {
-    "AUTH": "the venue refuses our credentials",
-    "SIGNATURE": "the venue refuses our signature",
-    "VERSION": "the venue expects another version of orders",
-    "BANNED": "the venue has banned this address",
-    "GEOBLOCK": "the venue's firewall refuses us",
-    "FORBIDDEN": "the venue forbids us to trade",
-    "INSUFFICIENT": "the wallet cannot pay for an order that the books say it can",
-}
 
 
 class OrderTracker:
@@ -66,6 +60,7 @@ class OrderTracker:
     def __init__(self, writer: Writer, switch: OrderSwitch, dead_man: DeadMan) -> None:
         self._writer, self._switch, self._dead_man = writer, switch, dead_man
         self.venue, self.budget = VenueState(), Budget()
+        self.refusals = Refusals(switch, self.venue)
         self.in_flight: dict[str, int] = {}
         self.closed: dict[str, None] = {}
         self._tries: dict[str, int] = {}
@@ -78,6 +73,7 @@ class OrderTracker:
     def start(self, started: Started) -> None:
         """The venue's seconds may be shorter than ours."""
         self.venue.start(started)
+        self.refusals.start(started)
 
     def market_closed(self, slug: str) -> None:
         """The venue says so: an order that it does not know is not on its way any more."""
@@ -117,9 +113,7 @@ class OrderTracker:
             yield WakeIn(timer=PostAgain(order_id=order.order_id), after_s=wait_s)
             return
         yield from self.follow(order, now_ns)
-        if result.outcome == "refused" and result.code in STOPPERS:
-            text = f"{STOPPERS[result.code]}: {result.text}"
-            yield WriteHalt(by="executor", reason_code=result.code, reason=text)
+        yield from self.refusals.answered(order, result)
 
     def again(self, order_id: str, now_ns: int) -> Iterator[Word]:
         """Send the same bytes once more, or refuse the order by what was in the way (rule 4)."""
@@ -174,13 +168,14 @@ class OrderTracker:
         """Whatever was asked: does the venue know us? Refused for good, it halts as after a POST."""
         has_stood = self.venue.refused(word.known, word.why, word.http, self._switch.mono_s)
         if has_stood and not self._switch.is_halted:
-            yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
+            yield WriteHalt(by="executor", reason_code="AUTH", reason=halt_text("AUTH", word.why))
 
     def _absent(self, order: BookedOrder, closed: bool, now_ns: int) -> Iterator[Word]:
         """Neither endpoint knows the order: send it again, write it off after the close, or wait (rule 3)."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
-        if not not_again(order, self._switch, now_ns):
+        held_back = self.venue.shut(order.intent) or self.refusals.shut(order.intent)
+        if not (held_back or not_again(order, self._switch, now_ns)):
             yield from self.post(order)
         elif closed:
             yield from self._writer.write(OrderTold(order_id=order.order_id, lapsed=True), now_ns)
