@@ -42,10 +42,11 @@ class VenueTrade(Inner, frozen=True, kw_only=True):
 
 
 class UnreadableTrade(Inner, frozen=True, kw_only=True):
-    """A row of our trades that cannot be understood. condition_id: its market, "" = not even that can be read."""
+    """A row of our trades that cannot be understood. "" = not even its market, or its id, can be read."""
 
     condition_id: str
     why: str
+    trade_id: str = ""
 
 
 class ReadOrder(Inner, frozen=True, kw_only=True):

@@ -220,6 +220,7 @@ class ExecutorCore:
             case UserFact():
                 yield from self._user_fact(word, now_ns)
             case OrderRead():
+                self._tracker.unreadable.note(word.unreadable, word.trades)
                 yield from self._tracker.read(word, now_ns)
                 yield from self._reconciler.order(word, now_ns)
                 yield from self._cancel_round.order_read(word)
@@ -227,6 +228,7 @@ class ExecutorCore:
                 yield from self._reconciler.open_orders(word, now_ns)
                 yield from self._cancel_round.open_read(word)
             case TradesRead():
+                self._tracker.unreadable.note(word.unreadable, word.trades)
                 yield from self._reconciler.trades(word, now_ns)
             case BalanceRead(purpose=ForRedemption(slug=slug)):
                 yield from self._redeemer.shares(slug, word, now_ns)

@@ -103,11 +103,8 @@ class OrderService:
         if fence is not None:
             yield Refused(id=word.id, reason_code=fence.code, reason=fence.text)
             return
-        tracker = self._tracker
-        reason = (
-            tracker.venue.shut(word.intent)
-            or tracker.refusals.shut(word.intent)
-            or admission.refusal(word, books, self._switch, self._trade, self._reconciler.wallet_e6, now_ns)
+        reason = self._tracker.shut(word.intent) or admission.refusal(
+            word, books, self._switch, self._trade, self._reconciler.wallet_e6, now_ns
         )
         if reason is not None:
             yield from self._refuse(word, reason, now_ns)

@@ -14,7 +14,7 @@
 
 from collections.abc import Iterator
 
-from messages import Word
+from messages import OrderIntent, Word
 from messages.inner import (
     AnyReadPurpose,
     BalanceRead,
@@ -45,6 +45,7 @@ from polybot.core.executor.orders.dead_man import DeadMan
 from polybot.core.executor.orders.rate_budget import Budget
 from polybot.core.executor.orders.refusals import Refusals
 from polybot.core.executor.orders.stoppers import halt_text
+from polybot.core.executor.orders.unreadable import UnreadableMarkets
 from polybot.core.executor.orders.venue_status import VenueState
 from polybot.core.reasons import Reason
 
@@ -61,6 +62,7 @@ class OrderTracker:
         self._writer, self._switch, self._dead_man = writer, switch, dead_man
         self.venue, self.budget = VenueState(), Budget()
         self.refusals = Refusals(switch, self.venue)
+        self.unreadable = UnreadableMarkets()
         self.in_flight: dict[str, int] = {}
         self.closed: dict[str, None] = {}
         self._tries: dict[str, int] = {}
@@ -78,6 +80,10 @@ class OrderTracker:
     def market_closed(self, slug: str) -> None:
         """The venue says so: an order that it does not know is not on its way any more."""
         self.closed[slug] = None
+
+    def shut(self, intent: OrderIntent) -> Reason | None:
+        """Why this order would not leave, or not be taken, as far as the venue's answers tell."""
+        return self.venue.shut(intent) or self.refusals.shut(intent) or self.unreadable.shut(intent)
 
     # --- sending
 
@@ -159,7 +165,7 @@ class OrderTracker:
                 yield from self._writer.write_all(shown, now_ns)
             elif not word.trades:
                 yield from self._absent(order, closed, now_ns)
-        self.venue.read(word.known, word.why)
+        self.venue.read(word.known or bool(word.unreadable), word.why)
         if order.cancelled and state_of(order) == "LIVE" and not order.over:
             yield CancelOrders(purpose=ForStillOpen(order_id=order.order_id), order_ids=(order.order_id,))
         yield from self.follow(order, now_ns)
@@ -174,8 +180,7 @@ class OrderTracker:
         """Neither endpoint knows the order: send it again, write it off after the close, or wait (rule 3)."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
-        held_back = self.venue.shut(order.intent) or self.refusals.shut(order.intent)
-        if not (held_back or not_again(order, self._switch, now_ns)):
+        if not (self.shut(order.intent) or not_again(order, self._switch, now_ns)):
             yield from self.post(order)
         elif closed:
             yield from self._writer.write(OrderTold(order_id=order.order_id, lapsed=True), now_ns)
