@@ -219,13 +219,15 @@ UNCLEAR = [
     (200, {"data": []}),
     (200, [1, 2]),
     (200, {"data": 1, "next_cursor": "LTE="}),
-    (200, {"data": [{}], "next_cursor": "LTE="}),
-    (200, {"data": [None], "next_cursor": "LTE="}),
 ]
+ODD_ROWS = [(200, {"data": [{}], "next_cursor": "LTE="}), (200, {"data": [None], "next_cursor": "LTE="})]
+READS = [Clob.open_orders, lambda c: c.order(ORDER), Clob.balance]
 
 
-@pytest.mark.parametrize("said", UNCLEAR)
-@pytest.mark.parametrize("read", [Clob.open_orders, Clob.trade_rows, lambda c: c.order(ORDER), Clob.balance])
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [(read, said) for read in READS for said in UNCLEAR + ODD_ROWS] + [(Clob.trade_rows, said) for said in UNCLEAR],
+)
 def test_a_failed_read_is_never_taken_for_none(
     clob: Clob, http: HttpScript, said: Any, read: Callable[[Clob], Any]
 ) -> None:
@@ -301,7 +303,7 @@ def test_as_maker_ours_is_inside_and_may_be_the_other_token(clob: Clob, http: Ht
 
 def test_a_maker_trade_in_which_we_cannot_be_found_is_unknown(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(trader_side="MAKER")))]
-    assert unread(clob) == [("0xc0", "bd7b0f5c")]
+    assert unread(clob) == [(CID, "bd7b0f5c")]
 
 
 def test_rows_of_one_trade_are_not_taken_for_repetitions(clob: Clob, http: HttpScript) -> None:
@@ -321,7 +323,7 @@ def test_a_trade_of_garbage_is_named_and_spoils_no_other(clob: Clob, http: HttpS
     assert isinstance(read, Known)
     lines, unreadable = read.value
     assert [line.trade_id for line in lines] == ["good"]
-    assert [(row.condition_id, row.trade_id) for row in unreadable] == [("0xc0", changed.get("id", "bd7b0f5c"))]
+    assert [(row.condition_id, row.trade_id) for row in unreadable] == [(CID, changed.get("id", "bd7b0f5c"))]
 
 
 def test_a_row_that_is_no_object_names_no_market(clob: Clob, http: HttpScript) -> None:

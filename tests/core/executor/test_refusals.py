@@ -157,7 +157,7 @@ def test_the_same_words_three_times_in_a_row_ask_risk_to_pause_until_it_does(kit
     assert house.halt is None
     assert ask(kit, house, 5) is None
     assert house.reply(wish_id(5), Refused).reason_code == "PAUSED"
-    house.hear(NoReply(id=pause.id, request="Pause"))
+    house.hear(NoReply(id=pause.id, request="Pause", to="risk"))
     assert house.all(Pause) == [pause, pause], "the same wish, until risk has answered"
     house.hear(Done(id=pause.id, ok=True, trading_state="REDUCING"))
     assert ask(kit, house, 6) is not None, "from here on it is risk's state, which the user lifts"
