@@ -12,9 +12,7 @@ from polybot.adapters.polymarket.calldata import Call
 from polybot.adapters.polymarket.chain import ChainRedeemer
 from polybot.adapters.polymarket.signing import Credentials
 
-WISH = SubmitRedeem(
-    slug="s", attempt=1, condition_id="0x" + "12" * 32, token_id="1", size_e6=1_000_000, neg_risk=False, outcome="UP"
-)
+WISH = SubmitRedeem(slug="s", attempt=1, condition_id="0x" + "12" * 32, neg_risk=False, shares={"1": 1_000_000})
 
 
 class Client:

@@ -124,7 +124,7 @@ class Refusals:
             yield self._halt("GEOBLOCK", f"{self._venue.why}; {word.why}")
 
     def ask_geoblock(self) -> Iterator[Word]:
-        """The timer AskGeoblock."""
+        """Ask the geoblock endpoint again, while it is not known whether we are blocked."""
         if self._venue.asks_where:
             yield ReadGeoblock()
 
