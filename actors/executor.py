@@ -16,6 +16,7 @@ from messages.inner import (
     PostResult,
     ReadActivity,
     ReadBalance,
+    ReadGeoblock,
     ReadHoldings,
     ReadMarket,
     ReadOpenOrders,
@@ -38,10 +39,11 @@ from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.data_api import DataApi
 from polybot.adapters.polymarket.effects import AccountEffects
 from polybot.adapters.polymarket.gamma import Gamma
+from polybot.adapters.polymarket.geoblock import read_geoblock
 from polybot.adapters.polymarket.relayer import Relayer, RelayerKey
 from polybot.adapters.polymarket.signing import Credentials, OrderSigner, Wallet
 from polybot.core.executor import ExecutorCore
-from polybot.core.executor.orders.tracker import STOPPERS
+from polybot.core.executor.orders.stoppers import halt_text
 from polybot.core.market_feed.oracle import ORACLE_SYMBOL
 from polybot.runtime.base import log
 from polybot.runtime.base.paths import Paths
@@ -141,6 +143,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
             ReadTrades: Effect(reads.read_trades, "reads"),
             ReadBalance: Effect(reads.read_balance, "reads"),
             ReadMarket: Effect(markets.read_market, "markets"),
+            ReadGeoblock: Effect(lambda _: read_geoblock(urls["geoblock"], READ_S), "markets"),
             ReadActivity: Effect(data.activity, "data"),
             ReadHoldings: Effect(data.holdings, "data"),
             SubmitRedeem: Effect(redeeming.submit, "redemptions"),
@@ -180,8 +183,9 @@ def _logged_in(paths: Paths, clob: Clob) -> Credentials:
         code = REFUSED.get(answer.http)
         refused = refused if code else now
         if code and now - refused > REFUSED_S:
-            halt.write(paths, by="executor", reason_code=code, reason=f"{STOPPERS[code]}: {answer.why}")
-            sys.stderr.write(f"{STOPPERS[code]}, halted: {answer.why}\n")
+            why = halt_text(code, answer.why)
+            halt.write(paths, by="executor", reason_code=code, reason=why)
+            sys.stderr.write(f"halted: {why}\n")
             sys.exit(78)
         if now - began > LOGIN_S:
             sys.stderr.write(f"the venue gave no credentials: {answer.why}\n")

@@ -140,7 +140,7 @@ class Resume(Request, frozen=True, kw_only=True):
 
 
 class Pause(Request, frozen=True, kw_only=True):
-    """Allow only exits (REDUCING), by hand, until Resume."""
+    """Allow only exits (REDUCING) until Resume; by hand, or asked by the executor after refusals that repeat themselves."""
 
     by: str
     reason: str

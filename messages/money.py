@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from messages.base import Event, Part, Reply, Request
 from messages.feeds import Outcome
 from messages.trade import OrderIntent, Side
@@ -234,6 +236,7 @@ class Account(Event, frozen=True, kw_only=True):
     unfilled       orders in a row without a fill up to now, of the last hour
     venue_state    "running" · restarting · post_only · cancel_only · disabled · closed_only · rate_limited · geoblocked
                    · unauthorized · unreachable (executor/orders/venue_status.py); venue_why: its own words, "" when running
+    unreadable     market → why: rows of our trades there cannot be understood, and no entry leaves for it; "" = any market
     pulse_state    dead-man heartbeat: "off" until the first resting order · "beating" · "failing" (no new orders); pulse_why
     """
 
@@ -273,6 +276,7 @@ class Account(Event, frozen=True, kw_only=True):
     days: tuple[DayResult, ...] = ()
     sent: tuple[SentOrder, ...] = ()
     unfilled: int = 0
+    unreadable: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def key(self) -> str:

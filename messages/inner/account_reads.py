@@ -41,6 +41,14 @@ class VenueTrade(Inner, frozen=True, kw_only=True):
     matched_s: int
 
 
+class UnreadableTrade(Inner, frozen=True, kw_only=True):
+    """A row of our trades that cannot be understood. "" = not even its market, or its id, can be read."""
+
+    condition_id: str
+    why: str
+    trade_id: str = ""
+
+
 class ReadOrder(Inner, frozen=True, kw_only=True):
     """What does the venue know of this order: asks the order endpoint and the trades endpoint."""
 
@@ -59,6 +67,7 @@ class OrderRead(Inner, frozen=True, kw_only=True):
     trades: tuple[VenueTrade, ...]
     why: str
     http: int = 0  # the status that refused it; 0 = none
+    unreadable: tuple[UnreadableTrade, ...] = ()  # known is False then: what they say of this order is open
 
 
 class ReadOpenOrders(Inner, frozen=True, kw_only=True):
@@ -85,13 +94,14 @@ class ReadTrades(Inner, frozen=True, kw_only=True):
 
 
 class TradesRead(Inner, frozen=True, kw_only=True):
-    """The trades; known False: the read failed, which is not "no trades"."""
+    """The trades; known False: the read failed, which is not "no trades". unreadable: rows of it that say nothing."""
 
     purpose: AnyReadPurpose
     known: bool
     trades: tuple[VenueTrade, ...]
     why: str
     http: int = 0  # the status that refused it; 0 = none
+    unreadable: tuple[UnreadableTrade, ...] = ()
 
 
 class ReadBalance(Inner, frozen=True, kw_only=True):
@@ -171,6 +181,18 @@ class MarketRead(Inner, frozen=True, kw_only=True):
     known: bool
     closed: bool
     winner: Literal["UP", "DOWN", "SPLIT", ""]
+    why: str
+
+
+class ReadGeoblock(Inner, frozen=True, kw_only=True):
+    """May one trade from this machine's address? The venue's geoblock endpoint."""
+
+
+class GeoblockRead(Inner, frozen=True, kw_only=True):
+    """Whether the venue takes orders from here; known False: it did not say, and blocked means nothing."""
+
+    known: bool
+    blocked: bool
     why: str
 
 

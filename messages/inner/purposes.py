@@ -54,6 +54,12 @@ class ForRedemption(ReadPurpose, frozen=True, kw_only=True):
     slug: str
 
 
+class ForShortfall(ReadPurpose, frozen=True, kw_only=True):
+    """The venue said that this order could not be paid: can it?"""
+
+    order_id: str
+
+
 class ForCheckup(ReadPurpose, frozen=True, kw_only=True):
     """`doctor` asks, not a core."""
 

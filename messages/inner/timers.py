@@ -139,6 +139,14 @@ class VenueStateOver(Timer, frozen=True, kw_only=True):
     """The state in which the venue took no orders (restarting, rate limit, …) should be over."""
 
 
+class AskGeoblock(Timer, frozen=True, kw_only=True):
+    """A page kept an order out, and the geoblock endpoint was silent: it is asked again."""
+
+
+class AskShortfall(Timer, frozen=True, kw_only=True):
+    """The venue said that an order could not be paid: the balance is read again."""
+
+
 class Reconcile(Timer, frozen=True, kw_only=True):
     """Our books are compared with the venue's: the next round."""
 

@@ -219,13 +219,15 @@ UNCLEAR = [
     (200, {"data": []}),
     (200, [1, 2]),
     (200, {"data": 1, "next_cursor": "LTE="}),
-    (200, {"data": [{}], "next_cursor": "LTE="}),
-    (200, {"data": [None], "next_cursor": "LTE="}),
 ]
+ODD_ROWS = [(200, {"data": [{}], "next_cursor": "LTE="}), (200, {"data": [None], "next_cursor": "LTE="})]
+READS = [Clob.open_orders, lambda c: c.order(ORDER), Clob.balance]
 
 
-@pytest.mark.parametrize("said", UNCLEAR)
-@pytest.mark.parametrize("read", [Clob.open_orders, Clob.trades, lambda c: c.order(ORDER), Clob.balance])
+@pytest.mark.parametrize(
+    ("read", "said"),
+    [(read, said) for read in READS for said in UNCLEAR + ODD_ROWS] + [(Clob.trade_rows, said) for said in UNCLEAR],
+)
 def test_a_failed_read_is_never_taken_for_none(
     clob: Clob, http: HttpScript, said: Any, read: Callable[[Clob], Any]
 ) -> None:
@@ -254,11 +256,18 @@ def test_pages_without_end_are_given_up(clob: Clob, http: HttpScript) -> None:
     assert len(http.asked) == 2
 
 
+def unread(clob: Clob) -> list[tuple[str, str]]:
+    """(market, trade id) of the rows that cannot be understood."""
+    read = clob.trade_rows()
+    assert isinstance(read, Known)
+    return [(row.condition_id, row.trade_id) for row in read.value[1]]
+
+
 def test_as_taker_the_top_level_is_ours(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(status="TRADE_STATUS_MINED")))]
-    read = clob.trades(NOW_S)
+    read = clob.trade_rows(NOW_S)
     assert isinstance(read, Known)
-    (line,) = read.value
+    ((line,), _) = read.value
     assert (line.order_id, line.size_e6, line.price_e6, line.status, line.is_taker, line.matched_s) == (
         ORDER,
         10_000_000,
@@ -284,9 +293,9 @@ def test_as_maker_ours_is_inside_and_may_be_the_other_token(clob: Clob, http: Ht
     foreign = ours | {"order_id": "0xdd", "maker_address": "0x0"}
     trade = a_trade(trader_side="MAKER", owner="somebody", maker_orders=[foreign, ours, also_ours])
     http.say = [answer(200, a_page(trade))]
-    read = clob.trades()
+    read = clob.trade_rows()
     assert isinstance(read, Known)
-    assert [(t.order_id, t.token_id, t.size_e6, t.price_e6, t.side, t.is_taker) for t in read.value] == [
+    assert [(t.order_id, t.token_id, t.size_e6, t.price_e6, t.side, t.is_taker) for t in read.value[0]] == [
         ("0xbb", "7", 4_000_000, 480_000, "BUY", False),
         ("0xcc", "7", 4_000_000, 480_000, "BUY", False),
     ]
@@ -294,23 +303,32 @@ def test_as_maker_ours_is_inside_and_may_be_the_other_token(clob: Clob, http: Ht
 
 def test_a_maker_trade_in_which_we_cannot_be_found_is_unknown(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(trader_side="MAKER")))]
-    assert isinstance(clob.trades(), Unknown)
+    assert unread(clob) == [(CID, "bd7b0f5c")]
 
 
 def test_rows_of_one_trade_are_not_taken_for_repetitions(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, a_page(a_trade(), a_trade(bucket_index=1, size="3")))]
-    read = clob.trades()
+    read = clob.trade_rows()
     assert isinstance(read, Known)
-    assert [(t.trade_id, t.size_e6) for t in read.value] == [("bd7b0f5c", 10_000_000), ("bd7b0f5c#1", 3_000_000)]
+    assert [(t.trade_id, t.size_e6) for t in read.value[0]] == [("bd7b0f5c", 10_000_000), ("bd7b0f5c#1", 3_000_000)]
 
 
 @pytest.mark.parametrize(
     "changed",
     [{"status": "WHATEVER"}, {"side": "buy"}, {"price": "1"}, {"size": "-1"}, {"size": "1e3"}, {"id": ""}],
 )
-def test_a_trade_of_garbage_makes_the_read_unknown(clob: Clob, http: HttpScript, changed: Any) -> None:
-    http.say = [answer(200, a_page(a_trade(**changed)))]
-    assert isinstance(clob.trades(), Unknown)
+def test_a_trade_of_garbage_is_named_and_spoils_no_other(clob: Clob, http: HttpScript, changed: Any) -> None:
+    http.say = [answer(200, a_page(a_trade(**changed), a_trade(id="good")))]
+    read = clob.trade_rows()
+    assert isinstance(read, Known)
+    lines, unreadable = read.value
+    assert [line.trade_id for line in lines] == ["good"]
+    assert [(row.condition_id, row.trade_id) for row in unreadable] == [(CID, changed.get("id", "bd7b0f5c"))]
+
+
+def test_a_row_that_is_no_object_names_no_market(clob: Clob, http: HttpScript) -> None:
+    http.say = [answer(200, {**a_page(), "data": ["garbled"]})]
+    assert unread(clob) == [("", "")]
 
 
 # --- cancels, money

@@ -73,6 +73,9 @@ def test_amounts_that_are_empty_are_zero(changed: dict[str, Any]) -> None:
         ("the order signer address has to be the address of the API KEY", "AUTH"),
         ("invalid signature", "SIGNATURE"),
         ("order_version_mismatch", "VERSION"),
+        ("invalid order version, please use the latest clob-client", "VERSION"),
+        ("maker address not allowed, please use the deposit wallet flow", "WALLET_TYPE"),
+        ("Insufficient balance", "INSUFFICIENT"),
         ("'0x19E7' address banned", "BANNED"),
         ("'0x19E7' address in closed only mode", "CLOSED_ONLY"),
         ("invalid expiration", "EXPIRATION"),
@@ -102,7 +105,6 @@ def test_a_200_without_an_order_is_a_refusal(body: dict[str, Any]) -> None:
     [
         (401, {"error": "Unauthorized/Invalid api key"}, "AUTH"),
         (401, b"<html>no</html>", "AUTH"),
-        (403, b"<html><title>Attention Required! | Cloudflare</title></html>", "GEOBLOCK"),
         (403, {"error": "not here"}, "FORBIDDEN"),
         (404, {"error": "market not found"}, "REJECTED"),
     ],
@@ -136,6 +138,8 @@ def test_a_clear_not_now_may_be_tried_again(http: int, body: Any, code: str) -> 
     ("http", "body"),
     [
         (500, {"error": "order timed out"}),
+        (400, {"error": "order timed out"}),
+        (403, b"<html><title>Attention Required! | Cloudflare</title></html>"),
         (500, {"error": "there are no matching orders"}),
         (502, b"<html>Bad gateway</html>"),
         (503, b"<html>upstream connect error</html>"),

@@ -4,7 +4,7 @@ from messages import Account, FeedStatus, Settlement, Word, encode
 from messages.feeds import FeedState
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Tick
 from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
-from tests.build import T0, a_feed_status, a_halt, a_settlement, a_start, an_account
+from tests.build import T0, a_feed_status, a_halt, a_risk_state, a_settlement, a_start, an_account
 
 NOW_NS = T0 * 10**9
 
@@ -77,6 +77,25 @@ def test_a_refused_login_is_told_when_it_begins() -> None:
 def test_a_venue_that_forbids_us_to_trade_from_here_is_told_too() -> None:
     (told,) = Bench().hear(told_by_venue("geoblocked"))
     assert (told.kind, told.text[:33]) == ("login_refused", "the venue refuses us from here: 4")
+
+
+def test_a_pause_that_the_bot_asked_for_is_told_once_and_one_by_hand_is_not() -> None:
+    bench = Bench()
+    by_hand = a_risk_state(state="REDUCING", reason_code="PAUSED", reason="paused by user: lunch")
+    by_us = a_risk_state(state="REDUCING", reason_code="PAUSED", reason="paused by executor: the same words 3 times")
+    assert bench.hear(by_hand) == []
+    assert bench.hear(a_risk_state()) == []
+    (told,) = bench.hear(by_us)
+    assert (told.kind, told.text) == ("paused", by_us.reason)
+    assert bench.hear(by_us) == []
+
+
+def test_a_trade_that_nobody_can_read_is_told_once_by_its_market() -> None:
+    bench = Bench()
+    account = an_account(unreadable={"0xc0": "trade t9: size '?'"})
+    (told,) = bench.hear(account)
+    assert (told.kind, told.facts) == ("unreadable", {"market": "0xc0", "why": "trade t9: size '?'"})
+    assert bench.hear(account) == []
 
 
 def test_only_a_corrected_settlement_is_told() -> None:

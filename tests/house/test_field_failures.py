@@ -105,8 +105,8 @@ FAILURES: dict[int, tuple[str, tuple[str, ...]]] = {
     15: (
         "403 and a page of HTML",
         (
-            f"{ADAPTERS}/test_post_answer.py::test_being_turned_away_at_the_door_is_a_refusal",
-            f"{EXECUTOR}/test_executor_orders.py::test_what_makes_no_sense_to_go_on_with_halts",
+            f"{ADAPTERS}/test_post_answer.py::test_whatever_is_in_doubt_is_unknown",
+            f"{EXECUTOR}/test_refusals.py::test_a_page_and_a_geoblock_endpoint_that_says_blocked_halt",
         ),
     ),
     16: (

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from polybot.adapters.polymarket.geoblock import read_geoblock
 from polybot.venue.faults.script import read_fault
 from tests.venue.conftest import Bench, Client
 
@@ -154,6 +155,16 @@ def test_a_block_is_html_on_orders_while_market_data_works(bench: Bench, trader:
     assert text.startswith(b"<!DOCTYPE html>")
     assert known(bench, order_id) is None
     assert bench.client.get("clob", f"/book?token_id={UP}")[0] == 200
+
+
+@pytest.mark.parametrize(("kind", "blocked"), [("geoblock", True), ("403_page", False)])
+def test_a_page_is_a_block_only_where_the_geoblock_endpoint_says_so(
+    bench: Bench, trader: Client, kind: str, blocked: bool
+) -> None:
+    arm(bench, kind)
+    assert raw(trader, "POST", "/order", trader.signed()[1])[0] == 403
+    told = read_geoblock(trader.urls["geoblock"], 5.0)
+    assert (told.known, told.blocked) == (True, blocked)
 
 
 def test_cancel_only_takes_cancels_and_no_orders_and_disabled_takes_neither(bench: Bench, trader: Client) -> None:

@@ -2,6 +2,9 @@
 and sends it to the chain.
 
 `polymarket-client` comes with the extra [live] and is imported here and nowhere else, the first time it is needed.
+Whatever it raises, documented or not, is a failed attempt or an open one, never the end of the executor: before the
+transaction can have left it is failed, from then on unknown.
+
 What was sent by an earlier life of this process is not followed: the shares tell (core/executor/reconciling/redemption.py).
 """
 
@@ -44,13 +47,13 @@ class ChainRedeemer:
         why = missing()
         if why:
             return _read(wish, "failed", why=why)
-        from polymarket.calls import TransactionCall
-        from polymarket.errors import PolymarketError, SigningError, UserInputError
-
         try:
+            from polymarket.calls import TransactionCall
+            from polymarket.errors import PolymarketError, SigningError, UserInputError
+
             call = redeem_call(wish)
             client = self._opened()
-        except (PolymarketError, ValueError) as exc:
+        except Exception as exc:  # noqa: BLE001 (somebody else's code; nothing has left yet)
             return _read(wish, "failed", why=f"{type(exc).__name__}: {exc}")
         try:
             handle = client.execute_transaction(calls=[TransactionCall(to=call.to, data="0x" + call.data.hex())])
@@ -59,6 +62,8 @@ class ChainRedeemer:
         except PolymarketError as exc:
             is_before = getattr(exc, "method", SENDING) != SENDING
             return _read(wish, "failed" if is_before else "unknown", why=f"{type(exc).__name__}: {exc}")
+        except Exception as exc:  # noqa: BLE001 (somebody else's code; it may have sent the transaction)
+            return _read(wish, "unknown", why=f"{type(exc).__name__}: {exc}")
         self._sent[handle.transaction_hash] = handle
         return _read(wish, "sent", handle.transaction_hash)
 
@@ -67,9 +72,16 @@ class ChainRedeemer:
         handle = self._sent.get(wish.tx_id)
         if handle is None:
             return _read(wish, "unknown", why=f"transaction {wish.tx_id} was sent by an earlier life")
+        try:
+            return self._looked_at(wish, handle)
+        except Exception as exc:  # noqa: BLE001 (somebody else's code; the transaction is where it was)
+            return _read(wish, "silent", wish.tx_id, f"{type(exc).__name__}: {exc}")
+
+    @staticmethod
+    def _looked_at(wish: PollRedeem, handle: Any) -> RedeemRead:
         import dataclasses
 
-        from polymarket.errors import PolymarketError, TimeoutError, TransactionFailedError
+        from polymarket.errors import TimeoutError, TransactionFailedError
 
         try:
             dataclasses.replace(handle, _max_polls=1, _poll_delay_s=0.0).wait()
@@ -77,8 +89,6 @@ class ChainRedeemer:
             return _read(wish, "sent", wish.tx_id)
         except TransactionFailedError as exc:
             return _read(wish, "failed", wish.tx_id, str(exc))
-        except PolymarketError as exc:
-            return _read(wish, "silent", wish.tx_id, f"{type(exc).__name__}: {exc}")
         return _read(wish, "confirmed", wish.tx_id)
 
     def _opened(self) -> Any:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from messages.inner import HeartbeatSent, PostOrder, PostResult, VenueOrder, VenueTrade
+from messages.inner import HeartbeatSent, PostOrder, PostResult, UnreadableTrade, VenueOrder, VenueTrade
 from polybot.adapters.net.http import Gate, HttpConnection, HttpError, Lost, NotSent, Shut
 from polybot.adapters.net.reads import Empty, Known, Read, Unknown
 from polybot.adapters.polymarket import eip712
@@ -23,6 +23,7 @@ from polybot.adapters.polymarket.post_answer import object_of, read_post_answer
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet, auth_headers
 
 FIRST_PAGE, LAST_PAGE = "MA==", "LTE="
+TradeRows = tuple[tuple[VenueTrade, ...], tuple[UnreadableTrade, ...]]
 MAX_PAGES = 200
 MAX_CANCELS = 1000  # ids in one DELETE /orders
 MOST_E6 = 2**62  # an unlimited allowance does not fit the bus's 64 bits
@@ -189,15 +190,22 @@ class Clob(ClobPublic):
         rows = self._pages("/data/orders", {})
         return rows if isinstance(rows, Unknown) else _parsed(lambda: tuple(order_of(r) for r in rows.value))
 
-    def trades(self, after_s: int = 0, condition_id: str = "") -> Known[tuple[VenueTrade, ...]] | Unknown:
-        """Our lines of all trades at or after a world second, of one market or all."""
+    def trade_rows(self, after_s: int = 0, condition_id: str = "") -> Known[TradeRows] | Unknown:
+        """Our lines of all trades at or after a world second, of one market or all; and the rows that cannot be understood."""
         query = {"market": condition_id} if condition_id else {}
         if after_s > 0:
             query["after"] = str(after_s - 1)  # whether the venue means ≥ or > is not written anywhere
         rows = self._pages("/data/trades", query)
         if isinstance(rows, Unknown):
             return rows
-        return _parsed(lambda: tuple(line for r in rows.value for line in trades_of(r, self._us)))
+        lines: list[VenueTrade] = []
+        unreadable: list[UnreadableTrade] = []
+        for row in rows.value:
+            try:
+                lines += trades_of(row, self._us)
+            except GARBAGE as exc:
+                unreadable.append(_unreadable(row, exc))
+        return Known((tuple(lines), tuple(unreadable)))
 
     def heartbeat(self, heartbeat_id: str) -> HeartbeatSent:
         """One beat of the dead-man switch; never repeated by itself: a repetition would carry an id that is stale by then."""
@@ -279,6 +287,13 @@ def cancelled_of(shown: dict[str, Any]) -> tuple[tuple[str, ...], dict[str, str]
 def balance_of(shown: dict[str, Any]) -> tuple[int, int]:
     """What a wallet has and what the exchange contract may spend of it: (balance, allowance) in millionths."""
     return _base(shown["balance"]), _allowance(shown)
+
+
+def _unreadable(row: object, exc: Exception) -> UnreadableTrade:
+    shown = row if isinstance(row, dict) else {}
+    market, trade_id = (v if isinstance(v := shown.get(key), str) else "" for key in ("market", "id"))
+    why = f"unreadable answer: trade {trade_id or 'without an id'}: {type(exc).__name__} {exc}"
+    return UnreadableTrade(condition_id=market, trade_id=trade_id, why=why)
 
 
 def _parsed(read: Callable[[], Any]) -> Known[Any] | Unknown:

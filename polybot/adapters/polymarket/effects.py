@@ -95,15 +95,19 @@ class AccountEffects:
         order = self._clob.order(word.order_id)
         if isinstance(order, Unknown):
             return self._order(word, f"order: {order.why}", order.http)
-        trades = self._clob.trades(condition_id=word.condition_id)
+        trades = self._clob.trade_rows(condition_id=word.condition_id)
         if isinstance(trades, Unknown):
             return self._order(word, f"trades: {trades.why}", trades.http)
+        lines, unreadable = trades.value
+        if unreadable:
+            failed = self._order(word, f"trades: {unreadable[0].why}", 0)
+            return msgspec.structs.replace(failed, unreadable=unreadable)
         return OrderRead(
             purpose=word.purpose,
             order_id=word.order_id,
             known=True,
             order=order.value if isinstance(order, Known) else None,
-            trades=tuple(t for t in trades.value if t.order_id == word.order_id.lower()),
+            trades=tuple(t for t in lines if t.order_id == word.order_id.lower()),
             why="",
         )
 
@@ -122,10 +126,10 @@ class AccountEffects:
                 return OpenOrdersRead(purpose=word.purpose, known=False, orders=(), why=why, http=http)
 
     def read_trades(self, word: ReadTrades) -> TradesRead:
-        """All trades since `after_s`, every page; not known if a page fails."""
-        match self._clob.trades(word.after_s):
-            case Known(trades):
-                return TradesRead(purpose=word.purpose, known=True, trades=trades, why="")
+        """All trades since `after_s`, every page; not known if a page fails. A row that says nothing spoils no other."""
+        match self._clob.trade_rows(word.after_s):
+            case Known((trades, unreadable)):
+                return TradesRead(purpose=word.purpose, known=True, trades=trades, why="", unreadable=unreadable)
             case Unknown(why, http):
                 return TradesRead(purpose=word.purpose, known=False, trades=(), why=why, http=http)
 

@@ -1,11 +1,12 @@
 """What the answer to POST /order means. Pure. Only a clear yes or no counts; whatever is in doubt is *unknown*.
 
   accepted  200 that names our order · 400 "Duplicated": the same bytes were heard before
-  refused   400 and other 4xx whose JSON body gives a reason · 401 · a 403 (page of the firewall before the venue: GEOBLOCK)
+  refused   400 and other 4xx whose JSON body gives a reason · 401 · a 403 with JSON
             200 with success false, or with a reason and no order id
   retry     425 · 429 · 503 whose JSON body says the venue is not trading now: the order was not taken
-  unknown   everything else: all 500s ("order timed out" was perhaps heard), gateways' 502/503/504 pages, 408, redirects,
-            answers that do not parse or name another order, "order match delayed"
+  unknown   everything else: all 500s, gateways' 502/503/504 pages, 408, redirects, answers that do not parse or name another
+            order, "order timed out" and "order match delayed" under any status: the order was perhaps heard
+            a 403 page (GEOBLOCK): a firewall spoke, not the venue, and nobody says on which side of it the order stopped
 
 Sources: facts §5.5, §5.6, §12.3, §12.4.
 """
@@ -29,6 +30,7 @@ _MARKUP = re.compile(r"<[^>]*>?")
 # (part of the venue's text in lower case, our code); the first that is found decides
 REFUSALS: tuple[tuple[str, str], ...] = (
     ("not enough balance", "INSUFFICIENT"),
+    ("insufficient balance", "INSUFFICIENT"),
     ("duplicated", DUPLICATED),
     ("lower than the minimum", "MIN_SIZE"),
     ("min size:", "MIN_SIZE"),
@@ -43,6 +45,9 @@ REFUSALS: tuple[tuple[str, str], ...] = (
     ("crosses the book", "POST_ONLY"),
     ("invalid expiration", "EXPIRATION"),
     ("order_version_mismatch", "VERSION"),
+    ("invalid order version", "VERSION"),
+    ("maker address not allowed", "WALLET_TYPE"),
+    ("deposit wallet flow", "WALLET_TYPE"),
     ("invalid signature", "SIGNATURE"),
     ("address banned", "BANNED"),
     ("closed only", "CLOSED_ONLY"),
@@ -58,7 +63,11 @@ _NOT_NOW: tuple[tuple[str, str], ...] = (
     ("cancel-only", "CANCEL_ONLY"),
     ("disabled", "DISABLED"),
 )
-_DELAYED = "order match delayed"
+# (part of the text, our code) of answers that leave open whether the order was heard, whatever their status
+_IN_DOUBT: tuple[tuple[str, str], ...] = (
+    ("order match delayed", "DELAYED"),
+    ("timed out", "TIMED_OUT"),
+)
 
 
 class PostAnswer(NamedTuple):
@@ -86,7 +95,7 @@ def read_post_answer(http: int, body: bytes, order_id: str, retry_after: str = "
     if http == 401:
         return PostAnswer("refused", "AUTH", text)
     if http == 403:
-        return PostAnswer("refused", _named(text, REFUSALS, "FORBIDDEN") if shown else "GEOBLOCK", text)
+        return _forbidden(shown, text)
     if 400 <= http < 500 and http != 408 and reason_of(shown):
         return _refused(text)
     return PostAnswer("unknown", f"HTTP_{http}", text)
@@ -102,9 +111,17 @@ def _seconds(header: str, shown: dict[str, Any] | None) -> float:
     return seconds if 0 < seconds <= MOST_RETRY_S else 0.0
 
 
+def _forbidden(shown: dict[str, Any] | None, text: str) -> PostAnswer:
+    """JSON is the venue's own word; a page is not, and leaves the order in doubt."""
+    if shown is None:
+        return PostAnswer("unknown", "GEOBLOCK", text)
+    return PostAnswer("refused", _named(text, REFUSALS, "FORBIDDEN"), text)
+
+
 def _refused(text: str) -> PostAnswer:
-    if _DELAYED in text.lower():
-        return PostAnswer("unknown", "DELAYED", text)
+    in_doubt = _named(text, _IN_DOUBT, "")
+    if in_doubt:
+        return PostAnswer("unknown", in_doubt, text)
     code = _named(text, REFUSALS, "REJECTED")
     return PostAnswer("accepted" if code == DUPLICATED else "refused", code, text)
 

@@ -231,6 +231,8 @@ def in_the_way(account: dict[str, Any]) -> list[str]:
     lines = []
     if account["venue_state"] not in ("", "running"):
         lines.append(f"the venue is {account['venue_state']}: {account['venue_why']}")
+    for market, why in account.get("unreadable", {}).items():
+        lines.append(f"no entries in market {market or 'any'}: a trade of ours there cannot be read: {why}")
     if account["pulse_state"] == "failing":
         lines.append(f"no new orders: {account['pulse_why']}")
     if account["why_not_ready"]:

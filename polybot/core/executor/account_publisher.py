@@ -63,6 +63,7 @@ class AccountPublisher:
             venue_why=self._tracker.venue.why,
             pulse_state=self._dead_man.state,
             pulse_why=switch.pulse,
+            unreadable=self._tracker.unreadable.by_market,
         )
 
     def _seen(self) -> object:
@@ -77,6 +78,7 @@ class AccountPublisher:
             self._tracker.venue.state,
             self._dead_man.state,
             switch.pulse,
+            tuple(self._tracker.unreadable.rows),
         )
 
     def _positions(self, view: View) -> Positions:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from messages import (
     ApprovedOrder,
     CancelAll,
+    Done,
     EventsSince,
     MarketListed,
     MarketResolved,
@@ -26,6 +27,8 @@ from messages import (
 )
 from messages.inner import (
     ActivityRead,
+    AskGeoblock,
+    AskShortfall,
     BalanceRead,
     BeatHeart,
     CancelAt,
@@ -35,6 +38,7 @@ from messages.inner import (
     ForCancelAt,
     ForRedemption,
     ForStillOpen,
+    GeoblockRead,
     HaltSeen,
     HeartbeatLate,
     HeartbeatSent,
@@ -159,7 +163,7 @@ class ExecutorCore:
                 yield from self._start(word)
             case Restored():
                 yield from self._restore(word, now_ns)
-            case RiskState() | MarketListed() | WindowObserved() | MarketResolved() | Resent() | NoReply():
+            case RiskState() | MarketListed() | WindowObserved() | MarketResolved() | Resent() | NoReply() | Done():
                 yield from self._bus(word, now_ns)
             case HaltSeen() | PersistFailed() | Leave():
                 yield from self._kill_switch.hear(word, now_ns)
@@ -216,6 +220,7 @@ class ExecutorCore:
             case UserFact():
                 yield from self._user_fact(word, now_ns)
             case OrderRead():
+                self._tracker.unreadable.note(word.unreadable, word.trades)
                 yield from self._tracker.read(word, now_ns)
                 yield from self._reconciler.order(word, now_ns)
                 yield from self._cancel_round.order_read(word)
@@ -223,17 +228,23 @@ class ExecutorCore:
                 yield from self._reconciler.open_orders(word, now_ns)
                 yield from self._cancel_round.open_read(word)
             case TradesRead():
+                self._tracker.unreadable.note(word.unreadable, word.trades)
                 yield from self._reconciler.trades(word, now_ns)
             case BalanceRead(purpose=ForRedemption(slug=slug)):
                 yield from self._redeemer.shares(slug, word, now_ns)
             case BalanceRead():
                 yield from self._reconciler.balance(word, now_ns)
+                yield from self._tracker.refusals.balance(word)
                 if word.known and not word.token_id:
                     yield from self._redeemer.go(now_ns)
             case RedeemRead():
                 yield from self._redeemer.heard(word, now_ns)
             case MarketRead():
                 yield from self._outcomes.market_read(word, now_ns)
+            case GeoblockRead():
+                yield from self._tracker.refusals.geoblock(word)
+                if word.known and not word.blocked and self._tracker.venue.not_blocked():
+                    yield from self._reconciler.begin(now_ns)
             case HoldingsRead():
                 yield from self._reconciler.holdings(word, now_ns)
             case ActivityRead():
@@ -296,6 +307,9 @@ class ExecutorCore:
                 yield from self._backfill.go_on()
             case NoReply():
                 yield from self._backfill.unanswered(word)
+                yield from self._tracker.refusals.replied(word)
+            case Done():
+                yield from self._tracker.refusals.replied(word)
 
     # --- time
 
@@ -313,6 +327,10 @@ class ExecutorCore:
                 yield from self._warm()
             case VenueStateOver() if self._tracker.venue.over():
                 yield from self._reconciler.begin(now_ns)
+            case AskGeoblock():
+                yield from self._tracker.refusals.ask_geoblock()
+            case AskShortfall():
+                yield from self._tracker.refusals.ask_balance()
             case Reconcile():
                 yield from self._reconciler.due(tick.mono_s, now_ns)
             case ProbeOrder(order_id=order_id) if order_id in self._writer.books.open:

@@ -103,7 +103,7 @@ class OrderService:
         if fence is not None:
             yield Refused(id=word.id, reason_code=fence.code, reason=fence.text)
             return
-        reason = self._tracker.venue.shut(word.intent) or admission.refusal(
+        reason = self._tracker.shut(word.intent) or admission.refusal(
             word, books, self._switch, self._trade, self._reconciler.wallet_e6, now_ns
         )
         if reason is not None:

@@ -1,24 +1,33 @@
-"""What needs a person: a halt, a refused login, a corrected settlement, a feed lost for a minute. Each is told once.
+"""What needs a person: a halt, a refused login, a corrected settlement, a feed lost for a minute, a pause that the bot asked
+for itself, a trade that nobody can read. Each is told once.
 
 1. A halt is told by its id, whoever wrote it, also one that was written while nobody was here to tell it.
 2. The venue refusing our credentials, or us from where we are, is told when it begins.
 3. A settlement that differs from what was said before is told with what it came to.
 4. A feed is lost when it has not been up for LOST_S of machine time: down, stale, or its actor silent. A feed that was never
    heard is no loss; one that comes back may be lost again. After a pause of our own everyone has LOST_S anew.
-5. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
+5. A pause is told when the executor asked for it; one by hand has its person.
+6. A row of our trades that cannot be understood is told by its market, with what stops for it.
+7. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
    flight recorder.
 """
 
 from collections.abc import Iterator
 
-from messages import Account, FeedStatus, Settlement, Word, decode_word
+from messages import Account, FeedStatus, RiskState, Settlement, Word, decode_word
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick, WakeIn
 from messages.units import NS, usd_text
 
 LOOK_S = 1.0
 LOST_S = 60.0
 QUIET_NS = 3600 * NS
-_REFUSED = {"unauthorized": "our credentials", "geoblocked": "us from here"}  # states of the venue
+# states of the venue
+_REFUSED = {
+    "unauthorized": "our credentials",
+    "geoblocked": "us from here",
+    "wallet_type": "orders from this kind of wallet",
+}
+BY_THE_BOT = "paused by executor: "  # as risk says it
 PAUSE_S = 10.0  # two looks further apart: we were stopped, or the machine slept
 
 
@@ -39,7 +48,7 @@ class NotifierCore:
         self._now_s = 0.0
         self._halted = ""
         self._told: dict[str, int] = {}
-        self._is_refused = False
+        self._is_refused = self._is_paused = False
         self._feeds: dict[str, _Feed] = {}
 
     def handle(self, word: Word, now_ns: int) -> Iterator[Word]:
@@ -48,6 +57,9 @@ class NotifierCore:
                 self._heard(word)
             case Account():
                 yield from self._login(word, now_ns)
+                yield from self._unreadable(word, now_ns)
+            case RiskState():
+                yield from self._paused(word, now_ns)
             case Tick(timer=LookAround()):
                 yield from self._look(word.mono_s, now_ns)
             case Settlement(corrected=True):
@@ -69,7 +81,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 5)."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 7)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):
@@ -85,6 +97,19 @@ class NotifierCore:
             text = f"the venue refuses {_REFUSED[account.venue_state]}: {account.venue_why}"
             facts = {"account": account.account, "why": account.venue_why}
             yield from self._tell(Notify(kind="login_refused", key="login", text=text, at_ns=now_ns, facts=facts))
+
+    def _paused(self, word: RiskState, now_ns: int) -> Iterator[Word]:
+        was_paused, self._is_paused = self._is_paused, word.reason_code == "PAUSED"
+        if self._is_paused and not was_paused and word.reason.startswith(BY_THE_BOT):
+            facts = {"reason": word.reason}
+            yield from self._tell(Notify(kind="paused", key="paused", text=word.reason, at_ns=now_ns, facts=facts))
+
+    def _unreadable(self, account: Account, now_ns: int) -> Iterator[Word]:
+        for market, why in account.unreadable.items():
+            text = f"a trade of market {market or 'unknown'} cannot be read, no entries there: {why}"
+            facts = {"market": market, "why": why}
+            key = f"unreadable/{market}"
+            yield from self._tell(Notify(kind="unreadable", key=key, text=text, at_ns=now_ns, facts=facts))
 
     def _corrected(self, word: Settlement, now_ns: int) -> Iterator[Word]:
         pnl = usd_text(word.pnl_e6)

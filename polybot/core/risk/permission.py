@@ -95,7 +95,7 @@ def venue_state(intent: OrderIntent, view: RiskView) -> str | None:
             return None
         case "post_only" if intent.post_only:
             return None
-        case "closed_only" if intent.side == "SELL":
-            return None
+        case "closed_only" | "geoblocked" if intent.side == "SELL":
+            return None  # whether a block is one is the executor's to find out
         case state:
             return f"the venue is {state}: {account.venue_why}"

@@ -2,7 +2,7 @@
 
 1. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, LIVE_LOSS, WATCHDOG), which it writes
    there. Lifting a halt does not lift its cause: the next look halts again.
-2. REDUCING by hand, until Resume, over restarts: a file as well.
+2. REDUCING by hand, or because the executor asked for it, until Resume, over restarts: a file as well.
 3. REDUCING by the day's loss until the next UTC day. No file: it follows from the account, which survives everything.
 """
 

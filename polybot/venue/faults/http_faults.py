@@ -11,6 +11,7 @@ from polybot.venue.faults.engine import FaultEngine
 from polybot.venue.faults.script import Fault
 
 TRADING = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
+GEOBLOCK_PATH = "/api/geoblock"
 CLOSED_ONLY_PATH = "/auth/ban-status/closed-only"
 ORDERING = ("/order", "/orders")
 BLOCKED = (
@@ -82,6 +83,8 @@ class FaultyHttp:
         answer = HeldAnswer()
         await self._app(scope, receive, answer.hear)
         answer = self._stale(request, scope, answer)
+        if request.path == GEOBLOCK_PATH and answer.status == 200 and faults.on("geoblock"):
+            answer = HeldAnswer(200, dict(JSON), _text(json.loads(answer.body) | {"blocked": True}))
         if request.path == CLOSED_ONLY_PATH and answer.status == 200 and faults.on("closed_only"):
             answer = HeldAnswer(200, dict(JSON), _text({"closed_only": True}))
         if late is not None:
@@ -103,7 +106,7 @@ class FaultyHttp:
 
     def _refusal(self, request: "FaultedRequest") -> "HeldAnswer | None":
         faults = self._faults
-        if faults.strikes("geoblock", request.fits):
+        if faults.strikes("geoblock", request.fits) or faults.strikes("403_page", request.fits):
             return HeldAnswer(403, {"content-type": "text/html; charset=UTF-8"}, BLOCKED)
         if faults.strikes("wrong_country", request.fits):
             return HeldAnswer(451, dict(JSON), _text({"code": 0, "msg": WRONG_COUNTRY}))

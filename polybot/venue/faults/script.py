@@ -62,7 +62,10 @@ KINDS: dict[str, Kind] = {
     "cancel_only": Kind("503 cancel-only: no new orders", {}, 60),
     "trading_disabled": Kind("503 trading is disabled: neither orders nor cancels", {}, 60),
     "rate_limit": Kind("429 with Retry-After", _REQUEST | {"retry_after_s": 2}, 10),
-    "geoblock": Kind("403 with an HTML page", dict(_REQUEST), 60),
+    "geoblock": Kind("403 with an HTML page, and the geoblock endpoint says that we are blocked", dict(_REQUEST), 60),
+    "403_page": Kind(
+        "403 with an HTML page of a firewall, which the geoblock endpoint knows nothing of", dict(_REQUEST), 60
+    ),
     "closed_only": Kind("the account may only sell: BUYs are refused, and ban-status says so", {}, 60),
     "banned": Kind(
         "418 with Retry-After", {"service": "binance", "method": "GET", "path": "*", "retry_after_s": 120}, 120

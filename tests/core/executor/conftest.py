@@ -31,6 +31,7 @@ from messages.inner import (
     CancelOrders,
     CancelResult,
     Compact,
+    GeoblockRead,
     HaltSeen,
     HeartbeatSent,
     HoldingsRead,
@@ -47,6 +48,7 @@ from messages.inner import (
     PostResult,
     ReadActivity,
     ReadBalance,
+    ReadGeoblock,
     ReadHoldings,
     ReadMarket,
     ReadOpenOrders,
@@ -174,6 +176,8 @@ class FakeVenue:
         self.owed: dict[str, int] = {}  # slug → what its redemption pays
         self.owed_tokens: dict[str, str] = {}
         self.refreshed = 0  # how often it was made to look at the chain
+        self.geoblock: bool | None = None  # is this address blocked? None: the endpoint is silent
+        self.allowance_e6 = 10**15  # what the exchange contract may take
         self.stale_cash_e6: int | None = None  # what it shows until it is made to look
         self.pulse_id = ""  # the heartbeat id it expects next
         self.pulse_ns: int | None = None  # the last beat it took
@@ -400,7 +404,7 @@ class FakeVenue:
                     token_id=word.token_id,
                     known=self.knows,
                     balance_e6=balance if self.knows else 0,
-                    allowance_e6=0,
+                    allowance_e6=self.allowance_e6,
                     why=why,
                     http=http,
                 )
@@ -416,6 +420,9 @@ class FakeVenue:
             case ReadActivity():
                 rows = tuple(a for a in self.activity if a.at_s >= word.after_s) if self.knows else ()
                 return ActivityRead(purpose=word.purpose, known=self.knows, rows=rows, why=why)
+            case ReadGeoblock():
+                known, blocked = self.geoblock is not None, bool(self.geoblock)
+                return GeoblockRead(known=known, blocked=blocked, why="from nowhere" if known else "no answer")
             case ReadMarket():
                 winner: Winner | Literal[""] = self.winners.get(word.slug, "")
                 return MarketRead(
@@ -611,6 +618,7 @@ class House:
                 | ReadBalance()
                 | ReadHoldings()
                 | ReadMarket()
+                | ReadGeoblock()
                 | SendHeartbeat()
                 | SubmitRedeem()
                 | PollRedeem()

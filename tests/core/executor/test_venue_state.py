@@ -5,6 +5,7 @@ import pytest
 from messages import Accepted, OrderUpdate, Refused
 from messages.inner import CancelOrders, PostAgain, PostOrder, ReadOpenOrders, Started
 from polybot.core.executor.orders.rate_budget import RESERVE, Budget
+from polybot.core.executor.orders.stoppers import halt_text
 from polybot.core.executor.orders.venue_status import FOR_GOOD_S, REFUSED_S
 from tests.build import IntentFields
 from tests.core.executor.conftest import House, Kit, PostOutcome
@@ -17,10 +18,12 @@ STATES: list[tuple[str, PostOutcome, str, bool]] = [
     ("DISABLED", "retry", "disabled", False),
     ("RATE_LIMIT", "retry", "rate_limited", False),
     ("CLOSED_ONLY", "refused", "closed_only", False),
-    ("GEOBLOCK", "refused", "geoblocked", True),
+    ("GEOBLOCK", "unknown", "geoblocked", False),
     ("AUTH", "refused", "unauthorized", True),
     ("TICK", "refused", "running", False),
-    ("INSUFFICIENT", "refused", "running", True),
+    ("INSUFFICIENT", "refused", "running", False),
+    ("WALLET_TYPE", "refused", "wallet_type", True),
+    ("VERSION", "refused", "running", True),
 ]
 
 
@@ -220,7 +223,7 @@ def test_reads_that_refuse_our_credentials_are_named_at_once_and_halt_once_it_ha
     house.run(REFUSED_S + 3)
     assert house.halt is not None
     assert (house.halt.reason_code, house.halt.by) == ("AUTH", "executor")
-    assert house.halt.reason == "the venue refuses our credentials: HTTP 401"
+    assert house.halt.reason == halt_text("AUTH", "HTTP 401")
 
 
 def test_a_401_that_does_not_stand_halts_nobody(kit: Kit) -> None:

@@ -1,6 +1,6 @@
 """The two levels everyone else's view of money is a cache of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from messages import Account, OrderUpdate, Position, Positions, Streak
 from messages.units import NS
@@ -30,6 +30,7 @@ class View:
     venue_why: str = ""
     pulse_state: str = "off"
     pulse_why: str = ""
+    unreadable: dict[str, str] = field(default_factory=dict)
 
 
 def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak]) -> Account:
@@ -76,6 +77,7 @@ def account(books: Books, view: View, purse_e6: int, streaks: dict[str, Streak])
         days=activity.days(books, unsettled(books), today),
         sent=activity.sent(books, view.now_ns),
         unfilled=activity.unfilled(books, view.now_ns),
+        unreadable=view.unreadable,
     )
 
 

@@ -3,7 +3,8 @@
 1. POST's answer, the user channel and reads are one stream of facts (venue_facts.py).
 2. An order that is neither final nor resting is read again and again, with back-off, from both endpoints.
 3. Only a known *none* from both endpoints, with no POST under way, means "not heard". Then the same bytes may be sent again,
-   as admission.not_again allows; or, asked after its market had closed, the order is written off; else one waits.
+   as admission.not_again and the venue's state allow; or, asked after its market had closed, the order is written off; else
+   one waits.
 4. A clear "not now" (restarting, rate limit, nothing sent) is tried again with the same bytes while it may, then refused
    by the name of what was in the way.
 5. A cancelled order that is still open is cancelled again.
@@ -13,7 +14,7 @@
 
 from collections.abc import Iterator
 
-from messages import Word
+from messages import OrderIntent, Word
 from messages.inner import (
     AnyReadPurpose,
     BalanceRead,
@@ -42,6 +43,9 @@ from polybot.core.executor.orders import venue_facts
 from polybot.core.executor.orders.admission import OrderSwitch, not_again
 from polybot.core.executor.orders.dead_man import DeadMan
 from polybot.core.executor.orders.rate_budget import Budget
+from polybot.core.executor.orders.refusals import Refusals
+from polybot.core.executor.orders.stoppers import halt_text
+from polybot.core.executor.orders.unreadable import UnreadableMarkets
 from polybot.core.executor.orders.venue_status import VenueState
 from polybot.core.reasons import Reason
 from polybot.core.recent import Recent
@@ -51,15 +55,6 @@ PROBE = ForProbe()
 KEPT_CLOSED = 1_000  # markets known to be closed: one that is forgotten is asked after again
 PULSE_S = 0.05  # how often an order that waits for the first heartbeat looks again
 NOT_NOW_S = (0.1, 0.25, 0.5, 1.0, 2.0)  # machine time at any speed: the venue is not to be hammered
-STOPPERS: dict[str, str] = {
-    "AUTH": "the venue refuses our credentials",
-    "SIGNATURE": "the venue refuses our signature",
-    "VERSION": "the venue expects another version of orders",
-    "BANNED": "the venue has banned this address",
-    "GEOBLOCK": "the venue's firewall refuses us",
-    "FORBIDDEN": "the venue forbids us to trade",
-    "INSUFFICIENT": "the wallet cannot pay for an order that the books say it can",
-}
 
 
 class OrderTracker:
@@ -68,6 +63,8 @@ class OrderTracker:
     def __init__(self, writer: Writer, switch: OrderSwitch, dead_man: DeadMan) -> None:
         self._writer, self._switch, self._dead_man = writer, switch, dead_man
         self.venue, self.budget = VenueState(), Budget()
+        self.refusals = Refusals(switch, self.venue)
+        self.unreadable = UnreadableMarkets()
         self.in_flight: dict[str, int] = {}
         self.closed: Recent[str, None] = Recent(KEPT_CLOSED)
         self._tries: dict[str, int] = {}
@@ -80,10 +77,15 @@ class OrderTracker:
     def start(self, started: Started) -> None:
         """The venue's seconds may be shorter than ours."""
         self.venue.start(started)
+        self.refusals.start(started)
 
     def market_closed(self, slug: str) -> None:
         """The venue says so: an order that it does not know is not on its way any more."""
         self.closed[slug] = None
+
+    def shut(self, intent: OrderIntent) -> Reason | None:
+        """Why this order would not leave, or not be taken, as far as the venue's answers tell."""
+        return self.venue.shut(intent) or self.refusals.shut(intent) or self.unreadable.shut(intent)
 
     # --- sending
 
@@ -119,9 +121,7 @@ class OrderTracker:
             yield WakeIn(timer=PostAgain(order_id=order.order_id), after_s=wait_s)
             return
         yield from self.follow(order, now_ns)
-        if result.outcome == "refused" and result.code in STOPPERS:
-            text = f"{STOPPERS[result.code]}: {result.text}"
-            yield WriteHalt(by="executor", reason_code=result.code, reason=text)
+        yield from self.refusals.answered(order, result)
 
     def again(self, order_id: str, now_ns: int) -> Iterator[Word]:
         """Send the same bytes once more, or refuse the order by what was in the way (rule 4)."""
@@ -167,7 +167,7 @@ class OrderTracker:
                 yield from self._writer.write_all(shown, now_ns)
             elif not word.trades:
                 yield from self._absent(order, closed, now_ns)
-        self.venue.read(word.known, word.why)
+        self.venue.read(word.known or bool(word.unreadable), word.why)
         if order.cancelled and state_of(order) == "LIVE" and not order.over:
             yield CancelOrders(purpose=ForStillOpen(order_id=order.order_id), order_ids=(order.order_id,))
         yield from self.follow(order, now_ns)
@@ -176,13 +176,13 @@ class OrderTracker:
         """Whatever was asked: does the venue know us? Refused for good, it halts as after a POST."""
         has_stood = self.venue.refused(word.known, word.why, word.http, self._switch.mono_s)
         if has_stood and not self._switch.is_halted:
-            yield WriteHalt(by="executor", reason_code="AUTH", reason=f"{STOPPERS['AUTH']}: {word.why}")
+            yield WriteHalt(by="executor", reason_code="AUTH", reason=halt_text("AUTH", word.why))
 
     def _absent(self, order: BookedOrder, closed: bool, now_ns: int) -> Iterator[Word]:
         """Neither endpoint knows the order: send it again, write it off after the close, or wait (rule 3)."""
         if order.order_id in self.in_flight or state_of(order) not in ("UNKNOWN", "LIVE"):
             return
-        if not not_again(order, self._switch, now_ns):
+        if not (self.shut(order.intent) or not_again(order, self._switch, now_ns)):
             yield from self.post(order)
         elif closed:
             yield from self._writer.write(OrderTold(order_id=order.order_id, lapsed=True), now_ns)

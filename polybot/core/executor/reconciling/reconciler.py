@@ -195,8 +195,11 @@ class Reconciler:
         yield from self._answer(word.purpose, "trades", word.known, word.why, now_ns)
 
     def order(self, word: OrderRead, now_ns: int) -> Iterator[Word]:
-        """Count the answer for the round; OrderTracker has booked its facts already."""
-        yield from self._answer(word.purpose, word.order_id, word.known, word.why, now_ns)
+        """Count the answer for the round; OrderTracker has booked its facts already. Rows of its market that nobody can read
+        stop that market, not the round: they would be the same the next time.
+        """
+        known = word.known or bool(word.unreadable)
+        yield from self._answer(word.purpose, word.order_id, known, word.why, now_ns)
 
     def balance(self, word: BalanceRead, now_ns: int) -> Iterator[Word]:
         """Hold a balance against the books; explain a difference in cash before judging it (rule 3)."""
