@@ -2,7 +2,7 @@
 
 import os
 
-from messages.inner import KillActor, StopProgram, WakeSupervisor, WatchPid
+from messages.inner import CancelAlone, KillActor, StartProgram, StopProgram, WakeSupervisor, WatchPid
 from polybot.core.watchdog.core import WatchCore
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
@@ -26,6 +26,8 @@ def main() -> None:
                 KillActor: Effect(hands.kill, "kill"),
                 WakeSupervisor: Effect(hands.wake, "wake"),
                 StopProgram: Effect(hands.stop, "stop"),
+                StartProgram: Effect(hands.start, "stop"),
+                CancelAlone: Effect(hands.cancel, "cancel"),
             },
             sync={WatchPid: eyes.watch},
             sources=[eyes],

@@ -5,13 +5,14 @@
 3. A settlement that differs from what was said before is told with what it came to.
 4. A feed is lost when it has not been up for LOST_S of machine time: down, stale, or its actor silent. A feed that was never
    heard is no loss; one that comes back may be lost again. After a pause of our own everyone has LOST_S anew.
-5. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
+5. An actor that leaves again and again is told, and what became of it; one whose loop halted is told as the halt.
+6. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
    flight recorder.
 """
 
 from collections.abc import Iterator
 
-from messages import Account, FeedStatus, Settlement, Word, decode_word
+from messages import Account, ActorDied, FeedStatus, Settlement, Word, decode_word
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick, WakeIn
 from messages.units import NS, usd_text
 
@@ -52,6 +53,8 @@ class NotifierCore:
                 yield from self._look(word.mono_s, now_ns)
             case Settlement(corrected=True):
                 yield from self._corrected(word, now_ns)
+            case ActorDied(loop="often" | "dropped"):
+                yield from self._looped(word, now_ns)
             case HaltSeen() if word.halt_id:
                 text = f"halted by {word.by or 'what cannot be read'}: {word.reason_code}: {word.reason}"
                 facts = {"id": word.halt_id, "by": word.by, "reason_code": word.reason_code, "reason": word.reason}
@@ -69,7 +72,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 5)."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 6)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):
@@ -92,6 +95,14 @@ class NotifierCore:
         facts = {"slug": word.slug, "strategy": word.strategy, "outcome": word.outcome, "pnl_usd": pnl}
         key = f"{word.key}/{word.outcome}/{word.pnl_e6}"
         yield from self._tell(Notify(kind="settlement_corrected", key=key, text=text, at_ns=now_ns, facts=facts))
+
+    def _looped(self, word: ActorDied, now_ns: int) -> Iterator[Word]:
+        text = f"{word.actor} ended {word.exits_in_hour} times within an hour ({word.how})"
+        if word.loop == "dropped":
+            text = f"{text}; trading goes on without it, and it is started again after {word.retry_s:.0f} s"
+        facts = {"actor": word.actor, "exits_in_hour": str(word.exits_in_hour), "how": word.how}
+        key = f"loop/{word.actor}/{word.loop}"
+        yield from self._tell(Notify(kind="crash_loop", key=key, text=text, at_ns=now_ns, facts=facts))
 
     # --- feeds
 
