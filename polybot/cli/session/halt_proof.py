@@ -26,6 +26,7 @@ from polybot.topology import TABLE
 
 ALIVE_S = 0.5
 PROOF_S = 5.0
+LOOK_S = 0.1
 SILENT = "did not answer"
 
 
@@ -145,16 +146,23 @@ def _fence(paths: Paths, reason: str) -> tuple[CancelProof | None, str]:
         except ProcessLookupError:
             fenced = "the executor had just died; "
     try:
-        infos = supervisord.Supervisor.of(paths).processes()  # wakes it: it starts the executor again
+        supervisord.Supervisor.of(paths).processes()  # wakes it: it starts the executor again
     except supervisord.Unreachable:
         return _cancel_only(paths, f"{fenced}supervisord is dead")
-    if any(info["name"] == "executor" and supervisord.is_given_up(info) for info in infos):
-        return _cancel_only(paths, f"{fenced}supervisord holds the executor stopped")
-    deadline = time.monotonic() + PROOF_S
-    while (left := deadline - time.monotonic()) > 0:
-        reply = ask(paths.sockets, "executor", CancelAll(id=_id("cancel"), reason=reason), left)
+    answers = _Answers()
+
+    def cancel() -> None:
+        reply = _ask_executor(paths, CancelAll(id=_id("cancel"), reason=reason), PROOF_S)
         if isinstance(reply, CancelProof):
-            return reply, f"{fenced}the restarted executor answered"
+            answers.set(proof=reply)
+
+    threading.Thread(target=cancel, daemon=True).start()
+    deadline = time.monotonic() + PROOF_S
+    while time.monotonic() < deadline:
+        if answers.wait(lambda: answers.proof, LOOK_S):
+            return answers.proof, f"{fenced}the restarted executor answered"
+        if _is_given_up(paths):
+            return _cancel_only(paths, f"{fenced}supervisord holds the executor stopped")
     return None, f"{fenced}the restarted executor did not answer within {PROOF_S:.0f} s"
 
 
