@@ -123,6 +123,14 @@ def test_the_sixth_death_within_a_minute_halts_and_ends_the_restarts(house: Hous
     wait_for(is_stopped, "the supervision to give up")
 
 
+def test_for_an_executor_that_is_given_up_a_lone_one_cancels(house: House) -> None:
+    house.beat_of("watchdog")
+    before = house.beat_of("executor")
+    (house.folder / "broken.executor").touch()
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: "cancelled_alone" in house.log("watchdog"), "a lone executor to have tried", 60)
+
+
 def test_a_recorder_that_ends_again_and_again_rests_and_comes_back_while_trading_goes_on(house: House) -> None:
     house.beat_of("watchdog")
     before = house.beat_of("recorder")

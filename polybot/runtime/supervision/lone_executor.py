@@ -14,6 +14,7 @@ def cancel(paths: Paths, within_s: float) -> tuple[CancelProof | None, str]:
     """Its proof; or None and why there is none. Takes no longer than within_s machine seconds."""
     command = [sys.executable, "-P", "-m", "actors.executor", "--cancel-only"]
     environment = os.environ | {"POLYBOT_STATE": str(paths.state)}
+    environment.pop("POLYBOT_PARENT", None)  # whose child it is is told by the kernel: its parent is no supervisord
     try:
         done = subprocess.run(
             command,
