@@ -8,7 +8,7 @@ from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
 from polybot.runtime.loop.loop import run
 from polybot.runtime.loop.wiring import Wiring
-from polybot.runtime.supervision import supervisord
+from polybot.runtime.supervision import own_starts, supervisord
 from polybot.runtime.supervision.listener import Eyes, Hands, post_sentinel
 
 
@@ -19,6 +19,7 @@ def main() -> None:
     os.dup2(2, 1)
 
     def wire(context: Context, inbox: Inbox) -> Wiring:
+        own_starts.note(context.paths)
         supervisor = supervisord.Supervisor(supervisord.note_supervisor(context.paths))
         eyes, hands = Eyes(inbox, supervisor, 0, answers_fd), Hands(context.paths, supervisor)
         return Wiring(
