@@ -2,13 +2,13 @@
 
 import os
 
-from messages.inner import KillActor, StopProgram, WakeSupervisor, WatchPid
+from messages.inner import CancelAlone, KillActor, StartProgram, StopProgram, WakeSupervisor, WatchPid
 from polybot.core.watchdog.core import WatchCore
 from polybot.runtime.loop.context import Context
 from polybot.runtime.loop.inbox import Effect, Inbox
 from polybot.runtime.loop.loop import run
 from polybot.runtime.loop.wiring import Wiring
-from polybot.runtime.supervision import supervisord
+from polybot.runtime.supervision import own_starts, supervisord
 from polybot.runtime.supervision.listener import Eyes, Hands, post_sentinel
 
 
@@ -19,6 +19,7 @@ def main() -> None:
     os.dup2(2, 1)
 
     def wire(context: Context, inbox: Inbox) -> Wiring:
+        own_starts.note(context.paths)
         supervisor = supervisord.Supervisor(supervisord.note_supervisor(context.paths))
         eyes, hands = Eyes(inbox, supervisor, 0, answers_fd), Hands(context.paths, supervisor)
         return Wiring(
@@ -26,6 +27,8 @@ def main() -> None:
                 KillActor: Effect(hands.kill, "kill"),
                 WakeSupervisor: Effect(hands.wake, "wake"),
                 StopProgram: Effect(hands.stop, "stop"),
+                StartProgram: Effect(hands.start, "stop"),
+                CancelAlone: Effect(hands.cancel, "cancel"),
             },
             sync={WatchPid: eyes.watch},
             sources=[eyes],

@@ -80,13 +80,20 @@ class Health(Event, frozen=True, kw_only=True):
 
 
 class ActorDied(Event, frozen=True, kw_only=True):
-    """A process left or was killed for silence; `how` says which. Kept, so that the rows of its windows can say so."""
+    """A process left or was killed for silence; `how` says which. Kept, so that the rows of its windows can say so.
+
+    loop      it leaves again and again: "often" = many times within the hour, "halted" = it is given up and trading is
+              halted, "dropped" = trading goes on without it, and it is started again after retry_s machine seconds
+    """
 
     actor: str
     pid: int
     how: str
     died_ns: int
     exits_in_minute: int
+    exits_in_hour: int = 0
+    loop: Literal["", "often", "halted", "dropped"] = ""
+    retry_s: float = 0.0
 
     @property
     def key(self) -> str:

@@ -130,6 +130,9 @@ class Actor:
     journal: bool = False  # its core persists, and is given back what it persisted
     watches_halt: bool = False  # its core hears each change of the halt file
     recalls: Recall = Recall((), 0.0)
+    on_crash: Literal["halt", "drop"] = (
+        "halt"  # in a crash loop: trading is halted, or it goes on and this one is let rest
+    )
     decides: type[Word] | None = None  # its step on the path of money; how long it takes is in its heartbeat
 
 
@@ -242,13 +245,15 @@ TABLE: tuple[Actor, ...] = (
         serves=(Query,),
         asks=(EventsSince, Resend),
         recovers=True,
+        on_crash="drop",
     ),
     Actor(
         "notifier",
         "tells a program of yours what needs a person; runs only where notify_cmd is set",
-        hears=(Account, Settlement, FeedStatus, RiskState),
+        hears=(Account, Settlement, FeedStatus, RiskState, ActorDied),
         knob="bot.notify_cmd",
         watches_halt=True,
+        on_crash="drop",
         recalls=Recall((Notify,), world_s=7 * 24 * 3600),  # a halt that stands is told once, not at every start
     ),
     Actor(

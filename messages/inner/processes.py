@@ -55,6 +55,18 @@ class StopProgram(Inner, frozen=True, kw_only=True):
     actor: str
 
 
+class StartProgram(Inner, frozen=True, kw_only=True):
+    """Put this actor under supervision again: it was taken out and has rested."""
+
+    actor: str
+
+
+class CancelAlone(Inner, frozen=True, kw_only=True):
+    """The executor is out of supervision: have a lone one cancel everything, while nobody else can."""
+
+    why: str
+
+
 class Notify(Inner, frozen=True, kw_only=True):
     """Run the operator's `notify_cmd` with this on its stdin, on a lane.
 
@@ -62,7 +74,7 @@ class Notify(Inner, frozen=True, kw_only=True):
     facts   the text's parts, for programs
     """
 
-    kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost", "paused", "unreadable"]
+    kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost", "paused", "unreadable", "crash_loop"]
     key: str
     text: str
     at_ns: int

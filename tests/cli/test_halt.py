@@ -44,6 +44,7 @@ run(sys.argv[1], Stub())
 """
 BIN = """#!/bin/sh
 export POLYBOT_PARENT=$PPID PYTHONPATH={root}
+[ -e "{folder}/refuses" ] && exit 78
 exec {python} -P {folder}/stub.py "$2"
 """
 
@@ -199,7 +200,65 @@ def test_a_second_halt_keeps_the_first_and_proves_again(house: House) -> None:
     assert second["halt"] == first["halt"]
 
 
+def test_an_executor_that_supervisord_holds_stopped_is_not_waited_for(house: House) -> None:
+    stop(house, "executor", "executor")
+    _, proof = halted(house.paths)
+    assert proof["how"].startswith("supervisord holds the executor stopped")
+    assert "lone executor" in proof["how"]
+
+
+def test_an_executor_that_left_for_good_after_it_was_asked_is_not_waited_for(house: House) -> None:
+    hung = house.pid("executor")
+    (house.folder / "refuses").touch()
+    os.kill(hung, signal.SIGSTOP)
+    _, proof = halted(house.paths)
+    assert "was killed; supervisord holds the executor stopped" in proof["how"], proof["how"]
+
+
 # --- resume, pause
+
+
+def stop(house: House, program: str, name: str) -> None:
+    supervisord.Supervisor.of(house.paths).stop(program)
+    wait_for(lambda: locks.holder(house.paths, name) is None, f"{name} to be gone")
+
+
+@pytest.mark.parametrize("verb", ["resume", "up"])
+def test_who_was_given_up_is_started_again(house: House, verb: str) -> None:
+    stop(house, "edge:risk", "risk")
+    stop(house, "executor", "executor")
+    halt.write(house.paths, by="watchdog", reason_code="CRASH_LOOP", reason="executor ended 6 times")
+    argv = ("resume", "--override", "--reason", "mended") if verb == "resume" else ("up",)
+    done = ctl(house.paths, *argv)
+    assert done.returncode == 0, done.stderr
+    assert "started again: " in done.stdout
+    for name in ("risk", "executor"):
+        assert name in done.stdout
+        assert locks.holder(house.paths, name) is not None
+    assert (halt.look(house.paths) is None) == (verb == "resume")
+
+
+@pytest.mark.parametrize("verb", ["resume", "up"])
+def test_who_does_not_come_up_again_is_named_and_the_halt_stands(house: House, verb: str) -> None:
+    stop(house, "executor", "executor")
+    (house.folder / "refuses").touch()
+    halt.write(house.paths, by="watchdog", reason_code="CRASH_LOOP", reason="executor ended 6 times")
+    argv = ("resume", "--override", "--reason", "mended") if verb == "resume" else ("up",)
+    done = ctl(house.paths, *argv)
+    assert done.returncode == 1, done.stdout
+    assert "executor does not come up again" in done.stderr
+    assert halt.look(house.paths) is not None
+
+
+def test_a_resume_that_is_refused_starts_nobody(house: House) -> None:
+    stop(house, "executor", "executor")
+    halt.write(house.paths, by="watchdog", reason_code="CRASH_LOOP", reason="executor ended 6 times")
+    assert ctl(house.paths, "resume", "--reason", "mended").returncode == 5
+    assert locks.holder(house.paths, "executor") is None
+
+
+def test_up_where_everyone_runs_is_refused(house: House) -> None:
+    assert ctl(house.paths, "up").returncode == 75
 
 
 def test_a_halt_by_hand_is_resumed_with_a_reason(house: House) -> None:

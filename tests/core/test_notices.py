@@ -1,6 +1,8 @@
 """What needs a person, and that it is told once."""
 
-from messages import Account, FeedStatus, Settlement, Word, encode
+import msgspec
+
+from messages import Account, ActorDied, FeedStatus, Settlement, Word, encode
 from messages.feeds import FeedState
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Tick
 from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
@@ -137,3 +139,19 @@ def test_our_own_sleep_is_not_taken_for_the_feeds_loss() -> None:
     bench.pass_s(2, a_feed())
     bench.now_s += 3600.0
     assert bench.pass_s(5, a_feed("stale")) == []
+
+
+def test_an_actor_that_ends_again_and_again_is_told_once_an_hour_with_what_became_of_it() -> None:
+    bench = Bench()
+    died = ActorDied(actor="recorder", pid=7, how="died", died_ns=NOW_NS, exits_in_minute=1)
+    assert bench.hear(died) == []
+    dropped = msgspec.structs.replace(died, exits_in_minute=6, exits_in_hour=6, loop="dropped", retry_s=10.0)
+    (told,) = bench.hear(dropped)
+    assert (told.kind, told.text) == (
+        "crash_loop",
+        "recorder ended 6 times within an hour (died); trading goes on without it, and it is started again after 10 s",
+    )
+    assert bench.hear(dropped) == []
+    assert bench.hear(msgspec.structs.replace(dropped, loop="halted")) == [], "the halt is told"
+    (told,) = bench.hear(msgspec.structs.replace(dropped, exits_in_hour=21, loop="often"))
+    assert told.text == "recorder ended 21 times within an hour (died)"

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 
+import pytest
+
 from messages import ActorDied, Health, Word
 from messages.inner import (
+    CancelAlone,
     KillActor,
     LookAround,
     ProcessGone,
     ProcessState,
+    StartProgram,
     StopProgram,
     Tick,
     WakeIn,
@@ -15,7 +19,17 @@ from messages.inner import (
     WatchPid,
     WriteHalt,
 )
-from polybot.core.watchdog.core import MOST_EXITS, SILENT_S, START_S, WatchCore
+from polybot.core.watchdog.core import (
+    LONGEST_REST_S,
+    MOST_EXITS,
+    MOST_IN_HOUR,
+    OFTEN,
+    REST_S,
+    SILENT_S,
+    START_S,
+    WatchCore,
+)
+from polybot.topology import TABLE, Actor
 from tests.build import a_heartbeat, a_start
 
 
@@ -159,3 +173,108 @@ def test_an_actor_that_never_beats_is_given_its_start_and_no_more() -> None:
     watch.told("venue", "RUNNING", 5)
     assert not of(KillActor, watch.pass_s(START_S))
     assert of(KillActor, watch.pass_s(0.5))
+
+
+# --- crash loops
+
+
+def deaths(watch: Watch, actor: str, times: int, first_pid: int = 1, apart_s: float = 0.0) -> list[Word]:
+    """It is born and leaves so many times; what was said about it."""
+    said: list[Word] = []
+    for pid in range(first_pid, first_pid + times):
+        watch.beat(actor, pid)
+        said += watch.gone(actor, pid)
+        said += watch.pass_s(apart_s)
+    return said
+
+
+def loops(said: list[Word]) -> list[str]:
+    return [word.loop for word in said if isinstance(word, ActorDied) and word.loop]
+
+
+def test_who_may_be_missed_while_the_bot_trades() -> None:
+    assert {a.name for a in TABLE if a.on_crash == "drop"} == {"recorder", "notifier"}
+
+
+@pytest.mark.parametrize("row", [a for a in TABLE if a.name != "watchdog"], ids=lambda a: a.name)
+def test_a_crash_loop_does_what_the_table_says(row: Actor) -> None:
+    watch = Watch()
+    assert not loops(deaths(watch, row.name, MOST_EXITS))
+    said = deaths(watch, row.name, 1, first_pid=50)
+    assert loops(said) == ["halted" if row.on_crash == "halt" else "dropped"]
+    assert bool(of(WriteHalt, said)) == (row.on_crash == "halt")
+    assert of(StopProgram, said) == [StopProgram(actor=row.name)]
+    out = watch.told(row.name, "STOPPED")
+    assert bool(of(CancelAlone, out)) == (row.name == "executor")
+    again = of(StartProgram, watch.pass_s(LONGEST_REST_S))
+    assert bool(again) == (row.on_crash == "drop")
+
+
+def test_an_actor_that_is_dropped_rests_twice_as_long_each_time_and_no_longer_than_five_minutes() -> None:
+    watch = Watch()
+    (died,) = (w for w in deaths(watch, "recorder", MOST_EXITS + 1) if isinstance(w, ActorDied) and w.loop)
+    rests = [died.retry_s]
+    for pid in range(50, 57):
+        watch.told("recorder", "STOPPED")
+        assert not of(StartProgram, watch.pass_s(rests[-1] - 0.5))
+        assert of(StartProgram, watch.pass_s(0.5)) == [StartProgram(actor="recorder")]
+        (died,) = (w for w in deaths(watch, "recorder", 1, first_pid=pid) if isinstance(w, ActorDied))
+        rests.append(died.retry_s)
+    assert rests == [10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0, 300.0]
+    assert not of(WriteHalt, watch.said)
+
+
+def test_an_actor_that_is_dropped_and_lives_for_a_minute_is_forgiven() -> None:
+    watch = Watch()
+    deaths(watch, "recorder", MOST_EXITS + 1)
+    watch.told("recorder", "STOPPED")
+    watch.pass_s(REST_S)
+    assert not of(StartProgram, watch.pass_s(70, [("recorder", 50)]))
+    assert not loops(watch.gone("recorder", 50))
+
+
+def test_a_watchdog_that_finds_a_recorder_stopped_starts_it_after_the_longest_rest() -> None:
+    watch = Watch()
+    watch.told("recorder", "STOPPED")
+    watch.told("risk", "STOPPED")
+    assert not of(StartProgram, watch.pass_s(LONGEST_REST_S - 0.5))
+    assert of(StartProgram, watch.pass_s(0.5)) == [StartProgram(actor="recorder")]
+
+
+def test_what_a_person_starts_again_is_counted_from_the_beginning_and_given_up_again() -> None:
+    watch = Watch()
+    deaths(watch, "executor", MOST_EXITS + 1)
+    watch.told("executor", "STOPPED")
+    watch.told("executor", "RUNNING", 50)
+    assert not loops(watch.gone("executor", 50))
+    said = deaths(watch, "executor", MOST_EXITS, first_pid=51)
+    assert loops(said) == ["halted"]
+    assert of(StopProgram, said) == [StopProgram(actor="executor")]
+
+
+def test_a_slow_loop_is_told_after_twenty_exits_an_hour_and_halts_after_sixty() -> None:
+    watch = Watch()
+    said = deaths(watch, "risk", OFTEN, apart_s=15)
+    assert not loops(said)
+    said = deaths(watch, "risk", MOST_IN_HOUR - OFTEN, first_pid=100, apart_s=15)
+    assert loops(said) == ["often"], "once an hour"
+    assert not of(WriteHalt, said)
+    said = deaths(watch, "risk", 1, first_pid=200)
+    (halt,) = (w for w in said if isinstance(w, WriteHalt))
+    assert halt.reason == "risk ended 61 times within an hour, more than 60"
+
+
+def test_what_is_remembered_of_exits_has_a_bound() -> None:
+    watch = Watch()
+    deaths(watch, "recorder", 500)
+    assert len(watch.core._actors["recorder"].exits) == MOST_IN_HOUR + 1
+
+
+def test_a_starved_machine_is_no_hang() -> None:
+    watch = Watch()
+    watch.beat("risk", 7)
+    watch.look()
+    for _ in range(5):  # each look comes a second late, and nobody beats
+        watch.now_s += 1.25
+        assert not of(KillActor, watch.look()), f"after {watch.now_s - 100.0} s"
+    assert of(KillActor, watch.pass_s(3)), "it did hang"

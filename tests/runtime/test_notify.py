@@ -105,7 +105,9 @@ def test_the_actor_tells_a_halt_and_after_a_restart_not_again(paths: Paths, tmp_
     first = start()
     try:
         assert first.stdout is not None
-        next(line for line in first.stdout if line.startswith(b"started "))  # its socket is there before it looks for a halt
+        next(
+            line for line in first.stdout if line.startswith(b"started ")
+        )  # its socket is there before it looks for a halt
         standing = halt.write(paths, by="risk", reason_code="DRAWDOWN", reason="equity 70 USD")
         wait_for(out.exists, "the halt to be told")
         told = json.loads(wait_for(out.read_text, "the line"))

@@ -20,7 +20,7 @@ from polybot.runtime.supervision import supervisord
 from tests.supervised import Supervised
 from tests.waiting import wait_for
 
-ACTORS = ("risk", "executor", "watchdog")
+ACTORS = ("risk", "executor", "recorder", "watchdog")
 STUB = """
 import sys
 from polybot.runtime.loop.loop import run
@@ -121,6 +121,29 @@ def test_the_sixth_death_within_a_minute_halts_and_ends_the_restarts(house: Hous
         return bool(states["risk"] == "STOPPED" and states["executor"] == "RUNNING")
 
     wait_for(is_stopped, "the supervision to give up")
+
+
+def test_for_an_executor_that_is_given_up_a_lone_one_cancels(house: House) -> None:
+    house.beat_of("watchdog")
+    before = house.beat_of("executor")
+    (house.folder / "broken.executor").touch()
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: "cancelled_alone" in house.log("watchdog"), "a lone executor to have tried", 60)
+
+
+def test_a_recorder_that_ends_again_and_again_rests_and_comes_back_while_trading_goes_on(house: House) -> None:
+    house.beat_of("watchdog")
+    before = house.beat_of("recorder")
+    (house.folder / "broken.recorder").touch()
+    os.kill(before, signal.SIGKILL)
+
+    def is_dropped(envelope: Envelope) -> bool:
+        return isinstance(envelope.body, ActorDied) and envelope.body.loop == "dropped"
+
+    house.hear(is_dropped, 40)
+    (house.folder / "broken.recorder").unlink()
+    assert house.beat_of("recorder", other_than=before) != before
+    assert halt.look(house.paths) is None
 
 
 def test_a_killed_supervisord_leaves_no_orphan_and_a_second_one_runs_the_house_again(house: House) -> None:

@@ -30,13 +30,14 @@ def resume(
     override: Annotated[bool, typer.Option("--override", help="Also lift a halt the bot made by itself.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Lift the halt that stands, or a pause. Refused when a newer one came meanwhile."""
+    """Lift the halt that stands, or a pause, and start again who was given up. Refused when a newer one came meanwhile."""
     if not reason.strip():
         leave(2, "--reason must say something")
     paths = Paths.of()
     if not paths.state.is_dir():
         leave(NOT_RUNNING, f"{paths.state} does not exist")
     standing = halt.look(paths)
+    started = _start_again(paths) if standing is None or standing.is_manual or override else []
     if standing is not None:
         try:
             halt.lift(paths, standing.id, override=override, reason=reason)
@@ -48,13 +49,31 @@ def resume(
     state = reply.trading_state if reply else "not running"
     lifted = f"lifted {standing.id} ({standing.reason_code}: {standing.reason})" if standing else "no halt stood"
     if as_json:
-        say_json({"lifted": standing._asdict() if standing else None, "trading_state": state})
+        say_json({"lifted": standing._asdict() if standing else None, "trading_state": state, "started": started})
     else:
+        if started:
+            sys.stdout.write(f"started again: {', '.join(started)}\n")
         sys.stdout.write(f"{lifted}; trading state {state}\n")
     if reply is not None and not reply.ok:
         leave(HALTED if state == "HALTED" else FAILED, reply.reason)
     if standing is None and reply is None:
         leave(NOT_RUNNING, f"nothing runs in {paths.state}")
+
+
+def _start_again(paths: Paths) -> list[str]:
+    """Everyone of a running house runs before trading may go on; the names of who had to be started. Leaves with 1 else."""
+    from polybot.cli.session import restart
+
+    again = restart.start_again(paths)
+    if again.needed:
+        names = ", ".join(again.needed)
+        leave(
+            FAILED,
+            f"not resumed, what stood stands: {names} does not come up again; see polybot-ctl logs {again.needed[0]}",
+        )
+    if again.missing:
+        sys.stderr.write(f"{', '.join(again.missing)} does not come up again; trading goes on without it\n")
+    return again.started
 
 
 def pause(reason: Annotated[str, typer.Option(help="Why.")] = "paused by hand", as_json: Json = False) -> None:

@@ -171,6 +171,8 @@ def up(
         live_notice.tell(paths, settings, found, wallet)
         started = lifecycle.start(paths, settings, found, flags, attached=False)
     except (StartRefused, ConfigError) as exc:
+        if isinstance(exc, StartRefused) and exc.code == preflight.ALREADY_RUNNING:
+            _start_again(paths)
         leave(exc.code if isinstance(exc, StartRefused) else 78, str(exc))
     try:
         lifecycle.wait_ready(started, [])
@@ -183,6 +185,23 @@ def up(
         _tell_what_waits(found, settings, flags)
     names = len(needed(settings))
     sys.stdout.write(f"{names} programs up in {time.monotonic() - began:.1f} s, session {found.id}, {paths.state}\n")
+    _tell_halt(paths)
+
+
+def _start_again(paths: Paths) -> None:
+    """A house that runs, but not with everyone: start who is missing, and leave. Returns when nobody is."""
+    from polybot.cli.session import restart
+
+    again = restart.start_again(paths)
+    if again.missing:
+        leave(FAILED, f"{', '.join(again.missing)} does not come up again; see polybot-ctl logs {again.missing[0]}")
+    if again.started:
+        sys.stdout.write(f"started again: {', '.join(again.started)}; the others were running\n")
+        _tell_halt(paths)
+        raise typer.Exit(0)
+
+
+def _tell_halt(paths: Paths) -> None:
     standing = halt.look(paths)
     if standing is not None:
         by = standing.by or "an unreadable file"

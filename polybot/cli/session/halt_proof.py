@@ -2,13 +2,12 @@
 
 1. risk and executor are asked at once; any sign of life of the executor within 500 ms, and its proof is awaited
 2. none: the verified holder of its lock is killed, and supervisord's fresh executor cancels and proves
-3. supervisord is dead: `python -m actors.executor --cancel-only` under the same lock
+3. supervisord is dead, or holds the executor stopped: `python -m actors.executor --cancel-only` under the same lock
 """
 
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,15 +17,16 @@ from typing import Any
 import msgspec
 
 from messages import CancelAll, CancelProof, Halt, Heartbeat, Request, Snapshot
-from polybot.runtime.base.paths import ROOT, Paths
+from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.bus import Subscriber, ask
 from polybot.runtime.safety import locks
 from polybot.runtime.safety.halt import USER, Standing
-from polybot.runtime.supervision import supervisord
+from polybot.runtime.supervision import lone_executor, supervisord
 from polybot.topology import TABLE
 
 ALIVE_S = 0.5
 PROOF_S = 5.0
+LOOK_S = 0.1
 SILENT = "did not answer"
 
 
@@ -80,6 +80,10 @@ def _cancel(paths: Paths, reason: str, runs: list[str]) -> tuple[CancelProof | N
     if not runs and not paths.journal.exists():
         return None, "nothing runs here, and nothing ever traded here", "not running"
     answers = _Answers()
+    if runs and "executor" not in runs and _is_given_up(paths):
+        threading.Thread(target=_ask_risk, args=(paths, reason, answers), daemon=True).start()
+        proof, how = _cancel_only(paths, "supervisord holds the executor stopped")
+        return proof, how, answers.risk
     if runs:
         _ask_all(paths, reason, answers)
         if answers.wait(lambda: answers.is_alive or answers.proof, ALIVE_S) and answers.wait(
@@ -91,10 +95,6 @@ def _cancel(paths: Paths, reason: str, runs: list[str]) -> tuple[CancelProof | N
 
 
 def _ask_all(paths: Paths, reason: str, answers: _Answers) -> None:
-    def risk() -> None:
-        reply = ask(paths.sockets, "risk", Halt(id=_id("halt"), by=USER, reason_code="KILL_SWITCH", reason=reason), 1.0)
-        answers.set(risk=getattr(reply, "trading_state", SILENT))
-
     def cancel() -> None:
         reply = ask(paths.sockets, "executor", CancelAll(id=_id("cancel"), reason=reason), PROOF_S)
         if isinstance(reply, CancelProof):
@@ -110,8 +110,25 @@ def _ask_all(paths: Paths, reason: str, answers: _Answers) -> None:
             answers.set(is_alive=True)
         heart.close()
 
+    def risk() -> None:
+        _ask_risk(paths, reason, answers)
+
     for step in (cancel, risk, look, listen):
         threading.Thread(target=step, daemon=True).start()
+
+
+def _ask_risk(paths: Paths, reason: str, answers: _Answers) -> None:
+    reply = ask(paths.sockets, "risk", Halt(id=_id("halt"), by=USER, reason_code="KILL_SWITCH", reason=reason), 1.0)
+    answers.set(risk=getattr(reply, "trading_state", SILENT))
+
+
+def _is_given_up(paths: Paths) -> bool:
+    """Does supervisord say that it does not start the executor again?"""
+    try:
+        infos = supervisord.Supervisor.of(paths, 1.0).processes()
+    except supervisord.Unreachable:
+        return False
+    return any(info["name"] == "executor" and supervisord.is_given_up(info) for info in infos)
 
 
 def _ask_executor(paths: Paths, request: Request, deadline_s: float) -> object:
@@ -131,29 +148,27 @@ def _fence(paths: Paths, reason: str) -> tuple[CancelProof | None, str]:
     try:
         supervisord.Supervisor.of(paths).processes()  # wakes it: it starts the executor again
     except supervisord.Unreachable:
-        return _cancel_only(paths, fenced)
-    deadline = time.monotonic() + PROOF_S
-    while (left := deadline - time.monotonic()) > 0:
-        reply = ask(paths.sockets, "executor", CancelAll(id=_id("cancel"), reason=reason), left)
+        return _cancel_only(paths, f"{fenced}supervisord is dead")
+    answers = _Answers()
+
+    def cancel() -> None:
+        reply = _ask_executor(paths, CancelAll(id=_id("cancel"), reason=reason), PROOF_S)
         if isinstance(reply, CancelProof):
-            return reply, f"{fenced}the restarted executor answered"
+            answers.set(proof=reply)
+
+    threading.Thread(target=cancel, daemon=True).start()
+    deadline = time.monotonic() + PROOF_S
+    while time.monotonic() < deadline:
+        if answers.wait(lambda: answers.proof, LOOK_S):
+            return answers.proof, f"{fenced}the restarted executor answered"
+        if _is_given_up(paths):
+            return _cancel_only(paths, f"{fenced}supervisord holds the executor stopped")
     return None, f"{fenced}the restarted executor did not answer within {PROOF_S:.0f} s"
 
 
-def _cancel_only(paths: Paths, fenced: str) -> tuple[CancelProof | None, str]:
-    command = [sys.executable, "-P", "-m", "actors.executor", "--cancel-only"]
-    environment = os.environ | {"POLYBOT_STATE": str(paths.state)}
-    try:
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, timeout=PROOF_S, check=False, text=True
-        )
-        proof = msgspec.json.decode(done.stdout.strip().rpartition("\n")[2], type=CancelProof)
-    except subprocess.TimeoutExpired:
-        return None, f"{fenced}supervisord is dead, and the executor could not prove anything in {PROOF_S:.0f} s"
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
-        return None, f"{fenced}supervisord is dead, and a lone executor failed: {why or f'code {done.returncode}'}"
-    return proof, f"{fenced}supervisord is dead: a lone executor cancelled"
+def _cancel_only(paths: Paths, because: str) -> tuple[CancelProof | None, str]:
+    proof, why = lone_executor.cancel(paths, PROOF_S)
+    return proof, f"{because}: a lone executor cancelled" if proof else f"{because}, and {why}"
 
 
 _LISTS = ("cancelled", "unknown", "pending_posts", "fills_after", "held")

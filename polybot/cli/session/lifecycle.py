@@ -262,7 +262,7 @@ def sweep(paths: Paths) -> None:
             path.unlink(missing_ok=True)
         lock.release()
     live_confirmation.forget(paths)
-    for name in ("session.lock", "clock.lock", "clock.users", "supervisord.pid"):
+    for name in ("session.lock", "clock.lock", "clock.users", "supervisord.pid", "watchdog.starts"):
         (paths.run / name).unlink(missing_ok=True)
     for path in (paths.endpoints, paths.supervisor_note, paths.sockets / "supervisor.sock"):
         path.unlink(missing_ok=True)

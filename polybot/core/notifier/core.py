@@ -8,13 +8,14 @@ for itself, a trade that nobody can read. Each is told once.
    heard is no loss; one that comes back may be lost again. After a pause of our own everyone has LOST_S anew.
 5. A pause is told when the executor asked for it; one by hand has its person.
 6. A row of our trades that cannot be understood is told by its market, with what stops for it.
-7. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
+7. An actor that leaves again and again is told, and what became of it; one whose loop halted is told as the halt.
+8. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
    flight recorder.
 """
 
 from collections.abc import Iterator
 
-from messages import Account, FeedStatus, RiskState, Settlement, Word, decode_word
+from messages import Account, ActorDied, FeedStatus, RiskState, Settlement, Word, decode_word
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick, WakeIn
 from messages.units import NS, usd_text
 
@@ -64,6 +65,8 @@ class NotifierCore:
                 yield from self._look(word.mono_s, now_ns)
             case Settlement(corrected=True):
                 yield from self._corrected(word, now_ns)
+            case ActorDied(loop="often" | "dropped"):
+                yield from self._looped(word, now_ns)
             case HaltSeen() if word.halt_id:
                 text = f"halted by {word.by or 'what cannot be read'}: {word.reason_code}: {word.reason}"
                 facts = {"id": word.halt_id, "by": word.by, "reason_code": word.reason_code, "reason": word.reason}
@@ -81,7 +84,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 7)."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 8)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):
@@ -117,6 +120,14 @@ class NotifierCore:
         facts = {"slug": word.slug, "strategy": word.strategy, "outcome": word.outcome, "pnl_usd": pnl}
         key = f"{word.key}/{word.outcome}/{word.pnl_e6}"
         yield from self._tell(Notify(kind="settlement_corrected", key=key, text=text, at_ns=now_ns, facts=facts))
+
+    def _looped(self, word: ActorDied, now_ns: int) -> Iterator[Word]:
+        text = f"{word.actor} ended {word.exits_in_hour} times within an hour ({word.how})"
+        if word.loop == "dropped":
+            text = f"{text}; trading goes on without it, and it is started again after {word.retry_s:.0f} s"
+        facts = {"actor": word.actor, "exits_in_hour": str(word.exits_in_hour), "how": word.how}
+        key = f"loop/{word.actor}/{word.loop}"
+        yield from self._tell(Notify(kind="crash_loop", key=key, text=text, at_ns=now_ns, facts=facts))
 
     # --- feeds
 

@@ -9,7 +9,6 @@ from polybot.core.market.windows import SessionPlan, slug_of, window_of
 from polybot.core.recorder.window_row import Carry, SharedFacts, WindowFacts, WindowRow, fold
 
 Key = tuple[int, str, str]  # start_s, account, strategy
-_NEVER_S = 1 << 62
 
 
 @dataclass
@@ -25,7 +24,7 @@ class Calendar:
     _seen: dict[str, SharedFacts] = field(default_factory=dict)
     _rows: dict[Key, WindowRow] = field(default_factory=dict)
     _carries: dict[Key, Carry] = field(default_factory=dict)  # what is carried out of a row
-    _unfolded_s: int = _NEVER_S  # start of the earliest window with facts that were never folded
+    _waiting: set[int] = field(default_factory=set)  # starts of windows whose facts changed since they were folded
 
     def facts(self, slug: str, account: str, strategy: str) -> WindowFacts | None:
         """The facts of one row, made when first needed; None when the slug is no window's."""
@@ -39,7 +38,7 @@ class Calendar:
             found = WindowFacts(n, slug, window.start_s, account, strategy, self._seen.setdefault(slug, SharedFacts()))
             self._facts[key] = found
             insort(self._order, key)
-            self._unfolded_s = min(self._unfolded_s, window.start_s)
+            self._waiting.add(window.start_s)
         return found
 
     def see(self, word: WindowObserved | MarketResolved) -> Iterator[WindowRow]:
@@ -65,22 +64,29 @@ class Calendar:
             yield from self.refold(facts.start_s)
 
     def refold(self, from_s: int) -> Iterator[WindowRow]:
-        """The rows from this window on; stops at the first window after it from which nothing changes."""
-        from_s = min(from_s, self._unfolded_s)
-        self._unfolded_s = _NEVER_S
+        """The rows that differ once this window, and every other that waits to be folded, is folded anew."""
+        self._waiting.add(from_s)
+        while self._waiting:
+            yield from self._fold_on(min(self._waiting))
+
+    def _fold_on(self, from_s: int) -> Iterator[WindowRow]:
+        """Fold from this window on, up to one that does not wait and into which nothing else is carried than before."""
         at = bisect_left(self._order, (from_s, "", ""))
         carry = self._carries[self._order[at - 1]] if at else Carry(self.purse_e6, {})
         same_carry = False
         for i in range(at, len(self._order)):
             key = self._order[i]
-            if same_carry and key[0] > from_s:
-                return
+            if same_carry and key[0] not in self._waiting:
+                break
             row, carry = fold(self._facts[key], carry)
             same_carry = self._carries.get(key) == carry
             self._carries[key] = carry
             if self._rows.get(key) != row:
                 self._rows[key] = row
                 yield row
+            if i + 1 == len(self._order) or self._order[i + 1][0] != key[0]:
+                self._waiting.discard(key[0])
+        self._waiting.discard(from_s)
 
     def set_purse(self, purse_e6: int) -> Iterator[WindowRow]:
         """The base of equity, when the executor says another than thought."""

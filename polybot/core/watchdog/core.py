@@ -2,21 +2,30 @@
 
 1. A process that is gone is counted once, whoever tells first (its pidfd or supervisord), and supervisord is woken.
 2. An actor whose heart has been silent for 3 s is killed; it is never killed twice under the same pid.
-3. The sixth exit of one actor within 60 s takes it out of supervision and halts: an endless restart is no recovery.
+3. An actor that leaves for the sixth time within 60 s, or for the 61st within an hour, is taken out of supervision: an
+   endless restart is no recovery. What then happens is a column of THE TABLE, `on_crash`: "halt" stops trading, and a
+   person starts it again (`resume`, `up`); "drop" lets trading go on, and we start it again after 10 s, twice as long
+   each time, at most 5 minutes. Once it has lived for a minute, all is forgiven. More than 20 exits within an hour are
+   told, and nothing else is done.
 4. While supervisord is stopping, nothing is done.
-5. After a pause of our own (we were stopped, the machine slept) everyone has 3 s to be heard again.
+5. After a pause of our own (we were stopped, the machine slept) everyone has 3 s to be heard again. A machine that
+   starves us starves them too: what our looks came late is not counted as anybody's silence.
+6. Once an executor that loops is out of supervision, a lone one cancels everything.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Literal
 
-from messages import ActorDied, ActorHealth, Health, Heartbeat, Word
+from messages import ActorDied, ActorHealth, CancelAll, Health, Heartbeat, Word
 from messages.inner import (
+    CancelAlone,
     KillActor,
     LookAround,
     ProcessGone,
     ProcessState,
     Started,
+    StartProgram,
     StopProgram,
     Tick,
     WakeIn,
@@ -24,15 +33,26 @@ from messages.inner import (
     WatchPid,
     WriteHalt,
 )
+from polybot.topology import BY_NAME, TABLE
 
 LOOK_S = 0.25
+LATE_S = 0.5  # two looks further apart than this: the machine is busy with something else
 SILENT_S = 3.0
 START_S = 35.0  # a first heartbeat may take this long: an actor waits up to 30 s for the local venue
 MINUTE_S = 60.0
-MOST_EXITS = 5
+HOUR_S = 3600.0
+MOST_EXITS = 5  # within a minute
+OFTEN = 20  # within an hour: told
+MOST_IN_HOUR = 60
+REST_S = 10.0  # of an actor that is dropped; twice as long each time
+LONGEST_REST_S = 300.0
 HEALTH_S = 1.0
 
+Loop = Literal["", "often", "halted", "dropped"]
 State = Literal["up", "starting", "down", "stopped"]
+
+
+_CANCELS = tuple(a.name for a in TABLE if CancelAll in a.serves)
 
 
 class _Watched:
@@ -46,14 +66,32 @@ class _Watched:
         self.has_beaten = False
         self.kill_said = ""
         self.gone_pid = 0
-        self.exits: list[float] = []
+        self.exits: deque[float] = deque(maxlen=MOST_IN_HOUR + 1)  # machine time of each
         self.restarts = 0
         self.is_looping = False  # taken out of supervision by us
+        self.is_leaving = False  # supervisord is being asked to stop it
+        self.is_out = False  # supervisord has said that it is stopped
+        self.born_s = 0.0
+        self.late_s = 0.0  # how late our looks had come in all when it was last heard
+        self.rests = 0  # how often it was let rest, since it last lived for a minute
+        self.rest_until_s: float | None = None  # machine time of its next start, by us
+        self.told_often_s = -HOUR_S
         self.down_since_ns = 0
 
-    def exits_since(self, now_s: float) -> int:
-        """How many times it left within the last minute; now_s is machine time."""
-        return sum(1 for at in self.exits if now_s - at < MINUTE_S)
+    @property
+    def on_crash(self) -> str:
+        """What its crash loop does; of a program that THE TABLE does not know, the careful thing."""
+        row = BY_NAME.get(self.name)
+        return row.on_crash if row else "halt"
+
+    def exits_within(self, seconds: float, now_s: float) -> int:
+        """How many times it left within the last so many seconds; now_s is machine time."""
+        return sum(1 for at in self.exits if now_s - at < seconds)
+
+    def forgive(self) -> None:
+        """It is under supervision as if nothing had been."""
+        self.is_looping, self.is_leaving, self.is_out = False, False, False
+        self.rests, self.rest_until_s = 0, None
 
     def health(self, now_s: float) -> ActorHealth:
         age_ms = int(max(0.0, now_s - self.beat_s) * 1000) if self.has_beaten else -1
@@ -62,7 +100,7 @@ class _Watched:
             state=self.state,
             pid=self.pid,
             restarts=self.restarts,
-            exits_in_minute=self.exits_since(now_s),
+            exits_in_minute=self.exits_within(MINUTE_S, now_s),
             heartbeat_age_ms=age_ms,
             down_since_ns=self.down_since_ns,
         )
@@ -75,6 +113,7 @@ class WatchCore:
         self._own = ""
         self._now_s = 0.0
         self._grace_until_s = 0.0
+        self._late_s = 0.0  # how late our looks came, in all
         self._said_health_s = -HEALTH_S
         self._is_stopping = False
         self._actors: dict[str, _Watched] = {}
@@ -110,9 +149,9 @@ class WatchCore:
             return  # said before it died, heard after
         if beat.pid != watched.pid:
             yield from self._born(watched, beat.pid, beat.mono_ns / 1e9)
-        watched.beat_s, watched.has_beaten = beat.mono_ns / 1e9, True
-        if watched.is_looping and not watched.exits_since(watched.beat_s):
-            watched.is_looping = False  # someone started it by hand, and it lives
+        watched.beat_s, watched.has_beaten, watched.late_s = beat.mono_ns / 1e9, True, self._late_s
+        if watched.is_looping and watched.beat_s - watched.born_s >= MINUTE_S:
+            watched.forgive()
         if watched.state != "up":
             watched.state, watched.down_since_ns = "up", 0
             yield self._health()
@@ -121,6 +160,13 @@ class WatchCore:
         if watched.pid or watched.gone_pid:
             watched.restarts += 1
         watched.pid, watched.beat_s, watched.has_beaten, watched.kill_said = pid, at_s, False, ""
+        watched.born_s, watched.late_s = at_s, self._late_s
+        if not watched.is_leaving:
+            watched.rest_until_s = None
+        if watched.is_out and watched.on_crash == "halt":
+            watched.forgive()  # a person started it
+            watched.exits.clear()
+        watched.is_out = False
         watched.state = "starting"
         yield WatchPid(actor=watched.name, pid=pid)
 
@@ -138,6 +184,11 @@ class WatchCore:
                 watched.gone_pid = watched.pid or watched.gone_pid
                 watched.pid, watched.state = 0, "stopped"
                 watched.down_since_ns = watched.down_since_ns or now_ns
+                if watched.is_leaving and word.actor in _CANCELS:
+                    yield CancelAlone(why=f"{word.actor} ends again and again and is given up")
+                if watched.on_crash == "drop" and not watched.gone_pid:  # a life of ours before this one let it rest
+                    watched.rest_until_s = word.mono_s + LONGEST_REST_S
+                watched.is_out, watched.is_leaving = True, False
 
     # --- death
 
@@ -150,40 +201,79 @@ class WatchCore:
         if watched.pid in (0, pid):
             watched.pid, watched.state, watched.has_beaten, watched.kill_said = 0, "down", False, ""
             watched.down_since_ns = watched.down_since_ns or now_ns
-        watched.exits = [at for at in watched.exits if at_s - at < MINUTE_S] + [at_s]
-        count = len(watched.exits)
-        yield ActorDied(actor=name, pid=pid, how=how, died_ns=now_ns, exits_in_minute=count)
-        if count > MOST_EXITS:
-            yield from self._give_up(watched, count)
+        watched.exits.append(at_s)
+        yield from self._died(watched, pid, how, at_s, now_ns)
+        if watched.is_looping:
+            watched.state = "stopped"
         yield self._health()
 
-    def _give_up(self, watched: _Watched, count: int) -> Iterator[Word]:
-        watched.state = "stopped"
+    def _died(self, watched: _Watched, pid: int, how: str, at_s: float, now_ns: int) -> Iterator[Word]:
+        """Say the death, and do what the number of them asks for."""
+        loop, why = self._judge_exits(watched, at_s)
+        if loop in ("halted", "dropped"):
+            watched.is_looping = watched.is_leaving = True
+        rest_s = 0.0
+        if loop == "dropped":
+            rest_s = min(REST_S * 2**watched.rests, LONGEST_REST_S)
+            watched.rests, watched.rest_until_s = watched.rests + 1, at_s + rest_s
+        yield ActorDied(
+            actor=watched.name,
+            pid=pid,
+            how=how,
+            died_ns=now_ns,
+            exits_in_minute=watched.exits_within(MINUTE_S, at_s),
+            exits_in_hour=watched.exits_within(HOUR_S, at_s),
+            loop=loop,
+            retry_s=rest_s,
+        )
+        if loop == "halted":
+            yield WriteHalt(by=self._own, reason_code="CRASH_LOOP", reason=why)
+        if watched.is_leaving and loop:
+            yield StopProgram(actor=watched.name)
+
+    def _judge_exits(self, watched: _Watched, at_s: float) -> tuple[Loop, str]:
+        """What this exit is besides a death, and the sentence of the halt."""
+        if watched.is_leaving:
+            return "", ""  # its last gasps while supervisord is being asked to stop it
+        minute, hour = watched.exits_within(MINUTE_S, at_s), watched.exits_within(HOUR_S, at_s)
+        done: Loop = "dropped" if watched.on_crash == "drop" else "halted"
+        if minute > MOST_EXITS:
+            return done, f"{watched.name} ended {minute} times within {MINUTE_S:.0f} s, more than {MOST_EXITS}"
+        if hour > MOST_IN_HOUR:
+            return done, f"{watched.name} ended {hour} times within an hour, more than {MOST_IN_HOUR}"
         if watched.is_looping:
-            return  # its last gasps while supervisord is being asked to stop it
-        watched.is_looping = True
-        reason = f"{watched.name} ended {count} times within {MINUTE_S:.0f} s, more than {MOST_EXITS}"
-        yield WriteHalt(by=self._own, reason_code="CRASH_LOOP", reason=reason)
-        yield StopProgram(actor=watched.name)
+            return done, f"{watched.name} ended again soon after its start"
+        if hour > OFTEN and at_s - watched.told_often_s >= HOUR_S:
+            watched.told_often_s = at_s
+            return "often", ""
+        return "", ""
 
     def _look(self, now_s: float) -> Iterator[Word]:
-        if now_s - self._now_s > SILENT_S / 2:
+        passed_s, self._now_s = now_s - self._now_s, now_s
+        if passed_s > SILENT_S / 2:
             self._grace_until_s = now_s + SILENT_S
-        self._now_s = now_s
+        self._late_s += max(0.0, passed_s - LATE_S)
         yield WakeIn(timer=LookAround(), after_s=LOOK_S)
         if not self._is_stopping:
             for watched in self._actors.values():
                 yield from self._judge(watched, now_s)
+                yield from self._rested(watched, now_s)
         if now_s - self._said_health_s >= HEALTH_S:
             yield self._health()
 
     def _judge(self, watched: _Watched, now_s: float) -> Iterator[Word]:
-        silent_s = now_s - watched.beat_s
+        silent_s = now_s - watched.beat_s - (self._late_s - watched.late_s)
         allowed_s = SILENT_S if watched.has_beaten else START_S
         if not watched.pid or watched.kill_said or silent_s <= allowed_s or now_s < self._grace_until_s:
             return
-        watched.kill_said = f"killed: its heart was silent for {silent_s:.1f} s"
+        watched.kill_said = f"killed: its heart was silent for {now_s - watched.beat_s:.1f} s"
         yield KillActor(actor=watched.name, pid=watched.pid, why=watched.kill_said)
+
+    def _rested(self, watched: _Watched, now_s: float) -> Iterator[Word]:
+        """Start again what has rested; should nothing come of it, once more after the longest rest."""
+        if watched.rest_until_s is not None and now_s >= watched.rest_until_s:
+            watched.rest_until_s, watched.is_leaving = now_s + LONGEST_REST_S, False
+            yield StartProgram(actor=watched.name)
 
     def _health(self) -> Health:
         self._said_health_s = self._now_s

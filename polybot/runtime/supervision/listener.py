@@ -7,14 +7,26 @@ import threading
 import time
 import xmlrpc.client
 
-from messages.inner import KillActor, ProcessGone, ProcessState, StopProgram, WakeSupervisor, WatchPid
+from messages.inner import (
+    CancelAlone,
+    KillActor,
+    ProcessGone,
+    ProcessState,
+    StartProgram,
+    StopProgram,
+    WakeSupervisor,
+    WatchPid,
+)
 from polybot.runtime.base import log
 from polybot.runtime.base.clock import mono_s
 from polybot.runtime.base.paths import Paths
 from polybot.runtime.loop.inbox import Inbox
 from polybot.runtime.safety import locks
-from polybot.runtime.supervision import supervisord
+from polybot.runtime.supervision import lone_executor, supervisord
 from polybot.topology import BY_NAME
+
+CANCEL_S = 6.0  # machine time for one lone executor: it proves within 4.6 s
+CANCEL_TRIES = 5
 
 
 def post_sentinel() -> None:
@@ -163,9 +175,7 @@ class Hands:
         try:
             for _ in range(20):
                 info = next((p for p in self._supervisor.processes() if p["name"] == wish.actor), None)
-                if info is None or info["pid"] not in (0, wish.pid) or info["statename"] in ("STOPPED", "FATAL"):
-                    return
-                if info["statename"] == "EXITED" and info["exitstatus"] in (0, 75, 77, 78):
+                if info is None or info["pid"] not in (0, wish.pid) or supervisord.is_given_up(info):
                     return
                 time.sleep(0.005)
         except supervisord.Unreachable as exc:
@@ -185,3 +195,26 @@ class Hands:
                 return
             log.event("program_stopped", program=program)
             return
+
+    def start(self, wish: StartProgram) -> None:
+        """Start what has rested; a person may have been faster."""
+        program = supervisord.program_of(wish.actor, BY_NAME[wish.actor].group)
+        try:
+            self._supervisor.start(program)
+        except (supervisord.Unreachable, xmlrpc.client.Fault) as exc:
+            log.event("program_not_started", program=program, error=exc)
+            return
+        log.event("program_started", program=program)
+
+    def cancel(self, wish: CancelAlone) -> None:
+        """Have a lone executor cancel everything, again until it has proven that nothing is open."""
+        for _ in range(CANCEL_TRIES):
+            proof, why = lone_executor.cancel(self._paths, CANCEL_S)
+            if proof is not None:
+                log.event("cancelled_alone", why=wish.why, cancelled=len(proof.cancelled), open=proof.open)
+                if proof.open == 0 and not proof.unknown and not proof.pending_posts:
+                    return
+            else:
+                log.event("not_cancelled_alone", why=wish.why, error=why)
+            if locks.holder(self._paths, "executor") is not None:
+                return  # it was started again, and does this itself

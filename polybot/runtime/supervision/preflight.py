@@ -13,6 +13,8 @@ from polybot.topology import TABLE
 
 # Refused  carries the exit code: 5 halted, 69 a prerequisite is missing, 75 already running, 77 unsafe, 78 config
 
+ALREADY_RUNNING = 75
+
 
 class StartRefused(Exception):
     """Nothing was started: the sentence says why, `code` is the exit code."""
@@ -64,14 +66,14 @@ def check_not_running(paths: Paths) -> None:
         found = locks.holder(paths, actor.name)
         if found is not None:
             raise StartRefused(
-                75,
+                ALREADY_RUNNING,
                 f"already running: {paths.lock(actor.name)} is held by process {found.pid} ({found.name}); see status",
             )
     try:
         pid = supervisord.Supervisor.of(paths, 1.0).pid()
     except supervisord.Unreachable:
         return
-    raise StartRefused(75, f"already running: supervisord {pid} answers for {paths.state}")
+    raise StartRefused(ALREADY_RUNNING, f"already running: supervisord {pid} answers for {paths.state}")
 
 
 def check_not_halted(paths: Paths) -> None:

@@ -171,6 +171,10 @@ class Supervisor:
         """Stop one program and do not wait; it stays down until started."""
         self._call("stopProcess", program, False)
 
+    def start(self, program: str) -> None:
+        """Start one program and do not wait. Raises xmlrpc's Fault when it runs already."""
+        self._call("startProcess", program, False)
+
     def shutdown(self) -> None:
         """The clean stop of everything, in the table's order."""
         self._call("shutdown")
@@ -197,6 +201,16 @@ def note_supervisor(paths: Paths) -> str:
     path = url.removeprefix("unix://") if url.startswith("unix://") else socket_path_of(paths)
     replace_synced(paths.supervisor_note, json.dumps({"socket": path, "pid": os.getppid()}) + "\n")
     return path
+
+
+LEFT_ALONE = (0, 75, 77, 78)  # exit codes after which a program is not started again
+
+
+def is_given_up(info: dict[str, Any]) -> bool:
+    """Will supervisord leave this program down until somebody says otherwise?"""
+    return info["statename"] in ("STOPPED", "FATAL") or (
+        info["statename"] == "EXITED" and info["exitstatus"] in LEFT_ALONE
+    )
 
 
 def program_of(actor: str, group: str) -> str:
