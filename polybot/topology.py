@@ -246,7 +246,7 @@ TABLE: tuple[Actor, ...] = (
     Actor(
         "notifier",
         "tells a program of yours what needs a person; runs only where notify_cmd is set",
-        hears=(Account, Settlement, FeedStatus),
+        hears=(Account, Settlement, FeedStatus, RiskState),
         knob="bot.notify_cmd",
         watches_halt=True,
         recalls=Recall((Notify,), world_s=7 * 24 * 3600),  # a halt that stands is told once, not at every start

@@ -62,7 +62,7 @@ class Notify(Inner, frozen=True, kw_only=True):
     facts   the text's parts, for programs
     """
 
-    kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost"]
+    kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost", "floor"]
     key: str
     text: str
     at_ns: int

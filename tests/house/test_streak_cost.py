@@ -13,8 +13,8 @@ import pytest
 from messages import FeeSchedule
 from polybot.cli.session import live_conditions, live_notice
 from polybot.core.executor.books.double_entry import cost_e6, taker_fee_e6
-from polybot.core.risk.losses import drawdown_floor_e6
 from polybot.core.sizing.amounts import BuyAmounts, fak_buy
+from polybot.core.sizing.floor import drawdown_floor_e6
 from polybot.core.sizing.stake import WORST_RATE_E6, streak_stake_e6
 from polybot.runtime.base.paths import ROOT
 from polybot.settings import Settings, usd_e6

@@ -1,17 +1,18 @@
-"""What needs a person: a halt, a refused login, a corrected settlement, a feed lost for a minute. Each is told once.
+"""What needs a person: a halt, a refused login, a corrected settlement, a lost feed, the floor. Each is told once.
 
 1. A halt is told by its id, whoever wrote it, also one that was written while nobody was here to tell it.
 2. The venue refusing our credentials, or us from where we are, is told when it begins.
 3. A settlement that differs from what was said before is told with what it came to.
 4. A feed is lost when it has not been up for LOST_S of machine time: down, stale, or its actor silent. A feed that was never
    heard is no loss; one that comes back may be lost again. After a pause of our own everyone has LOST_S anew.
-5. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
+5. That not even a first stake fits above the floor any more is told when it begins, with what to do.
+6. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
    flight recorder.
 """
 
 from collections.abc import Iterator
 
-from messages import Account, FeedStatus, Settlement, Word, decode_word
+from messages import Account, FeedStatus, RiskState, Settlement, Word, decode_word
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Started, Tick, WakeIn
 from messages.units import NS, usd_text
 
@@ -40,6 +41,7 @@ class NotifierCore:
         self._halted = ""
         self._told: dict[str, int] = {}
         self._is_refused = False
+        self._is_at_floor = False
         self._feeds: dict[str, _Feed] = {}
 
     def handle(self, word: Word, now_ns: int) -> Iterator[Word]:
@@ -48,6 +50,8 @@ class NotifierCore:
                 self._heard(word)
             case Account():
                 yield from self._login(word, now_ns)
+            case RiskState():
+                yield from self._floor(word, now_ns)
             case Tick(timer=LookAround()):
                 yield from self._look(word.mono_s, now_ns)
             case Settlement(corrected=True):
@@ -69,7 +73,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 5)."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 6)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):
@@ -85,6 +89,13 @@ class NotifierCore:
             text = f"the venue refuses {_REFUSED[account.venue_state]}: {account.venue_why}"
             facts = {"account": account.account, "why": account.venue_why}
             yield from self._tell(Notify(kind="login_refused", key="login", text=text, at_ns=now_ns, facts=facts))
+
+    def _floor(self, risk: RiskState, now_ns: int) -> Iterator[Word]:
+        was, self._is_at_floor = self._is_at_floor, risk.reason_code == "DRAWDOWN_AHEAD"
+        if self._is_at_floor and not was:
+            text = f"no more entries: {risk.reason}"
+            facts = {"reason_code": risk.reason_code, "reason": risk.reason}
+            yield from self._tell(Notify(kind="floor", key="floor", text=text, at_ns=now_ns, facts=facts))
 
     def _corrected(self, word: Settlement, now_ns: int) -> Iterator[Word]:
         pnl = usd_text(word.pnl_e6)

@@ -16,8 +16,8 @@ from messages import (
 from messages.inner import WriteHalt
 from messages.units import MS, NS
 from polybot.core.risk import price_rules
-from polybot.core.risk.losses import drawdown_floor_e6
 from polybot.core.risk.table import RULES
+from polybot.core.sizing.floor import drawdown_floor_e6
 from polybot.settings import Bot, Risk, Settings
 from tests.build import T0, a_book, a_market, a_prediction, a_print, a_tick, a_window, an_account, slug_of
 from tests.core.risk.conftest import Kit
