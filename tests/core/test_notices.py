@@ -4,7 +4,7 @@ from messages import Account, FeedStatus, Settlement, Word, encode
 from messages.feeds import FeedState
 from messages.inner import HaltSeen, LookAround, Notify, Restored, Tick
 from polybot.core.notifier.core import LOST_S, QUIET_NS, NotifierCore
-from tests.build import T0, a_feed_status, a_halt, a_settlement, a_start, an_account
+from tests.build import T0, a_feed_status, a_halt, a_risk_state, a_settlement, a_start, an_account
 
 NOW_NS = T0 * 10**9
 
@@ -77,6 +77,17 @@ def test_a_refused_login_is_told_when_it_begins() -> None:
 def test_a_venue_that_forbids_us_to_trade_from_here_is_told_too() -> None:
     (told,) = Bench().hear(told_by_venue("geoblocked"))
     assert (told.kind, told.text[:33]) == ("login_refused", "the venue refuses us from here: 4")
+
+
+def test_that_nothing_fits_above_the_floor_is_told_when_it_begins_with_what_to_do() -> None:
+    bench = Bench()
+    at_floor = a_risk_state(state="REDUCING", reason_code="DRAWDOWN_AHEAD", reason="equity 75 USD. To trade on: …")
+    assert bench.hear(a_risk_state(state="REDUCING", reason_code="DAILY_LOSS", reason="until tomorrow")) == []
+    (told,) = bench.hear(at_floor)
+    assert (told.kind, told.text) == ("floor", "no more entries: equity 75 USD. To trade on: …")
+    assert bench.hear(at_floor, NOW_NS + 2 * QUIET_NS) == [], "it still stands"
+    assert bench.hear(a_risk_state()) == []
+    assert [n.kind for n in bench.hear(at_floor, NOW_NS + QUIET_NS)] == ["floor"]
 
 
 def test_only_a_corrected_settlement_is_told() -> None:
