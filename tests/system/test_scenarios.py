@@ -47,7 +47,7 @@ def test_a_losing_series_with_a_wider_day_stops_before_the_floor(bot: Bot) -> No
     bot.env["POLYBOT__RISK__MAX_DRAWDOWN_PCT"] = "8"
     rows = rows_of(bot, "--scenario", "halt", "--strategy", "always_down", "--windows", "6")
     assert "DRAWDOWN_AHEAD" in codes(rows).values() and "HALTED" not in codes(rows).values()
-    assert bot.told("account")["equity_e6"] >= 92_000_000
+    assert bot.told("account")["account"]["equity_e6"] >= 92_000_000
     assert all(row["outcome"] == "UP" for n, row in rows.items() if n <= 4), (
         "up four times, whoever bets otherwise loses"
     )
