@@ -74,7 +74,9 @@ class Notify(Inner, frozen=True, kw_only=True):
     facts   the text's parts, for programs
     """
 
-    kind: Literal["halt", "login_refused", "settlement_corrected", "feed_lost", "paused", "unreadable", "crash_loop"]
+    kind: Literal[
+        "halt", "login_refused", "settlement_corrected", "feed_lost", "paused", "unreadable", "crash_loop", "floor"
+    ]
     key: str
     text: str
     at_ns: int

@@ -79,11 +79,10 @@ def test_halt_a_losing_series_ends_the_day() -> None:
     assert day.reason(5) == "DAILY_LOSS"
 
 
-def test_halt_where_a_day_may_lose_more_it_comes_to_the_drawdown() -> None:
+def test_halt_where_a_day_may_lose_more_it_stops_before_the_floor() -> None:
     day = Day("halt", 3, 5, risk={"daily_loss_usd": 1000.0, "max_drawdown_pct": 8.0}).run_until(5, 60)
-    assert day.sim.halt is not None
-    assert (day.sim.halt.by, day.sim.halt.reason_code) == ("risk", "DRAWDOWN")
-    assert day.reason(5) in ("HALTED", "DRAWDOWN")
+    assert day.sim.halt is None
+    assert day.reason(5) == "DRAWDOWN_AHEAD"
 
 
 def test_streak_runs_are_bet_against_before_the_window_opens() -> None:

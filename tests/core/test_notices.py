@@ -100,6 +100,17 @@ def test_a_trade_that_nobody_can_read_is_told_once_by_its_market() -> None:
     assert bench.hear(account) == []
 
 
+def test_that_nothing_fits_above_the_floor_is_told_when_it_begins_with_what_to_do() -> None:
+    bench = Bench()
+    at_floor = a_risk_state(state="REDUCING", reason_code="DRAWDOWN_AHEAD", reason="equity 75 USD. To trade on: …")
+    assert bench.hear(a_risk_state(state="REDUCING", reason_code="DAILY_LOSS", reason="until tomorrow")) == []
+    (told,) = bench.hear(at_floor)
+    assert (told.kind, told.text) == ("floor", "no more entries: equity 75 USD. To trade on: …")
+    assert bench.hear(at_floor, NOW_NS + 2 * QUIET_NS) == [], "it still stands"
+    assert bench.hear(a_risk_state()) == []
+    assert [n.kind for n in bench.hear(at_floor, NOW_NS + QUIET_NS)] == ["floor"]
+
+
 def test_only_a_corrected_settlement_is_told() -> None:
     bench = Bench()
     assert bench.hear(a_correction(corrected=False)) == []

@@ -87,6 +87,21 @@ def test_a_stake_takes_at_most_half_of_free_cash_in_whole_cents(free: int, stake
     assert sized_by(an_account(None, free), "coin", Settings()).stake_e6 == stake
 
 
+@pytest.mark.parametrize(("equity", "stake"), [(82_037_500, 11_250_000), (82_037_499, 5_000_000)])
+@pytest.mark.parametrize("part", ["equity_e6", "positions_e6", "reserved_e6"])
+def test_a_step_whose_worst_case_passes_the_floor_falls_to_its_base_and_says_so(
+    part: str, equity: int, stake: int
+) -> None:
+    """Refused it would bring no outcome, and the streak would ask for it for ever. 11.25 USD cost 12.0375 at worst."""
+    given = equity if part == "equity_e6" else 100_000_000 - equity
+    account = msgspec.structs.replace(an_account(a_streak(wins=2)), **{part: given})
+    found = sized_by(account, "coin", Settings())
+    assert (found.stake_e6, found.win_streak) == (stake, 2 if stake > 5_000_000 else 0)
+    assert ("base: win_streak step 2 at worst passes the 12.037499 USD left above the floor" in found.text) is (
+        stake == 5_000_000
+    )
+
+
 def test_what_bound_the_stake_is_said() -> None:
     assert "capped at 25.00 USD" in sized_by(an_account(a_streak(wins=4)), "coin", Settings()).text
     assert "0.5 of 8.00 USD free cash" in sized_by(an_account(None, 8_000_000), "coin", Settings()).text

@@ -139,6 +139,7 @@ def test_paper_and_live_refuse_a_speed_and_a_tape() -> None:
         ("POLYBOT__RISK__MAX_STAKE_USD", "4.99", "5"),
         ("POLYBOT__BOT__CAPITAL_USD", "10.69", "10.70"),
         ("POLYBOT__RISK__DAILY_LOSS_USD", "5.34", "5.35"),
+        ("POLYBOT__RISK__MAX_DRAWDOWN_PCT", "5.34", "5.35"),
         ("POLYBOT__RISK__MAX_MARKET_USD", "5.34", "5.35"),
         ("POLYBOT__RISK__MAX_EXPOSURE_USD", "5.34", "5.35"),
         ("POLYBOT__STRATEGY__RSI_EMA__DAILY_LOSS_USD", "5.34", "5.35"),
@@ -146,8 +147,9 @@ def test_paper_and_live_refuse_a_speed_and_a_tape() -> None:
     ],
 )
 def test_a_limit_below_one_base_stake_is_refused_and_at_it_passes(knob: str, below: str, at: str) -> None:
-    load(environment={knob: at})
-    assert "nothing could ever trade" in sentence({knob: below})
+    wide = {"POLYBOT__RISK__MAX_DRAWDOWN_PCT": "100"}
+    load(environment=wide | {knob: at})
+    assert "nothing could ever trade" in sentence(wide | {knob: below})
 
 
 def test_a_price_band_that_nothing_can_pass_is_refused() -> None:

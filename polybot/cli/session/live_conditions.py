@@ -26,7 +26,7 @@ UNSAFE = 77
 DOCTOR_S = 90.0
 DRAG = (
     "live trades real money: a fair coin bought at 0.51 loses 5.4 % of every stake, the fee included, and by streak sizing "
-    "without another limit reaches the 30 % drawdown within 72 windows in 81 % of sessions"
+    "without another limit leaves no room above the 30 % floor within 72 windows in 84 % of sessions"
 )
 
 

@@ -38,13 +38,14 @@ def lines(paths: Paths, settings: Settings, found: Session, wallet: str) -> Iter
     fee = WORST_RATE_E6 / E6 * (1 - EVEN_PRICE)
     yield (
         f"fee drag      {fee:.1%} of every stake at a price of {EVEN_PRICE:.2f}; bought at 0.51, a fair coin loses 5.4 % of "
-        "it, and by streak sizing without another limit reaches the 30 % drawdown within 72 windows in 81 % of sessions"
+        "it, and by streak sizing without another limit leaves no room above the 30 % floor within 72 windows in 84 % of "
+        "sessions"
     )
     for name in settings.bot.strategy_names:
         yield f"paper record  {paper_record(paths, name)}"
     live, risk = settings.live, settings.risk
     yield (
-        f"limits        no stake above {live.live_max_stake_usd:.2f} USD, halt at a session's loss of "
+        f"limits        no stake above {live.live_max_stake_usd:.2f} USD, no order whose worst case passes a session's loss of "
         f"{live.live_max_loss_usd:.2f} USD (live_max_loss_usd) or {risk.max_drawdown_pct:g} % of the purse of "
         f"{settings.bot.capital_usd:.2f} USD, only exits after a day's loss of {risk.daily_loss_usd:.2f} USD"
     )

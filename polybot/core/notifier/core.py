@@ -1,5 +1,5 @@
 """What needs a person: a halt, a refused login, a corrected settlement, a feed lost for a minute, a pause that the bot asked
-for itself, a trade that nobody can read. Each is told once.
+for itself, a trade that nobody can read, the floor. Each is told once.
 
 1. A halt is told by its id, whoever wrote it, also one that was written while nobody was here to tell it.
 2. The venue refusing our credentials, or us from where we are, is told when it begins.
@@ -9,7 +9,8 @@ for itself, a trade that nobody can read. Each is told once.
 5. A pause is told when the executor asked for it; one by hand has its person.
 6. A row of our trades that cannot be understood is told by its market, with what stops for it.
 7. An actor that leaves again and again is told, and what became of it; one whose loop halted is told as the halt.
-8. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
+8. That not even a first stake fits above the floor any more is told when it begins, with what to do.
+9. The same thing is not told twice within QUIET_NS of world time, over restarts: what was told is recalled from our own
    flight recorder.
 """
 
@@ -49,7 +50,7 @@ class NotifierCore:
         self._now_s = 0.0
         self._halted = ""
         self._told: dict[str, int] = {}
-        self._is_refused = self._is_paused = False
+        self._is_refused = self._is_paused = self._is_at_floor = False
         self._feeds: dict[str, _Feed] = {}
 
     def handle(self, word: Word, now_ns: int) -> Iterator[Word]:
@@ -61,6 +62,7 @@ class NotifierCore:
                 yield from self._unreadable(word, now_ns)
             case RiskState():
                 yield from self._paused(word, now_ns)
+                yield from self._floor(word, now_ns)
             case Tick(timer=LookAround()):
                 yield from self._look(word.mono_s, now_ns)
             case Settlement(corrected=True):
@@ -84,7 +86,7 @@ class NotifierCore:
             yield notice
 
     def _restored(self, word: Restored, now_ns: int) -> Iterator[Word]:
-        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 8)."""
+        """Take in what we told in former lives; a halt that stands and is not among it is told now (rules 1 and 9)."""
         for record in word.records:
             notice = decode_word(record)
             if isinstance(notice, Notify):
@@ -113,6 +115,13 @@ class NotifierCore:
             facts = {"market": market, "why": why}
             key = f"unreadable/{market}"
             yield from self._tell(Notify(kind="unreadable", key=key, text=text, at_ns=now_ns, facts=facts))
+
+    def _floor(self, risk: RiskState, now_ns: int) -> Iterator[Word]:
+        was, self._is_at_floor = self._is_at_floor, risk.reason_code == "DRAWDOWN_AHEAD"
+        if self._is_at_floor and not was:
+            text = f"no more entries: {risk.reason}"
+            facts = {"reason_code": risk.reason_code, "reason": risk.reason}
+            yield from self._tell(Notify(kind="floor", key="floor", text=text, at_ns=now_ns, facts=facts))
 
     def _corrected(self, word: Settlement, now_ns: int) -> Iterator[Word]:
         pnl = usd_text(word.pnl_e6)

@@ -7,6 +7,7 @@ from polybot.core.risk import exposure, frequency, losses
 from polybot.core.risk.permission import ACCOUNT_SILENCE_S, max_offset_ms, worst_clock
 from polybot.core.risk.price_rules import COLLAR_E6, depth_e6
 from polybot.core.risk.view import RiskView, known, stakes
+from polybot.core.sizing.floor import floor_of, worst_equity_e6
 from polybot.core.utc import day_of
 from polybot.settings import usd_e6
 
@@ -30,6 +31,11 @@ def _of_account(view: RiskView) -> list[LimitUse]:
         LimitUse(rule="VENUE_STATE", used=account.venue_state or "running", limit="running", share=float(not is_up)),
         _usd("DRAWDOWN", max(0, purse - account.equity_e6), purse * usd_e6(risk.max_drawdown_pct) // 100_000_000),
         *_of_live(view),
+        _usd(
+            "DRAWDOWN_AHEAD",
+            purse - worst_equity_e6(account) + flying,
+            purse - floor_of(account, view.settings).equity_e6,
+        ),
         _usd("DAILY_LOSS", losses.day_loss_e6(view, day_of(view.now_ns // 10**9)), usd_e6(risk.daily_loss_usd)),
         LimitUse(rule="MAX_ORDER", used="-", limit=f"{usd_text(usd_e6(risk.max_stake_usd))} USD"),
         LimitUse(rule="COLLAR", used="-", limit=decimal_text(COLLAR_E6)),

@@ -1,4 +1,4 @@
-"""What has been lost already: of the purse, of a live session, of a day, in a row.
+"""What has been lost already, and what an order may lose more: of the purse, of a live session, of a day, in a row.
 
 A day is the UTC day of a window's end. Its loss is what its windows have come to after fees, and the worst of what is open;
 a gain makes room. All of it is told by the executor's journal: restarts forget nothing, and a corrected outcome corrects.
@@ -8,12 +8,12 @@ from messages import Account, OrderIntent
 from messages.units import NS, decimal_text, usd_text
 from polybot.core.reasons import Reason
 from polybot.core.risk.view import RiskView, known
-from polybot.core.sizing.stake import first_worst_e6
+from polybot.core.sizing.floor import drawdown_floor_e6, floor_of, floor_text, room_e6
+from polybot.core.sizing.stake import first_worst_e6, least_worst_e6
 from polybot.core.utc import clock_text, day_of
 from polybot.settings import Settings, usd_e6
 
 PAUSE_S = 3600  # market time, from the end of the newest lost window
-_PCT = 100_000_000
 
 
 # --- what halts
@@ -35,11 +35,6 @@ def drawdown_of(account: Account, settings: Settings) -> str | None:
     )
 
 
-def drawdown_floor_e6(purse_e6: int, max_drawdown_pct: float) -> int:
-    """The equity at or below which trading halts, pUSD millionths."""
-    return purse_e6 * (_PCT - usd_e6(max_drawdown_pct)) // _PCT
-
-
 def live_loss(intent: OrderIntent, view: RiskView) -> str | None:
     """Refuses when a live session has lost live_max_loss_usd."""
     return live_loss_of(known(view)[0], view.settings)
@@ -58,6 +53,58 @@ def halting(account: Account, settings: Settings) -> Reason | None:
     for code, text in (("DRAWDOWN", drawdown_of(account, settings)), ("LIVE_LOSS", live_loss_of(account, settings))):
         if text is not None:
             return Reason(code, text)
+    return None
+
+
+# --- what would pass the floor
+
+
+def floor_near(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses entries once no first stake fits above the floor any more; exits still go."""
+    if intent.reduce_only:
+        return None
+    return floor_near_of(known(view)[0], view.settings)
+
+
+def floor_near_of(account: Account, settings: Settings) -> str | None:
+    """Nothing is open that may yet win, and not even the smallest first stake could be lost: only exits from now on.
+
+    While something is open it may lift equity again: then each order is refused by itself (floor_ahead), and nothing is said.
+    """
+    if not account.ready or account.positions_e6 or account.reserved_e6:
+        return None
+    least = min(least_worst_e6(settings, name, account.equity_e6) for name in settings.bot.strategy_names)
+    if least <= room_e6(account, settings):
+        return None
+    floor = floor_of(account, settings)
+    return (
+        f"equity {decimal_text(account.equity_e6)} USD: the loss of a first stake of {decimal_text(least)} USD with its fee "
+        f"would pass {floor_text(floor)}; only exits. To trade on: a smaller first stake, a wider {floor.knob}, "
+        "or a new session with a fresh purse"
+    )
+
+
+def floor_ahead(intent: OrderIntent, view: RiskView) -> str | None:
+    """Refuses an order whose worst case, beside everything open, reserved and in flight, would pass the floor."""
+    account = known(view)[0]
+    flying = sum(other.worst_e6 for other in view.in_flight)
+    room = room_e6(account, view.settings) - flying
+    if intent.reduce_only or intent.worst_e6 <= room:
+        return None
+    risked = account.positions_e6 + account.reserved_e6 + flying
+    return (
+        f"equity {decimal_text(account.equity_e6)} USD less {decimal_text(risked)} USD at risk and "
+        f"{decimal_text(intent.worst_e6)} USD by this order at worst would pass "
+        f"{floor_text(floor_of(account, view.settings))}"
+    )
+
+
+def only_exits(account: Account, settings: Settings, now_ns: int) -> Reason | None:
+    """The loss that leaves no room for an entry, as a reason; None when no loss does. The floor's outlasts the day's."""
+    if (text := floor_near_of(account, settings)) is not None:
+        return Reason("DRAWDOWN_AHEAD", text)
+    if (text := day_over_of(account, settings, now_ns)) is not None:
+        return Reason("DAILY_LOSS", text)
     return None
 
 

@@ -3,7 +3,8 @@
 1. HALTED while the halt file stands, or since risk itself found a reason (DRAWDOWN, LIVE_LOSS, WATCHDOG), which it writes
    there. Lifting a halt does not lift its cause: the next look halts again.
 2. REDUCING by hand, or because the executor asked for it, until Resume, over restarts: a file as well.
-3. REDUCING by the day's loss until the next UTC day. No file: it follows from the account, which survives everything.
+3. REDUCING by the day's loss until the next UTC day, and by the floor while no first stake fits above it. No file: both
+   follow from the account, which survives everything.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from messages import Account, Halt, Pause, Resume, RiskState, TradingState, Word
 from messages.inner import HaltSeen, WriteHalt, WritePause
 from polybot.core.reasons import Reason
-from polybot.core.risk.losses import day_over_of, halting
+from polybot.core.risk.losses import halting, only_exits
 from polybot.settings import Settings
 
 
@@ -23,7 +24,7 @@ class TradingStates:
         self._halt_id = halt_id
         self.halted: Reason | None = None
         self.paused: Reason | None = Reason("PAUSED", paused) if paused else None
-        self.day_over: Reason | None = None
+        self.only_exits: Reason | None = None
         if halt_id:
             self.halted = Reason("KILL_SWITCH", f"halt {halt_id} stands since before risk started")
 
@@ -35,18 +36,17 @@ class TradingStates:
     @property
     def reason(self) -> Reason | None:
         """Why the state is not ACTIVE, None while it is."""
-        return self.halted or self.paused or self.day_over
+        return self.halted or self.paused or self.only_exits
 
     def look(self, account: Account | None, settings: Settings, now_ns: int) -> Iterator[Word]:
-        """Look at what has been lost: halt, begin or end the day's REDUCING, and say the level if that changed."""
+        """Look at what has been lost: halt, begin or end REDUCING, and say the level if that or its cause changed."""
         if account is None:
             return
-        text = day_over_of(account, settings, now_ns)
-        before, self.day_over = self.day_over, Reason("DAILY_LOSS", text) if text else None
+        before, self.only_exits = self.only_exits, only_exits(account, settings, now_ns)
         reason = halting(account, settings) if self.halted is None else None
         if reason is not None:
             yield from self.halt("risk", reason, now_ns)
-        elif (before is None) != (self.day_over is None):
+        elif (before and before.code) != (self.only_exits and self.only_exits.code):
             yield self._level(now_ns)
 
     def halt(self, by: str, reason: Reason, now_ns: int) -> Iterator[Word]:

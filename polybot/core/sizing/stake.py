@@ -17,6 +17,8 @@ kelly, a quarter of (p − c) / (1 − c) of the bankroll, c = limit + its fee; 
     parameters.) The other rules round down to cents.
  2. Its base, and said so, when the previous traded window has no outcome yet, when its move is unknown, or when
     |end − strike| < 0.5 bp: such an outcome may still turn, and a streak must not stand on it.
+    And its base, and said so, when the step's worst case would pass the floor (floor.py): a refused stake brings no outcome,
+    so the streak would ask for it for ever.
  3. Then the caps, each floored to cents: `max_stake_usd` (in live also `live_max_stake_usd`); then what with its fee still
     fits under `max_market_usd` beside all that is held and ordered in that market; then `max_cash_fraction` of the
     strategy's free cash; kelly's bankroll is the same. risk holds the same limits against the order that comes of it.
@@ -32,7 +34,8 @@ from fractions import Fraction
 from messages import Account, FeeSchedule, Positions, Streak
 from messages.units import E6, decimal_text, usd_text
 from polybot.core.reasons import Reason
-from polybot.core.sizing.amounts import MIN_MARKETABLE_E6
+from polybot.core.sizing.amounts import MIN_MARKETABLE_E6, worst_e6
+from polybot.core.sizing.floor import room_e6 as above_floor_e6
 from polybot.settings import Settings, usd_e6
 
 CENT_E6 = 10_000
@@ -95,12 +98,19 @@ class Offer:
 def size(purse: Purse, strategy: str, settings: Settings, offer: Offer) -> Size | Reason:
     """The stake of a strategy's next window."""
     account, knobs, share = purse.account, settings.sizing_of(strategy), settings.share_of(strategy)
+    cap = _stake_cap_e6(settings, strategy)
     free_e6 = purse.free_e6(strategy, share)
     wins, why_base = steps(account.streaks.get(strategy))
     match knobs.rule:
         case "win_streak":
             stake = streak_stake_e6(usd_e6(knobs.base_stake_usd), knobs.streak_factor, wins)
             text = f"win_streak step {wins}{why_base}"
+            room = above_floor_e6(account, settings)
+            if wins and worst_e6(min(stake, cap), offer.fee.rate_e6) > room:
+                wins, stake = 0, usd_e6(knobs.base_stake_usd)
+                text = (
+                    f"win_streak step 0, base: {text} at worst passes the {decimal_text(room)} USD left above the floor"
+                )
         case "fixed":
             stake, text = _cents(Fraction(usd_e6(knobs.fixed_stake_usd))), "fixed"
         case "percent":
@@ -110,9 +120,6 @@ def size(purse: Purse, strategy: str, settings: Settings, offer: Offer) -> Size 
             if offer.probability is None:
                 return Reason("NO_PROBABILITY", f"kelly sizes by a probability, and {strategy} publishes none")
             stake, text = _kelly(free_e6, knobs.kelly_fraction, offer, offer.probability)
-    cap = usd_e6(settings.max_stake_of(strategy))
-    if settings.bot.profile == "live":
-        cap = min(cap, usd_e6(settings.live.live_max_stake_usd))
     if stake > cap:
         stake, text = cap // CENT_E6 * CENT_E6, f"{text}, capped at {usd_text(cap)} USD"
     held, most = purse.in_market_e6(offer.slug), usd_e6(settings.risk.max_market_usd)
@@ -128,6 +135,11 @@ def size(purse: Purse, strategy: str, settings: Settings, offer: Offer) -> Size 
             f"{text}, at most {knobs.max_cash_fraction:g} of {usd_text(free_e6)} USD free cash{of_share}",
         )
     return Size(stake, wins, text)
+
+
+def _stake_cap_e6(settings: Settings, strategy: str) -> int:
+    cap = usd_e6(settings.max_stake_of(strategy))
+    return min(cap, usd_e6(settings.live.live_max_stake_usd)) if settings.bot.profile == "live" else cap
 
 
 def room_e6(left_e6: int, rate_e6: int) -> int:
@@ -154,8 +166,19 @@ def first_stake(settings: Settings, strategy: str) -> tuple[str, int]:
 
 def first_worst_e6(settings: Settings, strategy: str) -> int:
     """What a first stake may cost at worst: with the venue's dearest fee."""
-    stake = first_stake(settings, strategy)[1]
-    return stake + stake * WORST_RATE_E6 // E6
+    return worst_e6(first_stake(settings, strategy)[1], WORST_RATE_E6)
+
+
+def least_worst_e6(settings: Settings, strategy: str, equity_e6: int) -> int:
+    """What the smallest stake that the strategy would still send may cost at worst, at this equity.
+
+    Only percent shrinks with equity, down to the venue's least; below that nothing is sent.
+    """
+    own = settings.sizing_of(strategy)
+    if own.rule != "percent":
+        return first_worst_e6(settings, strategy)
+    stake = _cents(equity_e6 * Fraction(repr(own.equity_pct)) / 100)
+    return worst_e6(max(MIN_MARKETABLE_E6, stake), WORST_RATE_E6)
 
 
 def _kelly(free_e6: int, fraction: float, offer: Offer, probability: float) -> tuple[int, str]:

@@ -413,6 +413,7 @@ def _bounds(s: Settings, name: str, base_e6: int, worst_e6: int) -> Iterator[tup
     cash = s.bot.capital_usd * s.share_of(name) * s.sizing_of(name).max_cash_fraction
     yield "risk.max_stake_usd", usd_e6(s.max_stake_of(name)), base_e6
     yield "bot.capital_usd", usd_e6(round(cash, 6)), worst_e6
+    yield "risk.max_drawdown_pct", usd_e6(round(s.bot.capital_usd * s.risk.max_drawdown_pct / 100, 6)), worst_e6
     for knob in ("daily_loss_usd", "max_market_usd", "max_exposure_usd"):
         yield f"risk.{knob}", usd_e6(getattr(s.risk, knob)), worst_e6
     for knob in ("daily_loss_usd", "max_exposure_usd"):

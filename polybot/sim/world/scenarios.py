@@ -141,8 +141,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario(
         "halt",
-        "four windows up, four down: betting against the last one loses (DAILY_LOSS; with daily_loss_usd raised, DRAWDOWN and "
-        "exit 5)",
+        "four windows up, four down: betting against the last one loses (DAILY_LOSS; with daily_loss_usd raised, "
+        "DRAWDOWN_AHEAD)",
         trends_bp=(30.0,) * 4 + (-30.0,) * 4,
         paces=(Pace(Span(-FOR_EVER_S, FOR_EVER_S), 0.3),),
     ),

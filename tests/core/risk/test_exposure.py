@@ -95,7 +95,12 @@ def test_silence_to_a_snapshot_keeps_everything_reserved(kit: Kit) -> None:
 def wide(daily_loss_usd: float = 1000.0, max_market_usd: float = 1000.0, max_exposure_usd: float = 1000.0) -> Settings:
     """Limits that hold nothing back, but for these."""
     return Settings(
-        risk=Risk(daily_loss_usd=daily_loss_usd, max_market_usd=max_market_usd, max_exposure_usd=max_exposure_usd)
+        risk=Risk(
+            max_drawdown_pct=100.0,
+            daily_loss_usd=daily_loss_usd,
+            max_market_usd=max_market_usd,
+            max_exposure_usd=max_exposure_usd,
+        )
     )
 
 

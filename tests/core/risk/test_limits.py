@@ -16,8 +16,8 @@ from messages import (
 from messages.inner import WriteHalt
 from messages.units import MS, NS
 from polybot.core.risk import price_rules
-from polybot.core.risk.losses import drawdown_floor_e6
 from polybot.core.risk.table import RULES
+from polybot.core.sizing.floor import drawdown_floor_e6
 from polybot.settings import Bot, Risk, Settings
 from tests.build import T0, a_book, a_market, a_prediction, a_print, a_tick, a_window, an_account, slug_of
 from tests.core.risk.conftest import Kit
@@ -92,14 +92,16 @@ def test_amounts_must_be_those_of_stake_and_limit(kit: Kit, changed: dict[str, i
     assert kit.code_with(10.0, intent=msgspec.structs.replace(kit.an_intent(), **changed)) == "BAD_AMOUNTS"
 
 
-@pytest.mark.parametrize(("equity", "state"), [(70_000_001, "ACTIVE"), (70_000_000, "HALTED"), (69_999_999, "HALTED")])
+@pytest.mark.parametrize(
+    ("equity", "state"), [(70_000_001, "REDUCING"), (70_000_000, "HALTED"), (69_999_999, "HALTED")]
+)
 def test_drawdown_halts_at_seventy_percent_of_the_purse(kit: Kit, equity: int, state: str) -> None:
     bench = kit.Bench().ready()
     said = bench.hear(10.0, an_account(equity_e6=equity))
     assert bench.trading_state() == state
     halts = [w for w in said if isinstance(w, WriteHalt)]
     assert [h.reason_code for h in halts] == (["DRAWDOWN"] if state == "HALTED" else [])
-    assert bench.judge().reason_code == ("HALTED" if state == "HALTED" else "")
+    assert bench.judge().reason_code == ("HALTED" if state == "HALTED" else "DRAWDOWN_AHEAD")
     if halts:
         assert "70.00 USD" in halts[0].reason and "purse 100.00 USD" in halts[0].reason
         assert bench.hear(10.1, an_account(equity_e6=equity - 1)) == [], "said once"

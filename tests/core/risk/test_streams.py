@@ -79,7 +79,11 @@ class Truth:
                 break
             in_vain += 1
         return an_account(
+            purse_e6=self.purse_e6,
             free_e6=self.free_e6,
+            reserved_e6=sum(b.risked_e6 for b in self.bets if b.is_open),
+            positions_e6=sum(b.cost_e6 for b in self.bets if not b.is_open and b.pnl_e6 is None),
+            equity_e6=self.equity_e6,
             journal_seq=self.seq,
             days=tuple(
                 DayResult(day=d, strategy=s, realised_e6=r, open_e6=o) for (d, s), (r, o) in sorted(days.items())
@@ -120,6 +124,19 @@ class Truth:
         paid = sum(b.cost_e6 + (b.pnl_e6 or 0) for b in self.bets if b.is_paid)
         return self.purse_e6 + paid - sum(b.risked_e6 for b in self.bets)
 
+    @property
+    def equity_e6(self) -> int:
+        return self.purse_e6 + sum(b.pnl_e6 or 0 for b in self.bets)
+
+    @property
+    def worst_e6(self) -> int:
+        """Equity when everything that has no outcome yet is lost, filled to the last."""
+        return self.equity_e6 - sum(b.risked_e6 for b in self.bets if b.pnl_e6 is None)
+
+    @property
+    def floor_usd(self) -> float:
+        return self.purse_e6 / 1e6 * (1 - self.knobs.risk.max_drawdown_pct / 100)
+
     # --- what happens
 
     def taken(self, intent: OrderIntent, now_ns: int) -> None:
@@ -137,6 +154,7 @@ class Truth:
                 bet.pnl_e6 = bet.cost_e6 if self.luck.random() < 0.4 else -bet.cost_e6
             elif bet.pnl_e6 is not None and self.luck.random() < 0.7:
                 bet.is_paid = True
+        assert self.worst_e6 >= self.floor_usd * 1e6, "no worst case has passed the floor"
 
     # --- what must hold
 
@@ -148,6 +166,7 @@ class Truth:
         lost = sum(b.risked_e6 if b.pnl_e6 is None else -b.pnl_e6 for b in day)
         markets = {b.intent.slug for b in held if b.pnl_e6 is None} | {intent.slug}
         own = [b.risked_e6 for b in held if b.intent.strategy == intent.strategy]
+        assert self.worst_e6 - worst >= self.floor_usd * 1e6, "the floor"
         assert lost + worst <= risk.daily_loss_usd * 1e6, "daily loss"
         assert sum(b.risked_e6 for b in held if b.intent.slug == intent.slug) + worst <= risk.max_market_usd * 1e6
         assert sum(b.risked_e6 for b in held) + worst <= risk.max_exposure_usd * 1e6, "exposure"
@@ -197,6 +216,7 @@ def a_stream(kit: Kit, seed: int, totals: dict[str, int]) -> None:
     luck = random.Random(seed)
     knobs = Settings(
         risk=Risk(
+            max_drawdown_pct=luck.choice((25.0, 100.0, 100.0)),
             daily_loss_usd=luck.choice((15.0, 40.0, 500.0)),
             max_market_usd=luck.choice((20.0, 50.0, 500.0)),
             max_exposure_usd=luck.choice((25.0, 60.0, 500.0)),
@@ -256,7 +276,17 @@ def streams(kit: Kit, wishes: int, first_seed: int) -> dict[str, int]:
     return totals
 
 
-MET = ("DAILY_LOSS", "MAX_MARKET", "MAX_EXPOSURE", "MAX_POSITIONS", "MAX_ORDER", "ENTRY_OPEN", "ONE_ENTRY", "COOLDOWN")
+MET = (
+    "DRAWDOWN_AHEAD",
+    "DAILY_LOSS",
+    "MAX_MARKET",
+    "MAX_EXPOSURE",
+    "MAX_POSITIONS",
+    "MAX_ORDER",
+    "ENTRY_OPEN",
+    "ONE_ENTRY",
+    "COOLDOWN",
+)
 
 
 def test_no_stream_of_wishes_ever_exceeds_a_limit(kit: Kit) -> None:
