@@ -158,9 +158,10 @@ class OrderTracker:
         if order is None:
             return
         self._wakes.pop(word.order_id, None)
-        closed = self._closed_when_asked.pop(word.order_id, False)
         if word.known:
             self._doubted.pop(word.order_id, None)
+        closed = self._closed_when_asked.pop(word.order_id, False)
+        if word.known:
             yield from self.trades(word.trades, now_ns)
             if word.order is not None:
                 shown = venue_facts.of_order(self._writer.books, word.order, is_authoritative=True)
