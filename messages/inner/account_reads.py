@@ -197,9 +197,13 @@ class GeoblockRead(Inner, frozen=True, kw_only=True):
 
 
 class UserFact(Inner, frozen=True, kw_only=True):
-    """Something the user channel pushed: an order's or a trade's new state, or the channel's own coming and going."""
+    """Something the user channel pushed: an order's or a trade's new state, or the channel's own coming and going.
+
+    order_ids: orders that an event which could not be read names; they are asked after.
+    """
 
     kind: Literal["order", "trade", "open", "closed", "bad"]
     order: VenueOrder | None = None
     trades: tuple[VenueTrade, ...] = ()
     why: str = ""
+    order_ids: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ from polybot.adapters.polymarket.gamma import Gamma
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet
 from tests.adapters.conftest import HttpScript, answer
 from tests.build import a_post
+from tests.trades import trades_of
 
 WALLET = Wallet("0x" + "11" * 32)
 CREDENTIALS = Credentials("5b1f0e0a", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "7d0f")
@@ -176,7 +178,8 @@ def test_an_order_is_read_with_decimals_or_base_units_and_any_prefix(clob: Clob,
         answer(200, an_order()),
         answer(200, an_order(status="ORDER_STATUS_LIVE", original_size="10000000", size_matched="2500000")),
     ]
-    first, second = clob.order(ORDER), clob.order(ORDER)
+    other = Clob(http.url, WALLET, lambda: NOW_S, credentials=CREDENTIALS, timeout_s=0.5)
+    first, second = clob.order(ORDER), other.order(ORDER)
     assert isinstance(first, Known)
     assert first == second
     assert (first.value.original_e6, first.value.matched_e6, first.value.price_e6) == (10_000_000, 2_500_000, 520_000)
@@ -329,6 +332,157 @@ def test_a_trade_of_garbage_is_named_and_spoils_no_other(clob: Clob, http: HttpS
 def test_a_row_that_is_no_object_names_no_market(clob: Clob, http: HttpScript) -> None:
     http.say = [answer(200, {**a_page(), "data": ["garbled"]})]
     assert unread(clob) == [("", "")]
+
+
+# --- what is not told is not zero
+
+
+@pytest.mark.parametrize("absent", [{"size": ""}, {"size": None}, {"size": "0"}, {"size": "0.000000"}])
+def test_a_trade_that_does_not_tell_its_size_is_unknown(clob: Clob, http: HttpScript, absent: Any) -> None:
+    http.say = [answer(200, a_page(a_trade(**absent))), answer(200, a_page(a_trade()))]
+    assert isinstance(trades_of(clob), Unknown)
+    assert isinstance(trades_of(clob), Known)
+
+
+def test_a_trade_without_the_key_of_its_size_is_unknown(clob: Clob, http: HttpScript) -> None:
+    taken, made = a_trade(), a_trade(trader_side="MAKER", owner="somebody")
+    del taken["size"]
+    made["maker_orders"][0]["owner"] = "5b1f0e0a"
+    del made["maker_orders"][0]["matched_amount"]
+    http.say = [answer(200, a_page(taken)), answer(200, a_page(made))]
+    assert isinstance(trades_of(clob), Unknown)
+    assert isinstance(trades_of(clob), Unknown)
+
+
+KILLED = {"status": "CANCELED_FOK", "order_type": "FOK"}
+
+
+@pytest.mark.parametrize("empty", ["", None])
+@pytest.mark.parametrize(
+    ("changed", "is_known"),
+    [
+        (KILLED, True),
+        (KILLED | {"associate_trades": ["bd7b0f5c"]}, False),
+        (KILLED | {"order_type": "FAK"}, False),
+        ({"status": "CANCELED"}, False),
+        ({"status": "LIVE"}, False),
+        ({"status": "MATCHED", "order_type": "FOK"}, False),
+    ],
+)
+def test_an_empty_match_is_none_only_of_an_order_that_is_all_or_nothing(
+    clob: Clob, http: HttpScript, changed: Any, is_known: bool, empty: Any
+) -> None:
+    http.say = [answer(200, an_order(**changed, size_matched=empty))]
+    read = clob.order(ORDER)
+    assert isinstance(read, Known) == is_known
+    if isinstance(read, Known):
+        assert (read.value.matched_e6, read.value.state) == (0, "CANCELED")
+
+
+def test_what_a_market_buy_was_made_for_is_no_number_of_shares(clob: Clob, http: HttpScript) -> None:
+    dollars = {"original_size": "5", "size_matched": "9.4339", "status": "MATCHED"}
+    http.say = [
+        answer(200, an_order(**dollars, order_type="FAK")),
+        answer(200, an_order(order_type="FAK", side="SELL")),
+    ]
+    bought, sold = clob.order(ORDER), clob.order(ORDER)
+    assert isinstance(bought, Known) and isinstance(sold, Known)
+    assert (bought.value.original_e6, bought.value.matched_e6) == (0, 9_433_900)
+    assert sold.value.original_e6 == 10_000_000
+
+
+@pytest.mark.parametrize("body", [{"balance": None, "allowances": {}}, {"balance": ""}, {"balance": -1}, {}])
+def test_a_balance_that_is_not_told_is_unknown(effects: AccountEffects, http: HttpScript, body: Any) -> None:
+    http.say = [answer(200, body)]
+    read = effects.read_balance(ReadBalance(purpose=ForProbe(), token_id=""))
+    assert (read.known, read.balance_e6) == (False, 0)
+    assert read.why
+
+
+@pytest.mark.parametrize("amount", [None, "", "much", 5])
+def test_an_allowance_that_is_named_and_not_told_is_unknown(clob: Clob, http: HttpScript, amount: Any) -> None:
+    spender = "0xe111180000d2663c0091e4f400237545b87b996b"
+    http.say = [answer(200, {"balance": "5", "allowances": {spender: amount}}), answer(200, {"balance": "5"})]
+    assert isinstance(clob.balance(), Unknown)
+    assert clob.balance() == Known((5, 0))
+
+
+# --- the unit of sizes
+
+
+def sizes_of(clob: Clob) -> list[int]:
+    read = trades_of(clob)
+    assert isinstance(read, Known), read
+    return [trade.size_e6 for trade in read.value]
+
+
+def test_a_large_size_is_read_in_the_unit_that_was_learnt(clob: Clob, http: HttpScript) -> None:
+    large = a_trade(size="150000")
+    http.say = [answer(200, a_page(large)), answer(200, a_page(large, a_trade(id="2", size="9.6153")))]
+    assert isinstance(trades_of(clob), Unknown)  # 150,000 shares, or 0.15
+    assert sizes_of(clob) == [150_000_000_000, 9_615_300]
+    http.say = [answer(200, a_page(a_trade(size="2000000")))]
+    assert sizes_of(clob) == [2_000_000_000_000]
+    assert sizes_of(clob.sibling()) == [2_000_000_000_000]
+
+
+def test_a_small_size_in_base_units_is_small_once_they_were_learnt(clob: Clob, http: HttpScript) -> None:
+    http.say = [answer(200, a_page(a_trade(size="153"), a_trade(id="2", size="9615300")))]
+    assert sizes_of(clob) == [153, 9_615_300]
+    http.say = [answer(200, a_page(a_trade(size="9.6153")))]
+    assert isinstance(trades_of(clob), Unknown)  # it has contradicted itself
+
+
+def test_whole_shares_are_read_before_anything_was_learnt(clob: Clob, http: HttpScript) -> None:
+    http.say = [answer(200, a_page(a_trade(size="999")))]
+    assert sizes_of(clob) == [999_000_000]
+    http.say = [answer(200, a_page(a_trade(size="1000")))]
+    assert isinstance(trades_of(clob), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("ordered", "in_base_units"), [("9999", False), ("10000", None), ("999999", None), ("1000000", True)]
+)
+def test_an_order_teaches_the_unit_where_it_leaves_no_doubt(
+    clob: Clob, http: HttpScript, ordered: str, in_base_units: bool | None
+) -> None:
+    http.say = [answer(200, an_order(original_size=ordered, size_matched="0"))]
+    assert isinstance(clob.order(ORDER), Unknown if in_base_units is None else Known)
+    assert clob.units.orders.in_base_units is in_base_units
+
+
+def test_a_strangers_large_order_teaches_nothing(clob: Clob, http: HttpScript) -> None:
+    made = a_trade(trader_side="MAKER", owner="somebody", size="3000000")
+    made["maker_orders"][0] |= {"owner": "5b1f0e0a", "matched_amount": "10"}
+    http.say = [answer(200, a_page(made))]
+    assert sizes_of(clob) == [10_000_000]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        NOW_S + 1,
+        str(NOW_S + 1),
+        (NOW_S + 1) * 1000,
+        float(NOW_S + 1),
+        "2026-11-20T00:00:01Z",
+        "2026-11-20T00:00:01.250Z",
+        "2026-11-20T01:00:01+01:00",
+        "2026-11-20T00:00:01",
+        "2026-11-20 00:00:01",
+    ],
+)
+def test_a_trades_time_is_read_in_each_of_its_forms(
+    clob: Clob, http: HttpScript, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    http.say = [answer(200, a_page(a_trade(match_time=told)))]
+    read = trades_of(clob)
+    monkeypatch.undo()
+    time.tzset()
+    assert isinstance(read, Known), read
+    assert read.value[0].matched_s == NOW_S + 1
 
 
 # --- cancels, money

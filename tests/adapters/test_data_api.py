@@ -46,6 +46,62 @@ def test_rows_of_one_transaction_have_ids_of_their_own(http: HttpScript) -> None
     assert len({row.id for row in read.rows}) == 3
 
 
+def test_equal_rewards_without_a_transaction_are_several_and_the_same_ones_on_each_read(http: HttpScript) -> None:
+    day, market = 1_795_132_800, "0x74"
+    rows = [
+        a_move("REWARD", 0.05, transaction_hash=None, timestamp=day),
+        a_move("REWARD", 0.05, transaction_hash=None, timestamp=day + 86_400),
+        a_move("REWARD", 0.05, transaction_hash=None, timestamp=day, condition_id=market),
+        a_move("REWARD", 0.05, transaction_hash=None, timestamp=day),
+        a_move("DEPOSIT", 0.05, transaction_hash="", timestamp=day),
+    ]
+    without = a_move("MAKER_REBATE", 0.05, timestamp=day)
+    del without["transaction_hash"]
+    http.say = [answer(200, a_page(*rows, without)), answer(200, a_page(without, *rows[::-1]))]
+    api = DataApi(http.url, WALLET, 2.0)
+    first = api.activity(ReadActivity(purpose=ForProbe(), after_s=0))
+    second = api.activity(ReadActivity(purpose=ForProbe(), after_s=0))
+    assert first.known
+    assert [row.amount_e6 for row in first.rows] == [50_000] * 6
+    assert len({row.id for row in first.rows}) == 6
+    assert {row.id for row in first.rows} == {row.id for row in second.rows}
+
+
+def test_a_row_of_one_transaction_that_comes_twice_is_one(http: HttpScript) -> None:
+    http.say = [answer(200, a_page(a_move("REWARD", 0.05), a_move("REWARD", 0.05)))]
+    read = DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=0))
+    assert len({row.id for row in read.rows}) == 1
+
+
+@pytest.mark.parametrize(
+    "pagination",
+    [
+        {"has_more": True, "next_cursor": None},
+        {"has_more": True, "next_cursor": ""},
+        {"has_more": True},
+        {"has_more": None},
+        {},
+    ],
+)
+def test_a_page_that_does_not_say_where_it_goes_on_is_unknown_and_asked_once(http: HttpScript, pagination: Any) -> None:
+    http.say = [answer(200, {"data": [a_move("DEPOSIT", 1)], "pagination": pagination})]
+    assert not DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=0)).known
+    assert len(http.asked) == 1
+
+
+def test_pages_that_lead_in_a_circle_are_unknown(http: HttpScript) -> None:
+    one, two = answer(200, a_page(a_move("DEPOSIT", 1), following="c1")), answer(200, a_page(following="c2"))
+    http.say = [one, two, one, two, one]
+    assert not DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=0)).known
+    assert len(http.asked) == 3
+
+
+def test_deposits_and_withdrawals_are_asked_for(http: HttpScript) -> None:
+    http.say = [answer(200, a_page())]
+    DataApi(http.url, WALLET, 2.0).activity(ReadActivity(purpose=ForProbe(), after_s=0))
+    assert "exclude_deposits_withdrawals=false" in http.asked[0].path
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -53,6 +109,8 @@ def test_rows_of_one_transaction_have_ids_of_their_own(http: HttpScript) -> None
         (404, "Not Found"),
         (200, "not json"),
         (200, {"data": []}),
+        (200, {"data": [a_move("DEPOSIT", None)], "pagination": {"has_more": False}}),
+        (200, {"data": [a_move("DEPOSIT", 1, timestamp=None)], "pagination": {"has_more": False}}),
         (200, {"data": [{"type": "DEPOSIT"}], "pagination": {"has_more": False}}),
         (200, {"data": [{"token_id": "1", "type": "DEPOSIT", "current_size": -1, "usdc_size": "x"}], "pagination": {}}),
     ],

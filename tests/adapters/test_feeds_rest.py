@@ -125,6 +125,17 @@ def test_a_snapshot_that_could_be_of_either_stream_is_left_out() -> None:
     assert prints_of(a_snapshot("crypto_prices"), "btc/usd", 1, "crypto_prices_chainlink")[0].feed == "spot"
 
 
+@pytest.mark.parametrize(("window_s", "is_read"), [(60, True), (30, False), (None, False), ("60", False)])
+def test_a_mean_of_another_window_than_its_topics_is_bad(window_s: Any, is_read: bool) -> None:
+    point = {"symbol": "btc/usd", "timestamp": 1_795_132_800_000, "value": 64210.5, "window_s": window_s}
+    text = json.dumps({"topic": "crypto_prices_twap_sixty", "type": "update", "payload": point})
+    if is_read:
+        assert [p.feed for p in prints_of(text, "btc/usd", 1)] == ["twap60"]
+        return
+    with pytest.raises(BadFrame, match="crypto_prices_twap_sixty of a window of"):
+        prints_of(text, "btc/usd", 1)
+
+
 @pytest.mark.parametrize(
     "payload",
     [

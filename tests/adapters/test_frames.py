@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages import MarketResolved, TickSizeChanged, TradePrint
-from polybot.adapters.polymarket.account_parser import Ourselves
+from polybot.adapters.polymarket.account_parser import Ourselves, Units
 from polybot.adapters.polymarket.market_frames import MarketFrames, book_hash
 from polybot.adapters.polymarket.user_frames import facts_of
 from tests.build import a_market
@@ -185,7 +185,7 @@ def test_a_market_that_was_left_is_not_heard() -> None:
     x | st.sampled_from(["book", "price_change", CID, UP, "1795132800456"]))).map(json.dumps))  # fmt: skip
 def test_no_frame_breaks_the_reader(text: str) -> None:
     heard_books().hear(text, 1)
-    list(facts_of(text, US))
+    list(facts_of(text, US, Units()))
 
 
 def test_the_known_book_hash() -> None:
@@ -217,7 +217,7 @@ def an_order_event(**changed: Any) -> str:
 
 
 def test_an_order_event_is_a_fact() -> None:
-    (fact,) = facts_of(an_order_event(), US)
+    (fact,) = facts_of(an_order_event(), US, Units())
     assert fact.kind == "order"
     assert fact.order is not None
     assert (fact.order.order_id, fact.order.state, fact.order.matched_e6, fact.order.created_s) == (
@@ -237,7 +237,7 @@ def test_an_order_event_is_a_fact() -> None:
     ],
 )
 def test_an_event_that_ends_an_order_ends_it_whatever_its_words(changed: dict[str, str]) -> None:
-    (fact,) = facts_of(an_order_event(**changed), US)
+    (fact,) = facts_of(an_order_event(**changed), US, Units())
     assert fact.order is not None
     assert fact.order.state == "CANCELED"
 
@@ -249,13 +249,38 @@ def test_a_trade_event_is_a_fact_in_each_of_its_statuses() -> None:
         "trader_side": "TAKER", "maker_orders": [],
     }  # fmt: skip
     for status in ("MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"):
-        (fact,) = facts_of(json.dumps([event | {"status": f"TRADE_STATUS_{status}"}]), US)
+        (fact,) = facts_of(json.dumps([event | {"status": f"TRADE_STATUS_{status}"}]), US, Units())
         assert (fact.kind, fact.trades[0].status, fact.trades[0].matched_s) == ("trade", status, 1795132801)
+
+
+def test_a_killed_fok_is_over_with_nothing() -> None:
+    killed = json.dumps(
+        {
+            "event_type": "order", "type": "CANCELLATION", "status": "INVALID", "id": "0x5F", "market": CID,
+            "asset_id": UP, "side": "BUY", "order_type": "FOK", "price": "0.53", "original_size": "5",
+            "size_matched": "", "outcome": "", "created_at": "", "timestamp": "1795132812345",
+        }
+    )  # fmt: skip
+    (fact,) = facts_of(killed, US, Units())
+    assert fact.order is not None
+    assert (fact.order.state, fact.order.matched_e6, fact.order.original_e6) == ("CANCELED", 0, 0)
+
+
+def test_an_event_without_its_size_names_the_orders_to_ask_after() -> None:
+    trade = {
+        "event_type": "trade", "type": "TRADE", "id": "bd7b", "taker_order_id": "0x83", "market": CID, "asset_id": UP,
+        "side": "BUY", "size": "", "price": "0.52", "status": "MATCHED", "trader_side": "TAKER",
+        "maker_orders": [{"order_id": "0xAA"}, {"order_id": "0x83"}],
+    }  # fmt: skip
+    (fact,) = facts_of(json.dumps(trade), US, Units())
+    assert (fact.kind, fact.trades, fact.order_ids) == ("bad", (), ("0x83", "0xaa"))
+    (fact,) = facts_of(an_order_event(type="UPDATE"), US, Units())
+    assert (fact.kind, fact.order, fact.order_ids) == ("bad", None, ("0xab",))
 
 
 @pytest.mark.parametrize("text", ["INVALID OPERATION", "7", '{"event_type":"order"}', '{"event_type":"trade","id":1}'])
 def test_a_bad_user_frame_is_counted_without_its_content(text: str) -> None:
-    (fact,) = facts_of(text, US)
+    (fact,) = facts_of(text, US, Units())
     assert fact.kind == "bad"
 
 

@@ -121,6 +121,26 @@ def test_the_gate_is_left_before_the_answer_comes(http: HttpScript) -> None:
     assert left == [1]
 
 
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+def test_interim_answers_are_not_the_answer(http: HttpScript) -> None:
+    interim = b"HTTP/1.1 102 Processing\r\n\r\n" + EARLY + b"HTTP/1.1 100 Continue\r\n\r\n"
+    http.say = [interim + answer(200, "first"), answer(200, "second")]
+    connection = HttpConnection(http.url, 2.0)
+    first = connection.exchange("POST", "/order", {}, b"{}")
+    assert (first.status, first.body, "link" in first.headers) == (200, b"first", False)
+    assert connection.exchange("GET", "/", {}).body == b"second"
+    assert http.connections == 1
+
+
+@pytest.mark.parametrize("said", [EARLY * 20, b"HTTP/1.1 101 Switching Protocols\r\n\r\n"])
+def test_interim_answers_without_end_are_lost(http: HttpScript, said: bytes) -> None:
+    http.say = [said + answer(200, "late")]
+    with pytest.raises(Lost):
+        HttpConnection(http.url, 2.0).exchange("POST", "/order", {}, b"{}")
+
+
 def test_an_endless_answer_is_given_up(http: HttpScript) -> None:
     http.say = [b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 17 * 1024 * 1024]
     with pytest.raises(Lost, match="more than"):

@@ -18,11 +18,11 @@ import pytest
 from polybot.adapters.net.bad_frame import BadFrame
 from polybot.adapters.net.http import Response
 from polybot.adapters.polymarket import rtds, user_frames
-from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.account_parser import Ourselves, Units, order_of, trades_of
 from polybot.adapters.polymarket.clob import balance_of, cancelled_of
 from polybot.adapters.polymarket.market_frames import MarketFrames
 from polybot.adapters.polymarket.market_parser import clob_winner_of, listed_of, winner_of
-from polybot.adapters.polymarket.numbers import GARBAGE
+from polybot.adapters.polymarket.numbers import GARBAGE, SizeUnit
 from polybot.adapters.polymarket.post_answer import read_post_answer
 from polybot.adapters.prices import binance
 from tests.build import a_market
@@ -204,13 +204,17 @@ def user_channel(value: Any) -> str:
     value = {"event_type": "trade" if "maker_orders" in value else "order"} | value
     makers = value.get("maker_orders") or [{}]
     us = Ourselves(str(value.get("owner")), str(makers[0].get("maker_address")))
-    facts = list(user_frames.facts_of(body(value), us))
+    facts = list(user_frames.facts_of(body(value), us, Units()))
     assert len(facts) == 1, value
     return f"refused: {facts[0].why}" if facts[0].kind == "bad" else f"read {facts[0].kind}"
 
 
 def a_trade(value: Any) -> object:
-    return trades_of(value, Ourselves(str(value.get("owner")), "0x0"))
+    return trades_of(value, Ourselves(str(value.get("owner")), "0x0"), SizeUnit())
+
+
+def an_order(value: Any) -> object:
+    return order_of(value, SizeUnit())
 
 
 def post_answer(http: int) -> Callable[[Any], str]:
@@ -266,7 +270,7 @@ READERS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("nautilus-polymarket-rust/gamma_market*", refused_or(gamma_market)),
     ("nautilus-polymarket-rust/http_balance*", refused_or(lambda v: f"read {balance_of(v)}")),
     ("nautilus-polymarket-rust/http_*cancel*", refused_or(lambda v: f"read {[len(x) for x in cancelled_of(v)]}")),
-    ("nautilus-polymarket-rust/http_open_order*", rows(order_of)),
+    ("nautilus-polymarket-rust/http_open_order*", rows(an_order)),
     ("nautilus-polymarket-rust/http_order_response_error_500.json", post_answer(500)),
     ("nautilus-polymarket-rust/http_order_response_*", post_answer(200)),
     ("nautilus-polymarket-rust/http_signed_order.json", OURS),
@@ -279,8 +283,8 @@ READERS: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("rs-clob-client-mit/websocket.json#*", user_channel),
     ("rs-clob-client-mit/clob.json#market_should_succeed", refused_or(lambda v: f"read {clob_winner_of(v) or 'none'}")),
     ("rs-clob-client-mit/clob.json#post_order*", post_answer(200)),
-    ("rs-clob-client-mit/clob.json#order_should_succeed", rows(order_of)),
-    ("rs-clob-client-mit/clob.json#orders_should_succeed", rows(order_of)),
+    ("rs-clob-client-mit/clob.json#order_should_succeed", rows(an_order)),
+    ("rs-clob-client-mit/clob.json#orders_should_succeed", rows(an_order)),
     ("rs-clob-client-mit/clob.json#cancel_market_orders_should_succeed", OURS),
     ("rs-clob-client-mit/clob.json#prices_should_succeed", OURS),
     ("rs-clob-client-mit/clob.json#cancel_*", refused_or(lambda v: f"read {[len(x) for x in cancelled_of(v)]}")),

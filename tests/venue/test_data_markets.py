@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from messages.inner import ForProbe, ReadActivity
+from polybot.adapters.polymarket.data_api import DataApi
 from tests.venue.conftest import Bench, Client
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
@@ -39,6 +41,18 @@ def test_a_market_that_is_resolved_says_how_and_by_whom(bench: Bench, holder: An
         "reported",
     )
     assert data(holder, f"/v2/resolutions?question_id={row['question_id']}")["data"] == [row]
+
+
+def test_withdrawals_are_told_only_to_who_asks_for_them(bench: Bench, holder: Any) -> None:
+    wallet = holder.wallet.address
+    bench.do(lambda: bench.house.withdrawals.append((wallet.lower(), 10_000_000, bench.clock.ns // 10**9)))
+    asked = f"/v2/activity?user={wallet}&type=WITHDRAWAL"
+    for query in ("", "&exclude_deposits_withdrawals=true"):
+        assert data(holder, asked + query)["data"] == []
+    (row,) = data(holder, f"{asked}&exclude_deposits_withdrawals=false")["data"]
+    assert (row["type"], row["usdc_size"]) == ("WITHDRAWAL", 10)
+    read = DataApi(holder.urls["data"], wallet, 5.0).activity(ReadActivity(purpose=ForProbe(), after_s=0))
+    assert [(each.kind, each.amount_e6) for each in read.rows] == [("WITHDRAWAL", -10_000_000)]
 
 
 def test_price_history_comes_in_pages_with_a_cursor(bench: Bench, holder: Any) -> None:

@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from polybot.adapters.net.reads import Known, Unknown
+from polybot.adapters.polymarket.clob import Clob
 from polybot.adapters.polymarket.geoblock import read_geoblock
 from polybot.venue.faults.script import read_fault
+from tests.trades import trades_of
 from tests.venue.conftest import Bench, Client
 
 UP = "91348881789320432298294780669777877709298835272408462781006302171545019022093"
@@ -224,6 +227,33 @@ def test_a_trade_may_need_a_second_attempt(bench: Bench, trader: Client) -> None
         seen.append(trader.private("GET", f"/data/trades?id={trade_id}")[1]["data"][0]["status"])
         bench.pass_time(1)
     assert list(dict.fromkeys(seen)) == ["MATCHED", "RETRYING", "MINED", "CONFIRMED"]
+
+
+def test_trades_are_told_without_their_sizes_and_are_unknown_until_they_are_told_whole(
+    bench: Bench, trader: Client
+) -> None:
+    assert raw(trader, "POST", "/order", trader.signed()[1])[0] == 200
+    clob = Clob(trader.urls["clob"], trader.wallet, lambda: trader.clock.ns // 10**9, credentials=trader.credentials)
+    arm(bench, "empty_size", for_s=60)
+    (shown,) = trader.private("GET", "/data/trades")[1]["data"]
+    assert (shown["size"], {maker["matched_amount"] for maker in shown["maker_orders"]}) == ("", {""})
+    assert isinstance(trades_of(clob), Unknown)
+    bench.pass_time(61)
+    match trades_of(clob):
+        case Known((trade,)):
+            assert trade.size_e6 == 9_090_900
+        case other:
+            raise AssertionError(other)
+
+
+def test_a_balance_of_null_is_unknown_until_it_is_told(bench: Bench, trader: Client) -> None:
+    clob = Clob(trader.urls["clob"], trader.wallet, lambda: trader.clock.ns // 10**9, credentials=trader.credentials)
+    arm(bench, "balance_null", for_s=60)
+    path = "/balance-allowance?asset_type=COLLATERAL&signature_type=0"
+    assert trader.private("GET", path) == (200, {"balance": None, "allowances": {}})
+    assert isinstance(clob.balance(), Unknown)
+    bench.pass_time(61)
+    assert isinstance(clob.balance(), Known)
 
 
 # --- live

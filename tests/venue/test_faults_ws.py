@@ -62,6 +62,18 @@ def test_a_stall_is_of_its_channel_only(bench: Bench, trader: Client) -> None:
         assert told(socket) == [("order", "LIVE")]
 
 
+def test_trades_without_their_sizes_on_the_user_channel(bench: Bench, trader: Client) -> None:
+    with the_user(bench, trader) as socket:
+        arm(bench, "empty_size")
+        assert trader.private("POST", "/order", trader.signed()[1])[0] == 200
+        event = json.loads(socket.recv(timeout=5))
+        while event["event_type"] != "trade":
+            assert event["original_size"], "an order's own sizes are told"
+            event = json.loads(socket.recv(timeout=5))
+        assert event["price"]
+        assert (event["size"], {maker["matched_amount"] for maker in event["maker_orders"]}) == ("", {""})
+
+
 def test_every_user_event_twice(bench: Bench, trader: Client) -> None:
     with the_user(bench, trader) as socket:
         arm(bench, "user_twice")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 MAX_BODY = 16 * 1024 * 1024  # bytes; a longer answer is not one of ours
+MAX_INTERIM = 8  # 1xx answers before the answer
 
 Gate = Callable[[], AbstractContextManager[str]]
 """Entered with the connection open and the bytes ready; yields "" to let them leave, or why they must not."""
@@ -42,6 +43,22 @@ class Response:
     status: int
     body: bytes
     headers: dict[str, str] = field(default_factory=dict)
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """The answer behind any interim ones: http.client itself passes over 100 Continue only, and would take 103 Early Hints for
+    the answer. 101 is none of them: nobody asked to switch protocols.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MAX_INTERIM):
+            status: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 100 <= status[1] < 200:
+                return status
+            if status[1] == http.client.SWITCHING_PROTOCOLS:
+                break
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException("interim answers without an answer")
 
 
 def _open_gate() -> AbstractContextManager[str]:
@@ -137,7 +154,7 @@ class HttpConnection:
             return self.exchange("GET", path, headers or {})
 
     def _answer(self, method: str) -> Response:
-        response = http.client.HTTPResponse(self._connection.sock, method=method)
+        response = _FinalResponse(self._connection.sock, method=method)
         try:
             response.begin()
             body = response.read(MAX_BODY + 1)

@@ -1,11 +1,13 @@
-"""Our own orders and trades as the venue reports them, on REST and on the user channel alike. Pure; ValueError on garbage."""
+"""Our own orders and trades as the venue reports them, on REST and on the user channel alike. ValueError on garbage, and on
+sizes that are absent: what was not told is unknown, not none.
+"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from messages import Side
 from messages.inner import VenueOrder, VenueTrade
-from polybot.adapters.polymarket.numbers import amount_of, is_base_units, price_of, seconds_of
+from polybot.adapters.polymarket.numbers import SizeUnit, price_of, seconds_of
 
 State = Literal["LIVE", "MATCHED", "CANCELED", "DELAYED", "OTHER"]
 Status = Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
@@ -36,13 +38,32 @@ class Ourselves:
         return str(part.get("maker_address") or "").lower() == self.address.lower()
 
 
-def order_of(shown: dict[str, Any]) -> VenueOrder:
+@dataclass(frozen=True)
+class Units:
+    """In which unit one speaker (REST, the user channel) writes the sizes of orders and of trades: learnt from what it says."""
+
+    orders: SizeUnit = field(default_factory=SizeUnit)
+    trades: SizeUnit = field(default_factory=SizeUnit)
+
+    def learn(self, shown: dict[str, Any], us: Ourselves) -> None:
+        """Look at an order or a trade before any of its page is read; garbage teaches nothing."""
+        if "original_size" in shown:
+            self.orders.learn(shown.get("size_matched"), ordered=shown["original_size"])
+        else:
+            makers = shown.get("maker_orders")
+            parts = [m for m in makers if isinstance(m, dict)] if isinstance(makers, list) else []
+            ours = [m.get("matched_amount") for m in parts if us.is_named_in(m)]
+            self.trades.learn(*ours, *([] if ours else [shown.get("size")]))
+
+
+def order_of(shown: dict[str, Any], unit: SizeUnit) -> VenueOrder:
     """An OpenOrder of REST or an `order` event of the user channel.
 
-    Any status that begins with CANCELED is final whatever follows; a CANCELLATION event is one whatever its status.
+    Any status that begins with CANCELED is final whatever follows; a CANCELLATION event is one whatever its status. What a
+    market BUY was made for is told in pUSD (facts §4.2): its size in shares is 0, not told.
     """
     raw = str(shown.get("status") or _SAID_BY_KIND[shown["type"]]).removeprefix("ORDER_STATUS_")
-    base_units = is_base_units(shown["original_size"])
+    unit.learn(shown.get("size_matched"), ordered=shown["original_size"])
     state: State = _STATES.get(raw.upper(), "OTHER")
     if raw.upper().startswith("CANCELED") or shown.get("type") == "CANCELLATION":
         state = "CANCELED"
@@ -53,15 +74,32 @@ def order_of(shown: dict[str, Any]) -> VenueOrder:
         side=_side(shown),
         state=state,
         raw_status=raw,
-        original_e6=amount_of(shown["original_size"], base_units),
-        matched_e6=amount_of(shown["size_matched"], base_units),
+        original_e6=0 if _is_market_buy(shown) else unit.e6_of(shown["original_size"]),
+        matched_e6=_matched_e6(shown, state, unit),
         price_e6=price_of(shown["price"]),
         trade_ids=tuple(str(t) for t in shown.get("associate_trades") or ()),
         created_s=seconds_of(shown.get("created_at")),
     )
 
 
-def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
+def _is_market_buy(shown: dict[str, Any]) -> bool:
+    return shown.get("order_type") in ("FOK", "FAK") and shown["side"] == "BUY"
+
+
+def _matched_e6(shown: dict[str, Any], state: State, unit: SizeUnit) -> int:
+    """Absent or empty it is 0 where nothing can have matched, as far as the same words go: of a FOK that was killed, and of
+    events that place or end an order, which never decide what it came to. Anywhere else it is not known: ValueError.
+    """
+    told = shown.get("size_matched")
+    if told is not None and told != "":
+        return unit.e6_of(told)
+    ends = state == "CANCELED" and ("event_type" in shown or shown.get("order_type") == "FOK")
+    if (ends or shown.get("type") == "PLACEMENT") and not shown.get("associate_trades"):
+        return 0
+    raise ValueError(f"size_matched is {told!r}, with the order {state}")
+
+
+def trades_of(shown: dict[str, Any], us: Ourselves, unit: SizeUnit) -> tuple[VenueTrade, ...]:
     """A Trade of REST or a `trade` event: one line an order of ours in it.
 
     As taker the top level is ours; as maker ours stands inside maker_orders, and the top level is somebody else's, perhaps
@@ -76,7 +114,7 @@ def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
     makers = [m for m in shown.get("maker_orders") or () if us.is_named_in(m)]
     side = shown.get("trader_side")
     is_taker = side == "TAKER" if side else not makers
-    base_units = any(is_base_units(m.get("matched_amount")) for m in makers) or is_base_units(shown["size"])
+    unit.learn(*[m.get("matched_amount") for m in makers], *([shown.get("size")] if is_taker else []))
     matched_s = seconds_of(shown.get("match_time") or shown.get("matchtime"))
 
     def line(part: dict[str, Any], order_key: str, size_key: str, taker: bool) -> VenueTrade:
@@ -86,7 +124,7 @@ def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
             condition_id=_text(shown, "market"),
             token_id=_text(part, "asset_id"),
             side=_side(part) if "side" in part else _makers_side(part, shown),
-            size_e6=amount_of(part[size_key], base_units),
+            size_e6=_traded_e6(part, size_key, unit),
             price_e6=price_of(part["price"]),
             status=status,
             is_taker=taker,
@@ -98,6 +136,24 @@ def trades_of(shown: dict[str, Any], us: Ourselves) -> tuple[VenueTrade, ...]:
     if not lines:
         raise ValueError("a trade in which we are the maker, but none of its makers is us")
     return tuple(lines)
+
+
+def _traded_e6(part: dict[str, Any], size_key: str, unit: SizeUnit) -> int:
+    size_e6 = unit.e6_of(part.get(size_key))
+    if not size_e6:
+        raise ValueError("a trade of nothing")
+    return size_e6
+
+
+def orders_named_in(shown: object) -> tuple[str, ...]:
+    """Ids of the orders that an event names, ours and others', as far as it can be read."""
+    if not isinstance(shown, dict):
+        return ()
+    makers = shown.get("maker_orders")
+    parts = [m for m in makers if isinstance(m, dict)] if isinstance(makers, list) else []
+    is_order = shown.get("event_type") == "order"
+    named = [shown.get("id" if is_order else "taker_order_id"), *[m.get("order_id") for m in parts]]
+    return tuple(dict.fromkeys(n.lower() for n in named if isinstance(n, str) and n))
 
 
 def _makers_side(part: dict[str, Any], trade: dict[str, Any]) -> Side:

@@ -13,7 +13,7 @@ from polybot.adapters.net.retry import Backoff
 from polybot.adapters.net.source import SocketSource
 from polybot.adapters.net.websocket import KeepAlive, WebSocketSource, WordSink
 from polybot.adapters.polymarket import market_frames, polybolt, user_frames
-from polybot.adapters.polymarket.account_parser import Ourselves
+from polybot.adapters.polymarket.account_parser import Ourselves, Units
 
 if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no hash
     from polybot.adapters.polymarket.signing import Credentials
@@ -130,6 +130,7 @@ class UserChannelSource(SocketSource):
     ) -> None:
         super().__init__(inbox, now_ns)
         self._credentials, self._us = credentials, Ourselves(credentials.api_key, address)
+        self._units = Units()
         self.socket = WebSocketSource(
             self.name, url, self._frame, self._state, self.bad, keep_alive=CLOB_PING, backoff=backoff
         )
@@ -144,7 +145,7 @@ class UserChannelSource(SocketSource):
         self.inbox.put(UserFact(kind="bad", why=why))
 
     def _frame(self, text: str) -> None:
-        for fact in user_frames.facts_of(text, self._us):
+        for fact in user_frames.facts_of(text, self._us, self._units):
             self.inbox.put(fact)
 
 

@@ -16,9 +16,9 @@ from messages.inner import HeartbeatSent, PostOrder, PostResult, UnreadableTrade
 from polybot.adapters.net.http import Gate, HttpConnection, HttpError, Lost, NotSent, Shut
 from polybot.adapters.net.reads import Empty, Known, Read, Unknown
 from polybot.adapters.polymarket import eip712
-from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.account_parser import Ourselves, Units, order_of, trades_of
 from polybot.adapters.polymarket.clob_public import ClobPublic, described
-from polybot.adapters.polymarket.numbers import GARBAGE, amount_of
+from polybot.adapters.polymarket.numbers import GARBAGE, base_units_of, e6_of
 from polybot.adapters.polymarket.post_answer import object_of, read_post_answer
 from polybot.adapters.polymarket.signing import Credentials, RequestSigner, Wallet, auth_headers
 
@@ -49,6 +49,7 @@ class Clob(ClobPublic):
     ) -> None:
         self._url, self._wallet, self._now_s, self._timeout_s = base_url, wallet, now_s, timeout_s
         self._type, self._funder = signature_type, funder or wallet.address
+        self.units = Units()
         self.http = HttpConnection(base_url, timeout_s)
         super().__init__(self.http)
         self.credentials = credentials
@@ -61,8 +62,10 @@ class Clob(ClobPublic):
         self._us = Ourselves(credentials.api_key, self._funder)
 
     def sibling(self, timeout_s: float = 0.0) -> "Clob":
-        """The same account on a connection of its own, for another lane; timeout_s 0 = the same."""
-        return Clob(
+        """The same account on a connection of its own, for another lane; timeout_s 0 = the same. What is known of the
+        venue's units is common to both.
+        """
+        other = Clob(
             self._url,
             self._wallet,
             self._now_s,
@@ -71,6 +74,8 @@ class Clob(ClobPublic):
             funder=self._funder,
             timeout_s=timeout_s or self._timeout_s,
         )
+        other.units = self.units
+        return other
 
     # --- who we are
 
@@ -181,14 +186,16 @@ class Clob(ClobPublic):
             case Known(None):
                 return Empty()
             case Known(shown):
-                return _parsed(lambda: order_of(shown))
+                return _parsed(lambda: order_of(shown, self.units.orders))
             case other:
                 return other
 
     def open_orders(self) -> Known[tuple[VenueOrder, ...]] | Unknown:
         """All open orders of this account, every page; not known if a page fails."""
         rows = self._pages("/data/orders", {})
-        return rows if isinstance(rows, Unknown) else _parsed(lambda: tuple(order_of(r) for r in rows.value))
+        if isinstance(rows, Unknown):
+            return rows
+        return _parsed(lambda: tuple(order_of(r, self.units.orders) for r in self._learnt(rows.value)))
 
     def trade_rows(self, after_s: int = 0, condition_id: str = "") -> Known[TradeRows] | Unknown:
         """Our lines of all trades at or after a world second, of one market or all; and the rows that cannot be understood."""
@@ -200,12 +207,18 @@ class Clob(ClobPublic):
             return rows
         lines: list[VenueTrade] = []
         unreadable: list[UnreadableTrade] = []
-        for row in rows.value:
+        for row in self._learnt(rows.value):
             try:
-                lines += trades_of(row, self._us)
+                lines += trades_of(row, self._us, self.units.trades)
             except GARBAGE as exc:
                 unreadable.append(_unreadable(row, exc))
         return Known((tuple(lines), tuple(unreadable)))
+
+    def _learnt(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The rows, after the venue's unit was looked for in all of them."""
+        for row in rows:
+            self.units.learn(row, self._us)
+        return rows
 
     def heartbeat(self, heartbeat_id: str) -> HeartbeatSent:
         """One beat of the dead-man switch; never repeated by itself: a repetition would carry an id that is stale by then."""
@@ -310,8 +323,10 @@ def _text(value: object) -> str:
 
 
 def _base(value: object) -> int:
-    """Base units, which are millionths. A text with a point has been seen too: then it is decimal."""
-    return min(amount_of(value, in_base_units="." not in str(value)), MOST_E6)
+    """Base units, which are millionths. A text with a point has been seen too: then it is decimal. Null and "" are not 0:
+    ValueError.
+    """
+    return min(e6_of(value) if "." in str(value) else base_units_of(value), MOST_E6)
 
 
 def _allowance(shown: dict[str, Any]) -> int:
@@ -320,8 +335,17 @@ def _allowance(shown: dict[str, Any]) -> int:
 
 
 def _allowances(shown: dict[str, Any]) -> dict[str, int]:
-    """Allowances by spender. The old form had one for all, which was the standard exchange contract's."""
-    texts = {str(k).lower(): str(v) for k, v in (shown.get("allowances") or {}).items()}
-    if not texts:
-        texts = {eip712.EXCHANGE.lower(): str(shown.get("allowance", "0"))}
-    return {k: min(int(v), MOST_E6) if v.isascii() and v.isdigit() else 0 for k, v in texts.items()}
+    """Allowances by spender. The old form had one for all, which was the standard exchange contract's. Who is not named may
+    spend nothing; an amount that is named and cannot be read is a ValueError.
+    """
+    told = shown.get("allowances") or {}
+    if not told:
+        told = {eip712.EXCHANGE: shown["allowance"]} if "allowance" in shown else {}
+    return {str(k).lower(): min(_unlimited(v), MOST_E6) for k, v in told.items()}
+
+
+def _unlimited(value: object) -> int:
+    """An allowance in base units, of up to 78 digits."""
+    if not isinstance(value, str) or not value.isascii() or not value.isdigit():
+        raise ValueError(f"not an allowance: {value!r:.40}")
+    return int(value)

@@ -8,6 +8,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
+
 from messages.inner import Activity, ActivityRead, HoldingsRead, ReadActivity, ReadHoldings
 from messages.units import E6
 from polybot.adapters.net.endpoint import Endpoint, EndpointReader
@@ -18,6 +20,8 @@ from polybot.adapters.polymarket.numbers import GARBAGE, seconds_of
 
 PAGE = 500
 MAX_PAGES = 20
+NO_TRANSACTION = "@"  # begins the id of a row that names none
+EVERYTHING = {"exclude_deposits_withdrawals": "false"}  # else DEPOSIT and WITHDRAWAL are left out
 # What moves cash without a trade of ours, and which way. A kind that is not named here explains nothing.
 SIGN: dict[str, int] = {
     "DEPOSIT": 1,
@@ -42,10 +46,10 @@ class DataApi:
     def activity(self, word: ReadActivity) -> ActivityRead:
         """Every movement of cash since `after_s`, all pages; not known as soon as one page is."""
         try:
-            rows = self._rows("/v2/activity", {"start": str(word.after_s)})
+            rows = self._rows("/v2/activity", {"start": str(word.after_s), **EVERYTHING})
             if isinstance(rows, Unknown):
                 return ActivityRead(purpose=word.purpose, known=False, rows=(), why=rows.why)
-            found = tuple(activity_of(row) for row in rows.value if str(row["type"]).upper() in SIGN)
+            found = _told_apart([activity_of(row) for row in rows.value if str(row["type"]).upper() in SIGN])
         except GARBAGE as exc:
             return ActivityRead(
                 purpose=word.purpose, known=False, rows=(), why=f"unreadable: {type(exc).__name__} {exc}"
@@ -68,6 +72,7 @@ class DataApi:
     def _rows(self, path: str, query: dict[str, str]) -> Known[list[dict[str, Any]]] | Unknown:
         rows: list[dict[str, Any]] = []
         cursor: dict[str, str] = {}
+        seen: dict[str, None] = {}
         for _ in range(MAX_PAGES):
             try:
                 asked = {"user": self._wallet, "limit": str(PAGE)} | query | cursor
@@ -81,23 +86,47 @@ class DataApi:
                     return unknown
                 case other:
                     return Unknown(f"not a page: {other!r:.200}")
-            if not pagination.get("has_more"):
-                return Known(rows)
-            cursor = {"cursor": str(pagination["next_cursor"])}
+            match pagination:
+                case {"has_more": False}:
+                    return Known(rows)
+                case {"has_more": True, "next_cursor": str(following)} if following and following not in seen:
+                    seen[following] = None
+                    cursor = {"cursor": following}
+                case _:
+                    return Unknown(f"{path}: where it goes on is not said: {pagination!r:.200}")
         return Unknown(f"{path}: more than {MAX_PAGES} pages")
 
 
 def activity_of(row: dict[str, Any]) -> Activity:
-    """One row. Its id: a transaction may hold several rows, which differ in kind, token or amount."""
+    """One row. Its id: a transaction may hold several rows, which differ in kind, token or amount; a row that names none, as
+    rewards do, is told by its second and market instead. ValueError without a time.
+    """
     kind, amount = str(row["type"]).upper(), millionths(row["usdc_size"])
     token, at_s = str(row.get("token_id") or ""), seconds_of(row["timestamp"])
+    market = str(row.get("condition_id") or "")
+    if not at_s:
+        raise ValueError(f"a {kind} without a time")
+    where = row.get("transaction_hash") or f"{NO_TRANSACTION}{at_s}/{market}"
     return Activity(
-        id=f"{row['transaction_hash']}/{kind}/{token}/{amount}",
+        id=f"{where}/{kind}/{token}/{amount}",
         kind=kind,
         amount_e6=SIGN[kind] * amount,
-        condition_id=str(row.get("condition_id") or ""),
+        condition_id=market,
         at_s=at_s,
     )
+
+
+def _told_apart(rows: list[Activity]) -> tuple[Activity, ...]:
+    """Equal rows of one second without a transaction are several movements: those after the first get ids of their own
+    ("…#2"), the same ones whenever they are read, since a read begins at a second's edge.
+    """
+    times: dict[str, int] = {}
+    found: list[Activity] = []
+    for row in rows:
+        n = times[row.id] = times.get(row.id, 0) + 1
+        is_another = n > 1 and row.id.startswith(NO_TRANSACTION)
+        found.append(msgspec.structs.replace(row, id=f"{row.id}#{n}") if is_another else row)
+    return tuple(found)
 
 
 def millionths(value: object) -> int:

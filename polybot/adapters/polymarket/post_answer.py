@@ -71,7 +71,9 @@ _IN_DOUBT: tuple[tuple[str, str], ...] = (
 
 
 class PostAnswer(NamedTuple):
-    """What an answer means, in the words of PostResult. making, taking: given and received so far, by the answer."""
+    """What an answer means, in the words of PostResult. making, taking: given and received so far, by the answer; 0 = not told,
+    which ends no order.
+    """
 
     outcome: Outcome
     code: str
@@ -137,11 +139,15 @@ def _ok(shown: dict[str, Any] | None, text: str, order_id: str) -> PostAnswer:
     if not isinstance(named, str) or named.lower() != order_id.lower():
         return PostAnswer("unknown", "OTHER_ORDER", f"the answer names {named!r}, not {order_id}")
     try:
-        making, taking = (e6_of(shown.get(k) or "0") for k in ("makingAmount", "takingAmount"))
+        making, taking = (_told_e6(shown.get(k)) for k in ("makingAmount", "takingAmount"))
         trades = tuple(str(t) for t in shown.get("tradeIDs") or ())
     except (ValueError, TypeError):
         return PostAnswer("unknown", "UNREADABLE", text)
     return PostAnswer("accepted", "", "", str(shown.get("status") or ""), making, taking, trades)
+
+
+def _told_e6(amount: object) -> int:
+    return 0 if amount is None or amount == "" else e6_of(amount)
 
 
 def _named(text: str, table: tuple[tuple[str, str], ...], otherwise: str) -> str:

@@ -21,6 +21,7 @@ TOPICS: dict[str, SettleRule] = {
     "crypto_prices_twap_thirty": "twap30",
     "crypto_prices_twap_sixty": "twap60",
 }
+WINDOWS_S: dict[SettleRule, int] = {"twap30": 30, "twap60": 60}  # of the mean, as a payload names it
 _E18 = Decimal(10**18)
 _MOST_USD = 10**9
 
@@ -51,6 +52,9 @@ def prints_of(text: str, symbol: str, received_ns: int, only_topic: str = "") ->
             if "message" in shown:
                 raise BadFrame(f"the server said: {shown['message']!s:.200}")
             return []
+        window_s = WINDOWS_S.get(feed)
+        if window_s is not None and payload.get("window_s", window_s) != window_s:
+            raise BadFrame(f"{topic} of a window of {payload['window_s']!r:.20} s")
         points = payload["data"] if shown["type"] == "subscribe" else [payload]
         return [_print(symbol, feed, point, received_ns) for point in points]
     except (msgspec.MsgspecError, UnicodeError, RecursionError, ArithmeticError, *GARBAGE) as exc:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from messages.inner import UserFact
-from polybot.adapters.polymarket.account_parser import Ourselves, order_of, trades_of
+from polybot.adapters.polymarket.account_parser import Ourselves, Units, order_of, orders_named_in, trades_of
 from polybot.adapters.polymarket.numbers import GARBAGE
 
 if TYPE_CHECKING:  # whoever hears public frames alone needs no curve and no hash
@@ -23,8 +23,10 @@ def first_frame(credentials: "Credentials") -> str:
     return msgspec.json.encode({"type": "user", "auth": auth}).decode()
 
 
-def facts_of(text: str, us: Ourselves) -> Iterator[UserFact]:
-    """One frame. Never raises; what cannot be read is said to be bad, without its content (it may name secrets)."""
+def facts_of(text: str, us: Ourselves, units: Units) -> Iterator[UserFact]:
+    """One frame. Never raises; what cannot be read is said to be bad, with the orders it names and without its content (it
+    may name secrets).
+    """
     if text.strip() in ("PONG", ""):
         return
     try:
@@ -36,8 +38,8 @@ def facts_of(text: str, us: Ourselves) -> Iterator[UserFact]:
         try:
             match event.get("event_type"):
                 case "order":
-                    yield UserFact(kind="order", order=order_of(event))
+                    yield UserFact(kind="order", order=order_of(event, units.orders))
                 case "trade":
-                    yield UserFact(kind="trade", trades=trades_of(event, us))
+                    yield UserFact(kind="trade", trades=trades_of(event, us, units.trades))
         except GARBAGE as exc:
-            yield UserFact(kind="bad", why=f"{type(exc).__name__}: {exc}")
+            yield UserFact(kind="bad", why=f"{type(exc).__name__}: {exc}", order_ids=orders_named_in(event))

@@ -264,6 +264,7 @@ class ExecutorCore:
             if word.order.order_id in books.orders:
                 yield from self._tracker.follow(books.orders[word.order.order_id], now_ns)
         yield from self._tracker.trades(word.trades, now_ns)
+        yield from self._tracker.doubt(word.order_ids)
         if word.kind == "open":
             yield from self._reconciler.begin(now_ns)
 

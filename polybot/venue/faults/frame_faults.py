@@ -1,7 +1,9 @@
 """Faults on the way of a WebSocket frame: never sent, sent late, twice, or after its successor."""
 
 import asyncio
+import json
 from collections.abc import Callable
+from typing import Any
 
 from polybot.venue.faults.engine import FaultEngine
 
@@ -15,6 +17,18 @@ ALIVE = ("PONG", '{"op":"pong"}')  # a stalled socket still says that it lives
 def open_gate(frame: str, queue: Queue) -> None:
     """Send every frame at once, as without faults."""
     queue(frame)
+
+
+def without_sizes(trade: dict[str, Any]) -> dict[str, Any]:
+    """A trade that tells neither its size nor those of its makers."""
+    makers = [maker | {"matched_amount": ""} for maker in trade.get("maker_orders") or ()]
+    return trade | {"size": "", "maker_orders": makers}
+
+
+def _each(shown: Any) -> Any:
+    if isinstance(shown, list):
+        return [_each(event) for event in shown]
+    return without_sizes(shown) if isinstance(shown, dict) and shown.get("event_type") == "trade" else shown
 
 
 class FaultyGate:
@@ -40,6 +54,8 @@ class FaultyGate:
         self._user(frame, queue)
 
     def _user(self, frame: str, queue: Queue) -> None:
+        if self._faults.on("empty_size") is not None:
+            frame = json.dumps(_each(json.loads(frame)), separators=(",", ":"))
         frames = [frame, frame] if self._faults.strikes("user_twice") is not None else [frame]
         swap = self._faults.on("user_reorder")
         if swap is not None and not self._held:

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from polybot.venue.faults.engine import FaultEngine
+from polybot.venue.faults.frame_faults import without_sizes
 from polybot.venue.faults.script import Fault
 
 TRADING = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
@@ -83,6 +84,7 @@ class FaultyHttp:
         answer = HeldAnswer()
         await self._app(scope, receive, answer.hear)
         answer = self._stale(request, scope, answer)
+        answer = self._without_money(request, answer)
         if request.path == GEOBLOCK_PATH and answer.status == 200 and faults.on("geoblock"):
             answer = HeldAnswer(200, dict(JSON), _text(json.loads(answer.body) | {"blocked": True}))
         if request.path == CLOSED_ONLY_PATH and answer.status == 200 and faults.on("closed_only"):
@@ -103,6 +105,18 @@ class FaultyHttp:
             self._books.clear()
             return answer
         return self._books.setdefault(scope["query_string"], answer)
+
+    def _without_money(self, request: "FaultedRequest", answer: "HeldAnswer") -> "HeldAnswer":
+        """An answer about our money with the amounts left out."""
+        if request.method != "GET" or answer.status != 200 or request.service != "clob":
+            return answer
+        if request.path == "/balance-allowance" and self._faults.strikes("balance_null"):
+            return HeldAnswer(200, dict(JSON), _text({"balance": None, "allowances": {}}))
+        if request.path == "/data/trades" and self._faults.on("empty_size"):
+            page = json.loads(answer.body)
+            page["data"] = [without_sizes(trade) for trade in page["data"]]
+            return HeldAnswer(200, dict(JSON), _text(page))
+        return answer
 
     def _refusal(self, request: "FaultedRequest") -> "HeldAnswer | None":
         faults = self._faults

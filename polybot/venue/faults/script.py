@@ -86,6 +86,8 @@ KINDS: dict[str, Kind] = {
         "every book's best bid and ask stand wider_usd further apart, half of it a side", {"wider_usd": 0.1}, 60
     ),
     "oracle_gap": Kind("no settlement price is published", {}, 30),
+    "empty_size": Kind('our trades are told with size "": `/data/trades` and the user channel', {}, 60),
+    "balance_null": Kind("`/balance-allowance` answers a balance of null", {}, 60),
     "withdrawal": Kind(
         "usd leave every wallet; orders they covered are cancelled for want of balance", {"usd": 10.0}, 300
     ),

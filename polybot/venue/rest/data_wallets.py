@@ -57,7 +57,7 @@ class DataRest:
     async def activity_v1(self, request: Request) -> Response:
         """Answers `/activity`: a wallet's trades and redemptions."""
         q = request.query_params
-        rows = [v1(row) for row in self._activity(q, "market", "type")]
+        rows = [v1(row) for row in self._activity(q, "market", "type", "excludeDepositsWithdrawals")]
         return _array(rows[::-1] if q.get("sortDirection") == "ASC" else rows, q)
 
     async def positions_v1(self, request: Request) -> Response:
@@ -97,7 +97,7 @@ class DataRest:
     async def activity_v2(self, request: Request) -> Response:
         """Answers `/v2/activity`: the same as v1 in v2's names, by the page."""
         q = request.query_params
-        rows = self._activity(q, "condition_id", "type")
+        rows = self._activity(q, "condition_id", "type", "exclude_deposits_withdrawals")
         return as_page(rows[::-1] if q.get("sort_direction") == "ASC" else rows, q)
 
     async def positions_v2(self, request: Request) -> Response:
@@ -138,13 +138,15 @@ class DataRest:
         ]
         return [row for row in _in_time(rows, q) if _is_big(row, q)]
 
-    def _activity(self, q: QueryParams, market_key: str, type_key: str) -> list[Row]:
+    def _activity(self, q: QueryParams, market_key: str, type_key: str, without_cash_key: str) -> list[Row]:
+        """What came and went without a trade is left out unless the query says "false" to leaving it out (facts §11)."""
         user, wished = user_of(q), ids_of(q, market_key)
         types, side = ids_of(q, type_key), q.get("side", "").upper()
         rows = [data_rows.trade_activity(fill, self._market(fill.condition_id)) for fill in self._fills(user)]
         redeemed = [data_rows.redemption(h, self._market(h.condition_id)) for h in self._holdings(user)]
         rows += [row for row in redeemed if row is not None]
-        rows += [data_rows.withdrawal(*each) for each in self.house.withdrawals if each[0] == user]
+        if q.get(without_cash_key) == "false":
+            rows += [data_rows.withdrawal(*each) for each in self.house.withdrawals if each[0] == user]
         rows = [r for r in rows if (not wished or r["condition_id"] in wished) and (not types or r["type"] in types)]
         return sorted(_in_time([r for r in rows if side in ("", r["side"])], q), key=lambda r: -int(r["timestamp"]))
 

@@ -5,8 +5,8 @@ import pytest
 
 from messages import Accepted, MarketResolved, Refused, Resend, Resent, Settlement, Word, encode
 from messages.envelope import Envelope
-from messages.inner import NoReply, ReadBalance, ReadMarket, ReadOpenOrders, ReadTrades, WriteHalt
-from tests.core.executor.conftest import Kit, Placed
+from messages.inner import NoReply, ReadBalance, ReadMarket, ReadOpenOrders, ReadOrder, ReadTrades, UserFact, WriteHalt
+from tests.core.executor.conftest import House, Kit, Placed
 
 
 def test_ready_only_when_every_read_was_known(kit: Kit) -> None:
@@ -55,6 +55,70 @@ def test_a_fill_that_only_a_read_tells_of_is_booked(kit: Kit) -> None:
     assert kit.state(house) == ("LIVE", 3_000_000)
     house.run(31)
     kit.check(house)
+
+
+def a_resting_fill_that_nobody_tells(kit: Kit) -> tuple[House, UserFact]:
+    """A resting order that has filled in part, and the unreadable event that was all there was to hear of it."""
+    house = kit.ready()
+    house.venue.fates = ["rest"]
+    house.ask(kit.approved(kit.intent(order_type="GTC", cancel_at_ns=(kit.START_S + 290) * kit.S)))
+    house.run(1)
+    house.venue.says_user_facts = False
+    order = next(iter(house.venue.orders.values()))
+    house.venue.fill(order, 3_000_000, 520_000, house.now_ns)
+    return house, UserFact(kind="bad", why="size is ''", order_ids=("0xff", order.order_id))
+
+
+def test_an_event_that_could_not_be_read_has_its_order_asked_after(kit: Kit) -> None:
+    house, event = a_resting_fill_that_nobody_tells(kit)
+    house.run(1)
+    assert kit.state(house) == ("LIVE", 0)
+    house.hear(event)
+    house.run(1)
+    assert kit.state(house) == ("LIVE", 3_000_000)
+    asked = len(house.all(ReadOrder))
+    house.run(10)
+    assert len(house.all(ReadOrder)) == asked, "what is clear is left alone"
+
+
+def test_it_is_asked_after_until_a_read_is_known(kit: Kit) -> None:
+    house, event = a_resting_fill_that_nobody_tells(kit)
+    house.venue.knows = False
+    house.hear(event)
+    house.run(10)
+    assert kit.state(house) == ("LIVE", 0)
+    house.venue.knows = True
+    house.run(3)
+    assert kit.state(house) == ("LIVE", 3_000_000)
+
+
+@pytest.mark.parametrize(("more_e6", "is_said"), [(1, False), (-1, False), (2, True), (150_000_000_000, True)])
+def test_a_trade_told_again_with_another_size_is_said_and_stops_orders(kit: Kit, more_e6: int, is_said: bool) -> None:
+    house = kit.ready()
+    house.ask(kit.approved(kit.intent()))
+    house.run(1)
+    booked = next(iter(house.books.orders.values())).fills["t1"]
+    house.hear(UserFact(kind="trade", trades=(msgspec.structs.replace(house.venue.line(house.venue.trades[0])),)))
+    assert not house.books.foreign
+    told = msgspec.structs.replace(house.venue.line(house.venue.trades[0]), size_e6=booked.size_e6 + more_e6)
+    for _ in range(2):
+        house.hear(UserFact(kind="trade", trades=(told,)))
+    assert len(house.books.foreign) == is_said
+    assert next(iter(house.books.orders.values())).fills["t1"].size_e6 == booked.size_e6, "what is booked stays"
+    if is_said:
+        (text,) = house.books.foreign.values()
+        assert str(booked.size_e6) in text and str(told.size_e6) in text
+
+
+def test_a_trade_told_again_at_another_price_is_said(kit: Kit) -> None:
+    house = kit.ready()
+    house.ask(kit.approved(kit.intent()))
+    house.run(1)
+    line = house.venue.line(house.venue.trades[0])
+    house.hear(UserFact(kind="trade", trades=(msgspec.structs.replace(line, price_e6=line.price_e6 - 100_000),)))
+    assert len(house.books.foreign) == 1
+    house.hear(UserFact(kind="trade", trades=(msgspec.structs.replace(line, status="CONFIRMED"),)))
+    assert len(house.books.foreign) == 1
 
 
 def test_a_difference_that_stays_halts_after_a_minute_with_both_sides(kit: Kit) -> None:

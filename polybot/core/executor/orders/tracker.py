@@ -73,6 +73,7 @@ class OrderTracker:
             str, Reason
         ] = {}  # why an order that has not been taken yet has not left, or was sent back
         self._closed_when_asked: dict[str, bool] = {}
+        self._doubted: dict[str, None] = {}
 
     def start(self, started: Started) -> None:
         """The venue's seconds may be shorter than ours."""
@@ -159,6 +160,8 @@ class OrderTracker:
         if order is None:
             return
         self._wakes.pop(word.order_id, None)
+        if word.known:
+            self._doubted.pop(word.order_id, None)
         closed = self._closed_when_asked.pop(word.order_id, False)
         if word.known:
             yield from self.trades(word.trades, now_ns)
@@ -192,7 +195,9 @@ class OrderTracker:
     def follow(self, order: BookedOrder, now_ns: int) -> Iterator[Word]:
         """After anything was heard of an order: be done with it, or see to it that it is asked after."""
         yield from self._writer.write_all(venue_facts.of_completion(order), now_ns)
-        if is_final(order) or self._is_resting(order):
+        if is_final(order):
+            self._doubted.pop(order.order_id, None)
+        if is_final(order) or (self._is_resting(order) and order.order_id not in self._doubted):
             self._tries.pop(order.order_id, None)
             self._in_the_way.pop(order.order_id, None)
         elif order.order_id not in self._wakes and (order.order_id not in self.in_flight or order.seen or order.fills):
@@ -200,6 +205,18 @@ class OrderTracker:
             self._tries[order.order_id] = tries + 1
             self._wakes[order.order_id] = None
             yield WakeIn(timer=ProbeOrder(order_id=order.order_id), after_s=PROBE_S[min(tries, len(PROBE_S) - 1)])
+
+    def doubt(self, order_ids: tuple[str, ...]) -> Iterator[Word]:
+        """Something was said of these orders that could not be read: those of ours that are open are asked after, resting
+        ones too, until a read is known.
+        """
+        for order_id in order_ids:
+            if order_id not in self._writer.books.open:
+                continue
+            self._doubted[order_id] = None
+            if order_id not in self._wakes:
+                self._wakes[order_id] = None
+                yield WakeIn(timer=ProbeOrder(order_id=order_id), after_s=PROBE_S[0])
 
     @staticmethod
     def _is_resting(order: BookedOrder) -> bool:

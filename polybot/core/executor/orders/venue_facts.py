@@ -20,7 +20,7 @@ from polybot.core.executor.books.entries import (
     OrderTold,
 )
 from polybot.core.executor.books.order_state import IMMEDIATE, is_news, traded_e6
-from polybot.core.executor.books.state import BookedOrder, Books
+from polybot.core.executor.books.state import BookedFill, BookedOrder, Books
 
 STATUS: dict[str, FillStatus] = {
     "MATCHED": "MATCHED",
@@ -87,10 +87,27 @@ def of_trade(books: Books, shown: VenueTrade) -> Iterator[AnyEntry]:
             is_taker=shown.is_taker,
             matched_s=shown.matched_s,
         )
-    elif status == "FAILED" and known.status != "FAILED":
+        return
+    if "FAILED" not in (status, known.status):
+        yield from _contradicted(books, known, shown)
+    if status == "FAILED" and known.status != "FAILED":
         yield FillReversed(order_id=order.order_id, trade_id=shown.trade_id)
     elif status == "CONFIRMED" and known.status == "MATCHED":
         yield FillConfirmed(order_id=order.order_id, trade_id=shown.trade_id)
+
+
+def _contradicted(books: Books, known: BookedFill, shown: VenueTrade) -> Iterator[AnyEntry]:
+    """A trade that is told again with another size or price than was booked: both sides are said, and new orders stop, as for
+    a trade that is not ours. A millionth of a share and a cent are rounding.
+    """
+    cost_e6 = double_entry.cost_e6(shown.size_e6, shown.price_e6)
+    if abs(shown.size_e6 - known.size_e6) <= 1 and abs(cost_e6 - known.cost_e6) <= ROUNDING_E6:
+        return
+    text = (
+        f"trade {shown.trade_id} of order {shown.order_id}: booked are {known.size_e6} for {known.cost_e6}, and the venue says "
+        f"{shown.size_e6} at {shown.price_e6}, which is {cost_e6}"
+    )
+    yield from foreign(books, f"{shown.trade_id}/{shown.order_id}/{shown.size_e6}@{shown.price_e6}", text)
 
 
 def of_answer(order: BookedOrder, result: PostResult) -> Iterator[AnyEntry]:
