@@ -217,7 +217,8 @@ class Clob(ClobPublic):
     def _learnt(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """The rows, after the venue's unit was looked for in all of them."""
         for row in rows:
-            self.units.learn(row, self._us)
+            if isinstance(row, dict):  # whatever else stands there is told apart when it is read
+                self.units.learn(row, self._us)
         return rows
 
     def heartbeat(self, heartbeat_id: str) -> HeartbeatSent:
