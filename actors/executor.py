@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from messages import CancelAll, CancelProof, Word
 from messages.inner import (
     CancelOrders,
+    GeoblockRead,
     HeartbeatSent,
     MoveGate,
     PollRedeem,
@@ -113,7 +115,7 @@ def wire(context: Context, inbox: Inbox) -> Wiring:
     clob = Clob(
         urls["clob"], held, lambda: now_ns() // NS, signature_type=live.signature_type, funder=funder, timeout_s=READ_S
     )
-    credentials = _logged_in(context.paths, clob)
+    credentials = _logged_in(context.paths, clob, lambda: read_geoblock(urls["geoblock"], READ_S))
     gate = halt.Gate(context.paths, now_ns)
     posting = Posting(gate, clob.sibling(POST_S))
     hosts = gamma, data_api = tuple(Endpoint(name, urls[name], log.event) for name in ("gamma", "data"))
@@ -175,14 +177,20 @@ def _funder_or_exit(live: Live, held: Wallet) -> str:
     return funder
 
 
-def _logged_in(paths: Paths, clob: Clob) -> Credentials:
-    """Nobody there: 1, to be started again. Refused by name for REFUSED_S: a halt, and 78, which supervisord leaves alone."""
+def _logged_in(paths: Paths, clob: Clob, where: Callable[[], GeoblockRead]) -> Credentials:
+    """Nobody there: 1, to be started again. Refused by name for REFUSED_S: a halt, and 78, which supervisord leaves alone.
+
+    A 403 may be any firewall's page: it is a refusal only where the geoblock endpoint, asked by `where`, says so.
+    """
     began = refused = time.monotonic()
     while not isinstance(answer := clob.login(), Known):
         now = time.monotonic()
         code = REFUSED.get(answer.http)
         refused = refused if code else now
-        if code and now - refused > REFUSED_S:
+        has_stood = code is not None and now - refused > REFUSED_S
+        if has_stood and code == "GEOBLOCK" and not where().blocked:
+            has_stood, refused = False, now
+        if code and has_stood:
             why = halt_text(code, answer.why)
             halt.write(paths, by="executor", reason_code=code, reason=why)
             sys.stderr.write(f"halted: {why}\n")
