@@ -25,6 +25,7 @@ FEE = FeeSchedule(rate_e6=WORST_RATE_E6, exponent=1, taker_only=True)
 DEFAULTS = Settings()
 PURSE_E6 = usd_e6(DEFAULTS.bot.capital_usd)
 FLOOR_E6 = drawdown_floor_e6(PURSE_E6, DEFAULTS.risk.max_drawdown_pct)
+CENT_E6 = 10_000
 STEPS = 5  # with the defaults the fifth stake is the cap, and so are all after it
 
 
@@ -39,6 +40,7 @@ def bought(wins: int) -> tuple[int, int, int]:
     return buy.taker_e6, cost, taker_fee_e6(buy.taker_e6, PRICE_E6, FEE.rate_e6, FEE.exponent)
 
 
+@cache
 def worst(wins: int) -> int:
     """What risk holds against the floor: the stake after so many wins with its dearest fee."""
     cap = usd_e6(DEFAULTS.risk.max_stake_usd)
@@ -68,7 +70,11 @@ def is_over_within(windows: int) -> float:
             shares, cost, fee = bought(step)
             lost_e6 = equity - cost - fee
             assert lost_e6 >= FLOOR_E6, "the floor is never passed"
-            for left_e6, streak in ((lost_e6 + shares, min(wins + 1, STEPS - 1)), (lost_e6, 0)):
+            won = (lost_e6 + shares, min(wins + 1, STEPS - 1))
+            for exact_e6, streak in (won, (lost_e6, 0)):
+                left_e6 = (
+                    (exact_e6 + CENT_E6 // 2) // CENT_E6 * CENT_E6
+                )  # paths meet again: half a cent moves no percent
                 if left_e6 - worst(0) < FLOOR_E6:
                     over += weight / 2
                 elif left_e6 - loss(streak) - (left - 1) * loss(0) - worst(0) < FLOOR_E6:  # else it lasts for certain
