@@ -321,7 +321,7 @@ REFUSED: dict[str, str] = {
     "nautilus-polymarket-rust/gamma_market_closed_zero_zero_legacy.json": "refused: ValueError outcomes are not Up ",
     "nautilus-polymarket-rust/gamma_market_sports_market_map_handicap.json": "refused: ValueError outcomes are not Up ",
     "nautilus-polymarket-rust/gamma_market_sports_market_money_line.json": "refused: ValueError outcomes are not Up ",
-    "nautilus-polymarket-rust/http_order_response_failed.json": "refused REJECTED",
+    "nautilus-polymarket-rust/http_order_response_failed.json": "refused INSUFFICIENT",
     "nautilus-polymarket-rust/ws_market_resolved_msg.json": "refused market_resolved: ValueError reso",
     "rs-clob-client-mit/clob.json#order_should_succeed": "refused: ValueError side 'buy'",
     "rs-clob-client-mit/clob.json#orders_should_succeed": "refused: ValueError side 'buy'",

@@ -99,7 +99,7 @@ def test_it_says_whose_money_what_it_costs_and_where_it_stops(paths: Paths) -> N
     text = told(paths)
     assert f"LIVE: real money of {WALLET} may be lost" in text
     assert "fee drag      3.5% of every stake" in text and "5.4 %" in text
-    assert "no stake above 5.00 USD, halt at a session's loss of 12.50 USD" in text
+    assert "no stake above 5.00 USD, no order whose worst case passes a session's loss of 12.50 USD" in text
 
 
 def test_a_rehearsal_is_never_told_as_the_real_thing(paths: Paths) -> None:

@@ -135,7 +135,7 @@ def test_money_that_leaves_takes_uncovered_orders_with_it_and_the_data_api_tells
     bench.do(bench.house.flush)
     shown = bench.client.private("GET", f"/data/order/{order_id}")[1]
     assert shown["status"] == "CANCELED_NOT_ENOUGH_BALANCE"
-    asked = f"/v2/activity?user={wallet}&type=WITHDRAWAL"
+    asked = f"/v2/activity?user={wallet}&type=WITHDRAWAL&exclude_deposits_withdrawals=false"
     rows = bench.client.get("data", asked)[1]["data"]
     assert [(r["type"], r["usdc_size"]) for r in rows] == [("WITHDRAWAL", 997)]
     opener.close()
