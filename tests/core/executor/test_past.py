@@ -98,6 +98,9 @@ def test_an_outcome_that_says_nothing_new_brings_nothing_back(kit: Any, house: A
     seq = house.books.seq
     house.hear(archived(house, wish))
     assert house.books.seq == seq and kit.SLUG not in house.books.windows
+    (again,) = asked(house.hear(kit.resolved("UP")))
+    house.hear(archived(house, again))
+    assert house.books.windows[kit.SLUG].winner == "UP", "another word later is looked up again, and corrects"
 
 
 def test_another_outcome_corrects_it_days_later(kit: Any, house: Any) -> None:

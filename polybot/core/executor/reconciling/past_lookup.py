@@ -42,14 +42,14 @@ class PastLookup:
     def read(self, answer: PastWindowRead, now_ns: int) -> Iterator[Word]:
         """Take in the archive's answer: the window is in the books again, where it is needed (rules 2 to 4)."""
         words = self._waiting.get(answer.wish.value, [])
-        if not answer.known:
-            self._waiting.pop(answer.wish.value, None)
-            return
-        self._answered[answer.wish.value] = None
-        while len(self._answered) > REMEMBERED:
-            del self._answered[next(iter(self._answered))]
-        if answer.past and any(self._is_news(answer.past, word) for word in words):
+        if answer.known and not answer.past:  # only this is remembered: what is there may be wanted again
+            self._answered[answer.wish.value] = None
+            while len(self._answered) > REMEMBERED:
+                del self._answered[next(iter(self._answered))]
+        elif answer.known and not self._writer.broken and any(self._is_news(answer.past, word) for word in words):
             yield from self._writer.write(Recalled(past=answer.past), now_ns)
+        else:
+            self._waiting.pop(answer.wish.value, None)
 
     def freed(self, answer: PastWindowRead) -> list[Word]:
         """The words that waited for this answer, to be heard again, in their order."""
